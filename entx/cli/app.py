@@ -1,0 +1,25 @@
+"""The Typer application and the options that every command shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="entx",
+    help="Read quantities off product pictures: a number, its unit, where it stands, and how sure it is.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead of text.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="The DuckDB store.")]
+SchemaOption = Annotated[
+    Path | None,
+    typer.Option("--schema", help="TOML file with entities added to the challenge's eight, or replacing them."),
+]

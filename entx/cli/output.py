@@ -1,0 +1,72 @@
+"""What commands print: text for a person, one JSON object with --json, nothing with --quiet; progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+
+class Output:
+    """Where a command's words go.
+
+    Args:
+        quiet: print nothing but errors.
+        as_json: print only the result, as one JSON object on stdout.
+    """
+
+    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+        self._text = not quiet and not as_json
+        self._json = as_json
+
+    def line(self, text: str = "") -> None:
+        """One line for a person."""
+        if self._text:
+            print(text)
+
+    def notice(self, text: str) -> None:
+        """Something the user should know, on stderr; kept in --json mode, dropped by --quiet."""
+        if self._text or self._json:
+            print(f"entx: {text}", file=sys.stderr)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Aligned columns: the first to the left, the others to the right."""
+        if not self._text:
+            return
+        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+        for row in [header, *rows]:
+            cells = [
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            print("  ".join(cells).rstrip())
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        """The JSON object of --json."""
+        if self._json:
+            print(json.dumps(result, ensure_ascii=False))
+
+    @contextmanager
+    def progress(self, label: str, total: int | None, *, unit: str = "rows") -> Iterator[Callable[[int], None]]:
+        """A bar on stderr with count, rate and time left; yields advance(n). Silent unless stderr is a terminal."""
+        if not self._text or not sys.stderr.isatty():
+            yield lambda _: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        rate = TextColumn("{task.fields[rate]}")
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
+        ) as bar:  # fmt: skip
+            task = bar.add_task(label, total=total, rate="")
+
+            def advance(count: int) -> None:
+                bar.advance(task, count)
+                speed = bar.tasks[0].speed
+                bar.update(task, rate=f"{speed:.1f} {unit}/s" if speed else "")
+
+            yield advance

@@ -1,0 +1,78 @@
+"""The error tree. Each message says what was wrong, where, and what to do next; `entx` shows it without a traceback.
+
+EntxError                 exit code 2
+|- InputError             wrong use or input: a table, a schema, an option
+|  `- TableError          ... with file, line and column
+|- PictureError           one picture cannot be decoded (becomes a row with this reason, not a failed run)
+|- EngineError            an OCR engine or its model files cannot be loaded
+`- StoreError             the store cannot be used
+   |- StoreBusy           exit code 4: another process holds it
+   `- StoreForked         a forked child used its parent's handle
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """What the process exit status says; the same for every command."""
+
+    DONE = 0
+    FAULT = 1
+    WRONG_INPUT = 2
+    QUARANTINED = 3
+    STORE_BUSY = 4
+
+
+class EntxError(Exception):
+    """Root of all errors that a user can mend; shown as one line."""
+
+    exit_code = ExitCode.WRONG_INPUT
+
+
+class InputError(EntxError):
+    """Wrong use or input."""
+
+
+class TableError(InputError):
+    """A table breaks its contract.
+
+    Args:
+        path: the file.
+        problem: what is wrong and what to do.
+        line: 1-based line in the file as a text editor counts (the header is line 1).
+        column: name of the column.
+    """
+
+    def __init__(self, path: Path | str, problem: str, *, line: int | None = None, column: str | None = None) -> None:
+        self.path, self.line, self.column = Path(path), line, column
+        where = str(path)
+        if line is not None:
+            where += f", line {line}"
+        if column is not None:
+            where += f", column {column}"
+        super().__init__(f"{where}: {problem}")
+
+
+class PictureError(EntxError):
+    """One picture cannot be decoded; `str(error)` is the reason kept in its row."""
+
+
+class EngineError(EntxError):
+    """An OCR engine or its model files cannot be loaded."""
+
+
+class StoreError(EntxError):
+    """The store cannot be used as asked."""
+
+
+class StoreBusy(StoreError):  # noqa: N818 - a state, not a failure
+    """Another process holds the store."""
+
+    exit_code = ExitCode.STORE_BUSY
+
+
+class StoreForked(StoreError):  # noqa: N818
+    """A forked child used the handle that its parent opened; such writes report success and are lost."""

@@ -1,0 +1,148 @@
+"""What the stages hand to each other: questions, OCR pages, answers and their evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from entx.core.quantity import Quantity
+
+Polygon = tuple[float, float, float, float, float, float, float, float]
+"""x1 y1 x2 y2 x3 y3 x4 y4 in pixels of the upright picture, clockwise from the text's own top left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One row of a table of questions.
+
+    Args:
+        index: the table's index, unique in a store.
+        image_link: as given: a URL, or a file name.
+        group_id: the table's product group, "" where the table has none.
+        entity_name: a name of the schema.
+        picture: sha256 of the picture file, None while the file is missing.
+        label: the table's entity_value, None for a table without labels.
+    """
+
+    index: int
+    image_link: str
+    group_id: str
+    entity_name: str
+    picture: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OcrLine:
+    """One line of text that an engine read.
+
+    Args:
+        text: NFKC-normalised.
+        score: the recogniser's mean probability, 0 to 1.
+        polygon: in pixels of the upright picture.
+        rotation: degrees counter-clockwise by which the text stands turned in the picture: 0, 90, 180 or 270 for
+            axis-aligned text, any angle in [0, 360) for slanted text.
+        scale: the pass that read it: 1.0 the picture as it is, 2.0 the picture enlarged twice.
+    """
+
+    text: str
+    score: float
+    polygon: Polygon
+    rotation: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageKey:
+    """What made a page: pages of different keys never mix.
+
+    Args:
+        engine: the engine's entry-point name.
+        model_hash: over the bytes of its model files.
+        params_hash: over every setting that can change the text.
+    """
+
+    engine: str
+    model_hash: str
+    params_hash: str
+
+
+class PageStatus(StrEnum):
+    """How the reading of one picture ended."""
+
+    OK = "ok"
+    UNREADABLE = "unreadable"  # the file is no picture that can be decoded
+    REFUSED = "refused"  # over a limit: pixels, bytes
+    QUARANTINED = "quarantined"  # it killed or outlasted its worker too often
+    FAILED = "failed"  # the engine raised
+
+
+@dataclass(frozen=True, slots=True)
+class OcrPage:
+    """All lines of one picture, in reading order; a line's id is its position in `lines`.
+
+    Args:
+        picture: sha256 of the file.
+        status: anything but OK comes with a reason and no lines.
+        width, height: of the upright picture in pixels; 0 where it was never decoded.
+        seconds: wall time of decoding and reading in the worker.
+    """
+
+    picture: str
+    status: PageStatus
+    reason: str = ""
+    width: int = 0
+    height: int = 0
+    lines: tuple[OcrLine, ...] = ()
+    seconds: float = 0.0
+
+
+class Alignment(StrEnum):
+    """How an answer was found in the OCR lines."""
+
+    EXACT = "exact"  # number and unit stand there as answered
+    NORMALISED = "normalised"  # after unit spelling, fractions, separators, a unit shared by several numbers
+    FUZZY = "fuzzy"  # after repairing an OCR slip or a misspelt unit
+    NONE = "none"  # not found: the answer stays ungrounded
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where an answer was read.
+
+    Args:
+        line_ids: positions in `OcrPage.lines`, empty with Alignment.NONE.
+        polygon: around those lines; None with Alignment.NONE.
+    """
+
+    alignment: Alignment
+    line_ids: tuple[int, ...] = ()
+    polygon: Polygon | None = None
+
+
+NO_EVIDENCE = Evidence(Alignment.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One stage's answer to one question.
+
+    Args:
+        quantity: None when the stage abstains or could not answer.
+        text: the raw text that the stage produced, before the postprocessor.
+        reason: why there is no quantity; "" when there is one.
+        evidence: where it was read.
+        log_prob: the model's log-probability of the answer; None for stages without one.
+        p_correct, p_present: calibrated probabilities that the answer is right, and that the picture shows a value
+            at all; None until calibrated.
+        seconds: wall time spent on this answer.
+    """
+
+    quantity: Quantity | None
+    text: str = ""
+    reason: str = ""
+    evidence: Evidence = NO_EVIDENCE
+    log_prob: float | None = None
+    p_correct: float | None = None
+    p_present: float | None = None
+    seconds: float = 0.0

@@ -1,0 +1,1 @@
+"""Pictures by link: resumable, bounded, verified, and never from an address that is not public."""

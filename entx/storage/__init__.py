@@ -1,0 +1,1 @@
+"""The one DuckDB file: questions, pictures, OCR pages, answers and runs."""
