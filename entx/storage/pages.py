@@ -1,0 +1,141 @@
+"""OCR pages: one per picture and page key, written in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus
+from entx.storage.connection import Store
+from entx.storage.questions import CURRENT_PICTURES
+
+_LINE = pa.struct([
+    ("text", pa.string()),
+    ("score", pa.float32()),
+    ("polygon", pa.list_(pa.float32(), 8)),
+    ("rotation", pa.float32()),
+    ("scale", pa.float32()),
+])  # fmt: skip
+_PAGE = pa.schema([
+    ("picture", pa.string()),
+    ("engine", pa.string()),
+    ("model_hash", pa.string()),
+    ("params_hash", pa.string()),
+    ("status", pa.string()),
+    ("reason", pa.string()),
+    ("width", pa.int32()),
+    ("height", pa.int32()),
+    ("seconds", pa.float32()),
+    ("run", pa.string()),
+    ("lines", pa.list_(_LINE)),
+])  # fmt: skip
+_OF_KEY = "engine = $engine and model_hash = $model_hash and params_hash = $params_hash"
+_FETCH_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A distinct picture of the store and where its file lay at ingest."""
+
+    picture: str
+    path: str
+
+
+def pending_pictures(store: Store, key: PageKey) -> list[PictureFile]:
+    """The distinct pictures that questions name and that have no page of this key yet, in order of their questions."""
+    rows = store.connection.execute(
+        f"""
+        with wanted as (
+            select c.picture, arg_max(c.path, c.seq) as path, min(q.idx) as first
+            from questions q join ({CURRENT_PICTURES}) c using (image_link)
+            group by c.picture
+        )
+        select picture, path from wanted w
+        where not exists (from pages p where p.picture = w.picture and {_OF_KEY})
+        order by first
+        """,
+        _parameters(key),
+    ).fetchall()
+    return [PictureFile(*row) for row in rows]
+
+
+def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) -> None:
+    """Commits a batch of pages in one transaction."""
+    rows = [
+        {
+            "picture": page.picture,
+            "engine": key.engine,
+            "model_hash": key.model_hash,
+            "params_hash": key.params_hash,
+            "status": page.status.value,
+            "reason": page.reason,
+            "width": page.width,
+            "height": page.height,
+            "seconds": page.seconds,
+            "run": run,
+            "lines": [
+                {
+                    "text": line.text,
+                    "score": line.score,
+                    "polygon": line.polygon,
+                    "rotation": line.rotation,
+                    "scale": line.scale,
+                }
+                for line in page.lines
+            ],
+        }
+        for page in pages
+    ]
+    batch = pa.Table.from_pylist(rows, schema=_PAGE)
+    with store.transaction() as connection:
+        connection.register("batch", batch)
+        connection.execute("insert into pages select * from batch")
+        connection.unregister("batch")
+
+
+def forget_failed_pages(store: Store, key: PageKey) -> int:
+    """Removes the pages of this key that are not OK, so that the next reading tries those pictures again."""
+    with store.transaction() as connection:
+        rows = connection.execute(
+            f"delete from pages where status <> 'ok' and {_OF_KEY} returning 1", _parameters(key)
+        ).fetchall()
+    return len(rows)
+
+
+def page_keys(store: Store) -> list[tuple[PageKey, int]]:
+    """The keys that the store holds pages of, with their number, the most recently written first."""
+    rows = store.connection.execute(
+        "select engine, model_hash, params_hash, count(*) from pages group by all order by max(rowid) desc"
+    ).fetchall()
+    return [(PageKey(*row[:3]), int(row[3])) for row in rows]
+
+
+def count_pages(store: Store, key: PageKey) -> dict[str, int]:
+    """Number of pages of this key by status."""
+    rows = store.connection.execute(
+        f"select status, count(*) from pages where {_OF_KEY} group by 1", _parameters(key)
+    ).fetchall()
+    return {str(status): int(count) for status, count in rows}
+
+
+def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None) -> Iterator[OcrPage]:
+    """Pages of this key in the order they were written, streamed; all, or those of the given pictures."""
+    cursor = store.connection.cursor()  # its own result set: the caller may query and write meanwhile
+    chosen = ""
+    if pictures is not None:
+        cursor.register("chosen", pa.table({"picture": pa.array(list(pictures), pa.string())}))
+        chosen = "and picture in (from chosen)"
+    cursor.execute(
+        f"select picture, status, reason, width, height, seconds, lines from pages where {_OF_KEY} {chosen}",
+        _parameters(key),
+    )
+    while rows := cursor.fetchmany(_FETCH_ROWS):
+        for picture, status, reason, width, height, seconds, lines in rows:
+            read = tuple(OcrLine(x["text"], x["score"], tuple(x["polygon"]), x["rotation"], x["scale"]) for x in lines)
+            yield OcrPage(picture, PageStatus(status), reason, width, height, read, seconds)
+
+
+def _parameters(key: PageKey) -> dict[str, str]:
+    return {"engine": key.engine, "model_hash": key.model_hash, "params_hash": key.params_hash}
