@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from entx import __version__
+
 app = typer.Typer(
     name="entx",
-    help="Read quantities off product pictures: a number, its unit, where it stands, and how sure it is.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -23,3 +24,21 @@ SchemaOption = Annotated[
     Path | None,
     typer.Option("--schema", help="TOML file with entities added to the challenge's eight, or replacing them."),
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"entx {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def entx(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Read quantities off product pictures: a number, its unit, where it stands, and how sure it is.
+
+    A first session: entx demo
+    """

@@ -78,9 +78,9 @@ def ingest(
         for index, link, group, entity, label in zip(indices, links, groups, entities, labels, strict=True)
     ]
     distinct = list(dict.fromkeys(links))
-    files, without_file = _find_files(distinct, folders, load_files(store), advance)
-    new = add_questions(store, questions, path.name)
     known = load_files(store)
+    files, without_file = _find_files(distinct, folders, known, advance)
+    new = add_questions(store, questions, path.name)
     add_files(store, [file for file in files if known.get(file.image_link) != file])
     return IngestReport(len(table), new, len(distinct), len({file.picture for file in files}), without_file, indexed)
 
@@ -89,33 +89,41 @@ def _find_files(
     links: Sequence[str], folders: Sequence[Path], known: dict[str, LinkedFile], advance: Callable[[int], None]
 ) -> tuple[list[LinkedFile], dict[str, str]]:
     folder = PictureFolder([path.absolute() for path in folders], links)
-
-    def find(link: str) -> LinkedFile | str:
-        found = folder.find(link)
-        if found.path is None:
-            return found.reason
-        try:
-            return _linked_file(link, found.path, known.get(link))
-        except OSError as error:
-            return f"{found.path}: cannot be read: {error.strerror}"
-
     files: list[LinkedFile] = []
     without_file: dict[str, str] = {}
+    paths: dict[str, Path] = {}
+    for link in links:
+        found = folder.find(link)
+        if found.path is None:
+            without_file[link] = found.reason
+        else:
+            paths[link] = found.path
+    advance(len(without_file))
+
+    def examine(link: str) -> LinkedFile | str:
+        try:
+            return _linked_file(link, paths[link], known.get(link))
+        except OSError as error:
+            return f"{paths[link]}: cannot be read: {error.strerror}"
+
     with ThreadPoolExecutor(_THREADS) as threads:
-        for link, found in zip(links, threads.map(find, links, chunksize=64), strict=True):
-            if isinstance(found, LinkedFile):
-                files.append(found)
+        for link, file in zip(paths, threads.map(examine, paths), strict=True):
+            if isinstance(file, LinkedFile):
+                files.append(file)
             else:
-                without_file[link] = found
+                without_file[link] = file
             advance(1)
     return files, without_file
 
 
 def _linked_file(link: str, path: Path, known: LinkedFile | None) -> LinkedFile:
     stat = path.stat()
-    if known is not None and (known.path, known.size, known.mtime_ns) == (os.fspath(path), stat.st_size, stat.st_mtime_ns):
+    if known is not None and (known.path, known.size, known.mtime_ns) == (
+        os.fspath(path),
+        stat.st_size,
+        stat.st_mtime_ns,
+    ):
         return known
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return LinkedFile(link, digest, os.fspath(path), stat.st_size, stat.st_mtime_ns)
-
