@@ -14,10 +14,10 @@ from entx.cli.output import Output
 @app.command("ingest")
 def ingest_command(
     table: Annotated[Path, typer.Argument(help="Questions: .csv, .jsonl (also .gz) or .parquet.")],
-    images: Annotated[
-        list[Path], typer.Option("--images", help="Folder of pictures, searched in all depths; may be repeated.")
-    ],
     store: StoreOption,
+    images: Annotated[
+        list[Path] | None, typer.Option("--images", help="Folder of pictures, searched in all depths; may be repeated.")
+    ] = None,
     schema: SchemaOption = None,
     index_from: Annotated[
         int, typer.Option("--index-from", min=0, help="First index for a table without an index column.")
@@ -40,7 +40,7 @@ def ingest_command(
     entities = load_schema(schema)
     store.parent.mkdir(parents=True, exist_ok=True)
     with Store(store, write=True) as opened, out.progress("links", None, unit="links") as advance:
-        report = ingest(opened, table, images, entities, index_from=index_from, advance=advance)
+        report = ingest(opened, table, images or [], entities, index_from=index_from, advance=advance)
     if not report.indexed:
         out.notice(f"{table} has no index column: its rows are numbered from {index_from}")
     if report.without_file:

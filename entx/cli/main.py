@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 from entx.cli import ingest, store  # noqa: F401 - importing a command registers it
 from entx.cli.app import app
@@ -10,7 +13,9 @@ from entx.core.errors import EntxError, ExitCode
 
 
 def main() -> None:
-    """Runs `entx`; the exit codes are those of `ExitCode`."""
+    """Runs `entx`; the exit codes are those of `ExitCode`, and 128 + its number when a signal ends it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         app()
     except EntxError as error:
@@ -19,3 +24,11 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away (`entx ... | head`): nothing to add
         sys.exit(int(ExitCode.DONE))
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """Ends through every `finally`, so that batches in flight are committed and workers ended."""
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean end short
+    print(f"entx: stopped by {signal.Signals(number).name}; the same command goes on from here", file=sys.stderr)
+    sys.exit(128 + number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -32,6 +33,14 @@ _PAGE = pa.schema([
     ("lines", pa.list_(_LINE)),
 ])  # fmt: skip
 _OF_KEY = "engine = $engine and model_hash = $model_hash and params_hash = $params_hash"
+_PENDING = f"""
+    with wanted as (
+        select c.picture, arg_max(c.path, c.seq) as path, min(q.idx) as first
+        from questions q join ({CURRENT_PICTURES}) c using (image_link)
+        group by c.picture
+    ), pending as (
+        select * from wanted w where not exists (from pages p where p.picture = w.picture and {_OF_KEY})
+    )"""
 _FETCH_ROWS = 1024
 
 
@@ -43,22 +52,20 @@ class PictureFile:
     path: str
 
 
-def pending_pictures(store: Store, key: PageKey) -> list[PictureFile]:
-    """The distinct pictures that questions name and that have no page of this key yet, in order of their questions."""
-    rows = store.connection.execute(
-        f"""
-        with wanted as (
-            select c.picture, arg_max(c.path, c.seq) as path, min(q.idx) as first
-            from questions q join ({CURRENT_PICTURES}) c using (image_link)
-            group by c.picture
-        )
-        select picture, path from wanted w
-        where not exists (from pages p where p.picture = w.picture and {_OF_KEY})
-        order by first
-        """,
-        _parameters(key),
-    ).fetchall()
-    return [PictureFile(*row) for row in rows]
+def pending_pictures(store: Store, key: PageKey) -> Iterator[PictureFile]:
+    """The distinct pictures that questions name and that have no page of this key yet, in order of their questions.
+
+    Streamed from a snapshot: pages that are added meanwhile change nothing.
+    """
+    cursor = store.connection.cursor()
+    cursor.execute(f"{_PENDING} select picture, path from pending order by first", _parameters(key))
+    while rows := cursor.fetchmany(_FETCH_ROWS):
+        yield from (PictureFile(*row) for row in rows)
+
+
+def count_pending(store: Store, key: PageKey) -> int:
+    """Number of `pending_pictures`."""
+    return int(store.connection.execute(f"{_PENDING} select count(*) from pending", _parameters(key)).fetchall()[0][0])
 
 
 def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) -> None:
@@ -120,6 +127,20 @@ def count_pages(store: Store, key: PageKey) -> dict[str, int]:
     return {str(status): int(count) for status, count in rows}
 
 
+def failed_pages(store: Store, key: PageKey, *, most: int) -> list[tuple[str, PageStatus, str]]:
+    """(path, status, reason) of the first pages of this key that are not OK."""
+    rows = store.connection.execute(
+        f"""
+        select coalesce(max(pictures.path), p.picture), p.status, p.reason
+        from pages p left join pictures using (picture)
+        where p.status <> 'ok' and {_OF_KEY}
+        group by p.picture, p.status, p.reason, p.rowid order by p.rowid limit {most}
+        """,
+        _parameters(key),
+    ).fetchall()
+    return [(path, PageStatus(status), reason) for path, status, reason in rows]
+
+
 def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None) -> Iterator[OcrPage]:
     """Pages of this key in the order they were written, streamed; all, or those of the given pictures."""
     cursor = store.connection.cursor()  # its own result set: the caller may query and write meanwhile
@@ -132,9 +153,36 @@ def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None
         _parameters(key),
     )
     while rows := cursor.fetchmany(_FETCH_ROWS):
-        for picture, status, reason, width, height, seconds, lines in rows:
-            read = tuple(OcrLine(x["text"], x["score"], tuple(x["polygon"]), x["rotation"], x["scale"]) for x in lines)
-            yield OcrPage(picture, PageStatus(status), reason, width, height, read, seconds)
+        yield from (_page(row) for row in rows)
+
+
+def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[OcrPage, list[tuple[int, str]]]]:
+    """Each page of this key that a run still has to look at, with its open questions as (index, entity name); streamed.
+
+    From a snapshot: answers that are added meanwhile change nothing.
+    """
+    cursor = store.connection.cursor()
+    cursor.execute(
+        f"""
+        with open_questions as (
+            select c.picture, list((q.idx, q.entity_name) order by q.idx) as asked
+            from questions q join ({CURRENT_PICTURES}) c using (image_link)
+            where not exists (from answers a where a.run = $run and a.idx = q.idx)
+            group by c.picture
+        )
+        select p.picture, status, reason, width, height, seconds, lines, asked
+        from pages p join open_questions using (picture) where {_OF_KEY}
+        """,
+        {**_parameters(key), "run": run},
+    )
+    while rows := cursor.fetchmany(_FETCH_ROWS):
+        yield from ((_page(row), row[7]) for row in rows)
+
+
+def _page(row: tuple[Any, ...]) -> OcrPage:
+    picture, status, reason, width, height, seconds, lines = row[:7]
+    read = tuple(OcrLine(x["text"], x["score"], tuple(x["polygon"]), x["rotation"], x["scale"]) for x in lines)
+    return OcrPage(picture, PageStatus(status), reason, width, height, read, seconds)
 
 
 def _parameters(key: PageKey) -> dict[str, str]:

@@ -108,7 +108,7 @@ def test_rows_without_an_index_are_numbered_from_where_one_says(tmp_path: Path, 
     [
         ("index,image_link\n1,a.jpg\n", r"t\.csv, line 1, column entity_name: the column is missing"),
         ("index,image_link,entity_name\n1,a.jpg,heigth\n", r"line 2, column entity_name: unknown entity 'heigth'"),
-        ("index,image_link,entity_name\n1,a.jpg,height\n1,b.jpg,height\n", r"line 3, column index: index 1 .* on line 2"),
+        ("index,image_link,entity_name\n1,a.jpg,height\n1,b.jpg,height\n", r"line 3, column index: .* on line 2"),
         ("index,image_link,entity_name\n1,,height\n", r"t\.csv, line 2, column image_link: the link is empty"),
     ],
 )  # fmt: skip

@@ -1,0 +1,73 @@
+"""The `predict --stage rules` job: every open question of a run answered from the pages of the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from entx.core.entities import Schema
+from entx.core.errors import InputError
+from entx.core.types import Answer, PageKey
+from entx.ocr_stage.reader import READER_VERSION, RulesReader
+from entx.storage.answers import add_answers
+from entx.storage.connection import Store
+from entx.storage.pages import page_keys, unanswered_pages
+from entx.storage.runs import begin_run, end_run
+
+_BATCH = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReport:
+    """What one call did: questions answered or abstained from by it, and its wall time."""
+
+    asked: int
+    seconds: float
+
+
+def choose_pages(store: Store, engine: str | None) -> PageKey:
+    """The key of the pages to read: the one written last, of this engine if one is named.
+
+    Raises:
+        InputError: the store has no such pages.
+    """
+    keys = [key for key, _ in page_keys(store) if engine in (None, key.engine)]
+    if not keys:
+        whose = f" of {engine}" if engine else ""
+        raise InputError(f"{store.path} holds no pages{whose}; run: entx ocr-cache --store {store.path}")
+    return keys[0]
+
+
+def answer_questions(
+    store: Store, key: PageKey, schema: Schema, run: str, *, advance: Callable[[int], None] = lambda _: None
+) -> AnswerReport:
+    """Answers the questions that have a page of this key and no answer in this run yet.
+
+    Questions whose picture has no page stay open: the same call takes them up once it is read.
+
+    Raises:
+        InputError: the run stands in the store with other pages, schema or reader.
+    """
+    started = time.monotonic()
+    settings = {
+        "reader": READER_VERSION, "schema": schema.digest, "engine": key.engine, "model_hash": key.model_hash,
+        "params_hash": key.params_hash,
+    }  # fmt: skip
+    begin_run(store, run, "rules", settings)
+    reader = RulesReader(schema)
+    batch: list[tuple[int, Answer]] = []
+    asked = 0
+    for page, questions in unanswered_pages(store, key, run):
+        answers = reader.read(page, [entity_name for _, entity_name in questions])
+        batch += [(index, answer) for (index, _), answer in zip(questions, answers, strict=True)]
+        asked += len(questions)
+        advance(len(questions))
+        if len(batch) >= _BATCH:
+            add_answers(store, run, batch)
+            batch = []
+    if batch:
+        add_answers(store, run, batch)
+    seconds = time.monotonic() - started
+    end_run(store, run, seconds, {"asked": asked})
+    return AnswerReport(asked, seconds)

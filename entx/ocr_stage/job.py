@@ -1,0 +1,114 @@
+"""The `ocr-cache` job: every picture of the store that has no page yet is read once, and its page committed.
+
+Workers read, this process alone writes, in small batches: a crash, a kill or a full disk costs at most the batch in
+flight, and the next call goes on from what is committed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from entx.core.types import OcrPage, PageKey
+from entx.ocr_stage.engines import EngineSpec, page_key
+from entx.ocr_stage.health import PageHealth
+from entx.ocr_stage.page_reader import PageReader
+from entx.ocr_stage.pool import Limits, read_pages
+from entx.ocr_stage.worker import Task
+from entx.storage.connection import Store
+from entx.storage.pages import add_pages, count_pages, count_pending, forget_failed_pages, pending_pictures
+from entx.storage.runs import begin_run, end_run
+
+_BATCH_PAGES = 32
+_BATCH_SECONDS = 10.0  # slow engines: a kill loses no more than this much reading either
+
+
+@dataclass(frozen=True, slots=True)
+class CacheReport:
+    """What one call did.
+
+    Args:
+        key: of the pages.
+        read: pictures read by this call.
+        pages: all pages of the key now in the store, by status.
+        seconds: wall time of this call.
+        warning: what is suspicious about the pages as a whole; "" when nothing is.
+    """
+
+    key: PageKey
+    read: int
+    pages: dict[str, int]
+    seconds: float
+    warning: str
+
+
+def fill_cache(
+    store: Store,
+    spec: EngineSpec,
+    *,
+    workers: int,
+    limits: Limits | None = None,
+    retry_failed: bool = False,
+    begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
+) -> CacheReport:
+    """Reads the pictures that questions name and that have no page of this engine, model and setting yet.
+
+    Args:
+        store: open for writing.
+        workers: processes that read; each holds one engine on one thread.
+        retry_failed: read the pictures again whose pages are not OK.
+        begin: told the number of pictures to read, returns what is told the number just read, for a progress bar.
+
+    Raises:
+        EngineError: the engine cannot be loaded.
+        StoreError: the store cannot be written; the pages before stay.
+    """
+    started = time.monotonic()
+    key = page_key(spec)
+    if retry_failed:
+        forget_failed_pages(store, key)
+    advance = begin(total := count_pending(store, key))
+    health = PageHealth()
+    read = 0
+    if total:
+        run = f"ocr-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+        begin_run(store, run, "ocr", {"engine": spec.engine, "params": dict(spec.params), "workers": workers})
+        batch = _Batch(store, key, run)
+        tasks = (Task(file.picture, file.path) for file in pending_pictures(store, key))
+        try:
+            with closing(read_pages(tasks, partial(PageReader, spec), workers=workers, limits=limits)) as pages:
+                for page in pages:
+                    batch.add(page)
+                    health.add(page)
+                    read += 1
+                    advance(1)
+        finally:
+            batch.commit()
+            end_run(store, run, time.monotonic() - started, {"read": read})
+    return CacheReport(key, read, count_pages(store, key), time.monotonic() - started, health.warning() or "")
+
+
+class _Batch:
+    def __init__(self, store: Store, key: PageKey, run: str) -> None:
+        self._store, self._key, self._run = store, key, run
+        self._pages: list[OcrPage] = []
+        self._since = time.monotonic()
+
+    def add(self, page: OcrPage) -> None:
+        self._pages.append(page)
+        if len(self._pages) >= _BATCH_PAGES or time.monotonic() - self._since > _BATCH_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        pages, self._pages = (
+            self._pages,
+            [],
+        )  # emptied first: a batch that the disk refuses is not tried again at the end
+        if pages:
+            add_pages(self._store, self._key, self._run, pages)
+        self._since = time.monotonic()
