@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from entx.cli import check, evaluate, split  # noqa: F401 - importing a command registers it
 from entx.cli.app import app
 from entx.core.errors import EntxError, ExitCode
 
