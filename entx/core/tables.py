@@ -11,6 +11,7 @@ import csv
 import difflib
 import gzip
 import io
+import itertools
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -84,6 +85,28 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
     return table
 
 
+def raw_rows(table: Table) -> tuple[str, list[str]]:
+    """The header and the rows of a CSV table as they stand in its file, each with the header's line end.
+
+    Raises:
+        TableError: the file has become unreadable since the table was read.
+    """
+    text = list(io.StringIO(_read_text(table.path), newline=""))
+    starts = [*(line - 1 for line in table.lines), len(text)]
+    head = "".join(text[: starts[0]]).strip("\r\n")
+    first = text[starts[0] - 1]
+    end = first[len(first.rstrip("\r\n")) :] or "\n"
+    rows = ["".join(text[start:stop]).rstrip("\r\n") + end for start, stop in itertools.pairwise(starts)]
+    return head + end, rows
+
+
+def parse_index(text: str) -> int | None:
+    """A whole number from 0 on, in ASCII digits; None for anything else ("1.0", " 1", "-1")."""
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_INDEX_DIGITS:
+        return int(text)
+    return None
+
+
 def parse_indices(table: Table, column: str = "index") -> list[int]:
     """The column as whole numbers from 0 on, each once.
 
@@ -91,10 +114,12 @@ def parse_indices(table: Table, column: str = "index") -> list[int]:
         TableError: a cell is not such a number, or one number stands on two lines (both are named).
     """
     texts = table[column]
+    indices: list[int] = []
     for row, text in enumerate(texts):
-        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_INDEX_DIGITS):
-            raise table.error(row, column, f"{_short(text)} is no index; it must be a whole number from 0 on")
-    indices = [int(text) for text in texts]
+        index = parse_index(text)
+        if index is None:
+            raise table.error(row, column, f"{quoted(text)} is no index; it must be a whole number from 0 on")
+        indices.append(index)
     if len(set(indices)) != len(indices):
         first: dict[int, int] = {}
         for row, index in enumerate(indices):
@@ -115,8 +140,13 @@ def require_entities(table: Table, schema: Schema, column: str = "entity_name") 
     if unknown:
         row = next(row for row, name in enumerate(names) if name in unknown)
         hint = _suggest(names[row], list(schema.entities), "known")
-        raise table.error(row, column, f"unknown entity {_short(names[row])}; {hint}")
+        raise table.error(row, column, f"unknown entity {quoted(names[row])}; {hint}")
     return names
+
+
+def quoted(text: str) -> str:
+    """For messages: the text in quotes, control characters escaped, cut at 60 characters."""
+    return repr(text if len(text) <= 60 else text[:60] + "...")
 
 
 def _read_text(path: Path) -> str:
@@ -291,13 +321,8 @@ def _rows_where(cells: list[str]) -> Iterator[int]:
 
 def _suggest(name: str, known: Sequence[str], label: str) -> str:
     close = difflib.get_close_matches(name.lower(), [word.lower() for word in known], n=1)
-    listed = f"{label}: {', '.join(_short(word)[1:-1] for word in known) or 'none'}"
+    listed = f"{label}: {', '.join(quoted(word)[1:-1] for word in known) or 'none'}"
     if not close:
         return listed
     original = next(word for word in known if word.lower() == close[0])
-    return f"did you mean {_short(original)}? ({listed})"
-
-
-def _short(text: str) -> str:
-    """The text in quotes, control characters escaped, cut at 60 characters."""
-    return repr(text if len(text) <= 60 else text[:60] + "...")
+    return f"did you mean {quoted(original)}? ({listed})"

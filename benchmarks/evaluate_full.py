@@ -1,0 +1,69 @@
+"""Whole-process time of `entx evaluate` on the challenge's full test table (131,187 rows).
+
+One public submission is scored against another that stands in as the truth (with entity_name and image_link of the test
+table, so that entities are scored apart and pictures are resampled): real text, real mix, every row. The peer in the
+same run is a Python process that only imports typer, pyarrow-free numpy and reads the two files with the csv module.
+
+    python -m benchmarks.evaluate_full --data ../shared/data
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+READ_ONLY = """
+import csv, sys, gzip, typer, numpy
+for name in sys.argv[1:]:
+    with (gzip.open if name.endswith("gz") else open)(name, "rt", encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+"""
+
+
+def write_gold(data: Path, submission: str, path: Path) -> None:
+    with gzip.open(data / "predictions" / submission, "rt", encoding="utf-8", newline="") as stream:
+        answers = {row["index"]: row["prediction"] for row in csv.DictReader(stream)}
+    with gzip.open(data / "test.csv.gz", "rt", encoding="utf-8", newline="") as stream, path.open("w") as out:
+        writer = csv.writer(out)
+        writer.writerow(["index", "image_link", "entity_name", "value"])
+        for row in csv.DictReader(stream):
+            writer.writerow([row["index"], row["image_link"], row["entity_name"], answers[row["index"]]])
+
+
+def timed(command: list[str]) -> tuple[float, str]:
+    start = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return time.perf_counter() - start, done.stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with test.csv.gz and predictions/")
+    parser.add_argument("--repeat", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        gold = Path(folder) / "gold.csv"
+        write_gold(arguments.data, "idefics2_finetuned.csv.gz", gold)
+        predictions = str(arguments.data / "predictions" / "team_t.csv.gz")
+        evaluate = [sys.executable, "-m", "entx", "evaluate", predictions, "--gold", str(gold), "--json"]
+        peer = [sys.executable, "-c", READ_ONLY, predictions, str(gold)]
+        ours, theirs, overall = [], [], {}
+        for _ in range(arguments.repeat):
+            seconds, printed = timed(evaluate)
+            ours.append(seconds)
+            theirs.append(timed(peer)[0])
+            overall = json.loads(printed)["overall"]
+    print(f"rows {overall['n']:,}, F1 {overall['f1']:.4f} [{overall['f1_low']:.4f}, {overall['f1_high']:.4f}]")
+    print(f"evaluate, whole process: best {min(ours):.2f} s, worst {max(ours):.2f} s of {arguments.repeat}")
+    print(f"reading the files only:  best {min(theirs):.2f} s, worst {max(theirs):.2f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""How sure a score is: percentile bootstrap intervals over pictures.
+
+Rows of one picture stand or fall together (one unread label spoils them all), so whole pictures are drawn with
+replacement, not rows. F1 depends on a picture only through its four counts; few different ones exist, so a resample is
+one multinomial draw over them. That is the same distribution as drawing pictures one by one, at a cost that does not
+grow with the rows. Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from entx.core.metric import FloatArray, IntArray, Outcome, f1_of
+
+RESAMPLES = 2000
+"""Enough that a bound moves by about 0.001 from seed to seed at 1,000 pictures."""
+
+_CELLS = 4_000_000  # draws held in memory at once: 32 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds of a confidence interval."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"[{self.low:.3f}, {self.high:.3f}]"
+
+
+def group_numbers(keys: Sequence[Hashable]) -> IntArray:
+    """A number from 0 on for each distinct key, in order of appearance; shape (rows,)."""
+    numbers: dict[Hashable, int] = {}
+    return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), dtype=np.int64, count=len(keys))
+
+
+def bootstrap_f1(
+    outcomes: IntArray, groups: IntArray, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Percentile interval of F1.
+
+    Args:
+        outcomes: `Outcome` of each row, shape (rows,).
+        groups: number from 0 on of each row's picture, shape (rows,); gaps are fine.
+        resamples: how many sets of pictures are drawn.
+        level: 0.95 takes the 2.5th and the 97.5th percentile.
+        seed: the same seed gives the same bounds.
+    """
+    if len(outcomes) == 0:
+        return Interval(0.0, 0.0)
+    low, high = np.quantile(_resampled_f1(outcomes, groups, resamples, seed), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def _resampled_f1(outcomes: IntArray, groups: IntArray, resamples: int, seed: int) -> FloatArray:
+    kinds = len(Outcome)
+    table = np.bincount(groups * kinds + outcomes, minlength=(int(groups.max()) + 1) * kinds).reshape(-1, kinds)
+    pictures = table[table.any(axis=1)]
+    vectors, repeats = _distinct(pictures)
+    draw = np.random.default_rng(seed)
+    chances = repeats / len(pictures)
+    parts = []
+    step = max(1, _CELLS // len(vectors))
+    for start in range(0, resamples, step):
+        drawn = draw.multinomial(len(pictures), chances, size=min(step, resamples - start))
+        total = drawn @ vectors
+        parts.append(f1_of(total[:, Outcome.TP], total[:, Outcome.FP], total[:, Outcome.FN]))
+    return np.concatenate(parts)
+
+
+def _distinct(pictures: IntArray) -> tuple[IntArray, IntArray]:
+    """Distinct rows and how often each stands there: sorted by columns, which is far quicker than by records."""
+    ordered = pictures[np.lexsort(pictures.T)]
+    starts = np.flatnonzero(np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)])
+    return ordered[starts], np.diff(np.r_[starts, len(ordered)])
