@@ -81,6 +81,9 @@ def test_faults(tmp_path: Path) -> None:
         run(tmp_path, where=[("origin", "none")])
     with pytest.raises(TableError, match="did you mean 'origin'"):
         run(tmp_path, where=[("origni", "test")])
+    many = "index,value\n" + "".join(f"{i},{i} inch\n" for i in range(1_001))
+    with pytest.raises(InputError, match="value has 1,001 values"):
+        run(tmp_path, many, by=["value"])
     with pytest.raises(InputError, match="neither entity_value nor value"):
         run(tmp_path, "index,truth\n1,x\n")
     with pytest.raises(InputError, match="both entity_value and value"):
