@@ -121,11 +121,11 @@ def test_every_fault_is_named_with_its_line(tmp_path: Path) -> None:
     body = "index,prediction\n3,5 metre\n0,=1+1\nx,\n3,5 gram\n8,5 gram\n"
     faults = check(tmp_path, body)
     assert [(fault.line, fault.column) for fault in faults] == [
-        (2, "prediction"), (3, "index"), (3, "prediction"), (4, "index"), (5, "index"), (6, "index"), (None, None),
+        (2, "index"), (2, "prediction"), (3, "prediction"), (4, "index"), (5, "index"), (6, "index"), (None, None),
     ]  # fmt: skip
     text = [str(fault) for fault in faults]
-    assert "not allowed for item_weight" in text[0]
-    assert text[1] == "line 3, column index: index 0 stands after 3; keep the order of the test table"
+    assert text[0] == "line 2, column index: index 3 is not where the test table has it; keep its order"
+    assert "not allowed for item_weight" in text[1]
     assert "'x' is no index" in text[3]
     assert "already used on line 2" in text[4]
     assert "index 8 is not in the test table" in text[5]
@@ -152,11 +152,26 @@ def test_one_lost_row_is_one_fault(tmp_path: Path) -> None:
     assert [str(fault) for fault in check(tmp_path, body, test)] == ["index 500 (test.csv, line 502) has no row"]
 
 
-def test_one_row_at_the_wrong_place_is_named_and_not_all_that_follow(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("order", "lines"),
+    [
+        ([*range(50), *range(51, 100), 50], [101]),
+        ([50, *range(50), *range(51, 100)], [2]),
+        ([*range(10), 70, *range(10, 20), 5_000, 15, *range(20, 70), *range(71, 100)], [12, 23, 24]),
+        ([*range(40), *range(60, 100), *range(40, 60)], list(range(82, 102))),
+    ],
+)
+def test_the_fewest_rows_that_stand_wrongly_are_named(tmp_path: Path, order: list[int], lines: list[int]) -> None:
     test = "index,entity_name\n" + "".join(f"{i},width\n" for i in range(100))
-    order = [*range(50), *range(51, 100), 50]
     faults = check(tmp_path, "index,prediction\n" + "".join(f"{i},\n" for i in order), test)
-    assert [(fault.line, fault.column) for fault in faults] == [(101, "index")]
+    assert [(fault.line, fault.column) for fault in faults] == [(line, "index") for line in lines]
+
+
+def test_an_index_used_three_times_names_the_first_line(tmp_path: Path) -> None:
+    faults = check(tmp_path, "index,prediction\n0,\n0,\n0,\n3,\n7,\n")
+    assert [str(fault) for fault in faults] == [
+        f"line {line}, column index: index 0 was already used on line 2" for line in (3, 4)
+    ]
 
 
 def test_faults_of_the_tables_themselves_are_errors(tmp_path: Path) -> None:

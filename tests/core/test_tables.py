@@ -57,6 +57,10 @@ def test_quoted_newlines_are_kept_and_counted(tmp_path: Path) -> None:
     assert table.lines == [2, 5, 7]
 
 
+def test_a_header_over_two_lines_shifts_the_count(tmp_path: Path) -> None:
+    assert read_table(write(tmp_path, 'index,"no\nte"\n0,a\n1,b\n'), ["index"]).lines == [3, 4]
+
+
 def test_only_asked_columns_are_kept_and_the_header_is_whole(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, "a,index,b\n1,2,3\n"), ["index"], ["b"])
     assert table.columns == {"index": ["2"], "b": ["3"]}
