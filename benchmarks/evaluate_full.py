@@ -2,7 +2,7 @@
 
 One public submission is scored against another that stands in as the truth (with entity_name and image_link of the test
 table, so that entities are scored apart and pictures are resampled): real text, real mix, every row. The peer in the
-same run is a Python process that only imports typer, pyarrow-free numpy and reads the two files with the csv module.
+same run is a Python process that only imports typer and numpy and reads the two files with the csv module.
 
     python -m benchmarks.evaluate_full --data ../shared/data
 """

@@ -10,6 +10,7 @@ import typer
 
 from entx.cli.app import Json, Quiet, SchemaOption, app
 from entx.cli.output import Output
+from entx.core.errors import InputError
 
 
 @app.command("check")
@@ -29,7 +30,6 @@ def check_command(
     """
     from entx.core.checker import check_file
     from entx.core.entities import load_schema
-    from entx.core.errors import InputError
 
     out = Output(quiet=quiet, as_json=as_json)
     faults = check_file(predictions, test, load_schema(schema))

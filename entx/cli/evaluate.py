@@ -9,6 +9,7 @@ import typer
 
 from entx.cli.app import Json, Quiet, SchemaOption, app
 from entx.cli.output import Output
+from entx.core.errors import InputError
 
 if TYPE_CHECKING:
     from entx.core.evaluation import Score
@@ -77,7 +78,7 @@ def evaluate_command(
 def _pair(text: str) -> tuple[str, str]:
     column, equals, value = text.partition("=")
     if not column or not equals:
-        raise typer.BadParameter(f"{text!r} is not COLUMN=VALUE, for example origin=test", param_hint="--where")
+        raise InputError(f"--where {text!r} is not COLUMN=VALUE, for example origin=test")
     return column, value
 
 

@@ -12,6 +12,7 @@ import typer
 
 from entx.cli.app import Json, Quiet, app
 from entx.cli.output import Output
+from entx.core.errors import InputError
 
 if TYPE_CHECKING:
     from entx.core.tables import Table
@@ -90,13 +91,11 @@ def _shares(text: str) -> list[float]:
     except ValueError:
         shares = []
     if len(shares) != len(_PARTS) or not all(0 < share < 1 for share in shares) or abs(sum(shares) - 1) > 1e-6:
-        raise typer.BadParameter(f"{text!r} is not three shares with sum 1, such as 0.8,0.1,0.1", param_hint="--ratios")
+        raise InputError(f"--ratios {text!r} is not three shares with sum 1, such as 0.8,0.1,0.1")
     return shares
 
 
 def _refuse_targets(table_path: Path, out_dir: Path) -> None:
-    from entx.core.errors import InputError
-
     if not table_path.name.removesuffix(".gz").lower().endswith(".csv"):
         raise InputError(f"{table_path}: split copies the rows of CSV files (.csv or .csv.gz) only")
     for part in _PARTS:

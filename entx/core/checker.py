@@ -7,6 +7,7 @@ What is accepted here the official script accepts, too; it also accepts "10 volt
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,26 +93,49 @@ def _row_faults(
     answers: Table, place: dict[int, int], names: list[str], schema: Schema, seen: dict[int, int]
 ) -> Iterator[Fault]:
     """Faults of the rows that are there; `seen` gets the line of each index."""
-    latest, latest_index = -1, -1
+    indices = [parse_index(text) for text in answers["index"]]
+    known = {index: place[index] for index in indices if index in place}
+    misplaced = _out_of_order(known)
     verdicts: dict[tuple[str, str], str | None] = {}
-    for text, answer, line in zip(answers["index"], answers["prediction"], answers.lines, strict=True):
-        index = parse_index(text)
+    for index, answer, row in zip(indices, answers["prediction"], range(len(answers)), strict=True):
+        line = answers.lines[row]
         if index is None:
-            yield Fault(f"{quoted(text)} is no index; it must be a whole number from 0 on", line, "index")
+            problem = f"{quoted(answers['index'][row])} is no index; it must be a whole number from 0 on"
+            yield Fault(problem, line, "index")
             continue
         if index in seen:
             yield Fault(f"index {index} was already used on line {seen[index]}", line, "index")
         elif index not in place:
             yield Fault(f"index {index} is not in the test table", line, "index")
-        elif place[index] < latest:
-            yield Fault(f"index {index} stands after {latest_index}; keep the order of the test table", line, "index")
+        elif index in misplaced:
+            yield Fault(f"index {index} is not where the test table has it; keep its order", line, "index")
         seen.setdefault(index, line)
-        if index not in place:
-            continue
-        if place[index] > latest:
-            latest, latest_index = place[index], index
-        key = (answer, names[place[index]])
-        if key not in verdicts:
-            verdicts[key] = check_prediction(answer, schema[key[1]])
-        if problem := verdicts[key]:
-            yield Fault(problem, line, "prediction")
+        if index in place:
+            key = (answer, names[place[index]])
+            if key not in verdicts:
+                verdicts[key] = check_prediction(answer, schema[key[1]])
+            if verdict := verdicts[key]:
+                yield Fault(verdict, line, "prediction")
+
+
+def _out_of_order(known: dict[int, int]) -> set[int]:
+    """The fewest indices without which the others stand in order: all but a longest increasing run (patience sorting).
+
+    Args:
+        known: place in the test table of each index, in the order of the prediction file.
+    """
+    indices, places = list(known), list(known.values())
+    ends: list[int] = []  # the smallest last place of a run of each length
+    tails: list[int] = []  # and at which position that run ends
+    before: list[int] = []
+    for position, here in enumerate(places):
+        length = bisect_left(ends, here)
+        before.append(tails[length - 1] if length else -1)
+        ends[length : length + 1] = [here]
+        tails[length : length + 1] = [position]
+    position = tails[-1] if tails else -1
+    misplaced = set(indices)
+    while position >= 0:
+        misplaced.discard(indices[position])
+        position = before[position]
+    return misplaced

@@ -19,6 +19,7 @@ from entx.core.tables import Table, parse_indices, read_table, require_entities
 _TRUTH_COLUMNS = ("entity_value", "value")
 _PICTURE_COLUMNS = ("image_link", "image")
 _USUAL_PARTS = ("entity_name", "slice")
+_MOST_PARTS = 1_000  # a column with more values is a key, not a part of the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,10 @@ def evaluate(
     for column in dict.fromkeys([*(name for name in _USUAL_PARTS if name in truths), *by]):
         cells = [truths[column][row] for row in kept]
         numbers = group_numbers(cells)
+        if len(set(cells)) > _MOST_PARTS:
+            raise InputError(
+                f"{gold}: {column} has {len(set(cells)):,} values; at most {_MOST_PARTS:,} are scored apart"
+            )
         order = [value for value, _ in Counter(cells).most_common()]
         first = {value: number for number, value in enumerate(dict.fromkeys(cells))}
         parts[column] = {value: score(np.flatnonzero(numbers == first[value])) for value in order}

@@ -158,7 +158,7 @@ def _read_text(path: Path) -> str:
         raise TableError(path, "no such file") from None
     except (OSError, EOFError, zlib.error) as error:
         raise TableError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if data.startswith(_WIDE_BOMS):
+    if data.startswith(_WIDE_BOMS) or b"\0" in data[:4]:  # without a mark, a letter of a header shows by its zero bytes
         raise TableError(path, "is UTF-16 or UTF-32, not UTF-8; save it as UTF-8", line=1)
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip():
@@ -260,8 +260,12 @@ def _record(path: Path, line: str, number: int) -> dict[str, Any]:
 
 def _plain(path: Path, value: object, line: int, column: str) -> str:
     match value:
-        case str():
+        case str() if value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value):
             return value
+        case str():
+            raise TableError(
+                path, "the text holds half of a surrogate pair (\\ud800 to \\udfff)", line=line, column=column
+            )
         case None:
             return ""
         case bool():

@@ -57,6 +57,10 @@ def test_quoted_newlines_are_kept_and_counted(tmp_path: Path) -> None:
     assert table.lines == [2, 5, 7]
 
 
+def test_a_header_over_two_lines_shifts_the_count(tmp_path: Path) -> None:
+    assert read_table(write(tmp_path, 'index,"no\nte"\n0,a\n1,b\n'), ["index"]).lines == [3, 4]
+
+
 def test_only_asked_columns_are_kept_and_the_header_is_whole(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, "a,index,b\n1,2,3\n"), ["index"], ["b"])
     assert table.columns == {"index": ["2"], "b": ["3"]}
@@ -84,7 +88,8 @@ def test_wide_encodings_are_named(tmp_path: Path, encoding: str) -> None:
 
 
 def test_utf_16_without_a_mark_is_refused(tmp_path: Path) -> None:
-    fault(write(tmp_path, "index,prediction\n0,5.0 gram\n".encode("utf-16-le")))
+    for encoding in ("utf-16-le", "utf-16-be", "utf-32-le"):
+        assert "UTF-16" in str(fault(write(tmp_path, "index,prediction\n0,5.0 gram\n".encode(encoding))))
 
 
 def test_latin_1_is_refused_at_its_cell(tmp_path: Path) -> None:
@@ -170,6 +175,7 @@ def test_json_lines_keep_digits_and_words(tmp_path: Path, name: str) -> None:
         ('{"index": 1}', "the key is missing"),
         ('{"index": 1, "prediction": [1]}', "nested"),
         ('{"index": 1, "prediction": "a\\u0000"}', "NUL"),
+        ('{"index": 1, "prediction": "\\ud800"}', "surrogate"),
         ("[" * 100_000, "not JSON"),
     ],
 )
