@@ -103,9 +103,8 @@ def _run(folder: Path, files: list[Path], kills: int, rng: random.Random) -> int
     differing = sum(_text(final[picture]) != _text(page) for picture, page in expected.items() if picture in final)
     bound = kills * (BATCH + IN_FLIGHT)
     print(f"{distinct} distinct pictures, unbroken run {unbroken_seconds:.1f} s")
-    print(
-        f"rows {rows_in_store}, pages {len(final)}; committed and lost {lost}; read again {read - distinct} (bound {bound})"
-    )
+    print(f"rows {rows_in_store}, pages {len(final)}; committed and lost {lost}")
+    print(f"read again {read - distinct} (bound {bound})")
     print(f"pages differing from the unbroken run {differing}; workers left alive {orphans}")
     fine = (
         rows_in_store == len(final) == distinct

@@ -12,7 +12,7 @@ from entx.cli.output import Output
 from entx.core.errors import InputError
 
 if TYPE_CHECKING:
-    from entx.core.evaluation import Score
+    from entx.core.evaluation import Evaluation, Score
 
 _HEADER = ("rows of", "n", "F1", "95 % interval", "precision", "recall", "coverage", "F1 string")
 
@@ -57,11 +57,7 @@ def evaluate_command(
         out.notice(f"{found.missing:,} truth rows have no prediction row; they count as not answered")
     if found.ignored:
         out.notice(f"{found.ignored:,} prediction rows have an index that the truth table lacks; they are ignored")
-    rows = [_row("all", found.overall)]
-    for column, parts in found.parts.items():
-        rows.append((column, *[""] * (len(_HEADER) - 1)))
-        rows += [_row(f"  {_printable(value)}", score) for value, score in parts.items()]
-    out.table(_HEADER, rows)
+    print_evaluation(out, found)
     out.result(
         {
             "overall": found.overall.as_dict(),
@@ -73,6 +69,15 @@ def evaluate_command(
             "ignored": found.ignored,
         }
     )
+
+
+def print_evaluation(out: Output, found: Evaluation) -> None:
+    """Prints the table: all rows, then each part."""
+    rows = [_row("all", found.overall)]
+    for column, parts in found.parts.items():
+        rows.append((column, *[""] * (len(_HEADER) - 1)))
+        rows += [_row(f"  {_printable(value)}", score) for value, score in parts.items()]
+    out.table(_HEADER, rows)
 
 
 def _pair(text: str) -> tuple[str, str]:

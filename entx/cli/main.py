@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from entx.cli import check, evaluate, ingest, split, store  # noqa: F401 - importing a command registers it
 from entx.cli.app import app
-from entx.core.errors import EntxError, ExitCode
+from entx.core.errors import EntxError
 
 
 def main() -> None:
@@ -21,9 +21,6 @@ def main() -> None:
     except EntxError as error:
         print(f"entx: {error}", file=sys.stderr)
         sys.exit(int(error.exit_code))
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away (`entx ... | head`): nothing to add
-        sys.exit(int(ExitCode.DONE))
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:

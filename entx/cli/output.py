@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ class Output:
     def line(self, text: str = "") -> None:
         """One line for a person."""
         if self._text:
-            print(text)
+            _say(text)
 
     def notice(self, text: str) -> None:
         """Something the user should know, on stderr; kept in --json mode, dropped by --quiet."""
@@ -41,12 +42,12 @@ class Output:
                 cell.ljust(width) if i == 0 else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
-            print("  ".join(cells).rstrip())
+            _say("  ".join(cells).rstrip())
 
     def result(self, result: Mapping[str, Any]) -> None:
         """The JSON object of --json."""
         if self._json:
-            print(json.dumps(result, ensure_ascii=False))
+            _say(json.dumps(result, ensure_ascii=False))
 
     @contextmanager
     def progress(self, label: str, total: int | None, *, unit: str = "rows") -> Iterator[Callable[[int], None]]:
@@ -70,3 +71,13 @@ class Output:
                 bar.update(task, rate=f"{speed:.1f} {unit}/s" if speed else "")
 
             yield advance
+
+
+def _say(text: str) -> None:
+    """Prints a line at once. When the reader has gone (`entx check ... | head`), the command works on in silence."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # so that the interpreter's own last flush does not fail either
+        os.close(nowhere)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from entx.cli.output import Output
+from tests.cli.runner import run_entx
+
+
+def test_a_person_gets_lines_and_tables_and_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(quiet=False, as_json=False)
+    out.line("hello")
+    out.table(["name", "n"], [["a", "100"], ["long", "1"]])
+    out.result({"n": 1})
+    assert capsys.readouterr().out == "hello\nname    n\na     100\nlong    1\n"
+
+
+def test_json_is_one_object_and_notices_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(quiet=False, as_json=True)
+    out.line("hello")
+    out.notice("careful")
+    out.result({"text": "é"})
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"text": "é"}
+    assert captured.err == "entx: careful\n"
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(quiet=True, as_json=False)
+    out.line("hello")
+    out.notice("careful")
+    out.table(["a"], [["b"]])
+    out.result({})
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_without_a_terminal_progress_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with Output(quiet=False, as_json=False).progress("pictures", 3) as advance:
+        advance(3)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
+    """`entx check ... | head -1`: the reader leaves, the verdict stays the exit code."""
+    (tmp_path / "t.csv").write_text(
+        "index,image_link,entity_name\n" + "".join(f"{i},a.jpg,height\n" for i in range(5000))
+    )
+    (tmp_path / "p.csv").write_text("index,prediction\n" + "".join(f"{i},1 gram\n" for i in range(5000)))
+    reading, writing = os.pipe()
+    arguments = [sys.executable, "-m", "entx", "check", tmp_path / "p.csv", "--test", tmp_path / "t.csv"]
+    with subprocess.Popen(arguments, stdout=writing, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writing)
+        os.read(reading, 10)
+        os.close(reading)
+        assert process.stderr is not None
+        error = process.stderr.read()
+    assert process.returncode == 2
+    assert error.count("\n") == 1
+
+
+def test_help_is_fast_and_every_command_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing heavy is imported for --help; each command's help shows how it is called."""
+    code = "import sys, entx.cli.main; print([m for m in sys.modules if m in HEAVY])"
+    heavy = {"numpy", "pandas", "duckdb", "cv2", "pyarrow", "rapidocr", "openvino", "PIL", "rich.progress"}
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("HEAVY", repr(heavy))], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+    listed = run_entx(capsys, "--help").out.split("Commands:")[1]
+    names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
+    assert len(names) > 8
+    for name in names:
+        text = run_entx(capsys, name, "--help").out
+        if name == "store":
+            text = run_entx(capsys, name, "info", "--help").out
+        assert f"entx {name}" in text.split("Example:", 1)[-1], name
+        assert "Example:" in text, name
+
+
+def test_an_unknown_command_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = run_entx(capsys, "frobnicate")
+    assert ended.code == 2
+    assert "frobnicate" in ended.err
