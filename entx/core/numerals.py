@@ -33,7 +33,7 @@ _NUMBER = re.compile(
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 _SLIPPED = re.compile(r"(?=[OoIl|SB]*[.,]?[0-9])[0-9OoIl|]?[0-9OoIl|SsB]*(?:[.,][0-9OoIl|SsB]+)?")
 _REPAIR = str.maketrans("OoIl|SsB,", "00111558.")
-_DENOMINATORS = frozenset({2, 3, 4, 5, 6, 8, 10, 16, 32, 64})
+_DENOMINATORS = frozenset({2, 3, 4, 5, 6, 7, 8, 10, 16, 32, 64})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def read_number(text: str, start: int) -> Number | None:
         whole = _PLAIN.match(text, start)  # "220/240", "5 10/12": the first number stands alone
         return None if whole is None else Number(Decimal(whole[0]), whole.end(), Alignment.EXACT)
     if form == "vulgar":
-        value = Decimal(printed[:-1].strip(" -") or "0") + Decimal(str(round(VULGAR[printed[-1]], 4)))
+        value = Decimal(printed[:-1].strip(" -") or "0") + Decimal(str(round(VULGAR[printed[-1]], 6)))
     elif form == "comma_thousands":
         # 0,500 kg is half a kilogram, 1,500 lb is not one and a half pounds
         value = Decimal(printed.replace(",", "." if printed[0] == "0" and printed.count(",") == 1 else ""))

@@ -64,7 +64,7 @@ class _Found:
 _HAS_DIGIT = re.compile(r"[0-9½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _RANK = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
 _LINK = re.compile(
-    r"""[ ]*(?:[(\[]?\s?[A-Za-zøØ]{0,8}\.?\s?[)\]]?)[ ]*                 # a label of the left one
+    r"""[ ]*(?:[(\[]?[ ]?[A-Za-zøØ]{0,8}\.?[ ]?[)\]]?)[ ]*                 # a label of the left one
     (?: (?P<x>(?<![A-Za-z])(?:[xX*]|by|BY)|(?<=[HWDLTmMnN"'c)])[xX](?![A-Za-z]{2}))
       | (?P<r>-|~|(?<![A-Za-z])(?:to|TO|bis|hasta))
       | (?P<s>[/(\[=|;,]|≈|\bor|\bOR|(?:which\ is\ )?(?:approx\w*|equivalent\ to|equal\ to|about)\.?)
@@ -252,7 +252,7 @@ def _link(text: str, found: list[_Found]) -> None:
 
 def _link_kind(text: str, left: _Found, right: _Found) -> str:
     gap = text[left.end : right.start]
-    if len(gap) > 32:
+    if len(gap) > 32 or "\n" in gap:
         return ""
     if not gap.strip():
         return "s" if _again(left, right) else ""
