@@ -17,12 +17,14 @@ from functools import lru_cache
 from entx.core.entities import Entity
 from entx.core.quantities import QuantityMatch, find_quantities
 from entx.core.quantity import Quantity, parse_written
-from entx.core.statements import choose, is_hedged, says_nothing
+from entx.core.statements import choose, is_computed, is_hedged, says_nothing, says_several
 from entx.core.types import Alignment
 from entx.core.units import BY_NAME
 from entx.core.unwrap import unwrap
 
 _LIST = re.compile(r"\[ ?([0-9][0-9.]{0,15}), ?([0-9][0-9.]{0,15}) ?\] ?([a-zA-Z][a-zA-Z ]{0,30})")
+_BARE = re.compile(r"(?:^| is | of |: )[0-9]{1,4}(?:\.[0-9]{1,2})?\.?$")
+_BASE_UNIT = {"voltage": "volt", "power": "watt"}  # kinds that products are rated in by one unit
 _MAX_WHOLE_DIGITS = 13
 _MAX_DECIMALS = 12
 
@@ -58,6 +60,8 @@ def postprocess(text: str, entity: Entity) -> Reading:
     if "[" in text:
         text = _LIST.sub(r"\1-\2 \3", text)
     matches = [*find_quantities(text), *_own(text, entity)]
+    if not matches and (unit := _BASE_UNIT.get(entity.kind)) in entity.units and _BARE.search(text):
+        matches = find_quantities(text, unit)  # "The wattage is 100."
     legal = [legalised for match in matches if (legalised := legalise(match, entity)) is not None]
     if says_nothing(text):
         legal = [match for match in legal if not is_hedged(text, match)]
@@ -66,9 +70,14 @@ def postprocess(text: str, entity: Entity) -> Reading:
     if not legal:
         units = sorted({match.quantity.unit for match in matches})
         return Reading(None, f"unit not allowed: {', '.join(units)}" if units else "no quantity in the answer")
+    legal = [match for match in legal if not is_computed(text, match)]
+    if not legal:
+        return Reading(None, "computed by the model, not read")
+    if len(legal) > 2 and says_several(text, legal, entity):
+        return Reading(None, "several things with different values")
     chosen = choose(text, legal, entity)
     if chosen is None:
-        return Reading(None, f"the sizes given are not the {entity.words}")
+        return Reading(None, f"said of something else than the {entity.words}")
     return _checked(chosen.quantity, chosen.alignment)
 
 

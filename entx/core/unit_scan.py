@@ -34,7 +34,7 @@ _IN_IS_PREPOSITION = re.compile(r"-[ ]?[0-9]|[ ]+1(?![0-9.,/'\"])|[ ]*(?:[0-9]{1
 _ITEMS = frozenset(
     "pc pcs piece pieces bottle bag box pack pk each ea unit set can jar tube carton roll case per pair pkg packet pouch".split()
 )  # fmt: skip
-_RATE = re.compile(r"/ ?([A-Za-z]+)(?![A-Za-z]*[0-9])|/ ?([0-9]{3}) ?(?:g|ml|mL|G|ML)(?![a-z])")
+_RATE = re.compile(r"/ ?([A-Za-z]+)(?![A-Za-z]*[0-9])|/ ?(100) ?(?:g|ml|mL|G|ML)(?![a-z])")
 _NETWORK = re.compile(r"[ ]?(?:wifi|wi-fi|wireless|network|lte|hz|ghz|band|mobile|signal|phone|&|/ ?[2345])", re.IGNORECASE)
 
 
@@ -120,8 +120,8 @@ def _several(text: str, start: int) -> UnitAt | None:
         return None
     parts = re.split(r"(\. ?| |-)", match[0])
     for count in range(len(parts), 2, -2):
-        form = "".join(" " if index % 2 else part for index, part in enumerate(parts[:count]))
-        found = lookup(form)
+        form = "".join(part if not index % 2 else "-" if part == "-" else " " for index, part in enumerate(parts[:count]))
+        found = lookup(form) or lookup(form.replace("-", " "))
         if found is not None:
             end = start + sum(map(len, parts[:count]))
             if not text[end : end + 1].isalnum():

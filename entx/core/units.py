@@ -130,8 +130,8 @@ UNITS: tuple[Unit, ...] = (
     _unit("pascal", "other", 0, "pa, kpa, mpa, hpa, bar, bars, mbar, psi, psig, atm"),
     _unit("degree", "other", 0, "degree, degrees, deg, °, °c, °f, ºc, ºf, º, celsius, fahrenheit, kelvin"),
     _unit("lumen", "other", 0, "lm, lumens, lux, lx, cd, candela, nit, nits"),
-    _unit("newton", "other", 0, "n, kn, kgf, lbf, nm, n m, ft lb, ft lbs, foot pound, foot pounds, in lb, in lbs, "
-          "inch pound, inch pounds, lb ft, lbs ft, lb in, ft-lbs, ft-lb, in-lbs, in-lb"),
+    _unit("newton", "other", 0, "n, kn, kgf, lbf, nm, n m, ft lb, ft lbs, foot pound, foot pounds, "
+          "inch pound, inch pounds, lb ft, ft-lbs, ft-lb, in-lbs, in-lb, lb-in, lb-ft"),
     _unit("joule", "other", 0, "j, kj, cal, kcal, calories, calorie, btu, btus"),
     _unit("second", "other", 0, "sec, secs, second, seconds, ms, s"),
     _unit("minute", "other", 0, "min, mins, minute, minutes"),
@@ -151,7 +151,9 @@ _SLIPS: dict[str, Unit] = {form: unit for unit in UNITS for form in unit.slips}
 _FORMS: dict[str, Unit] = {form.lower(): unit for unit in reversed(UNITS) for form in unit.forms}
 _LONGEST = max(map(len, _FORMS))
 
-MULTI_WORD_HEADS = frozenset(form.split()[0] for form in (*_FORMS, *_SLIPS) if " " in form)
+MULTI_WORD_HEADS = frozenset(
+    form.replace("-", " ").split()[0] for form in (*_FORMS, *_SLIPS) if " " in form or "-" in form
+)
 """First words of forms that have more than one word."""
 
 _LONG = [form for form, unit in _FORMS.items() if len(form) >= 6 and form.isascii() and " " not in form
