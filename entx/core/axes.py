@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _WORDS = (
-    "height", "width", "depth", "length", "diameter", "thickness", "high", "tall", "wide", "deep", "long", "thick", "dia",
-    "diam", "hauteur", "largeur", "profondeur", "longueur", "höhe", "breite", "tiefe", "länge", "altura", "alto", "ancho",
-    "fondo", "largo", "profundidad", "altezza", "larghezza", "profondità", "lunghezza",
+    "height", "width", "depth", "length", "diameter", "thickness", "high", "tall", "wide", "deep", "long", "thick",
+    "dia", "diam", "hauteur", "largeur", "profondeur", "longueur", "höhe", "breite", "tiefe", "länge", "altura", "alto",
+    "ancho", "fondo", "largo", "profundidad", "altezza", "larghezza", "profondità", "lunghezza",
 )  # fmt: skip
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _ANY = rf"(?:{_WORD}|[HWDLT]|Ø|ø)"
@@ -17,7 +17,8 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _BEHIND = re.compile(
-    rf"[ ]?[)\]]?[ ]?[(\[-]?[ ]?(?:in[ ]|of[ ])?(?P<label>{_WORD}|[HWDLT]|[hwdl](?=[ ]?[)\]x/]|$))(?![^\W_])", re.IGNORECASE
+    rf"[ ]?[)\]]?[ ]?[(\[-]?[ ]?(?:in[ ]|of[ ])?(?P<label>{_WORD}|[HWDLT]|[hwdl](?=[ ]?[)\]x/]|$))(?![^\W_])",
+    re.IGNORECASE,
 )
 _HEADING = re.compile(
     rf"({_ANY})[ ]*[x*/-][ ]*({_ANY})(?:[ ]*[x*/-][ ]*({_ANY}))?(?![^\W\d_])", re.IGNORECASE

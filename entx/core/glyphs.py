@@ -54,7 +54,11 @@ def plain(text: str) -> Plain:
     parts: list[str] = []
     offsets: list[int] = []
     for position, char in enumerate(text):
-        part = char if (char < "\x80" and char != "`") or char in VULGAR else _PLAIN.get(char) or unicodedata.normalize("NFKC", char)
+        part = (
+            char
+            if (char < "\x80" and char != "`") or char in VULGAR
+            else _PLAIN.get(char) or unicodedata.normalize("NFKC", char)
+        )
         parts.append(part)
         offsets.extend([position] * len(part))
     offsets.append(len(text))

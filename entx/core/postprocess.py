@@ -9,17 +9,14 @@ the picture does not state it. It does not convert units.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from functools import lru_cache
 
 from entx.core.entities import Entity
+from entx.core.own_units import find_own_quantities
 from entx.core.quantities import QuantityMatch, find_quantities
 from entx.core.quantity import Quantity, parse_written
 from entx.core.statements import choose, is_computed, is_hedged, says_nothing, says_several
 from entx.core.types import Alignment
-from entx.core.units import BY_NAME
 from entx.core.unwrap import unwrap
 
 _LIST = re.compile(r"\[ ?([0-9][0-9.]{0,15}), ?([0-9][0-9.]{0,15}) ?\] ?([a-zA-Z][a-zA-Z ]{0,30})")
@@ -59,7 +56,7 @@ def postprocess(text: str, entity: Entity) -> Reading:
         return Reading(None, "the answer is empty")
     if "[" in text:
         text = _LIST.sub(r"\1-\2 \3", text)
-    matches = [*find_quantities(text), *_own(text, entity)]
+    matches = [*find_quantities(text), *find_own_quantities(text, entity.units)]
     if not matches and (unit := _BASE_UNIT.get(entity.kind)) in entity.units and _BARE.search(text):
         matches = find_quantities(text, unit)  # "The wattage is 100."
     legal = [legalised for match in matches if (legalised := legalise(match, entity)) is not None]
@@ -104,22 +101,3 @@ def _checked(quantity: Quantity, alignment: Alignment) -> Reading:
     if quantity.value >= 10**_MAX_WHOLE_DIGITS or not isinstance(exponent, int) or exponent < -_MAX_DECIMALS:
         return Reading(None, "the number is absurd")
     return Reading(quantity, "", alignment)
-
-
-def _own(text: str, entity: Entity) -> Sequence[QuantityMatch]:
-    """Quantities in units that only a user's schema knows, written as the schema writes them."""
-    pattern = _own_pattern(entity.units)
-    if pattern is None:
-        return ()
-    return [
-        QuantityMatch(Quantity(Decimal(match[1]), match[2]), match.start(), match.end(), Alignment.EXACT)
-        for match in pattern.finditer(text)
-    ]
-
-
-@lru_cache(maxsize=256)
-def _own_pattern(units: tuple[str, ...]) -> re.Pattern[str] | None:
-    own = sorted((unit for unit in units if unit not in BY_NAME), key=len, reverse=True)
-    if not own:
-        return None
-    return re.compile(rf"(?<![\w.])([0-9]{{1,12}}(?:\.[0-9]{{1,12}})?)[ ]{{0,2}}({'|'.join(map(re.escape, own))})(?!\w)")

@@ -14,8 +14,8 @@ _NOTHING = re.compile(
     r"clear|labell?ed|listed|possible|marked|displayed|include|included|have a label|found|determinable)\b"
     r"|(?:does|do|is|are|did|was|ca|could|would)(?:n't| not) (?:\w+ly )?(?:provide|show|state|mention|specify|contain|"
     r"indicate|display|give|include|have|list|directly|possible|enough|determine|reveal|depict|feature)"
-    r"|\bcannot\b|\bcan't\b|\bunable to\b|\bno (?:\w+ ){0,4}(?:information|indication|mention|label|visible|weight|value|"
-    r"measurement|voltage|wattage|recommendation|volume|dimensions?|height|width|depth)\b|\bI'?m sorry\b|\bunknown\b"
+    r"|\bcannot\b|\bcan't\b|\bunable to\b|\bno (?:\w+ ){0,4}(?:information|indication|mention|label|visible|weight|"
+    r"value|measurement|voltage|wattage|recommendation|volume|dimensions?|height|width|depth)\b|\bI'?m sorry\b|\bunknown\b"
     r"|\bN/?A\b|\bnone\b|\bnull\b|\bnot applicable\b",
     re.IGNORECASE,
 )
@@ -27,7 +27,9 @@ _HEDGE = re.compile(
 )
 _FORMULA = re.compile(r"formula|calculat|multipl|\bVolume *=|\bx\b.{1,40}=", re.IGNORECASE)
 _RESULT = re.compile(r"(?:[x×*+/][ ]?\(?[0-9.,]+ ?[a-zA-Z. ]{0,16}\)?\s*|[=≈]\s*[^=\n]{0,20})[=≈]\s*$")
-_LOAD = re.compile(r"weight capacity|load capacity|maximum weight|max(?:imum)? load|weight limit|can (?:hold|support)", re.IGNORECASE)
+_LOAD = re.compile(
+    r"weight capacity|load capacity|maximum weight|max(?:imum)? load|weight limit|can (?:hold|support)", re.IGNORECASE
+)
 _WORD = re.compile(r"[a-z]{2,}")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 
@@ -132,7 +134,7 @@ def _clause_score(before: str, own: frozenset[str], others: frozenset[str]) -> i
 
 
 def _place(entity: str, count: int) -> int:
-    """Which of `count` sizes without labels is the entity's: packs print width x height, and length x width x height."""
+    """Which of `count` sizes without labels is the entity's: packs print width x height, or length x width x height."""
     if entity == "height":
         return count - 1
     if entity == "width":

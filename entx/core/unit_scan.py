@@ -18,24 +18,33 @@ _BEHIND = re.compile(
     re.VERBOSE,
 )
 _MULTI = re.compile(r"[^\W\d_]+(?:(?:\. ?| |-)[^\W\d_]+|(?:\. ?| )0[zZ2](?![0-9])){0,2}")
-_NEXT_QUANTITY = re.compile(r"[0-9]+(?:[.,][0-9]+)?[ ]?(?:mA|A|Ah|AH|mAh|Hz|HZ|hz|W|V|w|v|oz|OZ|g|kg|KG|lbs?|mm|cm|in|ml|x)(?![a-z])")
+_NEXT_QUANTITY = re.compile(
+    r"[0-9]+(?:[.,][0-9]+)?[ ]?(?:mA|A|Ah|AH|mAh|Hz|HZ|hz|W|V|w|v|oz|OZ|g|kg|KG|lbs?|mm|cm|in|ml|x)(?![a-z])"
+)
 _AXIS_GLUE = re.compile(r"([a-z]+|[A-Z]+?)([HWDLT])$")
 _AXIS_LETTERS = frozenset("HWDLT")
 _AXIS_LABEL = re.compile(  # "10W x 20H x 5D cm": the letter is no unit
-    r"[ ]?[xX*][ ]?[0-9.,]+[ ]?(?:[HWDLT](?![a-z])|\"|cm|mm|in|CM|MM|IN)|[ ]?(?P<unit>cm|mm|inches|inch|in|ft|CM|MM|IN)(?![A-Za-z])"
+    r"[ ]?[xX*][ ]?[0-9.,]+[ ]?(?:[HWDLT](?![a-z])|\"|cm|mm|in|CM|MM|IN)"
+    r"|[ ]?(?P<unit>cm|mm|inches|inch|in|ft|CM|MM|IN)(?![A-Za-z])"
 )
 _VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,5})$")
 _CAMEL_GLUE = re.compile(r"([a-z]+|[A-Z]{1,3}?)([A-Z][a-z]{2,})$")
 _IN_IS_INCH = re.compile(
-    r"[ ]?(?:$|[.,;:)\](/\\|=~x×*+\n\"'&-]|[HWDLT](?![a-z])|[0-9]|(?:wide|tall|high|long|deep|thick|width|height|length|"
-    r"depth|diameter|dia|by|or|and|X|round|square|from|x|to|approx|approximately|which|when|at|for)(?![a-z])|[A-Z][A-Za-z]|[^\x00-\x7f])"
+    r"[ ]?(?:$|[.,;:)\](/\\|=~x×*+\n\"'&-]|[HWDLT](?![a-z])|[0-9]|(?:wide|tall|high|long|deep|thick|width|height|"
+    r"length|depth|diameter|dia|by|or|and|X|round|square|from|x|to|approx|approximately|which|when|at|for)(?![a-z])|[A-Z][A-Za-z]|[^\x00-\x7f])"
 )
-_IN_IS_PREPOSITION = re.compile(r"-[ ]?[0-9]|[ ]+1(?![0-9.,/'\"])|[ ]*(?:[0-9]{1,2}(?![0-9.,/'\"]|[ -]?[A-Za-z\"'])|[0-9]{4}(?![0-9])|one(?![a-z])|ONE|One|China|Taiwan|Japan|USA)")
+_IN_IS_PREPOSITION = re.compile(
+    r"-[ ]?[0-9]|[ ]+1(?![0-9.,/'\"])"  # 2-in-1, 3 in 1
+    r"|[ ]*(?:[0-9]{1,2}(?![0-9.,/'\"]|[ -]?[A-Za-z\"'])|[0-9]{4}(?![0-9])|(?:one|ONE|One|China|Taiwan|Japan|USA)(?![a-z]))"
+)
 _ITEMS = frozenset(
-    "pc pcs piece pieces bottle bag box pack pk each ea unit set can jar tube carton roll case per pair pkg packet pouch".split()
+    {"pc", "pcs", "piece", "pieces", "bottle", "bag", "box", "pack", "pk", "each", "ea", "unit", "set", "can", "jar", "tube",
+     "carton", "roll", "case", "pair", "pkg", "packet", "pouch"}
 )  # fmt: skip
 _RATE = re.compile(r"/ ?([A-Za-z]+)(?![A-Za-z]*[0-9])|/ ?(100) ?(?:g|ml|mL|G|ML)(?![a-z])")
-_NETWORK = re.compile(r"[ ]?(?:wifi|wi-fi|wireless|network|lte|hz|ghz|band|mobile|signal|phone|&|/ ?[2345])", re.IGNORECASE)
+_NETWORK = re.compile(
+    r"[ ]?(?:wifi|wi-fi|wireless|network|lte|hz|ghz|band|mobile|signal|phone|&|/ ?[2345])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ def unit_behind(text: str, position: int) -> UnitAt | None:
     match = _BEHIND.match(text, position)
     if match is None:
         return None
-    group, end = match.lastgroup, match.end()
+    group, end = match.lastgroup or "", match.end()
     if group == "word":
         if match[group] in _AXIS_LETTERS and (axis := _AXIS_LABEL.match(text, end)) is not None:
             return _labelled(text, match[group].lower(), axis, end)
@@ -120,7 +129,9 @@ def _several(text: str, start: int) -> UnitAt | None:
         return None
     parts = re.split(r"(\. ?| |-)", match[0])
     for count in range(len(parts), 2, -2):
-        form = "".join(part if not index % 2 else "-" if part == "-" else " " for index, part in enumerate(parts[:count]))
+        form = "".join(
+            part if not index % 2 else "-" if part == "-" else " " for index, part in enumerate(parts[:count])
+        )
         found = lookup(form) or lookup(form.replace("-", " "))
         if found is not None:
             end = start + sum(map(len, parts[:count]))
@@ -188,7 +199,9 @@ def _past_dot(text: str, end: int) -> int:
     return end + 1 if text[end : end + 1] == "." and not text[end + 1 : end + 2].isdigit() else end
 
 
-_BEFORE = re.compile(r"[(\[] ?([A-Za-z\"']{1,10}\.?) ?[)\]] ?[:=]? ?$|(?<![\w])(kg|Kg|KG|g|gr|ml|ML|cl|cm|CM|mm|MM)\.? ?$")
+_BEFORE = re.compile(
+    r"[(\[] ?([A-Za-z\"']{1,10}\.?) ?[)\]] ?[:=]? ?$|(?<![\w])(kg|Kg|KG|g|gr|ml|ML|cl|cm|CM|mm|MM)\.? ?$"
+)
 
 
 def unit_before(text: str, position: int, floor: int) -> UnitAt | None:
