@@ -1,8 +1,8 @@
 """How well and how fast the postprocessor reads a real model's sentences.
 
 Measures on the 131,066 zero-shot answers of Qwen2-VL-2B-Instruct: rows per second on one core, and F1 on the gold rows
-of test origin, by slice (number and unit equal; answers listed under `also` count as right). On the same sentences their
-authors' own clean-up reaches 0.714 (small) and 0.743 (large).
+of test origin, by slice (number and unit equal; answers listed under `also` count as right). On the same sentences
+their authors' own clean-up reaches 0.714 (small) and 0.743 (large).
 
     python benchmarks/postprocess_sentences.py --data ../shared/data [--misses 40]
 """

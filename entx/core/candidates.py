@@ -1,9 +1,9 @@
 """Candidates: every quantity on a page that could answer a question, with the place where it stands.
 
-A page is parsed once (`page_quantities`), whatever number of questions is asked of it; `find_candidates` then keeps what
-is legal for one entity. Beyond `find_quantities` on each line this knows what only a page can show: a number in one box
-with its unit in the next ("500" / "g"), one unit stated for a whole drawing ("unit: mm"), and that a bare "32 OZ" can
-only mean fluid ounces where a volume is asked of a page that states no other.
+A page is parsed once (`page_quantities`), whatever number of questions is asked of it; `find_candidates` then keeps
+what is legal for one entity. Beyond `find_quantities` on each line this knows what only a page can show: a number in
+one box with its unit in the next ("500" / "g"), one unit stated for a whole drawing ("unit: mm"), and that a bare
+"32 OZ" can only mean fluid ounces where a volume is asked of a page that states no other.
 """
 
 from __future__ import annotations
@@ -48,16 +48,17 @@ class Candidate:
     order: int = 0
 
 
+_LENGTH = r"(mm|cm|inches|inch|in|millimet\w+|centimet\w+|英寸|毫米|厘米)(?![A-Za-z0-9])"
 _STATED_UNIT = re.compile(
-    r"(?:\bunits?\b|\beinheit|\bunit[ée]|\bunidad|单位|\bmeasur\w+|\bdimensions?\b|\bsizes?\b|\bmaße|\bmasse|\bmedidas)"
-    r"(?:[ ]of[ ]measure\w*)?[ ]?(?:are|is)?[ ]?(?:all)?[ ]?(?:[:=(/]|in\b|en\b)[ ]?\(?(?:in[ ])?"
-    r"(?P<after>mm|cm|m|inches|inch|in|millimet\w+|centimet\w+|英寸|毫米|厘米)(?![A-Za-z0-9])"
-    r"|\([ ]?(?:(?:all|unit|sizes|dimensions)[ ]?)?(?:in[ ]|:[ ]?|en[ ])(?P<bracket>mm|cm|inches|inch|millimet\w+|centimet\w+)[ ]?\)"
-    r"|^\(?(?P<alone>mm|cm)\)?$",
+    r"(?:(?:\bunits?|\beinheit(?:en)?|\bunit[ée]s?|\bunidad(?:es)?)(?:[ ]of[ ]measure\w*)?|单位)"
+    rf"[ ]?(?:are|is)?[ ]?[:=(/]?[ ]?\(?(?:in[ ])?{_LENGTH}"
+    rf"|\b(?:dimensions?|sizes?|measurements?|all)[ ](?:are[ ])?(?:all[ ])?in[ ]\(?{_LENGTH}"
+    rf"|\([ ]?(?:(?:all|unit|sizes|dimensions)[ ]?)?(?:in[ ]|:[ ]?|en[ ]){_LENGTH}[ ]?\)"
+    r"|^\(?(mm|cm|in|inch|inches)\.?\)?$",
     re.IGNORECASE,
 )
 _BARE_LINE = re.compile(
-    r"[ØøφΦ⌀]?[ ]?(?:[HWDLTRhwdl]|height|width|depth|length)?[ ]?[:=]?[ ]?[ØøφΦ]?[0-9]{1,5}(?:[.,][0-9]{1,3})?"
+    r"[ØøφΦ⌀]?[ ]?(?:[HWDLThwdl]|height|width|depth|length)?[ ]?[:=]?[ ]?[ØøφΦ]?[0-9]{1,5}(?:[.,][0-9]{1,3})?"
     r"(?:[ ]?[xX×*~-][ ]?[HWDL]?[0-9]{1,5}(?:[.,][0-9]{1,3})?){0,3}[ ]?(?:[(\[]?[HWDL][)\]]?)?",
     re.IGNORECASE,
 )
@@ -107,7 +108,7 @@ def stated_unit(lines: Sequence[OcrLine]) -> str | None:
     for line in lines:
         match = _STATED_UNIT.search(line.text)
         if match is not None:
-            found = lookup(match[match.lastgroup or 0])
+            found = lookup(match[match.lastindex or 0])
             if found is not None and found[0].kind == "length":
                 units.add(found[0].name)
     return units.pop() if len(units) == 1 else None
@@ -145,7 +146,7 @@ def _opens_with_unit(text: str) -> bool:
     if not _STARTS_WITH_UNIT.match(text) or text[:2] in ("a ", "A "):
         return False
     unit = unit_behind(text, 0)
-    return unit is not None and kind_of(unit.unit) not in ("", "other") and unit.end > 0 and not text[:1] == "-"
+    return unit is not None and kind_of(unit.unit) not in ("", "other") and unit.end > 0 and text[:1] != "-"
 
 
 def _join(lines: Sequence[OcrLine], index: int, number: str, other: int) -> Candidate | None:

@@ -35,7 +35,8 @@ _LINK = re.compile(
     r"""[ ]*(?:[(\[]?[ ]?[A-Za-zøØ]{0,8}\.?[ ]?[)\]]?)[ ]*                 # a label of the left one
     (?: (?P<x>(?<![A-Za-z])(?:[xX*]|by|BY)|(?<=[HWDLTmMnN"'c)])[xX](?![A-Za-z]{2}))
       | (?P<r>-|~|(?<![A-Za-z])(?:to|TO|bis|hasta))
-      | (?P<s>[/(\[=|;,]|≈|\bor|\bOR|(?:which\ is\ )?(?:approx\w*|equivalent\ to|equal\ to|about)\.?)
+      | (?P<s>[/(\[=|;]|≈|,?[ ]?(?:(?:or|OR|which[ ]is|that[ ]is)[ ])?(?:approx\w*|equivalent[ ]to|equal[ ]to|about)\.?
+            |,?[ ]?(?:or|OR|which[ ]is|that[ ]is)|,)
     )
     [ ]*(?:[(\[]?[ ]?[A-Za-zøØ]{0,8}[ ]?[:=.)\]]{0,2})[ ]*""",
     re.VERBOSE,

@@ -48,6 +48,7 @@ class QuantityMatch:
 _HAS_DIGIT = re.compile(r"[0-9½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _WHOLE_UNITS = frozenset({"gram", "millilitre", "watt", "milligram", "microgram"})
 _DOT_GROUP = re.compile(r"[1-9][0-9]{0,2}\.[0-9]00")
+_DIGIT_IN_UNIT = re.compile(r"(?:0[Zz]|1[bB][sS]?)(?![A-Za-z0-9])")  # 640Z is 64 OZ, 501b is 50 lb
 _GLUE_WORDS = (
     "net", "wt", "weight", "capacity", "height", "width", "length", "depth", "voltage", "power", "wattage", "volume",
     "input", "output", "load", "max", "min", "up", "to", "ac", "dc", "about", "approx", "ca", "content", "contents",

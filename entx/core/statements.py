@@ -15,8 +15,8 @@ _NOTHING = re.compile(
     r"|(?:does|do|is|are|did|was|ca|could|would)(?:n't| not) (?:\w+ly )?(?:provide|show|state|mention|specify|contain|"
     r"indicate|display|give|include|have|list|directly|possible|enough|determine|reveal|depict|feature)"
     r"|\bcannot\b|\bcan't\b|\bunable to\b|\bno (?:\w+ ){0,4}(?:information|indication|mention|label|visible|weight|"
-    r"value|measurement|voltage|wattage|recommendation|volume|dimensions?|height|width|depth)\b|\bI'?m sorry\b|\bunknown\b"
-    r"|\bN/?A\b|\bnone\b|\bnull\b|\bnot applicable\b",
+    r"value|measurement|voltage|wattage|recommendation|volume|dimensions?|height|width|depth)\b"
+    r"|\bI'?m sorry\b|\bunknown\b|\bN/?A\b|\bnone\b|\bnull\b|\bnot applicable\b",
     re.IGNORECASE,
 )
 _HINTS = ("no", "n't", "n/a", "na", "unable", "sorry", "unknown", "null")

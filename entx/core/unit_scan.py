@@ -11,17 +11,25 @@ from entx.core.units import MULTI_WORD_HEADS, Unit, kind_of, lookup
 _BEHIND = re.compile(
     r"""[ ]{0,2}(?:-[ ]?(?=[^\W\d]))?           # 4-inch, 12V- battery
     (?: (?P<mark>''|'|")
+      | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1|(?!fl[.]?[ ]?o[zZ])f[1lI][.]?[ ]?[oO0][zZ2])(?![A-Za-z0-9])
       | (?P<word>[^\W\d_]+|[°º%][CFcf]?(?![a-z]))
-      | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1|f1[ ]?[o0][z2])(?![A-Za-z0-9])
       | (?P<bracket>[(\[][ ]?[A-Za-z"' .]{1,12}[)\]])
     )""",
     re.VERBOSE,
 )
 _MULTI = re.compile(r"[^\W\d_]+(?:(?:\. ?| |-)[^\W\d_]+|(?:\. ?| )0[zZ2](?![0-9])){0,2}")
 _NEXT_QUANTITY = re.compile(
-    r"[0-9]+(?:[.,][0-9]+)?[ ]?(?:mA|A|Ah|AH|mAh|Hz|HZ|hz|W|V|w|v|oz|OZ|g|kg|KG|lbs?|mm|cm|in|ml|x)(?![a-z])"
+    r"[0-9]+(?:[.,][0-9]+)?[ ]?(?:mA|A|Ah|AH|mAh|Hz|HZ|hz|W|V|w|v|oz|OZ|g|kg|KG|lbs?|mm|cm|in|ml)(?![a-z])"
 )
 _AXIS_GLUE = re.compile(r"([a-z]+|[A-Z]+?)([HWDLT])$")
+_ESTIMATED = {
+    "g": "gram",
+    "kg": "kilogram",
+    "ml": "millilitre",
+    "cl": "centilitre",
+    "ML": "millilitre",
+    "mL": "millilitre",
+}
 _AXIS_LETTERS = frozenset("HWDLT")
 _AXIS_LABEL = re.compile(  # "10W x 20H x 5D cm": the letter is no unit
     r"[ ]?[xX*][ ]?[0-9.,]+[ ]?(?:[HWDLT](?![a-z])|\"|cm|mm|in|CM|MM|IN)"
@@ -31,15 +39,17 @@ _VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,5})$")
 _CAMEL_GLUE = re.compile(r"([a-z]+|[A-Z]{1,3}?)([A-Z][a-z]{2,})$")
 _IN_IS_INCH = re.compile(
     r"[ ]?(?:$|[.,;:)\](/\\|=~x×*+\n\"'&-]|[HWDLT](?![a-z])|[0-9]|(?:wide|tall|high|long|deep|thick|width|height|"
-    r"length|depth|diameter|dia|by|or|and|X|round|square|from|x|to|approx|approximately|which|when|at|for)(?![a-z])|[A-Z][A-Za-z]|[^\x00-\x7f])"
+    r"length|depth|diameter|dia|by|or|and|X|round|square|from|x|to|approx|approximately|which|when|at|for)(?![a-z])"
+    r"|[A-Z][A-Za-z]|[^\x00-\x7f])"
 )
 _IN_IS_PREPOSITION = re.compile(
     r"-[ ]?[0-9]|[ ]+1(?![0-9.,/'\"])"  # 2-in-1, 3 in 1
-    r"|[ ]*(?:[0-9]{1,2}(?![0-9.,/'\"]|[ -]?[A-Za-z\"'])|[0-9]{4}(?![0-9])|(?:one|ONE|One|China|Taiwan|Japan|USA)(?![a-z]))"
+    r"|[ ]*(?:[0-9]{1,2}(?![0-9.,/'\"]|[ -]?[A-Za-z\"'])|[0-9]{4}(?![0-9])"
+    r"|(?:one|ONE|One|China|Taiwan|Japan|USA)(?![a-z]))"
 )
 _ITEMS = frozenset(
-    {"pc", "pcs", "piece", "pieces", "bottle", "bag", "box", "pack", "pk", "each", "ea", "unit", "set", "can", "jar", "tube",
-     "carton", "roll", "case", "pair", "pkg", "packet", "pouch"}
+    {"pc", "pcs", "piece", "pieces", "bottle", "bag", "box", "pack", "pk", "each", "ea", "unit", "set", "can", "jar",
+     "tube", "carton", "roll", "case", "pair", "pkg", "packet", "pouch"}
 )  # fmt: skip
 _RATE = re.compile(r"/ ?([A-Za-z]+)(?![A-Za-z]*[0-9])|/ ?(100) ?(?:g|ml|mL|G|ML)(?![a-z])")
 _NETWORK = re.compile(
@@ -66,7 +76,7 @@ def unit_behind(text: str, position: int) -> UnitAt | None:
     if group == "word":
         if match[group] in _AXIS_LETTERS and (axis := _AXIS_LABEL.match(text, end)) is not None:
             return _labelled(text, match[group].lower(), axis, end)
-        return _word(text, match.start(group), end)
+        return _word(text, match.start(group), end, spaced=match.start(group) > position)
     if group == "mark":
         return _mark(text, match[group], end)
     if group == "bracket":
@@ -101,11 +111,11 @@ def _slip(text: str, printed: str, start: int, end: int, *, spaced: bool) -> Uni
             return None
     elif printed[0] == "1" and not spaced:
         return None  # "51bs" may as well be 51
-    found = lookup(printed)
-    return None if found is None else UnitAt(found[0].name, end, Alignment.FUZZY)
+    found = lookup("fl oz" if printed[0] == "f" else printed)
+    return None if found is None else UnitAt(found[0].name, _past_dot(text, end), Alignment.FUZZY)
 
 
-def _word(text: str, start: int, end: int) -> UnitAt | None:
+def _word(text: str, start: int, end: int, *, spaced: bool) -> UnitAt | None:
     word = text[start:end]
     head = word.lower()
     if head in MULTI_WORD_HEADS:
@@ -118,7 +128,7 @@ def _word(text: str, start: int, end: int) -> UnitAt | None:
             return UnitAt(found[0].name, end + 1, found[1])
     found = lookup(word)
     if found is None:
-        return _glued(text, word, start, end)
+        return None if spaced and not _AXIS_GLUE.match(word) else _glued(text, word, start, end)
     return _bounded(text, word, found, end)
 
 
@@ -183,6 +193,8 @@ def _glued(text: str, word: str, start: int, end: int) -> UnitAt | None:
         found = lookup(match[1])
         if found is not None and found[0].kind == "length":
             return UnitAt(found[0].name, end, found[1], match[2].lower())
+    if word[-1] == "e" and word[:-1] in _ESTIMATED:
+        return UnitAt(_ESTIMATED[word[:-1]], end, Alignment.NORMALISED)  # 500g℮, the European estimated sign
     match = _VOLT_GLUE.match(word)
     if match is not None:
         return UnitAt("volt", start + 1, Alignment.FUZZY)  # 18VLXT, 20VMAX

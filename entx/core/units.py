@@ -7,6 +7,7 @@ answer: `factor` serves only to see that "5 kg (11 lb)" says one thing twice.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -122,7 +123,7 @@ UNITS: tuple[Unit, ...] = (
     _unit("square foot", "other", 0, "sq ft, sqft, ft2, square ft, square feet, sq feet, sf"),
     _unit("square inch", "other", 0, "sq in, in2, square inches, sq inch, square in"),
     _unit("square yard", "other", 0, "sq yd, square yards, sq yards"),
-    _unit("ampere", "other", 0, "a, amp, amps, amperes, amper"),
+    _unit("ampere", "other", 0, "amp, amps, amperes, amper", cased="A"),
     _unit("milliampere", "other", 0, "ma, milliamp, milliamps"),
     _unit("ampere hour", "other", 0, "ah, amp hour, amp hours, amp hr"),
     _unit("milliampere hour", "other", 0, "mah"),
@@ -168,17 +169,12 @@ MULTI_WORD_HEADS = frozenset(
 )
 """First words of forms that have more than one word."""
 
-_LONG = [form for form, unit in _FORMS.items() if len(form) >= 6 and form.isascii() and " " not in form
-         and unit.kind != "other"]  # fmt: skip
-_FUZZY_FLOOR = 84.0  # "kilogrms" 94, "centimetter" 95, "milimeter" 95; "counters" 71, "parameter" 71, "diameter" 82
+_ENGLISH = re.compile(r"(?:met(?:er|re)|gram|inch|inche|pound|ounce|gallon|quart|lit(?:er|re)|volt|watt|gramm)s?")
+_LONG = [form for form, unit in _FORMS.items() if len(form) >= 6 and _ENGLISH.search(form) and " " not in form]
+_FUZZY_FLOOR = 84.0  # "kilogrms" 94, "centimetter" 95, "milimeter" 95; "parameter" 71
 _NOT_UNITS = frozenset({
-    "diameter", "perimeter", "parameter", "counter", "center", "centre", "feeder", "letter", "filter", "liner",
-    "program", "instagram", "diagram", "telegram", "pounding", "founder", "founders", "sounds", "grounds", "rounds",
-    "wounds", "bounds", "pounded", "millions", "million", "volume", "voltage", "wattage", "litter", "glitter",
-    "quarter", "quarters", "quartz", "cupcakes", "bounces", "announce", "pointe", "points", "prints", "paints", "hinches",
-    "pinches", "winches", "finches", "cinches", "punches", "bunches", "lunches", "launches", "branches", "niches", "riches",
-    "thermometer", "voltmeter", "multimeter", "odometer", "kilometre", "kilometer", "kilometers", "micrometer",
-    "bundles", "boards", "guards", "gallery", "galleries", "gallant", "metrics", "metric", "meters2",
+    "bounces", "centimes", "cinches", "clinches", "diameters", "dimeter", "finches", "kilometric", "linches",
+    "litters", "meteors", "microfilter", "micrometric", "pinches", "quarters", "winches",
 })  # fmt: skip
 
 
