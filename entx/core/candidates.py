@@ -1,0 +1,185 @@
+"""Candidates: every quantity on a page that could answer a question, with the place where it stands.
+
+A page is parsed once (`page_quantities`), whatever number of questions is asked of it; `find_candidates` then keeps
+what is legal for one entity. Beyond `find_quantities` on each line this knows what only a page can show: a number in
+one box with its unit in the next ("500" / "g"), one unit stated for a whole drawing ("unit: mm"), and that a bare
+"32 OZ" can only mean fluid ounces where a volume is asked of a page that states no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from entx.core.entities import Entity
+from entx.core.frames import Frame, around, frame_of
+from entx.core.own_units import find_own_quantities
+from entx.core.quantities import QuantityMatch, find_quantities
+from entx.core.quantity import Quantity
+from entx.core.types import Alignment, OcrLine, OcrPage, Polygon
+from entx.core.unit_scan import unit_behind
+from entx.core.units import kind_of, lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A quantity on a page.
+
+    Args:
+        quantity: legal for the entity that was asked.
+        line_ids: positions in `OcrPage.lines`: one, or a number's line and its unit's.
+        polygon: around those lines.
+        alignment: how it stood there.
+        text: as printed, number and unit.
+        label: the axis letter or word written with it, lower case.
+        role, group: as in `QuantityMatch`; groups are numbered over the page.
+        order: position among all quantities of the page in reading order, legal or not.
+    """
+
+    quantity: Quantity
+    line_ids: tuple[int, ...]
+    polygon: Polygon
+    alignment: Alignment
+    text: str
+    label: str = ""
+    role: str = ""
+    group: int = -1
+    order: int = 0
+
+
+_LENGTH = r"(mm|cm|inches|inch|in|millimet\w+|centimet\w+|英寸|毫米|厘米)(?![A-Za-z0-9])"
+_STATED_UNIT = re.compile(
+    r"(?:(?:\bunits?|\beinheit(?:en)?|\bunit[ée]s?|\bunidad(?:es)?)(?:[ ]of[ ]measure\w*)?|单位)"
+    rf"[ ]?(?:are|is)?[ ]?[:=(/]?[ ]?\(?(?:in[ ])?{_LENGTH}"
+    rf"|\b(?:dimensions?|sizes?|measurements?|all)[ ](?:are[ ])?(?:all[ ])?in[ ]\(?{_LENGTH}"
+    rf"|\([ ]?(?:(?:all|unit|sizes|dimensions)[ ]?)?(?:in[ ]|:[ ]?|en[ ]){_LENGTH}[ ]?\)"
+    r"|^\(?(mm|cm|in|inch|inches)\.?\)?$",
+    re.IGNORECASE,
+)
+_BARE_LINE = re.compile(
+    r"[ØøφΦ⌀]?[ ]?(?:[HWDLThwdl]|height|width|depth|length)?[ ]?[:=]?[ ]?[ØøφΦ]?[0-9]{1,5}(?:[.,][0-9]{1,3})?"
+    r"(?:[ ]?[xX×*~-][ ]?[HWDL]?[0-9]{1,5}(?:[.,][0-9]{1,3})?){0,3}[ ]?(?:[(\[]?[HWDL][)\]]?)?",
+    re.IGNORECASE,
+)
+_ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
+_STARTS_WITH_UNIT = re.compile(r"[A-Za-z\"']")
+
+
+def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
+    """All quantities of a page in reading order, whatever their unit; compute once, ask many times.
+
+    Deterministic: the same lines give the same tuple.
+    """
+    stated = stated_unit(page.lines)
+    found: list[Candidate] = []
+    groups = 0
+    joined = _joined(page.lines)
+    for index, line in enumerate(page.lines):
+        unit = stated if stated is not None and _BARE_LINE.fullmatch(line.text.strip()) else None
+        matches = find_quantities(line.text, unit)
+        for match in matches:
+            found.append(_candidate(match, (index,), line.text, line.polygon, groups))
+        if matches:
+            groups += 1 + max(match.group for match in matches)
+        if index in joined:
+            found.append(joined[index])
+    return tuple(replace(one, order=order) for order, one in enumerate(found))
+
+
+def find_candidates(page: OcrPage, entity: Entity, quantities: Sequence[Candidate] | None = None) -> list[Candidate]:
+    """Every quantity on the page that is legal for the entity, in reading order.
+
+    Args:
+        quantities: of this page, from `page_quantities`; None computes them.
+    """
+    if quantities is None:
+        quantities = page_quantities(page)
+    legal = [one for one in quantities if one.quantity.unit in entity.units]
+    legal += _in_own_units(page, entity)
+    if not legal and "fluid ounce" in entity.units:
+        legal = [_as_fluid(one) for one in quantities if one.quantity.unit == "ounce"]
+    return [one for one in legal if one.quantity.value > 0]
+
+
+def stated_unit(lines: Sequence[OcrLine]) -> str | None:
+    """The one unit of length stated for the whole drawing; None where none or where two disagree."""
+    units = set()
+    for line in lines:
+        match = _STATED_UNIT.search(line.text)
+        if match is not None:
+            found = lookup(match[match.lastindex or 0])
+            if found is not None and found[0].kind == "length":
+                units.add(found[0].name)
+    return units.pop() if len(units) == 1 else None
+
+
+def _candidate(match: QuantityMatch, line_ids: tuple[int, ...], text: str, polygon: Polygon, groups: int) -> Candidate:
+    return Candidate(
+        match.quantity, line_ids, polygon, match.alignment, text[match.start : match.end], match.label, match.role,
+        match.group + groups if match.group >= 0 else -1,
+    )  # fmt: skip
+
+
+def _joined(lines: Sequence[OcrLine]) -> dict[int, Candidate]:
+    """Numbers whose unit stands in the next box, by the number's line: the nearest unit on its baseline or below it."""
+    numbers = [(index, match[1]) for index, line in enumerate(lines) if (match := _ENDS_IN_NUMBER.search(line.text))]
+    if not numbers:
+        return {}
+    units = [index for index, line in enumerate(lines) if _opens_with_unit(line.text)]
+    joined = {}
+    for index, number in numbers:
+        frame = frame_of(lines[index].polygon)
+        near = [
+            (distance, other) for other in units if other != index
+            and (distance := _distance(frame, lines[other].polygon)) is not None
+        ]  # fmt: skip
+        if near:
+            other = min(near)[1]
+            candidate = _join(lines, index, number.strip(), other)
+            if candidate is not None:
+                joined[index] = candidate
+    return joined
+
+
+def _opens_with_unit(text: str) -> bool:
+    if not _STARTS_WITH_UNIT.match(text) or text[:2] in ("a ", "A "):
+        return False
+    unit = unit_behind(text, 0)
+    return unit is not None and kind_of(unit.unit) not in ("", "other") and unit.end > 0 and text[:1] != "-"
+
+
+def _join(lines: Sequence[OcrLine], index: int, number: str, other: int) -> Candidate | None:
+    text = f"{number} {lines[other].text}"
+    match = next((one for one in find_quantities(text) if one.start == 0 and one.end > len(number)), None)
+    if match is None:
+        return None
+    alignment = Alignment.NORMALISED if match.alignment is Alignment.EXACT else match.alignment
+    polygon = around(lines[index].polygon, lines[other].polygon)
+    return Candidate(match.quantity, (index, other), polygon, alignment, text[: match.end], match.label)
+
+
+def _distance(frame: Frame, other: Polygon) -> float | None:
+    """How far a unit's box lies from the number's, in text heights; None where it does not belong to it."""
+    left, top, right, bottom = frame.box(other)
+    height = frame.height
+    if min(bottom, height) - max(top, 0.0) >= 0.5 * min(height, bottom - top):  # on the same baseline, to the right
+        gap = left - frame.width
+        return max(gap, 0.0) / height if -0.5 * height <= gap <= 1.2 * height else None
+    overlap = min(right, frame.width) - max(left, 0.0)
+    gap = top - height
+    if -0.2 * height <= gap <= 0.7 * height and overlap >= 0.5 * min(frame.width, right - left):  # directly below
+        return 1.5 + max(gap, 0.0) / height
+    return None
+
+
+def _as_fluid(one: Candidate) -> Candidate:
+    alignment = Alignment.NORMALISED if one.alignment is Alignment.EXACT else one.alignment
+    return replace(one, quantity=Quantity(one.quantity.value, "fluid ounce"), alignment=alignment)
+
+
+def _in_own_units(page: OcrPage, entity: Entity) -> Iterator[Candidate]:
+    """Quantities in units that only a user's schema knows."""
+    for index, line in enumerate(page.lines):
+        for match in find_own_quantities(line.text, entity.units):
+            yield _candidate(match, (index,), line.text, line.polygon, 0)

@@ -1,0 +1,102 @@
+"""Numbers as people print them: decimal comma, thousands, fractions, mixed numbers, and OCR's slips inside digits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from math import gcd
+
+from entx.core.glyphs import VULGAR
+from entx.core.types import Alignment
+
+MAX_DIGITS = 12
+"""Longer digit strings are bar codes, not sizes."""
+
+_FRACTIONS = "".join(VULGAR)
+START = re.compile(rf"[0-9{_FRACTIONS}]|(?<![0-9])\.[0-9]|(?<![A-Za-z0-9])[OoIl|](?=[.,]?[0-9])")
+"""Where a number can start; the letters are OCR's zeros and ones."""
+
+_NUMBER = re.compile(
+    rf"""
+    (?P<vulgar>(?:[0-9]{{1,4}}[ -]?)?[{_FRACTIONS}])
+    | (?P<mixed>[0-9]{{1,4}}(?:[ ]-[ ]|[ -])[0-9]{{1,2}}[ ]?/[ ]?[0-9]{{1,2}}(?![0-9/]|[.][0-9]))
+    | (?P<fraction>[0-9]{{1,2}}/[0-9]{{1,2}}(?![0-9/]|[.,][0-9]))
+    | (?P<comma_thousands>[0-9]{{1,3}}(?:,[0-9]{{3}})+(?![0-9]|,[0-9])(?:\.[0-9]+)?)
+    | (?P<dot_thousands>[0-9]{{1,3}}(?:\.[0-9]{{3}})+,[0-9]{{1,2}}(?![0-9])
+        |[0-9]{{1,3}}(?:\.[0-9]{{3}}){{2,}}(?![0-9.]))
+    | (?P<decimal_comma>[0-9]+,[0-9]{{1,2}}(?![0-9]|,[0-9]))
+    | (?P<space_thousands>[1-9][ ][0-9]00(?![0-9]|[.,][0-9]))
+    | (?P<plain>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
+_SLIPPED = re.compile(r"(?=[OoIl|SB]*[.,]?[0-9])[0-9OoIl|]?[0-9OoIl|SsB]*(?:[.,][0-9OoIl|SsB]+)?")
+_REPAIR = str.maketrans("OoIl|SsB,", "00111558.")
+_DENOMINATORS = frozenset({2, 3, 4, 5, 6, 7, 8, 10, 16, 32, 64})
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in a text: its exact value, where it ends, and how it was read."""
+
+    value: Decimal
+    end: int
+    alignment: Alignment
+
+
+def read_number(text: str, start: int) -> Number | None:
+    """The longest number that starts exactly at `start`; None where there is none or it has too many digits."""
+    match = _NUMBER.match(text, start)
+    if match is None:
+        return None
+    form, printed, end = match.lastgroup, match[0], match.end()
+    if len(printed) > MAX_DIGITS and sum(map(str.isdigit, printed)) > MAX_DIGITS:
+        return None
+    if form == "plain":
+        return Number(Decimal(printed), end, Alignment.EXACT)
+    if form in ("mixed", "fraction"):
+        value = _fraction(printed)
+        if value is not None:
+            return Number(value, end, Alignment.NORMALISED)
+        whole = _PLAIN.match(text, start)  # "220/240", "5 10/12": the first number stands alone
+        return None if whole is None else Number(Decimal(whole[0]), whole.end(), Alignment.EXACT)
+    if form == "vulgar":
+        value = Decimal(printed[:-1].strip(" -") or "0") + Decimal(str(round(VULGAR[printed[-1]], 6)))
+    elif form == "comma_thousands":
+        # 0,500 kg is half a kilogram, 1,500 lb is not one and a half pounds
+        value = Decimal(printed.replace(",", "." if printed[0] == "0" and printed.count(",") == 1 else ""))
+    elif form == "dot_thousands":
+        value = Decimal(printed.replace(".", "").replace(",", "."))
+    elif form == "decimal_comma":
+        value = Decimal(printed.replace(",", "."))
+    else:
+        value = Decimal(printed.replace(" ", ""))
+    return Number(value, end, Alignment.NORMALISED)
+
+
+def repair_number(text: str, start: int) -> Number | None:
+    """The number at `start` with OCR's letters read as digits (I5 -> 15, 1O -> 10, 37.S -> 37.5); FUZZY.
+
+    None when nothing there needs repair. A missing decimal point is not repaired: nothing in the text shows it.
+    """
+    match = _SLIPPED.match(text, start)
+    if match is None:
+        return None
+    printed = match[0]
+    repaired = printed.translate(_REPAIR)
+    if repaired == printed.replace(",", ".") or len(repaired) > MAX_DIGITS or not any(map(str.isdigit, printed)):
+        return None
+    return Number(Decimal(repaired), match.end(), Alignment.FUZZY)
+
+
+def _fraction(printed: str) -> Decimal | None:
+    """The value of "1/2" or "8 1/4"; None unless it is a proper, reduced fraction with a usual denominator."""
+    head, _, below = printed.partition("/")
+    parts = head.replace("-", " ").split()
+    above, denominator = int(parts[-1]), int(below)
+    if denominator not in _DENOMINATORS or not 0 < above < denominator or gcd(above, denominator) != 1:
+        return None
+    whole = int(parts[0]) if len(parts) == 2 else 0
+    return (whole + Decimal(above) / denominator).quantize(Decimal("0.000001")).normalize()

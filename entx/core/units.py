@@ -1,0 +1,215 @@
+"""Units: canonical names, the kind and size of each, and every surface form that people print.
+
+Covers the 31 legal units of the challenge, and further units people print beside them, so that these are recognised
+and never misread as a legal one (5 mAh is not 5 m, 120 psi is not anything we want). Nothing is converted into an
+answer: `factor` serves only to see that "5 kg (11 lb)" says one thing twice.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rapidfuzz import fuzz, process
+
+from entx.core.types import Alignment
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit.
+
+    Args:
+        name: canonical singular name.
+        kind: length, weight, voltage, power, volume, or "other".
+        factor: size in the kind's base unit (metre, gram, volt, watt, litre); 0 where nobody compares.
+        forms: surface forms, lower case, matched in any case.
+        cased: forms whose case carries the meaning; they win over `forms`.
+        slips: forms that only an OCR engine writes; a match by one is FUZZY.
+    """
+
+    name: str
+    kind: str
+    factor: float
+    forms: tuple[str, ...]
+    cased: tuple[str, ...] = ()
+    slips: tuple[str, ...] = ()
+
+
+def _unit(name: str, kind: str, factor: float, forms: str, cased: str = "", slips: str = "") -> Unit:
+    """One row of the table; forms are split at commas because some hold a space."""
+
+    def split(text: str) -> tuple[str, ...]:
+        return tuple(form.strip() for form in text.split(",") if form.strip())
+
+    return Unit(name, kind, factor, (name, *split(forms)), split(cased), split(slips))
+
+
+# Sizes: NIST Special Publication 811, appendix B (US customary units except the imperial gallon; ton is the short ton
+# or the tonne, which differ by less than the tolerance of the comparison).
+# fmt: off
+UNITS: tuple[Unit, ...] = (
+    _unit("millimetre", "length", 0.001, "mm, mms, milimetre, millimetres, millimeter, millimeters, millimètre, "
+          "millimètres, milímetro, milímetros, milimetros, millimetri, millimetro, 毫米, мм", slips="mrn, rnm"),
+    _unit("centimetre", "length", 0.01, "cm, cms, ctm, cmt, cmts, centimetres, centimeter, centimeters, zentimeter, "
+          "centimètre, centimètres, centímetro, centímetros, centimetros, centimetri, centimetro, 厘米, 公分, см",
+          slips="crn, cmn, cin"),
+    _unit("metre", "length", 1.0, "m, mtr, mtrs, mt, mts, metres, meter, meters, mètre, mètres, metro, metros, metri, "
+          "米, м"),
+    _unit("inch", "length", 0.0254, 'in, ins, inches, inchs, inche, pouce, pouces, po, zoll, pulgada, pulgadas, '
+          'pulg, pollici, pollice, ", \'\', 英寸', slips="lnch, lnches, 1nch, ln, inchcs, lnchs"),
+    _unit("foot", "length", 0.3048, "ft, fts, feet, foots, feets, pied, pieds, fuß, piedi, '"),
+    _unit("yard", "length", 0.9144, "yd, yds, yards"),
+
+    _unit("microgram", "weight", 1e-6, "ug, mcg, mcgs, micrograms, microgramme, microgrammes, microgramm"),
+    _unit("milligram", "weight", 1e-3, "mg, mgs, mgm, milligrams, milligramme, milligrammes, milligramm, miligramos, "
+          "miligramo, milligrammi, мг", slips="mq"),
+    _unit("gram", "weight", 1.0, "g, gm, gms, gr, grs, gram, grams, gramm, gramme, grammes, gramo, gramos, grammi, "
+          "grammo, gramas, grama, 克, г, гр"),
+    _unit("kilogram", "weight", 1e3, "kg, kgs, kgm, kilo, kilos, kilograms, kilogramme, kilogrammes, kilogramm, "
+          "kilogramo, kilogramos, chilogrammi, chilogrammo, quilos, 千克, 公斤, кг", slips="kq, kqs, k9, xg"),
+    _unit("ounce", "weight", 28.349523125, "oz, ozs, ounces, onza, onzas, onces, unze, unzen",
+          slips="0z, 02, o2, ozz"),
+    _unit("pound", "weight", 453.59237, "lb, lbs, lbm, pounds, pds, livre, livres, libra, libras, pfund, libbre",
+          slips="ib, ibs, 1b, 1bs, |b, |bs, lhs, lbz, bbs"),
+    _unit("ton", "weight", 1e6, "t, tons, tonne, tonnes, tonnen, tonelada, toneladas, metric ton, metric tons, "
+          "short ton, short tons"),
+
+    _unit("millivolt", "voltage", 1e-3, "mv, millivolts"),
+    _unit("volt", "voltage", 1.0, "v, volts, vac, vdc, v ac, v dc, vcc, vca, volt ac, volt dc, volts ac, volts dc, "
+          "v-ac, v-dc, volte, voltios, voltio, вольт, В", slips="voit, voits, vo1t, vo1ts, vdo"),
+    _unit("kilovolt", "voltage", 1e3, "kv, kilovolts"),
+    _unit("megavolt", "voltage", 1e6, "megavolts", cased="MV"),
+
+    _unit("milliwatt", "power", 1e-3, "milliwatts", cased="mW"),
+    _unit("watt", "power", 1.0, "w, watts, wat, wats, watios, vatios, вт"),
+    _unit("kilowatt", "power", 1e3, "kw, kilowatts, квт"),
+    _unit("megawatt", "power", 1e6, "megawatts", cased="MW"),
+    _unit("horsepower", "power", 745.7, "hp, horse power, bhp"),
+
+    _unit("microlitre", "volume", 1e-6, "ul, microlitres, microliter, microliters"),
+    _unit("millilitre", "volume", 1e-3, "ml, mls, millilitres, milliliter, milliliters, mililitre, mililitros, "
+          "millilitri, 毫升, мл", slips="m1, mi"),
+    _unit("centilitre", "volume", 1e-2, "cl, cls, centilitres, centiliter, centiliters, сл", slips="c1"),
+    _unit("decilitre", "volume", 1e-1, "dl, decilitres, deciliter, deciliters"),
+    _unit("litre", "volume", 1.0, "l, lt, ltr, ltrs, lts, litres, liter, liters, litro, litros, litri, lit, ℓ, 升, л"),
+    _unit("fluid ounce", "volume", 0.0295735295625, "fl oz, fl ozs, floz, fluid ounces, fluid oz, fl ounce, fl ounces, "
+          "oz fl, us fl oz, uk fl oz, oz liq, liquid oz, liquid ounce, liquid ounces, onces liquides, onzas líquidas, "
+          "onza líquida, oz líq, flozs, fz", slips="fl 0z, f1 oz, fi oz, fl 02, fl0z, fioz, f1oz, fl o2, ft oz, f oz, "
+          "fl ox, floz0, fi 0z, f1 0z, floi"),
+    _unit("cup", "volume", 0.2365882365, "cups, tasse, tassen, taza, tazas"),
+    _unit("pint", "volume", 0.473176473, "pt, pts, pints, pinte, us pint, us pints, liquid pint, dry pint"),
+    _unit("quart", "volume", 0.946352946, "qt, qts, quarts, qrt, us qt, us quart, us quarts, liq qt, dry quart"),
+    _unit("gallon", "volume", 3.785411784, "gal, gals, gallons, us gal, us gals, us gallon, us gallons, galón, "
+          "galones, galon, gln"),
+    _unit("imperial gallon", "volume", 4.54609, "imp gal, imp gals, imp gallon, imp gallons, imperial gallons, "
+          "imperial gal, uk gal, uk gallon, uk gallons"),
+    _unit("cubic inch", "volume", 0.016387064, "cu in, cubic in, cubic inches, in3, inch3, cu inch, cu inches, cuin"),
+    _unit("cubic foot", "volume", 28.316846592, "cu ft, cubic ft, cubic feet, ft3, cuft, cu feet, cu foot, feet3, cf"),
+
+    # Not asked for, but printed: known here so that no part of them passes for one of the above.
+    _unit("kilometre", "length", 1e3, "km, kms, kilometres, kilometer, kilometers, км"),
+    _unit("decimetre", "length", 0.1, "dm, decimetres, decimeter, decimeters"),
+    _unit("micrometre", "length", 1e-6, "um, micron, microns, micrometer, micrometers"),
+    _unit("mile", "length", 1609.344, "miles"),
+    _unit("cubic centimetre", "volume", 1e-3, "cc, ccm, cm3, cubic cm, cubic centimeter, cubic centimeters, "
+          "cubic centimetres, cu cm"),
+    _unit("cubic metre", "volume", 1e3, "m3, cbm, cubic meter, cubic meters, cubic metres"),
+    _unit("teaspoon", "volume", 0.00492892, "tsp, teaspoons"),
+    _unit("tablespoon", "volume", 0.0147868, "tbsp, tablespoons"),
+    _unit("square metre", "other", 0, "m2, sqm, sq m, square meter, square meters, square metres, sq mtr, mm2, cm2, "
+          "sq cm, sq mm, square cm, square centimeters"),
+    _unit("square foot", "other", 0, "sq ft, sqft, ft2, square ft, square feet, sq feet, sf"),
+    _unit("square inch", "other", 0, "sq in, in2, square inches, sq inch, square in"),
+    _unit("square yard", "other", 0, "sq yd, square yards, sq yards"),
+    _unit("ampere", "other", 0, "amp, amps, amperes, amper", cased="A"),
+    _unit("milliampere", "other", 0, "ma, milliamp, milliamps"),
+    _unit("ampere hour", "other", 0, "ah, amp hour, amp hours, amp hr"),
+    _unit("milliampere hour", "other", 0, "mah"),
+    _unit("watt hour", "other", 0, "wh, watt hour, watt hours, whr"),
+    _unit("kilowatt hour", "other", 0, "kwh, kilowatt hours"),
+    _unit("volt ampere", "other", 0, "va, kva"),
+    _unit("hertz", "other", 0, "hz"),
+    _unit("kilohertz", "other", 0, "khz"),
+    _unit("megahertz", "other", 0, "mhz"),
+    _unit("gigahertz", "other", 0, "ghz"),
+    _unit("pound per square inch", "other", 0, "psi, psig"),
+    _unit("bar", "other", 0, "bars"),
+    _unit("pascal", "other", 0, "pa"),
+    _unit("kilopascal", "other", 0, "kpa, mpa, hpa, mbar, atm"),
+    _unit("degree", "other", 0, "degree, degrees, deg, °, °c, °f, ºc, ºf, º, celsius, fahrenheit, kelvin"),
+    _unit("lumen", "other", 0, "lm, lumens"),
+    _unit("lux", "other", 0, "lx, cd, candela, nit, nits"),
+    _unit("newton", "other", 0, "n, kn, kgf, lbf"),
+    _unit("newton metre", "other", 0, "nm, n m, ft lb, ft lbs, foot pound, foot pounds, "
+          "inch pound, inch pounds, lb ft, ft-lbs, ft-lb, in-lbs, in-lb, lb-in, lb-ft"),
+    _unit("joule", "other", 0, "j, kj"),
+    _unit("calorie", "other", 0, "cal, kcal, calories, btu, btus"),
+    _unit("second", "other", 0, "sec, secs, second, seconds, ms, s"),
+    _unit("minute", "other", 0, "min, mins, minute, minutes"),
+    _unit("hour", "other", 0, "h, hr, hrs, hour, hours"),
+    _unit("day", "other", 0, "days, week, weeks, month, months, mos, year, years, yr, yrs"),
+    _unit("per cent", "other", 0, "%, percent, pct, ppm, ph, iu"),
+    _unit("piece", "other", 0, "pc, pcs, pieces, pack, packs, pk, count, ct, tablets, capsules, servings, serving, "
+          "sachets, bags, units, pair, pairs, sets, people, person, persons, ply"),
+    _unit("byte", "other", 0, "gb, mb, kb, tb, gbps, mbps, mp, px, dpi, fps, gsm, rpm, db, dbi, dba, awg, ga, gauge, "
+          "mph, kmh, denier, cfm, gpm, gph, lph, ohm, ohms, carat, carats, ctw, grit, mil, mils"),
+)
+# fmt: on
+
+BY_NAME: dict[str, Unit] = {unit.name: unit for unit in UNITS}
+_CASED: dict[str, Unit] = {form: unit for unit in UNITS for form in unit.cased}
+_SLIPS: dict[str, Unit] = {form: unit for unit in UNITS for form in unit.slips}
+_FORMS: dict[str, Unit] = {form.lower(): unit for unit in reversed(UNITS) for form in unit.forms}
+_LONGEST = max(map(len, _FORMS))
+
+MULTI_WORD_HEADS = frozenset(
+    form.replace("-", " ").split()[0] for form in (*_FORMS, *_SLIPS) if " " in form or "-" in form
+)
+"""First words of forms that have more than one word."""
+
+_ENGLISH = re.compile(r"(?:met(?:er|re)|gram|inch|inche|pound|ounce|gallon|quart|lit(?:er|re)|volt|watt|gramm)s?")
+_LONG = [form for form, unit in _FORMS.items() if len(form) >= 6 and _ENGLISH.search(form) and " " not in form]
+_FUZZY_FLOOR = 84.0  # "kilogrms" 94, "centimetter" 95, "milimeter" 95; "parameter" 71
+_NOT_UNITS = frozenset({
+    "bounces", "centimes", "cinches", "clinches", "diameters", "dimeter", "finches", "kilometric", "linches",
+    "litters", "meteors", "microfilter", "micrometric", "pinches", "quarters", "winches",
+})  # fmt: skip
+
+
+@lru_cache(maxsize=16384)
+def lookup(form: str) -> tuple[Unit, Alignment] | None:
+    """The unit that a printed form means, and how surely; None when it is no unit.
+
+    EXACT is the form in the table, FUZZY an OCR slip or a misspelt long word (never a short abbreviation).
+
+    Args:
+        form: one or more words as printed, inner spaces single, without trailing dot, "µ" written "u".
+    """
+    unit = _CASED.get(form) or _FORMS.get(form.lower())
+    if unit is not None:
+        return unit, Alignment.EXACT
+    word = form.lower()
+    unit = _SLIPS.get(word)
+    if unit is not None:
+        return unit, Alignment.FUZZY
+    if not 6 <= len(word) <= _LONGEST or not word.isalpha() or word in _NOT_UNITS:
+        return None
+    best = process.extractOne(word, _LONG, scorer=fuzz.ratio, score_cutoff=_FUZZY_FLOOR)
+    return None if best is None else (_FORMS[best[0]], Alignment.FUZZY)
+
+
+def kind_of(name: str) -> str:
+    """The kind of a canonical unit name; "" for a name that is not in the table (a user's own unit)."""
+    unit = BY_NAME.get(name)
+    return "" if unit is None else unit.kind
+
+
+def same_size(value: float, unit: str, other: float, other_unit: str) -> bool:
+    """Whether two quantities of one kind can be one size said twice: within 20 %, because packs round freely."""
+    first, second = BY_NAME.get(unit), BY_NAME.get(other_unit)
+    if first is None or second is None or first.kind != second.kind or not first.factor or not second.factor:
+        return False
+    left, right = value * first.factor, other * second.factor
+    return abs(left - right) <= 0.2 * max(left, right)

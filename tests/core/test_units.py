@@ -1,0 +1,143 @@
+import pytest
+
+from entx.core.entities import CHALLENGE
+from entx.core.types import Alignment
+from entx.core.units import BY_NAME, UNITS, kind_of, lookup, same_size
+
+FORMS = {
+    "centimetre": [
+        "cm",
+        "CM",
+        "Cm",
+        "cms",
+        "CMS",
+        "centimeter",
+        "centimeters",
+        "Centimetres",
+        "centimètres",
+        "centimetros",
+    ],
+    "millimetre": ["mm", "MM", "millimeters", "millimètre", "milímetros", "毫米"],
+    "metre": ["m", "M", "mtr", "meter", "metres", "metros"],
+    "inch": ["in", "IN", "inch", "Inches", "inchs", '"', "''", "pouces", "Zoll", "pulgadas", "pollici"],
+    "foot": ["ft", "FT", "feet", "'", "pieds"],
+    "yard": ["yd", "yds", "yards"],
+    "gram": ["g", "G", "gm", "gms", "gr", "grs", "grams", "grammes", "gramos", "grammi", "克"],
+    "kilogram": ["kg", "KG", "Kg", "KGS", "kilo", "kilos", "Kilograms", "chilogrammi"],
+    "milligram": ["mg", "MG", "milligrams"],
+    "microgram": ["ug", "mcg", "micrograms"],
+    "ounce": ["oz", "OZ", "ozs", "ounces", "onzas"],
+    "pound": ["lb", "LB", "lbs", "LBS", "pounds", "libras", "livres"],
+    "ton": ["t", "T", "ton", "tons", "tonne", "metric tons"],
+    "volt": ["v", "V", "volts", "VAC", "VDC", "vac", "V DC", "Volts"],
+    "millivolt": ["mV", "mv"],
+    "kilovolt": ["kV", "KV"],
+    "watt": ["w", "W", "watts", "WATTS", "vatios"],
+    "kilowatt": ["kW", "KW", "kilowatts"],
+    "millilitre": ["ml", "mL", "ML", "mls", "milliliters", "millilitres"],
+    "litre": ["l", "L", "lt", "Ltr", "liters", "Litres", "litros"],
+    "centilitre": ["cl", "CL", "centiliters"],
+    "decilitre": ["dl", "dL"],
+    "microlitre": ["ul", "uL"],
+    "fluid ounce": ["fl oz", "FL OZ", "floz", "FLOZ", "fluid ounces", "fluid oz", "onces liquides", "US fl oz"],
+    "gallon": ["gal", "GAL", "gallons", "US gal", "galones"],
+    "imperial gallon": ["imp gal", "Imp Gal", "imperial gallons", "UK gallons"],
+    "quart": ["qt", "QTS", "quarts"],
+    "pint": ["pt", "pints"],
+    "cup": ["cup", "cups", "tasses"[:5]],
+    "cubic foot": ["cu ft", "Cu Ft", "cubic feet", "ft3"],
+    "cubic inch": ["cu in", "cubic inches", "in3"],
+}
+
+
+@pytest.mark.parametrize(("name", "form"), [(name, form) for name, forms in FORMS.items() for form in forms])
+def test_surface_form_means_its_unit(name: str, form: str) -> None:
+    found = lookup(form)
+    assert found is not None
+    assert (found[0].name, found[1]) == (name, Alignment.EXACT)
+
+
+def test_every_legal_unit_of_the_challenge_is_in_the_table_under_its_kind() -> None:
+    assert set(FORMS) == CHALLENGE.units
+    for entity in CHALLENGE.entities.values():
+        for unit in entity.units:
+            assert kind_of(unit) == entity.kind
+            found = lookup(unit)
+            assert found is not None
+            assert found[0].name == unit
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("mAh", "milliampere hour"), ("Ah", "ampere hour"), ("A", "ampere"), ("mA", "milliampere"), ("Hz", "hertz"),
+        ("GHz", "gigahertz"), ("PSI", "pound per square inch"), ("lumens", "lumen"), ("kWh", "kilowatt hour"),
+        ("sq ft", "square foot"), ("ft2", "square foot"), ("HP", "horsepower"), ("degrees", "degree"), ("%", "per cent"),
+        ("cc", "cubic centimetre"), ("tbsp", "tablespoon"), ("km", "kilometre"), ("rpm", "byte"), ("ft-lbs", "newton metre"),
+    ],
+)  # fmt: skip
+def test_units_that_nobody_asks_for_are_known_and_illegal(form: str, name: str) -> None:
+    found = lookup(form)
+    assert found is not None
+    assert found[0].name == name
+    assert name not in CHALLENGE.units
+
+
+def test_case_matters_where_it_carries_the_meaning() -> None:
+    names = {form: found[0].name for form in ("mV", "MV", "mv", "mW", "MW", "kW") if (found := lookup(form))}
+    assert names == {
+        "mV": "millivolt", "MV": "megavolt", "mv": "millivolt", "mW": "milliwatt", "MW": "megawatt", "kW": "kilowatt",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("Ib", "pound"), ("Ibs", "pound"), ("1bs", "pound"), ("0z", "ounce"), ("kq", "kilogram"), ("f1 oz", "fluid ounce"),
+        ("milimeter", "millimetre"), ("kilogrms", "kilogram"), ("centimetter", "centimetre"), ("centimetres.", None),
+        ("killograms", "kilogram"), ("mililiters", "millilitre"), ("gallns", "gallon"), ("pounnds", "pound"),
+    ],
+)  # fmt: skip
+def test_slips_and_misspelt_words_are_fuzzy(form: str, name: str | None) -> None:
+    found = lookup(form)
+    assert (None if found is None else (found[0].name, found[1])) == (None if name is None else (name, Alignment.FUZZY))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "diameter", "parameter", "perimeter", "counter", "thermometer", "program", "quarters", "finches", "pinches", "winches",
+        "bounces", "founder", "letter", "filter", "pouches", "watches", "wattage", "voltage", "volume", "milliamp hours",
+        "cn", "kb2", "lz", "gq", "c", "x", "H", "",
+    ],
+)  # fmt: skip
+def test_words_and_short_strings_are_not_forced_into_units(word: str) -> None:
+    found = lookup(word)
+    assert found is None or found[0].kind == "other"
+
+
+def test_no_form_is_claimed_by_two_units_of_one_kind() -> None:
+    owners: dict[tuple[str, str], set[str]] = {}
+    for unit in UNITS:
+        for form in unit.forms:
+            owners.setdefault((unit.kind, form.lower()), set()).add(unit.name)
+    assert {key: names for key, names in owners.items() if len(names) > 1} == {}
+
+
+def test_names_are_unique_and_plain() -> None:
+    assert len(BY_NAME) == len(UNITS)
+    assert all(name == name.lower() and name.isascii() for name in BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "other", "other_unit", "same"),
+    [
+        (5, "kilogram", 11, "pound", True), (42, "centimetre", 16.54, "inch", True), (12, "fluid ounce", 355, "millilitre", True),
+        (1, "gallon", 3.785, "litre", True), (1, "inch", 2.5, "centimetre", True), (5, "kilogram", 5, "pound", False),
+        (10, "centimetre", 10, "inch", False), (5, "volt", 2, "ampere", False), (5, "gram", 5, "millilitre", False),
+        (1, "ton", 2000, "pound", True), (1.2, "kilowatt", 1200, "watt", True), (1, "smoot", 1, "inch", False),
+    ],
+)  # fmt: skip
+def test_same_size(value: float, unit: str, other: float, other_unit: str, same: bool) -> None:
+    assert same_size(value, unit, other, other_unit) is same
+    assert same_size(other, other_unit, value, unit) is same
