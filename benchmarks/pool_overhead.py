@@ -2,10 +2,10 @@
 
     python benchmarks/pool_overhead.py FOLDER_OF_PICTURES [--nothing 20000] [--pictures 1500] [--workers 2]
 
-First part: milliseconds a picture, from the call to the last page, of small files with a reader that returns an empty page;
-hashing and reading the file are in it. Second part: pictures per second and the resident memory of the workers (their sum
-and the largest one, sampled four times a second) and of the parent, in ten parts of the run, with the real reader; and the
-share of pictures without text, which the alarm of `entx.ocr_stage.health` needs to know.
+First part: milliseconds a picture, from the first page to the last, of small files with a reader that returns an empty
+page; hashing and reading the file are in it. Second part: pictures per second and the resident memory of the workers
+(their sum and the largest one, sampled four times a second) and of the parent, in ten parts of the run, with the real
+reader; and the share of pictures without text, which the alarm of `entx.ocr_stage.health` needs to know.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from entx.ocr_stage.worker import Task
 
 
 class NothingReader:
-    def read(self, picture: str, data: bytes) -> OcrPage:
+    def read(self, picture: str, data: bytes) -> OcrPage:  # noqa: ARG002
         return OcrPage(picture, PageStatus.OK)
 
 
@@ -89,8 +89,9 @@ def memory(folder: Path, count: int, workers: int, engine: str) -> None:
         if done % part == 0:
             total, single = watch.look()
             now = time.perf_counter()
-            print(f"{done} pages: {part / (now - started):.2f} a second, workers {total} MiB together, the largest {single}, "
-                  f"parent {psutil.Process().memory_info().rss >> 20} MiB", flush=True)  # fmt: skip
+            own = psutil.Process().memory_info().rss >> 20
+            print(f"{done} pages: {part / (now - started):.2f} a second; MiB: workers {total}, the largest {single}, "
+                  f"parent {own}", flush=True)  # fmt: skip
             started = now
     watch.over.set()
     print(f"by status {dict(statuses)}; without text {empty} of {statuses['ok']}")

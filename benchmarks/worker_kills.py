@@ -1,10 +1,11 @@
-"""Fault 3 for real: OCR of real pictures while a worker is killed every 2 s for a minute, and one picture kills its own.
+"""Fault 3 for real: OCR of real pictures while a worker is killed every 2 s for a minute, and one picture kills its.
 
     python benchmarks/worker_kills.py FOLDER_OF_PICTURES [--pictures 1500] [--workers 2] [--every 2] [--seconds 60]
 
-Prints how many pages came, which pictures were quarantined and why, and how many healthy pictures were lost (no page, two
-pages, or quarantined), which must be 0. With `--compare` the same pictures are read again without a killer, and the number
-of pages whose text differs is printed too. Exit status 1 when a healthy picture was lost or the poison was not caught.
+Prints how many pages came, which pictures were quarantined and why, and how many healthy pictures were lost (no page,
+two pages, or quarantined), which must be 0. With `--compare` the same pictures are read again without a killer, and the
+number of pages whose text differs is printed too. Exit status 1 when a healthy picture was lost or the poison was not
+caught.
 """
 
 from __future__ import annotations

@@ -16,32 +16,22 @@ imports the parent's main module again, under the name `__mp_main__`; so a scrip
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
-import signal
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from dataclasses import dataclass
+from multiprocessing.connection import wait
 
 from entx.core.errors import EngineError
 from entx.core.types import OcrPage
 from entx.ocr_stage.quarantine import Case, Death, Quarantine, death_of
-from entx.ocr_stage.worker import Done, Reader, Ready, Task, Unable, serve
+from entx.ocr_stage.worker import Done, Reader, Ready, Task, Unable
+from entx.ocr_stage.worker_process import NEVER, WorkerProcess
 
-_SPAWN = multiprocessing.get_context("spawn")
 _AHEAD = 2  # pictures handed to a worker: the one it reads and the next
 _MAX_FAILED_STARTS = 5
-_THREAD_COUNTS = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OPENCV_FOR_THREADS_NUM",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +84,6 @@ def read_pages(
         pool.kill()
 
 
-@dataclass(eq=False, slots=True)
-class _Worker:
-    """The parent's view of one worker."""
-
-    process: SpawnProcess
-    pipe: Connection
-    deadline: float
-    ready: bool = False
-    cases: deque[Case] = field(default_factory=deque)  # the first is being read, the second waits in the pipe
-    started: float = 0.0  # when the first of `cases` became the first
-    answered: int = 0
-    retiring: bool = False  # due for replacement; goes on until its successor is ready
-    leaving: bool = False  # its successor is ready
-
-    def kill(self) -> None:
-        """Ends the process at once. It owns nothing but memory, so the hard way is a clean one."""
-        self.process.kill()
-        self.process.join(5.0)  # bounded: a process in an uninterruptible read of a dead network drive never ends
-        self.pipe.close()
-
-
 class _Pool:
     def __init__(self, tasks: Iterable[Task], make_reader: bytes, size: int, limits: Limits) -> None:
         self._tasks: Iterator[Task] | None = iter(tasks)
@@ -123,10 +92,11 @@ class _Pool:
         self._fresh: deque[Case] = deque()
         self._again: deque[Case] = deque()  # struck: after all fresh ones
         self._last: list[Case] = []  # on their last try: after all others, one at a time
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
         self._failed_starts = 0
 
     def pages(self) -> Iterator[OcrPage]:
+        """Until all tasks are answered."""
         pages: list[OcrPage] = []
         while True:
             self._fill()
@@ -146,6 +116,7 @@ class _Pool:
         return pages
 
     def kill(self) -> None:
+        """Ends all workers."""
         for worker in self._workers:
             worker.process.kill()  # all first: then joining one does not leave the others running
         for worker in self._workers:
@@ -181,23 +152,16 @@ class _Pool:
             self._hire()
 
     def _hire(self) -> None:
-        ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(
-            target=serve,
-            args=(theirs, self._make_reader),
-            kwargs={
-                "die_with_thread": threading.current_thread() is threading.main_thread(),
-                "address_space": self._limits.address_space,
-            },
-            name="entx ocr worker",
-            daemon=True,
+        self._workers.append(
+            WorkerProcess.start(
+                self._make_reader,
+                threads=max(1, _cores() // self._size) if self._size > 1 else None,
+                deadline=time.monotonic() + self._limits.seconds_to_start,
+                address_space=self._limits.address_space,
+            )
         )
-        with _start_conditions(self._size):
-            process.start()
-            self._workers.append(_Worker(process, ours, time.monotonic() + self._limits.seconds_to_start))
-        theirs.close()  # so that the worker's death ends the pipe
 
-    def _dismiss(self, worker: _Worker) -> None:
+    def _dismiss(self, worker: WorkerProcess) -> None:
         self._workers.remove(worker)
         worker.kill()
 
@@ -214,7 +178,6 @@ class _Pool:
                     self._send(worker, case)
 
     def _next_case(self) -> Case | None:
-        in_hand = [case for worker in self._workers for case in worker.cases]
         if self._last_try_runs():
             return None
         if self._fresh:
@@ -223,7 +186,7 @@ class _Pool:
             return self._again.popleft()
         now = time.monotonic()
         due = [case for case in self._last if case.not_before <= now]
-        if in_hand or not due:
+        if not due or any(worker.cases for worker in self._workers):
             return None
         self._last.remove(due[0])
         return due[0]
@@ -231,19 +194,15 @@ class _Pool:
     def _last_try_runs(self) -> bool:
         return any(self._quarantine.is_last_try(case) for worker in self._workers for case in worker.cases)
 
-    def _send(self, worker: _Worker, case: Case) -> None:
+    def _send(self, worker: WorkerProcess, case: Case) -> None:
         if not worker.cases:
-            self._begin(worker)
+            worker.begin(self._limits.seconds_per_picture)
         worker.cases.append(case)
         try:
             worker.pipe.send(case.task)
         except OSError:  # dead, and not yet noticed: the end of its pipe will tell, and this picture was never begun
             worker.cases.pop()
             self._give_back(case)
-
-    def _begin(self, worker: _Worker) -> None:
-        worker.started = time.monotonic()
-        worker.deadline = worker.started + self._limits.seconds_per_picture
 
     def _give_back(self, case: Case) -> None:
         if not case.deaths:
@@ -253,18 +212,18 @@ class _Pool:
         else:
             self._again.append(case)
 
-    def _wait(self) -> list[_Worker]:
+    def _wait(self) -> list[WorkerProcess]:
         """The workers that said something or died; none when a deadline comes first."""
+        now = time.monotonic()
         moments = [worker.deadline for worker in self._workers]
-        if not any(worker.cases for worker in self._workers):
-            moments += [case.not_before for case in self._last]
-        timeout = max(min(moments) - time.monotonic(), 0.0)
+        moments += [case.not_before for case in self._last if case.not_before > now]
+        timeout = max(min(moments) - now, 0.0)
         pipes = [worker.pipe for worker in self._workers]
         ends = [worker.process.sentinel for worker in self._workers]
-        happened = set(wait([*pipes, *ends], None if timeout == float("inf") else timeout))
+        happened = set(wait([*pipes, *ends], None if timeout == NEVER else timeout))
         return [w for w in self._workers if w.pipe in happened or w.process.sentinel in happened]
 
-    def _listen(self, worker: _Worker) -> list[OcrPage]:
+    def _listen(self, worker: WorkerProcess) -> list[OcrPage]:
         """Takes everything the worker has said, and notes its end; the pages that came of it."""
         pages: list[OcrPage] = []
         try:
@@ -273,7 +232,7 @@ class _Pool:
                 if isinstance(message, Done):
                     pages.append(self._done(worker, message))
                 elif isinstance(message, Ready):
-                    worker.ready, worker.deadline, self._failed_starts = True, float("inf"), 0
+                    worker.ready, worker.deadline, self._failed_starts = True, NEVER, 0
                 elif isinstance(message, Unable):
                     raise EngineError(message.reason)
         except (EOFError, OSError):  # the pipe ended, perhaps in the middle of a message
@@ -285,22 +244,22 @@ class _Pool:
             pages += self._bury(worker, time.monotonic())
         return pages
 
-    def _done(self, worker: _Worker, message: Done) -> OcrPage:
+    def _done(self, worker: WorkerProcess, message: Done) -> OcrPage:
         worker.cases.popleft()
         worker.answered += 1
         if worker.cases:
-            self._begin(worker)
+            worker.begin(self._limits.seconds_per_picture)
         else:
-            worker.deadline = float("inf")
+            worker.deadline = NEVER
         due = worker.answered >= self._limits.pictures_per_worker or message.rss_bytes > self._limits.rss_bytes
         if due and all(other.ready for other in self._workers):  # one successor at a time: they cost memory too
             worker.retiring = True
         return message.page
 
-    def _bury(self, worker: _Worker, now: float, *, timed_out: bool = False) -> list[OcrPage]:
+    def _bury(self, worker: WorkerProcess, now: float, *, timed_out: bool = False) -> list[OcrPage]:
         """Removes a dead or late worker. Its picture gets a strike, which may give a page; the one behind it none."""
         self._dismiss(worker)
-        seconds = now - worker.started if worker.cases else 0.0
+        seconds = now - worker.since if worker.cases else 0.0
         if timed_out:
             allowed = self._limits.seconds_per_picture if worker.ready else self._limits.seconds_to_start
             death = Death(f"not done after {allowed:g} s", False, seconds)
@@ -323,28 +282,6 @@ class _Pool:
             return [struck.verdict()]
         self._give_back(struck)
         return []
-
-
-@contextmanager
-def _start_conditions(workers: int) -> Iterator[None]:
-    """What a child must inherit at its start: Ctrl-C blocked, and its share of threads.
-
-    Blocked here and not only ignored there, for a Ctrl-C while the child still imports; and it spares the parent an
-    interruption between the start of a child and taking note of it.
-    """
-    share = str(max(1, _cores() // workers))
-    added = {name: share for name in _THREAD_COUNTS if workers > 1 and name not in os.environ}
-    os.environ.update(added)
-    if sys.platform != "win32":
-        resource_tracker.ensure_running()  # started by the first child otherwise, and it would unblock the signal
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
-        if sys.platform != "win32":
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cores() -> int:

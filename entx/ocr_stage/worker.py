@@ -8,6 +8,7 @@ process (signals, the out-of-memory killer, native crashes) or watch its own tim
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import multiprocessing
@@ -78,6 +79,8 @@ def serve(pipe: Connection, make_reader: bytes, *, die_with_thread: bool, addres
         address_space: RLIMIT_AS in bytes, set once the reader is built; None for no limit.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.dup2(2, 1)  # what a library prints must not get into the parent's output
     _end_with_parent(die_with_thread)
     try:
         reader: Reader = pickle.loads(make_reader)()

@@ -1,6 +1,6 @@
 """A real reader for the pool's tests: the file's text is its page, and commands in the text are obeyed first.
 
-A file holds lines; a line that starts with "!" is a command: `!signal SIGSEGV`, `!exit 3`, `!sleep 0.5`, `!raise`,
+A file holds lines; a line that starts with "!" is a command: `!signal SIGSEGV`, `!exit 3`, `!sleep 0.5`, `!raise`, `!print WORD`,
 `!hold MEBIBYTES` (allocates and keeps), `!once FILE COMMAND...` (obeys COMMAND while there is no FILE, and makes it).
 """
 
@@ -62,6 +62,8 @@ class FakeReader:
                 os._exit(int(code))
             case ["sleep", seconds]:
                 time.sleep(float(seconds))
+            case ["print", word]:
+                print(word, flush=True)
             case ["raise"]:
                 raise RuntimeError("the engine broke")
             case ["hold", mebibytes]:

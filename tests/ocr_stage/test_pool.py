@@ -220,6 +220,12 @@ def test_no_workers_is_a_mistake_of_the_caller() -> None:
         next(read_pages([], make(), workers=0))
 
 
+def test_what_a_library_prints_stays_out_of_the_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    list(read_pages([task(tmp_path, "loud", "!print chatter")], make(), workers=1))
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "chatter\n")
+
+
 SCRIPT = """
     import functools, sys
     from entx.ocr_stage.pool import read_pages
