@@ -45,7 +45,8 @@ class Limits:
         quiet_seconds: see `Quarantine`.
         pictures_per_worker: a worker is replaced after so many, since engines leak.
         rss_bytes: a worker whose resident memory is over this after a picture is replaced.
-        address_space: RLIMIT_AS of a worker in bytes (POSIX); None for no limit.
+        address_space: RLIMIT_AS of a worker in bytes (POSIX), None for no limit. A picture that needs more becomes
+            FAILED by a MemoryError. Addresses are more than memory: leave twice `rss_bytes`.
     """
 
     seconds_per_picture: float = 60.0

@@ -1,7 +1,8 @@
 """A real reader for the pool's tests: the file's text is its page, and commands in the text are obeyed first.
 
-A file holds lines; a line that starts with "!" is a command: `!signal SIGSEGV`, `!exit 3`, `!sleep 0.5`, `!raise`, `!print WORD`,
-`!hold MEBIBYTES` (allocates and keeps), `!once FILE COMMAND...` (obeys COMMAND while there is no FILE, and makes it).
+A file holds lines; a line that starts with "!" is a command: `!signal SIGSEGV`, `!exit 3`, `!sleep 0.5`, `!raise`,
+`!print WORD`, `!hold MEBIBYTES` (allocates and keeps), `!once FILE COMMAND...` (obeys COMMAND while there is no FILE,
+and makes it).
 """
 
 from __future__ import annotations
