@@ -40,7 +40,8 @@ class Limits:
 
     Args:
         seconds_per_picture: a worker that takes longer is killed; the picture gets a strike.
-        seconds_to_start: a worker that takes longer to build its reader is killed; nobody gets a strike.
+        seconds_to_start: a worker that takes longer to build its reader is killed; nobody gets a strike. When workers are
+            killed from outside while they start, the pool tries for this long before it gives up.
         strikes: dead workers after which a picture is quarantined.
         quiet_seconds: see `Quarantine`.
         pictures_per_worker: a worker is replaced after so many, since engines leak.
@@ -50,7 +51,7 @@ class Limits:
     """
 
     seconds_per_picture: float = 60.0
-    seconds_to_start: float = 300.0
+    seconds_to_start: float = 120.0
     strikes: int = 3
     quiet_seconds: float = 10.0
     pictures_per_worker: int = 2000
@@ -94,7 +95,7 @@ class _Pool:
         self._again: deque[Case] = deque()  # struck: after all fresh ones
         self._last: list[Case] = []  # on their last try: after all others, one at a time
         self._workers: list[WorkerProcess] = []
-        self._failed_starts = 0
+        self._failed_starts: list[float] = []  # when, since a worker was ready last
 
     def pages(self) -> Iterator[OcrPage]:
         """Until all tasks are answered."""
@@ -233,7 +234,8 @@ class _Pool:
                 if isinstance(message, Done):
                     pages.append(self._done(worker, message))
                 elif isinstance(message, Ready):
-                    worker.ready, worker.deadline, self._failed_starts = True, NEVER, 0
+                    worker.ready, worker.deadline = True, NEVER
+                    self._failed_starts.clear()
                 elif isinstance(message, Unable):
                     raise EngineError(message.reason)
         except (EOFError, OSError):  # the pipe ended, perhaps in the middle of a message
@@ -267,10 +269,11 @@ class _Pool:
         else:
             death = death_of(worker.process.exitcode, seconds)
         if not worker.ready:
-            self._failed_starts += 1
-            if self._failed_starts >= _MAX_FAILED_STARTS:
+            self._failed_starts.append(now)
+            patience = self._limits.seconds_to_start if death.outside else 0.0
+            if len(self._failed_starts) >= _MAX_FAILED_STARTS and now - self._failed_starts[0] >= patience:
                 raise EngineError(
-                    f"{self._failed_starts} workers in a row could not start; the last: {death.how}. If this is a "
+                    f"{len(self._failed_starts)} workers in a row could not start; the last: {death.how}. If this is a "
                     'script of yours, do its work under `if __name__ == "__main__":`'
                 )
         if not worker.cases:

@@ -32,8 +32,9 @@ class FakeReader:
             raise EngineError("no such model: v9")
         if start == "break":
             raise KeyError("v9")
-        if start:
-            self._obey(start.split())
+        for command in start.split(";"):
+            if command:
+                self._obey(command.split())
 
     def read(self, picture: str, data: bytes) -> OcrPage:
         self.reads += 1

@@ -143,6 +143,19 @@ def test_workers_that_die_while_they_start_are_an_error_after_five(tmp_path: Pat
     assert workers_of(os.getpid()) == []
 
 
+def test_workers_killed_from_outside_while_they_start_are_an_error_after_a_while(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="workers in a row could not start; the last: killed by SIGKILL"):
+        list(read_pages(tasks(tmp_path, 2), make("signal SIGKILL"), workers=1, limits=Limits(seconds_to_start=2)))
+    assert time.monotonic() - started >= 2
+
+
+def test_many_kills_at_the_start_are_outlived(tmp_path: Path) -> None:
+    start = "; ".join(f"once {tmp_path / f'mark{i}'} signal SIGKILL" for i in range(8))
+    assert len(list(read_pages(tasks(tmp_path, 5), make(start), workers=2))) == 5
+    assert len(list(tmp_path.glob("mark*"))) == 8
+
+
 def test_workers_that_never_get_ready_are_an_error_too(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"not done after 0\.2 s"):
         list(read_pages(tasks(tmp_path, 2), make("sleep 60"), workers=1, limits=Limits(seconds_to_start=0.2)))
