@@ -1,0 +1,293 @@
+"""Reads pictures in spawned worker processes and survives what the pictures do to them.
+
+    with contextlib.closing(read_pages(tasks, functools.partial(PageReader, spec), workers=2)) as pages:
+        for page in pages:
+            ...
+
+What it covers: one picture per worker (and one more waiting in its pipe, so that it need not wait for the parent), the
+replacement of workers that died, hang or have grown, the retries and the quarantine of pictures that killed theirs, and
+that no worker outlives the parent. What it does not: engines (a reader is built by `make_reader` inside the worker) and
+storage (pages go to the caller, who is the only writer).
+
+Workers are spawned, never forked: a forked child would inherit the store's handle and the parent's threads. Spawning
+imports the parent's main module again, under the name `__mp_main__`; so a script that calls this must do its work under
+`if __name__ == "__main__":`. The `entx` command, `python -m entx` and pytest are safe.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+
+from entx.core.errors import EngineError
+from entx.core.types import OcrPage
+from entx.ocr_stage.quarantine import Case, Death, Quarantine, death_of
+from entx.ocr_stage.worker import Done, Reader, Ready, Task, Unable
+from entx.ocr_stage.worker_process import NEVER, WorkerProcess
+
+_AHEAD = 2  # pictures handed to a worker: the one it reads and the next
+_MAX_FAILED_STARTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a worker is replaced, and when a picture is given up.
+
+    Args:
+        seconds_per_picture: a worker that takes longer is killed; the picture gets a strike.
+        seconds_to_start: a worker that takes longer to build its reader is killed; nobody gets a strike. When workers are
+            killed from outside while they start, the pool tries for this long before it gives up.
+        strikes: dead workers after which a picture is quarantined.
+        quiet_seconds: see `Quarantine`.
+        pictures_per_worker: a worker is replaced after so many, since engines leak.
+        rss_bytes: a worker whose resident memory is over this after a picture is replaced.
+        address_space: RLIMIT_AS of a worker in bytes (POSIX), None for no limit. A picture that needs more becomes
+            FAILED by a MemoryError. Addresses are more than memory: leave twice `rss_bytes`.
+    """
+
+    seconds_per_picture: float = 60.0
+    seconds_to_start: float = 120.0
+    strikes: int = 3
+    quiet_seconds: float = 10.0
+    pictures_per_worker: int = 2000
+    rss_bytes: int = 3 * 2**29
+    address_space: int | None = None
+
+
+def read_pages(
+    tasks: Iterable[Task], make_reader: Callable[[], Reader], *, workers: int, limits: Limits | None = None
+) -> Generator[OcrPage, None, None]:
+    """One page for each task, as they are done.
+
+    A generator: its end, an exception in it and its `close()` kill the workers. After an exception of the caller's own
+    (Ctrl-C) it is closed when it is collected; `contextlib.closing` makes that a known moment. Without tasks no process
+    is started, and there are never more than tasks left.
+
+    Args:
+        tasks: consumed lazily, a few ahead of the reading. Pictures should be distinct.
+        make_reader: builds the reader inside the worker; must be picklable (`functools.partial(PageReader, spec)`).
+        workers: number of processes that read at once; a successor may run beside the worker that it replaces.
+        limits: defaults to `Limits()`.
+
+    Raises:
+        EngineError: a worker cannot build its reader, or workers keep dying before they are ready.
+    """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    pool = _Pool(tasks, pickle.dumps(make_reader), workers, limits or Limits())
+    try:
+        yield from pool.pages()
+    finally:
+        pool.kill()
+
+
+class _Pool:
+    def __init__(self, tasks: Iterable[Task], make_reader: bytes, size: int, limits: Limits) -> None:
+        self._tasks: Iterator[Task] | None = iter(tasks)
+        self._make_reader, self._size, self._limits = make_reader, size, limits
+        self._quarantine = Quarantine(limits.strikes, limits.quiet_seconds)
+        self._fresh: deque[Case] = deque()
+        self._again: deque[Case] = deque()  # struck: after all fresh ones
+        self._last: list[Case] = []  # on their last try: after all others, one at a time
+        self._workers: list[WorkerProcess] = []
+        self._failed_starts: list[float] = []  # when, since a worker was ready last
+
+    def pages(self) -> Iterator[OcrPage]:
+        """Until all tasks are answered."""
+        pages: list[OcrPage] = []
+        while True:
+            self._fill()
+            self._replace()
+            self._hand_out()
+            yield from pages  # the workers have their next pictures by now: they need not wait for the caller
+            if not self._workers:
+                return
+            pages = self._take()
+
+    def _take(self) -> list[OcrPage]:
+        """Waits until something happens; the pages that came of it."""
+        pages = [page for worker in self._wait() for page in self._listen(worker)]
+        now = time.monotonic()
+        for worker in [worker for worker in self._workers if now >= worker.deadline]:
+            pages += self._bury(worker, now, timed_out=True)
+        return pages
+
+    def kill(self) -> None:
+        """Ends all workers."""
+        for worker in self._workers:
+            worker.process.kill()  # all first: then joining one does not leave the others running
+        for worker in self._workers:
+            worker.kill()
+        self._workers.clear()
+
+    def _fill(self) -> None:
+        """Takes so many tasks ahead that all that can be handed out now is there, and one for each worker after it."""
+        while self._tasks is not None and len(self._fresh) < (_AHEAD + 1) * self._size:
+            task = next(self._tasks, None)
+            if task is None:
+                self._tasks = None
+            else:
+                self._fresh.append(Case(task))
+
+    def _replace(self) -> None:
+        """Dismisses and starts workers, so that as many as can be used are there."""
+        waiting = len(self._fresh) + len(self._again) + len(self._last)
+        if not waiting and not self._last_try_runs():  # idle ones stay beside a last try: their deaths tell of a killer
+            for worker in [worker for worker in self._workers if not worker.cases]:
+                self._dismiss(worker)
+            return
+        retiring = [worker for worker in self._workers if worker.retiring]
+        staff = [worker for worker in self._workers if not worker.retiring]
+        surplus = len(retiring) + sum(worker.ready for worker in staff) - self._size
+        for worker in retiring[: max(surplus, 0)]:
+            worker.leaving = True
+        for worker in retiring:
+            if worker.leaving and not worker.cases:
+                self._dismiss(worker)
+        wanted = min(self._size, waiting + sum(len(worker.cases) for worker in staff))
+        for _ in range(wanted - len(staff)):
+            self._hire()
+
+    def _hire(self) -> None:
+        self._workers.append(
+            WorkerProcess.start(
+                self._make_reader,
+                threads=max(1, _cores() // self._size) if self._size > 1 else None,
+                deadline=time.monotonic() + self._limits.seconds_to_start,
+                address_space=self._limits.address_space,
+            )
+        )
+
+    def _dismiss(self, worker: WorkerProcess) -> None:
+        self._workers.remove(worker)
+        worker.kill()
+
+    def _hand_out(self) -> None:
+        """Gives each ready worker a picture to read, then, while there are plenty, a second to wait in its pipe."""
+        for held in range(_AHEAD):
+            if held and len(self._fresh) < self._size:  # near the end it would wait there while others are idle
+                return
+            for worker in self._workers:
+                if worker.ready and not worker.leaving and len(worker.cases) == held:
+                    case = self._next_case()
+                    if case is None:
+                        return
+                    self._send(worker, case)
+
+    def _next_case(self) -> Case | None:
+        if self._last_try_runs():
+            return None
+        if self._fresh:
+            return self._fresh.popleft()
+        if self._again:
+            return self._again.popleft()
+        now = time.monotonic()
+        due = [case for case in self._last if case.not_before <= now]
+        if not due or any(worker.cases for worker in self._workers):
+            return None
+        self._last.remove(due[0])
+        return due[0]
+
+    def _last_try_runs(self) -> bool:
+        return any(self._quarantine.is_last_try(case) for worker in self._workers for case in worker.cases)
+
+    def _send(self, worker: WorkerProcess, case: Case) -> None:
+        if not worker.cases:
+            worker.begin(self._limits.seconds_per_picture)
+        worker.cases.append(case)
+        try:
+            worker.pipe.send(case.task)
+        except OSError:  # dead, and not yet noticed: the end of its pipe will tell, and this picture was never begun
+            worker.cases.pop()
+            self._give_back(case)
+
+    def _give_back(self, case: Case) -> None:
+        if not case.deaths:
+            self._fresh.appendleft(case)
+        elif self._quarantine.is_last_try(case):
+            self._last.append(case)
+        else:
+            self._again.append(case)
+
+    def _wait(self) -> list[WorkerProcess]:
+        """The workers that said something or died; none when a deadline comes first."""
+        now = time.monotonic()
+        moments = [worker.deadline for worker in self._workers]
+        moments += [case.not_before for case in self._last if case.not_before > now]
+        timeout = max(min(moments) - now, 0.0)
+        pipes = [worker.pipe for worker in self._workers]
+        ends = [worker.process.sentinel for worker in self._workers]
+        happened = set(wait([*pipes, *ends], None if timeout == NEVER else timeout))
+        return [w for w in self._workers if w.pipe in happened or w.process.sentinel in happened]
+
+    def _listen(self, worker: WorkerProcess) -> list[OcrPage]:
+        """Takes everything the worker has said, and notes its end; the pages that came of it."""
+        pages: list[OcrPage] = []
+        try:
+            while worker.pipe.poll():
+                message = worker.pipe.recv()
+                if isinstance(message, Done):
+                    pages.append(self._done(worker, message))
+                elif isinstance(message, Ready):
+                    worker.ready, worker.deadline = True, NEVER
+                    self._failed_starts.clear()
+                elif isinstance(message, Unable):
+                    raise EngineError(message.reason)
+        except (EOFError, OSError):  # the pipe ended, perhaps in the middle of a message
+            ended = True
+        else:
+            ended = not worker.process.is_alive() and not worker.pipe.poll()
+        if ended:
+            worker.process.join(1.0)  # its own end, not our kill, shall decide its exit code
+            pages += self._bury(worker, time.monotonic())
+        return pages
+
+    def _done(self, worker: WorkerProcess, message: Done) -> OcrPage:
+        worker.cases.popleft()
+        worker.answered += 1
+        if worker.cases:
+            worker.begin(self._limits.seconds_per_picture)
+        else:
+            worker.deadline = NEVER
+        due = worker.answered >= self._limits.pictures_per_worker or message.rss_bytes > self._limits.rss_bytes
+        if due and all(other.ready for other in self._workers):  # one successor at a time: they cost memory too
+            worker.retiring = True
+        return message.page
+
+    def _bury(self, worker: WorkerProcess, now: float, *, timed_out: bool = False) -> list[OcrPage]:
+        """Removes a dead or late worker. Its picture gets a strike, which may give a page; the one behind it none."""
+        self._dismiss(worker)
+        seconds = now - worker.since if worker.cases else 0.0
+        if timed_out:
+            allowed = self._limits.seconds_per_picture if worker.ready else self._limits.seconds_to_start
+            death = Death(f"not done after {allowed:g} s", False, seconds)
+        else:
+            death = death_of(worker.process.exitcode, seconds)
+        if not worker.ready:
+            self._failed_starts.append(now)
+            patience = self._limits.seconds_to_start if death.outside else 0.0
+            if len(self._failed_starts) >= _MAX_FAILED_STARTS and now - self._failed_starts[0] >= patience:
+                raise EngineError(
+                    f"{len(self._failed_starts)} workers in a row could not start; the last: {death.how}. If this is a "
+                    'script of yours, do its work under `if __name__ == "__main__":`'
+                )
+        if not worker.cases:
+            self._quarantine.bystander(death, now)
+            return []
+        struck, *waiting = worker.cases
+        for case in waiting:
+            self._give_back(case)
+        if self._quarantine.strike(struck, death, now):
+            return [struck.verdict()]
+        self._give_back(struck)
+        return []
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,264 @@
+"""The pool when nothing goes wrong from outside: completeness, order, laziness, recycling, refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from entx.core.errors import EngineError
+from entx.core.types import PageStatus
+from entx.ocr_stage.pool import Limits, read_pages
+from entx.ocr_stage.worker import Task
+from tests.ocr_stage.fake_reader import make, task, tasks, text
+
+ROOT = Path(__file__).parents[2]
+
+
+def workers_alive() -> list[psutil.Process]:
+    return [
+        child for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and any("spawn_main" in word for word in child.cmdline())
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_each_picture_gives_exactly_its_page(tmp_path: Path, workers: int) -> None:
+    given = tasks(tmp_path, 100)
+    pages = list(read_pages(given, make(), workers=workers))
+    assert len(pages) == 100
+    assert {page.picture: text(page) for page in pages} == {t.picture: f"text {i}" for i, t in enumerate(given)}
+    assert {page.status for page in pages} == {PageStatus.OK}
+    assert workers_alive() == []
+
+
+def test_pages_come_as_they_are_done(tmp_path: Path) -> None:
+    given = [task(tmp_path, "slow", "slow\n!sleep 1.5"), *tasks(tmp_path, 20)]
+    order = [text(page) for page in read_pages(given, make(), workers=2)]
+    assert order.index("slow") >= 19  # only the one picture that waited behind it may come later
+
+
+def test_no_tasks_start_no_worker(tmp_path: Path) -> None:
+    started = time.monotonic()
+    assert list(read_pages([], make("refuse"), workers=4)) == []
+    assert time.monotonic() - started < 0.05
+
+
+def test_few_tasks_start_few_workers(tmp_path: Path) -> None:
+    pages = read_pages(tasks(tmp_path, 2), make("sleep 0.1"), workers=8)
+    with contextlib.closing(pages):
+        next(pages)
+        assert len(workers_alive()) <= 2
+
+
+def test_tasks_are_taken_as_needed(tmp_path: Path) -> None:
+    content = "the same picture again and again"
+    taken = 0
+
+    def endless() -> Iterator[Task]:
+        nonlocal taken
+        one = task(tmp_path, "one", content)
+        while True:
+            taken += 1
+            yield one
+
+    pages = read_pages(endless(), make(), workers=2)
+    for _ in range(50):
+        next(pages)
+    assert taken <= 50 + 2 * 2 + 3 * 2 + 2 * 2  # in the workers' hands, ahead of them, done but not yet given out
+    pages.close()
+    assert workers_alive() == []
+
+
+def test_work_is_shared(tmp_path: Path) -> None:
+    pages = list(read_pages([task(tmp_path, str(i), f"pid\n{i}\n!sleep 0.01") for i in range(80)], make(), workers=3))
+    assert len({text(page) for page in pages}) == 3
+
+
+def test_a_worker_reads_on_while_the_caller_is_busy(tmp_path: Path) -> None:
+    pages = read_pages(tasks(tmp_path, 4, "!sleep 0.4"), make(), workers=1)
+    next(pages)
+    time.sleep(1.2)  # meanwhile the next two are read: one in hand, one ahead
+    started = time.monotonic()
+    next(pages)
+    next(pages)
+    assert time.monotonic() - started < 0.3
+    pages.close()
+
+
+def test_an_exception_of_the_caller_ends_the_workers(tmp_path: Path) -> None:
+    def break_in_the_middle() -> None:
+        with contextlib.closing(read_pages(tasks(tmp_path, 30, "!sleep 0.1"), make(), workers=2)) as pages:
+            for page in pages:
+                assert workers_alive() != []
+                raise KeyboardInterrupt(page.picture)
+
+    with pytest.raises(KeyboardInterrupt):
+        break_in_the_middle()
+    assert workers_alive() == []
+
+
+def test_an_exception_of_the_tasks_reaches_the_caller(tmp_path: Path) -> None:
+    def broken() -> Iterator[Task]:
+        yield from tasks(tmp_path, 5)
+        raise LookupError("the table ended in the middle")
+
+    with pytest.raises(LookupError):
+        list(read_pages(broken(), make(), workers=2))
+    assert workers_alive() == []
+
+
+def test_the_caller_never_reads_a_page_twice_when_it_stops_early(tmp_path: Path) -> None:
+    pages = read_pages(tasks(tmp_path, 100), make(), workers=2)
+    some = [next(pages).picture for _ in range(10)]
+    started = time.monotonic()
+    pages.close()
+    assert time.monotonic() - started < 2
+    assert len(set(some)) == 10
+    assert workers_alive() == []
+
+
+def test_a_file_that_changed_is_failed_with_its_reason(tmp_path: Path) -> None:
+    changed = task(tmp_path, "changed", "as ingested")
+    Path(changed.path).write_text("otherwise")
+    (page,) = read_pages([changed], make(), workers=1)
+    assert page.status is PageStatus.FAILED
+    assert "the file changed since ingest" in page.reason
+    assert page.lines == ()
+
+
+def test_files_that_cannot_be_read_are_rows_with_reasons(tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"").hexdigest()
+    reasons = {
+        page.reason
+        for page in read_pages(
+            [Task(digest, str(tmp_path / "gone.jpg")), Task(digest, str(tmp_path)), Task(digest, "nul\0name")],
+            make(),
+            workers=1,
+        )
+        if page.status is PageStatus.UNREADABLE
+    }
+    assert len(reasons) == 3
+    assert any("No such file" in reason for reason in reasons)
+    assert any("not a regular file" in reason for reason in reasons)
+
+
+def test_a_reader_that_raises_fails_only_that_picture(tmp_path: Path) -> None:
+    given = [task(tmp_path, "bad", "x\n!raise"), task(tmp_path, "binary", "\x00"), *tasks(tmp_path, 10)]
+    pages = {page.picture: page for page in read_pages(given, make(), workers=1)}
+    assert pages[given[0].picture].status is PageStatus.FAILED
+    assert pages[given[0].picture].reason == "the reader raised RuntimeError: the engine broke"
+    assert [pages[t.picture].status for t in given[2:]] == [PageStatus.OK] * 10
+
+
+@pytest.mark.parametrize(("start", "said"), [("refuse", "no such model: v9"), ("break", "KeyError: 'v9'")])
+def test_a_reader_that_cannot_be_built_is_one_error_at_once(tmp_path: Path, start: str, said: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(EngineError, match=said):
+        list(read_pages(tasks(tmp_path, 50), make(start), workers=2))
+    assert time.monotonic() - started < 10
+    assert workers_alive() == []
+
+
+def test_workers_are_replaced_after_so_many_pictures(tmp_path: Path) -> None:
+    given = [task(tmp_path, str(i), f"pid\n{i}\n!sleep 0.02") for i in range(120)]
+    pages = list(read_pages(given, make(), workers=1, limits=Limits(pictures_per_worker=20)))
+    assert len({page.picture for page in pages}) == 120
+    by_worker = [sum(text(page) == pid for page in pages) for pid in {text(page) for page in pages}]
+    assert len(by_worker) >= 3
+    assert max(by_worker) < 60  # 20, and those it read while its successor started
+
+
+def test_a_worker_works_on_until_its_successor_is_ready(tmp_path: Path) -> None:
+    given = [task(tmp_path, str(i), f"reads\n{i}\n!sleep 0.05") for i in range(40)]
+    slow_start = make("sleep 1")
+    reads = [int(text(page)) for page in read_pages(given, slow_start, workers=1, limits=Limits(pictures_per_worker=5))]
+    assert max(reads) > 10  # the first one went on for the second that its successor needed
+    assert reads.count(1) >= 2  # and was then replaced
+
+
+def test_workers_that_grow_are_replaced(tmp_path: Path) -> None:
+    given = [task(tmp_path, str(i), f"pid\n{i}\n!hold 20\n!sleep 0.02") for i in range(60)]
+    here = psutil.Process().memory_info().rss
+    limit = max(here, 100 << 20) + (200 << 20)
+    pages = list(read_pages(given, make(), workers=1, limits=Limits(rss_bytes=limit)))
+    assert len({page.picture for page in pages}) == 60
+    assert len({text(page) for page in pages}) >= 2
+    flat = [task(tmp_path, f"flat{i}", f"pid\n{i}\n!sleep 0.02") for i in range(60)]
+    assert len({text(page) for page in read_pages(flat, make(), workers=1, limits=Limits(rss_bytes=limit))}) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_AS is POSIX")
+def test_an_address_space_limit_is_a_reason_not_a_death(tmp_path: Path) -> None:
+    given = [task(tmp_path, "big", "big\n!hold 3000"), *tasks(tmp_path, 5)]
+    pages = list(read_pages(given, make(), workers=1, limits=Limits(address_space=2 << 30)))
+    assert {page.picture: page.reason for page in pages if page.status is not PageStatus.OK} == {
+        given[0].picture: "the reader raised MemoryError: "
+    }
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_several_workers_share_the_threads(tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "7")
+    given = [task(tmp_path, f"{i}", f"environment OMP_NUM_THREADS\nenvironment MKL_NUM_THREADS\n{i}") for i in range(4)]
+    for page in read_pages(given, make(), workers=workers):
+        assert (text(page) == "") == (workers == 1)
+        assert page.lines[1].text == "7"  # the user's own word stands
+
+
+def test_no_workers_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        next(read_pages([], make(), workers=0))
+
+
+def test_what_a_library_prints_stays_out_of_the_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    list(read_pages([task(tmp_path, "loud", "!print chatter")], make(), workers=1))
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "chatter\n")
+
+
+SCRIPT = """
+    import functools, sys
+    from entx.ocr_stage.pool import read_pages
+    from tests.ocr_stage.fake_reader import FakeReader, task
+    from pathlib import Path
+
+    class Mine(FakeReader):
+        pass
+
+    def work():
+        given = [task(Path(sys.argv[1]), str(i), f"text {i}") for i in range(5)]
+        print(sorted(page.lines[0].text for page in read_pages(given, Mine, workers=2)))
+"""
+
+
+def run_script(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    path = folder / "script.py"
+    path.write_text(textwrap.dedent(script), encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(path), str(folder)],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_guarded_script_can_use_the_pool_and_a_reader_of_its_own(tmp_path: Path) -> None:
+    done = run_script(tmp_path, SCRIPT + "\n    if __name__ == '__main__':\n        work()\n")
+    assert done.stdout.strip() == str([f"text {i}" for i in range(5)]), done.stderr
+
+
+def test_an_unguarded_script_is_told_about_the_guard(tmp_path: Path) -> None:
+    done = run_script(tmp_path, SCRIPT + "\n    work()\n")
+    assert done.returncode != 0
+    assert 'do its work under `if __name__ == "__main__":`' in done.stderr
