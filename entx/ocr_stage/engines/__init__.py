@@ -12,7 +12,7 @@ from typing import cast
 from entx.core.errors import EngineError
 from entx.core.types import PageKey
 from entx.ocr_stage.engines.base import Engine, EngineFactory, Param
-from entx.ocr_stage.passes import READER_VERSION, ReaderSettings
+from entx.ocr_stage.settings import READER_VERSION, ReaderSettings
 
 GROUP = "entx.engines"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,8 +33,13 @@ class RawLine:
 class Engine(Protocol):
     """Reads one image. Built and used inside one worker process, never shared between threads or processes."""
 
-    def read(self, image: Image) -> list[RawLine]:
-        """All lines of the image, in any order; an image without text gives an empty list."""
+    def read(self, image: Image, known: Sequence[RawLine] = ()) -> list[RawLine]:
+        """All lines of the image, in any order; an image without text gives an empty list.
+
+        Args:
+            image: upright picture.
+            known: lines of another pass, in this image's pixels. An engine may leave out what they hold already.
+        """
         ...
 
 
