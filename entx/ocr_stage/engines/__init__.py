@@ -1,1 +1,97 @@
 """OCR engines, one adapter file each; found by the entry-point group `entx.engines`, the built-in ones included."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import cast
+
+from entx.core.errors import EngineError
+from entx.core.types import PageKey
+from entx.ocr_stage.engines.base import Engine, EngineFactory, Param
+from entx.ocr_stage.settings import READER_VERSION, ReaderSettings
+
+GROUP = "entx.engines"
+
+BUILT_IN = {
+    "rapidocr": "entx.ocr_stage.engines.rapid:RapidEngine",
+    "paddleocr": "entx.ocr_stage.engines.paddle:PaddleEngine",
+}
+"""The same as pyproject.toml's entry points, for a source tree that is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Which engine reads, and how: small, frozen and picklable, so that it travels to the workers.
+
+    Args:
+        engine: the entry point's name.
+        params: sorted pairs; those named in `ReaderSettings` are the reader's, all others the engine's own.
+    """
+
+    engine: str = "rapidocr"
+    params: tuple[tuple[str, Param], ...] = ()
+
+    @classmethod
+    def of(cls, engine: str = "rapidocr", **params: Param) -> EngineSpec:
+        """A spec with its parameters sorted."""
+        return cls(engine, tuple(sorted(params.items())))
+
+    def reader_settings(self) -> ReaderSettings:
+        """The part of the parameters that is the reader's. Raises EngineError for a value that is not allowed."""
+        return ReaderSettings.from_params({name: value for name, value in self.params if name in ReaderSettings.NAMES})
+
+    def engine_params(self) -> dict[str, Param]:
+        """The part of the parameters that is the engine's."""
+        return {name: value for name, value in self.params if name not in ReaderSettings.NAMES}
+
+
+def engine_names() -> list[str]:
+    """All engines that can be asked for, built in or plugged in, sorted."""
+    return sorted({point.name for point in entry_points(group=GROUP)} | set(BUILT_IN))
+
+
+def build_engine(spec: EngineSpec) -> Engine:
+    """Loads the engine of a spec; call it inside the process that will use it.
+
+    Raises:
+        EngineError: unknown engine, missing package or model file, a parameter that the engine does not know.
+    """
+    return _factory(spec.engine)(**spec.engine_params())
+
+
+def page_key(spec: EngineSpec) -> PageKey:
+    """What a page read with this spec is kept under; computed from files and settings, no model is loaded.
+
+    Raises:
+        EngineError: as `build_engine`, as far as that shows without loading.
+    """
+    print_ = _factory(spec.engine).fingerprint(**spec.engine_params())
+    model = hashlib.sha256()
+    for path in print_.model_files:
+        try:
+            model.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise EngineError(f"{spec.engine}: model file {path} cannot be read: {error.strerror}") from None
+    settings = {"reader": spec.reader_settings().as_dict(), "version": READER_VERSION, "engine": dict(print_.settings)}
+    params = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return PageKey(spec.engine, model.hexdigest(), params)
+
+
+def _factory(name: str) -> EngineFactory:
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    try:
+        if name in points:
+            return cast("EngineFactory", points[name].load())
+        if name in BUILT_IN:
+            module, _, attribute = BUILT_IN[name].partition(":")
+            return cast("EngineFactory", getattr(importlib.import_module(module), attribute))
+    except (ImportError, AttributeError) as error:
+        raise EngineError(f"engine {name!r} cannot be imported: {error}") from error
+    raise EngineError(
+        f"unknown engine {name!r}; there are: {', '.join(engine_names())}. "
+        f"Others plug in by an entry point of the group {GROUP!r}"
+    )

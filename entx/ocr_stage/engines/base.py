@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,10 +14,16 @@ from entx.core.types import Polygon
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 """Height x width x 3, BGR, 8 bits."""
 
+Param = str | int | float | bool
+"""A value of an engine's parameter: plain, so that it pickles and hashes the same everywhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class RawLine:
-    """A line as the engine returns it: text as read, mean probability 0 to 1, polygon in pixels of the image given."""
+    """A line as the engine returns it: text as read, mean probability 0 to 1, polygon in pixels of the image given.
+
+    The polygon starts at the text's own top left and goes clockwise, so that it also says how the text stands.
+    """
 
     text: str
     score: float
@@ -25,6 +33,36 @@ class RawLine:
 class Engine(Protocol):
     """Reads one image. Built and used inside one worker process, never shared between threads or processes."""
 
-    def read(self, image: Image) -> list[RawLine]:
-        """All lines of the image, in any order; an image without text gives an empty list."""
+    def read(self, image: Image, known: Sequence[RawLine] = ()) -> list[RawLine]:
+        """All lines of the image, in any order; an image without text gives an empty list.
+
+        Args:
+            image: upright picture.
+            known: lines of another pass, in this image's pixels. An engine may leave out what they hold already.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What decides an engine's text, told without loading a model.
+
+    Args:
+        model_files: the files whose bytes are the model, in a fixed order.
+        settings: every setting and version that can change the text.
+    """
+
+    model_files: tuple[Path, ...]
+    settings: Mapping[str, Param]
+
+
+class EngineFactory(Protocol):
+    """What an entry point of the group `entx.engines` names: usually a class, called with the engine's parameters."""
+
+    def __call__(self, **params: Param) -> Engine:
+        """Builds the engine. Raises EngineError where a package, a model file or a parameter is wrong."""
+        ...
+
+    def fingerprint(self, **params: Param) -> Fingerprint:
+        """The same parameters' fingerprint, in a tenth of a second. Raises EngineError as building does."""
         ...

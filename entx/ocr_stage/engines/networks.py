@@ -1,0 +1,125 @@
+"""A network file on OpenVINO or on ONNX Runtime, fed with 8-bit pictures.
+
+Both take N x H x W x 3 BGR bytes, bring them to -1..1 (the mean and scale of all three PP-OCR networks) and return the
+network's first output; `top1` networks return per position the best class and its probability instead, which spares the
+caller 18,710 classes for each position.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from entx.core.errors import EngineError
+
+Batch = np.ndarray[Any, np.dtype[np.uint8]]
+Array = np.ndarray[Any, Any]
+
+MIDDLE = 127.5
+"""(byte - 127.5) / 127.5 is -1..1."""
+
+PADDING = 128
+"""The byte nearest to zero after normalisation: what pads a batch."""
+
+
+class Network(Protocol):
+    """One loaded network; the arrays it returns are valid until the next call."""
+
+    def __call__(self, batch: Batch) -> tuple[Array, ...]:
+        """The output; for a top1 network (best class, its probability), each N x T."""
+        ...
+
+
+def default_backend() -> str:
+    """ "openvino" where it is installed, else "onnxruntime": OpenVINO reads about twice as fast on a CPU."""
+    return "openvino" if find_spec("openvino") else "onnxruntime"
+
+
+def load_network(path: Path, *, backend: str, threads: int, precision: str, top1: bool = False) -> Network:
+    """Loads one ONNX file.
+
+    Args:
+        path: the file.
+        backend: "openvino" or "onnxruntime".
+        threads: of the CPU.
+        precision: "f32", or "bf16" (OpenVINO only; faster on processors that have it, the text may differ).
+        top1: return the best class instead of all.
+
+    Raises:
+        EngineError: backend not installed, or the file cannot be loaded by it.
+    """
+    if find_spec(backend) is None:
+        raise EngineError(f"{backend} is not installed: pip install {backend}")
+    try:
+        if backend == "openvino":
+            return _OpenVino(path, threads, precision, top1)
+        return _OnnxRuntime(path, threads, top1)
+    except Exception as error:  # both raise plain RuntimeErrors of many lines
+        reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise EngineError(f"{backend} cannot load {path}: {reason[0]}") from error
+
+
+def characters(path: Path) -> list[str]:
+    """The alphabet in a recognition file's metadata (key `character`, one per line), without the blank."""
+    import onnxruntime
+
+    meta = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).get_modelmeta()
+    try:
+        return str(meta.custom_metadata_map["character"]).splitlines()
+    except KeyError:
+        raise EngineError(f"{path} carries no alphabet (metadata key 'character')") from None
+
+
+class _OpenVino:
+    def __init__(self, path: Path, threads: int, precision: str, top1: bool) -> None:
+        import openvino
+        from openvino import opset13
+        from openvino.preprocess import PrePostProcessor
+
+        core = openvino.Core()
+        steps = PrePostProcessor(core.read_model(path))
+        steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+        steps.input().model().set_layout(openvino.Layout("NCHW"))
+        steps.input().preprocess().convert_element_type(openvino.Type.f32).mean([MIDDLE] * 3).scale([MIDDLE] * 3)
+        model = steps.build()
+        if top1:
+            classes = model.get_results()[0].input_value(0)
+            best = opset13.topk(classes, np.int32(1), 2, "max", "none", index_element_type="i32")
+            model = openvino.Model([best.output(1), best.output(0)], model.get_parameters(), "top1")
+        settings = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # Left alone, OpenVINO takes bf16 where the processor has it and f32 elsewhere: other machine, other text.
+            "INFERENCE_PRECISION_HINT": precision,
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        self._top1 = top1
+
+    def __call__(self, batch: Batch) -> tuple[Array, ...]:
+        self._request.infer([batch])
+        if self._top1:
+            return tuple(self._request.get_output_tensor(i).data[..., 0] for i in (0, 1))
+        return (self._request.get_output_tensor(0).data,)
+
+
+class _OnnxRuntime:
+    def __init__(self, path: Path, threads: int, top1: bool) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # it grows with every new shape and never shrinks
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+        self._top1 = top1
+
+    def __call__(self, batch: Batch) -> tuple[Array, ...]:
+        values = (batch.transpose(0, 3, 1, 2).astype(np.float32) - MIDDLE) / MIDDLE
+        (output,) = self._session.run(None, {self._input: values})
+        return (output.argmax(axis=2), output.max(axis=2)) if self._top1 else (output,)
