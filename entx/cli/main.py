@@ -7,7 +7,18 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from entx.cli import check, evaluate, ingest, split, store  # noqa: F401 - importing a command registers it
+from entx.cli import (  # noqa: F401 - importing a command registers it
+    check,
+    doctor,
+    evaluate,
+    extract,
+    import_predictions,
+    ingest,
+    ocr_cache,
+    predict,
+    split,
+    store,
+)
 from entx.cli.app import app
 from entx.core.errors import EntxError
 

@@ -52,20 +52,18 @@ def ocr_cache(
             spec,
             workers=workers or len(os.sched_getaffinity(0)),
             retry_failed=retry_failed,
+            warn=out.notice,
             begin=lambda total: stack.enter_context(out.progress("pictures", total, unit="pictures")),
         )
         failed = failed_pages(opened, report.key, most=5)
     for path, status, reason in failed:
         out.notice(f"{path}: {status}: {reason}")
-    if report.warning:
-        out.notice(report.warning)
     rate = f", {report.read / report.seconds:.1f} a second" if report.read else ""
     out.line(f"{report.read} pictures read in {report.seconds:.1f} s{rate}")
     counts = ", ".join(f"{count} {status}" for status, count in sorted(report.pages.items())) or "none"
     out.line(f"pages of {engine} in the store: {counts}")
     out.result({
         "engine": engine, "read": report.read, "seconds": round(report.seconds, 3), "pages": report.pages,
-        "warning": report.warning,
     })  # fmt: skip
     if any(status != "ok" for status in report.pages):
         raise typer.Exit(ExitCode.QUARANTINED)

@@ -37,14 +37,12 @@ class CacheReport:
         read: pictures read by this call.
         pages: all pages of the key now in the store, by status.
         seconds: wall time of this call.
-        warning: what is suspicious about the pages as a whole; "" when nothing is.
     """
 
     key: PageKey
     read: int
     pages: dict[str, int]
     seconds: float
-    warning: str
 
 
 def fill_cache(
@@ -55,6 +53,7 @@ def fill_cache(
     limits: Limits | None = None,
     retry_failed: bool = False,
     begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> CacheReport:
     """Reads the pictures that questions name and that have no page of this engine, model and setting yet.
 
@@ -63,6 +62,7 @@ def fill_cache(
         workers: processes that read; each holds one engine on one thread.
         retry_failed: read the pictures again whose pages are not OK.
         begin: told the number of pictures to read, returns what is told the number just read, for a progress bar.
+        warn: told at once when most pages come out empty or broken (see `PageHealth`).
 
     Raises:
         EngineError: the engine cannot be loaded.
@@ -84,13 +84,14 @@ def fill_cache(
             with closing(read_pages(tasks, partial(PageReader, spec), workers=workers, limits=limits)) as pages:
                 for page in pages:
                     batch.add(page)
-                    health.add(page)
+                    if warning := health.observe(page):
+                        warn(warning)
                     read += 1
                     advance(1)
         finally:
             batch.commit()
             end_run(store, run, time.monotonic() - started, {"read": read})
-    return CacheReport(key, read, count_pages(store, key), time.monotonic() - started, health.warning() or "")
+    return CacheReport(key, read, count_pages(store, key), time.monotonic() - started)
 
 
 class _Batch:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from entx.core.candidates import Candidate, find_candidates
+from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.types import Answer, Evidence, OcrLine, OcrPage, PageStatus
 
@@ -37,10 +37,11 @@ class RulesReader:
             return [Answer(None, reason=f"picture {page.status}: {page.reason}") for _ in entity_names]
         if not page.lines:
             return [Answer(None, reason="no text in the picture") for _ in entity_names]
-        return [self._answer(page, self._schema[name]) for name in entity_names]
+        quantities = page_quantities(page)
+        return [self._answer(page, self._schema[name], quantities) for name in entity_names]
 
-    def _answer(self, page: OcrPage, entity: Entity) -> Answer:
-        candidates = find_candidates(page, entity)
+    def _answer(self, page: OcrPage, entity: Entity, quantities: Sequence[Candidate]) -> Answer:
+        candidates = find_candidates(page, entity, quantities)
         chosen = _choose(page, entity, candidates, self._rivals(entity))
         if chosen is None:
             return Answer(None, reason="no quantity with a legal unit in the text")
@@ -96,5 +97,5 @@ def _upper_end(chosen: Candidate, candidates: Sequence[Candidate]) -> Candidate:
     """The upper end of a range: "100-240 V" is rated for 240 volt."""
     if chosen.role != "low":
         return chosen
-    highs = (c for c in candidates if c.role == "high" and c.group == chosen.group and c.line_ids == chosen.line_ids)
+    highs = (c for c in candidates if c.role == "high" and c.group == chosen.group)
     return next(highs, chosen)
