@@ -21,7 +21,15 @@ _PACKAGES = {"roboto": ("font_roboto", "Roboto-{}.ttf"), "serif": ("font_source_
 BOLD = ("roboto Bold", "roboto Black", "serif Bold", "serif Black", "roboto BoldItalic", "serif Semibold")
 """Faces for brands, titles and banners."""
 
-PLAIN = ("roboto Regular", "roboto Medium", "roboto Light", "serif Regular", "serif Semibold", "roboto Italic", BUILT_IN)
+PLAIN = (
+    "roboto Regular",
+    "roboto Medium",
+    "roboto Light",
+    "serif Regular",
+    "serif Semibold",
+    "roboto Italic",
+    BUILT_IN,
+)
 """Faces for small print and dimension text."""
 
 
