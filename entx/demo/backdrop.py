@@ -77,8 +77,13 @@ def room(rng: random.Random, width: int, height: int) -> Image.Image:
 
 
 def weathered(scene: Scene, rng: random.Random) -> Scene:
-    """The picture with mild blur, sensor noise or dull light, as a careless seller's would have."""
+    """The picture with mild blur, sensor noise or dull light, as a careless seller's would have; one in six is also
+    enlarged from about half its size, which makes small print hard to read."""
     image = scene.image
+    if rng.random() < 1 / 6:
+        share = rng.uniform(0.5, 0.65)
+        small = image.resize((round(image.width * share), round(image.height * share)), Image.Resampling.LANCZOS)
+        image = small.resize(image.size, Image.Resampling.BICUBIC)
     if rng.random() < 0.5:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.8) * max(1.0, min(image.size) / 900)))
     pixels = np.asarray(image, dtype=np.float64)

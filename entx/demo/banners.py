@@ -111,7 +111,7 @@ def comparison(rng: random.Random, size: int) -> Scene:
         extension(canvas, style, (650, top), (x + 14, top))
         dimension(canvas, style, (x, bottom), (x, top), own.text, side=1, entities=("height",), room=290)
     else:
-        other = words.state(rng.randint(height + 40, height + 90))
+        other = words.state(round(height * 620 / 360))  # as the two are drawn
         bottle(canvas, 780, 230, 850, 96, (120, 160, 190), DARK[0])
         jar(canvas, 400, 490, 850, 130, colour, rng.choice(DARK))
         dimension(canvas, style, (220, 850), (220, 490), own.text, side=-1, entities=("height",), room=160)

@@ -91,9 +91,9 @@ def furniture(rng: random.Random, size: int) -> Scene:
     table(canvas, front, into, rng.choice(WOODS), shelf)
     _around(canvas, style, front, into, told, ("height", "width", "depth"))
     if shelf is not None and rng.random() < 0.6:
-        clear = words.state(round(extents["height"] * 0.5))
-        inner = replace(style, place="beside", along=True)
-        dimension(canvas, inner, (520, 620), (520, 432), clear.text, side=-1, role=Role.DECOY, entities=())
+        clear = _first_unit(words).state(round(extents["height"] * 0.5))
+        inner = replace(style, place="over", along=True, size=canvas.small)
+        dimension(canvas, inner, (520, 620), (520, 432), clear.text, role=Role.DECOY)
     _title(rng, canvas, dark)
     return canvas.finish("furniture", {**told.truth, "maximum_weight_recommendation": NOT_STATED})
 
@@ -178,9 +178,7 @@ def panel(rng: random.Random, size: int) -> Scene:
     _span(canvas, style, (box[0], box[3]), (box[2], box[3]), (0, 60), told, "width", side=1)
     _span(canvas, style, (box[2], box[3]), (box[2], box[1]), (60, 0), told, "height", side=1, room=170)
     if rng.random() < 0.6:
-        opening = replace(words, units=words.units[:1], spellings=words.spellings[:1]).state(
-            round(extents["width"] - 2 * rim * step)
-        )
+        opening = _first_unit(words).state(round(extents["width"] - 2 * rim * step))
         ink = replace(style, colour=BLACK, text_colour=BLACK, halo=WHITE, place="beside")
         dimension(
             canvas, ink, (inner[0] + 6, 420), (inner[2] - 6, 420), opening.text, side=-1, role=Role.DECOY,
@@ -222,6 +220,10 @@ def _boxlike(
     _title(rng, canvas, dark)
     truth = {axis: truth if axis in axes else NOT_STATED for axis, truth in told.truth.items()}
     return canvas.finish(kind, {**truth, "item_weight": NOT_STATED})
+
+
+def _first_unit(words: Wording) -> Wording:
+    return replace(words, units=words.units[:1], spellings=words.spellings[:1])
 
 
 def _extents(rng: random.Random, width: float, height: float, low: float, high: float) -> dict[str, int]:

@@ -16,7 +16,8 @@ from entx.core.errors import InputError
 
 BUILT_IN = "built-in"
 
-_PACKAGES = {"roboto": ("font_roboto", "Roboto-{}.ttf"), "serif": ("font_source_serif_pro", "SourceSerifPro-{}.ttf")}
+# the serif's .ttf files carry a kerning table that pulls letters over a preceding "%"; the .otf files carry none
+_PACKAGES = {"roboto": ("font_roboto", "Roboto-{}.ttf"), "serif": ("font_source_serif_pro", "SourceSerifPro-{}.otf")}
 
 BOLD = ("roboto Bold", "roboto Black", "serif Bold", "serif Black", "roboto BoldItalic", "serif Semibold")
 """Faces for brands, titles and banners."""
