@@ -88,7 +88,7 @@ def weathered(scene: Scene, rng: random.Random) -> Scene:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.8) * max(1.0, min(image.size) / 900)))
     pixels = np.asarray(image, dtype=np.float64)
     if rng.random() < 0.5:
-        pixels = pixels + generator(rng).normal(0, rng.uniform(2, 6), (*pixels.shape[:2], 1))
+        pixels = pixels + generator(rng).normal(0, rng.uniform(1.5, 4), (*pixels.shape[:2], 1))
     if rng.random() < 0.5:
         pixels = pixels * rng.uniform(0.8, 0.95) + rng.uniform(0, 10)
     return replace(scene, image=Image.fromarray(pixels.clip(0, 255).astype(np.uint8)))

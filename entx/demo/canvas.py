@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from entx.core.entities import CHALLENGE
 from entx.core.types import Polygon
 from entx.demo.fonts import load_face
 from entx.demo.scene import DimensionLine, Direction, Point, PrintedText, Role, Scene, Truth
@@ -226,6 +227,10 @@ class Canvas:
     def finish(self, kind: str, truth: Mapping[str, Truth]) -> Scene:
         """The scene, scaled down to its final size.
 
+        Args:
+            kind: name of the scene function.
+            truth: of the entities that are stated or tempting; all others are recorded as not stated.
+
         Raises:
             LayoutError: a dimension line runs through a text that is not its own.
         """
@@ -234,7 +239,8 @@ class Canvas:
                 if text.line != i and overlap([line.start, line.end], corners_of(text.polygon), 0):
                     raise LayoutError(f"a line through {text.text!r}")
         image = self._image.resize(self._size, Image.Resampling.BOX)
-        return Scene(kind, image, dict(truth), tuple(self._texts), tuple(self._lines))
+        whole = {entity: truth.get(entity, Truth(tempting=False)) for entity in CHALLENGE.entities}
+        return Scene(kind, image, whole, tuple(self._texts), tuple(self._lines))
 
     def _up(self, points: Sequence[Point]) -> list[Point]:
         return [(x * self._factor, y * self._factor) for x, y in points]

@@ -6,7 +6,7 @@ import random
 
 from entx.demo.backdrop import DARK, VIVID, studio
 from entx.demo.canvas import BLACK, WHITE, Canvas
-from entx.demo.drawings import WOODS
+from entx.demo.drawings import WOODS, extents_as_drawn
 from entx.demo.fonts import BOLD, PLAIN
 from entx.demo.labels import stated
 from entx.demo.scene import NOT_STATED, Role, Scene, Truth
@@ -20,7 +20,7 @@ _MATERIALS = ("Oak", "Pine", "Steel", "Bamboo", "MDF", "Acacia wood")
 def size_table(rng: random.Random, size: int) -> Scene:
     """A table of height, width, depth and weight under the product; material and parts are no answers."""
     canvas, title_y = _product(rng, size)
-    extents = {"height": rng.randint(200, 950), "width": rng.randint(250, 1100), "depth": rng.randint(120, 480)}
+    extents = extents_as_drawn(rng, 400, 350, 0.6, 2.6)
     words = length_wording(rng, max(extents.values()))
     truth: dict[str, Truth] = {}
     rows: list[tuple[str, str, tuple[str, ...]]] = []
@@ -52,7 +52,7 @@ def size_table(rng: random.Random, size: int) -> Scene:
 def size_expression(rng: random.Random, size: int) -> Scene:
     """One line such as "Size: 30 x 20 x 15 cm (L x W x H)": its letters say which number is which."""
     canvas, title_y = _product(rng, size)
-    extents = {"depth": rng.randint(200, 950), "width": rng.randint(120, 600), "height": rng.randint(90, 500)}
+    extents = extents_as_drawn(rng, 400, 350, 0.4, 2.4)
     words = length_wording(rng, max(extents.values()))
     words = Wording(words.units[:1], words.spellings[:1])
     order, letters = rng.choice(

@@ -28,8 +28,8 @@ from entx.demo.canvas import LayoutError
 from entx.demo.scene import Scene, Truth
 from entx.demo.wording import digits
 
-SHIPPED_SEED = 11
-SHIPPED_COUNT = 24
+SHIPPED_SEED = 36
+SHIPPED_COUNT = 26
 JPEG_QUALITY = 88
 
 _LARGE = 1000  # pixels of the shorter side from which a picture counts as large
@@ -115,11 +115,16 @@ def scenes(seed: int, count: int) -> Iterator[tuple[int, Scene]]:
 
 
 def questions(scene: Scene, rng: random.Random, *, most: int = 3) -> list[tuple[str, Truth]]:
-    """What to ask of a scene: up to `most` stated entities, and now and then a tempting one that is not."""
+    """What to ask of a scene: up to `most` stated entities, and now and then a tempting one that is not.
+
+    A scene that states nothing is asked for two of the tempting ones.
+    """
     stated = [entity for entity, truth in scene.truth.items() if truth.value is not None]
     empty = [entity for entity, truth in scene.truth.items() if truth.value is None and truth.tempting]
     asked = rng.sample(stated, min(most, len(stated)))
-    if empty and (not stated or rng.random() < 0.4):
+    if not stated:
+        asked = rng.sample(empty, min(2, len(empty)))
+    elif empty and rng.random() < 0.4:
         asked.append(rng.choice(empty))
     return [(entity, scene.truth[entity]) for entity in asked]
 

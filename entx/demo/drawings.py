@@ -82,7 +82,7 @@ def furniture(rng: random.Random, size: int) -> Scene:
     """A table or bench with its overall size; a shelf's clearance is drawn as a decoy in some."""
     canvas, dark = _sheet(rng, size)
     style = DimensionStyle.choose(rng, canvas, dark=dark)
-    extents = _extents(rng, 490, 380, 1.1, 2.9)
+    extents = extents_as_drawn(rng, 490, 380, 1.1, 2.9)
     words = length_wording(rng, max(extents.values()))
     told = sizes(words, extents, letters=rng.choice(["", "", "before", "after"]))
     front: Box = (230, 400, 720, 780)
@@ -198,7 +198,7 @@ def _boxlike(
     canvas, dark = _sheet(rng, size)
     style = DimensionStyle.choose(rng, canvas, dark=dark)
     half, tall = rng.uniform(200, 245), rng.uniform(330, 430)
-    extents = _extents(rng, 2 * half, tall, 0.6, 2.3)
+    extents = extents_as_drawn(rng, 2 * half, tall, 0.6, 2.3)
     words = length_wording(rng, max(extents.values()))
     if units == "note":
         words = Wording.choose(rng, [rng.choice(["millimetre", "centimetre", "inch"])])
@@ -219,14 +219,16 @@ def _boxlike(
         canvas.text((950, 952), note, style.face, style.size, WHITE if dark else BLACK, anchor="rm")
     _title(rng, canvas, dark)
     truth = {axis: truth if axis in axes else NOT_STATED for axis, truth in told.truth.items()}
-    return canvas.finish(kind, {**truth, "item_weight": NOT_STATED})
+    if units == "printed":
+        truth["item_weight"] = NOT_STATED
+    return canvas.finish(kind, truth)
 
 
 def _first_unit(words: Wording) -> Wording:
     return replace(words, units=words.units[:1], spellings=words.spellings[:1])
 
 
-def _extents(rng: random.Random, width: float, height: float, low: float, high: float) -> dict[str, int]:
+def extents_as_drawn(rng: random.Random, width: float, height: float, low: float, high: float) -> dict[str, int]:
     """Millimetres that suit what is drawn that wide and high, at a scale between low and high millimetres a unit."""
     step = rng.uniform(low, high)
     return {"height": round(height * step), "width": round(width * step), "depth": round(rng.uniform(160, 290) * step)}

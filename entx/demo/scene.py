@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from PIL import Image
@@ -86,7 +86,7 @@ class Scene:
     Args:
         kind: name of the scene function.
         image: RGB.
-        truth: by entity name; an entity that is missing has no undisputed truth here and must not be asked.
+        truth: of every entity of the challenge.
         texts: every printed text, once.
         lines: every dimension line.
     """
@@ -95,4 +95,4 @@ class Scene:
     image: Image.Image
     truth: Mapping[str, Truth]
     texts: tuple[PrintedText, ...] = ()
-    lines: tuple[DimensionLine, ...] = field(default=())
+    lines: tuple[DimensionLine, ...] = ()
