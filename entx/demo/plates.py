@@ -118,7 +118,7 @@ def power_tool(rng: random.Random, size: int) -> Scene:
         at = (90, 470 + i * 88)
         canvas.ellipse((60, at[1]), 12, 12, colour)
         canvas.text(at, decoy, face, max(canvas.small, 40), BLACK, anchor="lm", role=Role.DECOY)
-    truth = {"voltage": stated(statement), "wattage": NOT_STATED, "item_weight": NOT_STATED}
+    truth = {"voltage": stated(statement), "wattage": NOT_STATED}
     return canvas.finish("power_tool", truth)
 
 
