@@ -85,7 +85,7 @@ def draw_scene(kind: str, seed: str, *, size: int | None = None) -> Scene:
     Args:
         kind: a key of `KINDS`.
         seed: any text; equal seeds give equal scenes.
-        size: shorter side in pixels; by chance between 480 and 1600 when None, a quarter of them large.
+        size: shorter side in pixels; by chance between 480 and 1600 when None, a third of them large.
 
     Raises:
         InputError: a font package is missing.
@@ -94,7 +94,7 @@ def draw_scene(kind: str, seed: str, *, size: int | None = None) -> Scene:
     problem = LayoutError(f"{kind} {seed}")
     for attempt in range(_ATTEMPTS):
         rng = random.Random(f"{kind}/{seed}/{attempt}")
-        side = size or (rng.randint(1200, 1600) if rng.random() < 0.25 else rng.randint(480, 760))
+        side = size or (rng.randint(1200, 1600) if rng.random() < 1 / 3 else rng.randint(480, 760))
         try:
             scene = KINDS[kind](rng, side)
         except LayoutError as error:
