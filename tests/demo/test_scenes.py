@@ -15,7 +15,7 @@ from entx.demo.draw import KINDS, draw_scene, questions
 from entx.demo.scene import Direction, PrintedText, Role, Scene, Truth
 from entx.demo.wording import digits
 
-SEEDS = 10  # of each kind: more than 200 scenes in all
+SEEDS = 9  # of each kind: more than 200 scenes in all
 _NAMES = {"height": ("h", "height"), "width": ("w", "width"), "depth": ("d", "depth", "l")}
 
 
