@@ -40,8 +40,8 @@ class Limits:
 
     Args:
         seconds_per_picture: a worker that takes longer is killed; the picture gets a strike.
-        seconds_to_start: a worker that takes longer to build its reader is killed; nobody gets a strike. When workers are
-            killed from outside while they start, the pool tries for this long before it gives up.
+        seconds_to_start: a worker that takes longer to build its reader is killed; nobody gets a strike. When workers
+            are killed from outside while they start, the pool tries for this long before it gives up.
         strikes: dead workers after which a picture is quarantined.
         quiet_seconds: see `Quarantine`.
         pictures_per_worker: a worker is replaced after so many, since engines leak.
