@@ -71,10 +71,11 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
 
     Deterministic: the same lines give the same tuple.
     """
-    stated = stated_unit(page.lines)
+    joined = _joined(page.lines)
+    taken = {other for one in joined.values() for other in one.line_ids[1:]}
+    stated = stated_unit([line for index, line in enumerate(page.lines) if index not in taken])
     found: list[Candidate] = []
     groups = 0
-    joined = _joined(page.lines)
     for index, line in enumerate(page.lines):
         unit = stated if stated is not None and _BARE_LINE.fullmatch(line.text.strip()) else None
         matches = find_quantities(line.text, unit)

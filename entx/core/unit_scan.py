@@ -11,7 +11,7 @@ from entx.core.units import MULTI_WORD_HEADS, Unit, kind_of, lookup
 _BEHIND = re.compile(
     r"""[ ]{0,2}(?:-[ ]?(?=[^\W\d]))?           # 4-inch, 12V- battery
     (?: (?P<mark>''|'|")
-      | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1|(?!fl[.]?[ ]?o[zZ])f[1lI][.]?[ ]?[oO0][zZ2])(?![A-Za-z0-9])
+      | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1|(?![fF][lL][.]?[ ]?[oO][zZ])[fF][1lIL][.]?[ ]?[oO0][zZ2])(?![A-Za-z0-9])
       | (?P<word>[^\W\d_]+|[°º%][CFcf]?(?![a-z]))
       | (?P<bracket>[(\[][ ]?[A-Za-z"' .]{1,12}[)\]])
     )""",
@@ -111,7 +111,7 @@ def _slip(text: str, printed: str, start: int, end: int, *, spaced: bool) -> Uni
             return None
     elif printed[0] == "1" and not spaced:
         return None  # "51bs" may as well be 51
-    found = lookup("fl oz" if printed[0] == "f" else printed)
+    found = lookup("fl oz" if printed[0] in "fF" else printed)
     return None if found is None else UnitAt(found[0].name, _past_dot(text, end), Alignment.FUZZY)
 
 

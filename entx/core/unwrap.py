@@ -19,6 +19,7 @@ _FENCE = re.compile(r"```[a-zA-Z]{0,10}")
 _LATEX_WORD = re.compile(r"\\(?:text|mathrm|textbf|mathbf|boxed)\s*\{([^{}]{0,200})\}")
 _LATEX_FRACTION = re.compile(r"\\d?frac\{([0-9]{1,2})\}\{([0-9]{1,2})\}")
 _LATEX_SIGN = re.compile(r"\\(?:times|cdot)|\\[,;:! ]|\\[()\[\]]|\\(?:approx|sim)")
+_SPACES = re.compile(r"  +")
 _VALUE_KEYS = ("value", "number", "amount", "quantity")
 _ANSWER_KEYS = ("answer", "result", "prediction", "output", "entity_value", "text")
 
@@ -37,6 +38,8 @@ def unwrap(text: str) -> str:
         text = _LATEX_SIGN.sub(_plain_sign, _LATEX_WORD.sub(r"\1", text))
     if "*" in text:
         text = text.replace("**", "")
+    if "  " in text:
+        text = _SPACES.sub(" ", text)
     text = text.strip()
     if text[:1] in "{[" and text[-1:] in "}]" and text:
         return _from_json(text)
