@@ -11,7 +11,8 @@ from entx.core.units import MULTI_WORD_HEADS, Unit, kind_of, lookup
 _BEHIND = re.compile(
     r"""[ ]{0,2}(?:-[ ]?(?=[^\W\d]))?           # 4-inch, 12V- battery
     (?: (?P<mark>''|'|")
-      | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1|(?![fF][lL][.]?[ ]?[oO][zZ])[fF][1lIL][.]?[ ]?[oO0][zZ2])(?![A-Za-z0-9])
+      | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1
+          |(?![fF][lL][.]?[ ]?[oO][zZ])[fF][1lIL][.]?[ ]?[oO0][zZ2])(?![A-Za-z0-9])
       | (?P<word>[^\W\d_]+|[°º%][CFcf]?(?![a-z]))
       | (?P<bracket>[(\[][ ]?[A-Za-z"' .]{1,12}[)\]])
     )""",

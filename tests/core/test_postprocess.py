@@ -171,12 +171,13 @@ def assert_sound(text: str, entity: Entity) -> None:
     assert again.quantity == reading.quantity
 
 
-PIECES = (
-    "0 1 5 12 240 99999999999 1,000 1.000 0,5 .5 8½ 1/2 8-1/4 5'11\" I5 1O 37.S 640Z 36.2_02 1e9 ٣ ５ ² cm CM in IN inch \" ' '' ″ ft "
-    "kg Kg lb Ib oz 0z fl fl.oz FLOZ g mg µg V VAC mV MV W kW ml L gal cu sq mAh Hz % ° x X × * by to - – ~ / ( ) [ ] { } , . : ; = + "
-    "H W D L height width deep tall of the product is not visible typically therefore N/A none null assistant ``` json \\text{ } \\times "
-    "volume formula = {\"value\": \"unit\": } <think> </think> <|im_end|> \n \t \x00 é 厘米 ton pound centimetter voltage diameter"
-).split(" ")  # fmt: skip
+WORDS = r"""
+0 1 5 12 240 99999999999 1,000 1.000 0,5 .5 8½ 1/2 8-1/4 5'11" I5 1O 37.S 640Z 36.2_02 1e9 ٣ ５ ² cm CM in IN inch " ' '' ″
+ft kg Kg lb Ib oz 0z fl fl.oz FLOZ g mg µg V VAC mV MV W kW ml L gal cu sq mAh Hz % ° x X × * by to - – ~ / ( ) [ ] { } , . : ;
+= + H W D L height width deep tall of the product is not visible typically therefore N/A none null assistant ``` json \text{ }
+\times volume formula <think> </think> <|im_end|> é 厘米 ton pound centimetter voltage diameter "value": "unit": _
+"""
+PIECES = [*WORDS.split(), "\n", "\t", "\x00", " "]
 
 
 def test_a_hundred_thousand_made_up_answers_are_legal_or_empty() -> None:
@@ -196,7 +197,8 @@ def test_any_unicode_is_legal_or_empty(text: str, entity: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[" * 5000, "{" * 5000 + "}", "9" * 50_000, "1 " * 20_000, "(" * 3000 + "5 cm", '{"a":' * 3000 + "1" + "}" * 3000,
+        "[" * 5000, "{" * 5000 + "}",
+        "9" * 50_000, "1 " * 20_000, "(" * 3000 + "5 cm", '{"a":' * 3000 + "1" + "}" * 3000,
         "12 x " * 4000, "\ud800 5 cm", "5 cm " * 4000, "not " * 5000, "1/2/" * 5000, "O" * 20_000, "\\text{" * 3000,
     ],
 )  # fmt: skip
