@@ -36,7 +36,7 @@ _AXIS_LABEL = re.compile(  # "10W x 20H x 5D cm": the letter is no unit
     r"[ ]?[xX*][ ]?[0-9.,]+[ ]?(?:[HWDLT](?![a-z])|\"|cm|mm|in|CM|MM|IN)"
     r"|[ ]?(?P<unit>cm|mm|inches|inch|in|ft|CM|MM|IN)(?![A-Za-z])"
 )
-_VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,5})$")
+_VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,3})$")
 _CAMEL_GLUE = re.compile(r"([a-z]+|[A-Z]{1,3}?)([A-Z][a-z]{2,})$")
 _IN_IS_INCH = re.compile(
     r"[ ]?(?:$|[.,;:)\](/\\|=~x×*+\n\"'&-]|[HWDLT](?![a-z])|[0-9]|(?:wide|tall|high|long|deep|thick|width|height|"
@@ -81,8 +81,9 @@ def unit_behind(text: str, position: int) -> UnitAt | None:
     if group == "mark":
         return _mark(text, match[group], end)
     if group == "bracket":
-        found = lookup(match[group].strip("()[] .").replace(". ", " "))
-        return None if found is None else UnitAt(found[0].name, end, Alignment.NORMALISED)
+        inner = match[group].strip("()[] .").replace(". ", " ")
+        found = None if inner in _AXIS_LETTERS else lookup(inner)  # 10" (H), 10" (W)
+        return None if found is None or found[0].kind == "other" else UnitAt(found[0].name, end, Alignment.NORMALISED)
     return _slip(text, match[group], match.start(group), end, spaced=match.start(group) > position)
 
 

@@ -35,7 +35,7 @@ def unwrap(text: str) -> str:
         text = _FENCE.sub(" ", text)
     if "\\" in text:
         text = _LATEX_FRACTION.sub(r" \1/\2", text)
-        text = _LATEX_SIGN.sub(_plain_sign, _LATEX_WORD.sub(r"\1", text))
+        text = _LATEX_SIGN.sub(_plain_sign, _LATEX_WORD.sub(r"\1", _LATEX_WORD.sub(r"\1", text)))
     if "*" in text:
         text = text.replace("**", "")
     if "  " in text:

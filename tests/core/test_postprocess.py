@@ -172,10 +172,11 @@ def assert_sound(text: str, entity: Entity) -> None:
 
 
 WORDS = r"""
-0 1 5 12 240 99999999999 1,000 1.000 0,5 .5 8½ 1/2 8-1/4 5'11" I5 1O 37.S 640Z 36.2_02 1e9 ٣ ５ ² cm CM in IN inch " ' '' ″
-ft kg Kg lb Ib oz 0z fl fl.oz FLOZ g mg µg V VAC mV MV W kW ml L gal cu sq mAh Hz % ° x X × * by to - – ~ / ( ) [ ] { } , . : ;
-= + H W D L height width deep tall of the product is not visible typically therefore N/A none null assistant ``` json \text{ }
-\times volume formula <think> </think> <|im_end|> é 厘米 ton pound centimetter voltage diameter "value": "unit": _
+0 1 5 12 240 99999999999 1,000 1.000 0,5 .5 8½ 1/2 8-1/4 5'11" I5 1O 37.S 640Z 36.2_02 1e9 ٣ ５ ² cm CM in IN
+inch " ' '' ″ ft kg Kg lb Ib oz 0z fl fl.oz FLOZ g mg µg V VAC mV MV W kW ml L gal cu sq mAh Hz % ° x X × * by
+to - – ~ / ( ) [ ] { } , . : ; = + H W D L height width deep tall of the product is not visible typically
+therefore N/A none null assistant ``` json \text{ } \times volume formula <think> </think> <|im_end|> é 厘米 ton
+pound centimetter voltage diameter "value": "unit": _
 """
 PIECES = [*WORDS.split(), "\n", "\t", "\x00", " "]
 
