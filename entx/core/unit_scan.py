@@ -48,10 +48,25 @@ _IN_IS_PREPOSITION = re.compile(
     r"|[ ]*(?:[0-9]{1,2}(?![0-9.,/'\"]|[ -]?[A-Za-z\"'])|[0-9]{4}(?![0-9])"
     r"|(?:one|ONE|One|China|Taiwan|Japan|USA)(?![a-z]))"
 )
-_ITEMS = frozenset(
-    {"pc", "pcs", "piece", "pieces", "bottle", "bag", "box", "pack", "pk", "each", "ea", "unit", "set", "can", "jar",
-     "tube", "carton", "roll", "case", "pair", "pkg", "packet", "pouch"}
-)  # fmt: skip
+_PER = frozenset(
+    {
+        "serving",
+        "servings",
+        "day",
+        "d",
+        "dose",
+        "tablet",
+        "capsule",
+        "scoop",
+        "person",
+        "hour",
+        "hr",
+        "h",
+        "min",
+        "s",
+        "sq",
+    }
+)  # a weight per bag, bottle or shelf is the weight that is asked; per serving or hour it is not
 _RATE = re.compile(r"/ ?([A-Za-z]+)(?![A-Za-z]*[0-9])|/ ?(100) ?(?:g|ml|mL|G|ML)(?![a-z])")
 _NETWORK = re.compile(
     r"[ ]?(?:wifi|wi-fi|wireless|network|lte|hz|ghz|band|mobile|signal|phone|&|/ ?[2345])", re.IGNORECASE
@@ -176,12 +191,13 @@ def _is_rate(rate: re.Match[str], unit: Unit) -> bool:
     below = rate[1]
     if below is None:
         return True  # per 100 g
-    if below.lower() in _ITEMS:
-        return False
+    if below.lower() in _PER:
+        return True
     other = lookup(below)
-    if other is not None and (other[0].kind == unit.kind or unit.kind in ("voltage", "power")):
-        return False  # "in/cm", "V/Hz": a list of units, not a rate
-    return len(below) > 1 or unit.kind in ("weight", "power")
+    if other is None or other[0].name == "piece":
+        return False
+    # "in/cm", "V/Hz" list units; "g/m", "lb/ft" are rates
+    return other[0].kind != unit.kind and unit.kind not in ("voltage", "power")
 
 
 def _glued(text: str, word: str, start: int, end: int) -> UnitAt | None:
