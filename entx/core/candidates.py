@@ -51,7 +51,7 @@ class Candidate:
 _LENGTH = r"(mm|cm|inches|inch|in|millimet\w+|centimet\w+|英寸|毫米|厘米)(?![A-Za-z0-9])"
 _STATED_UNIT = re.compile(
     r"(?:(?:\bunits?|\beinheit(?:en)?|\bunit[ée]s?|\bunidad(?:es)?)(?:[ ]of[ ]measure\w*)?|单位)"
-    rf"[ ]?(?:are|is)?[ ]?[:=(/]?[ ]?\(?(?:in[ ])?{_LENGTH}"
+    rf"(?:[ ]?[:=(/][ ]?\(?(?:in[ ])?|[ ](?:are[ ]|is[ ])?(?:in[ ]|(?!in(?![A-Za-z])))){_LENGTH}"
     rf"|\b(?:dimensions?|sizes?|measurements?|all)[ ](?:are[ ])?(?:all[ ])?in[ ]\(?{_LENGTH}"
     rf"|\([ ]?(?:(?:all|unit|sizes|dimensions)[ ]?)?(?:in[ ]|:[ ]?|en[ ]){_LENGTH}[ ]?\)"
     r"|^\(?(mm|cm|in|inch|inches)\.?\)?$",
@@ -59,7 +59,7 @@ _STATED_UNIT = re.compile(
 )
 _BARE_LINE = re.compile(
     r"[ØøφΦ⌀]?[ ]?(?:[HWDLThwdl]|height|width|depth|length)?[ ]?[:=]?[ ]?[ØøφΦ]?[0-9]{1,5}(?:[.,][0-9]{1,3})?"
-    r"(?:[ ]?[xX×*~-][ ]?[HWDL]?[0-9]{1,5}(?:[.,][0-9]{1,3})?){0,3}[ ]?(?:[(\[]?[HWDL][)\]]?)?",
+    r"(?:[ ]?[xX×*~][ ]?[HWDL]?[0-9]{1,5}(?:[.,][0-9]{1,3})?){0,3}[ ]?(?:[(\[]?[HWDL][)\]]?)?",
     re.IGNORECASE,
 )
 _ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
@@ -71,10 +71,11 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
 
     Deterministic: the same lines give the same tuple.
     """
-    stated = stated_unit(page.lines)
+    joined = _joined(page.lines)
+    taken = {other for one in joined.values() for other in one.line_ids[1:]}
+    stated = stated_unit([line for index, line in enumerate(page.lines) if index not in taken])
     found: list[Candidate] = []
     groups = 0
-    joined = _joined(page.lines)
     for index, line in enumerate(page.lines):
         unit = stated if stated is not None and _BARE_LINE.fullmatch(line.text.strip()) else None
         matches = find_quantities(line.text, unit)

@@ -66,7 +66,8 @@ def read_number(text: str, start: int) -> Number | None:
         value = Decimal(printed[:-1].strip(" -") or "0") + Decimal(str(round(VULGAR[printed[-1]], 6)))
     elif form == "comma_thousands":
         # 0,500 kg is half a kilogram, 1,500 lb is not one and a half pounds
-        value = Decimal(printed.replace(",", "." if printed[0] == "0" and printed.count(",") == 1 else ""))
+        decimal = printed[0] == "0" and printed.count(",") == 1 and "." not in printed
+        value = Decimal(printed.replace(",", "." if decimal else ""))
     elif form == "dot_thousands":
         value = Decimal(printed.replace(".", "").replace(",", "."))
     elif form == "decimal_comma":
@@ -86,6 +87,9 @@ def repair_number(text: str, start: int) -> Number | None:
         return None
     printed = match[0]
     repaired = printed.translate(_REPAIR)
+    fraction = printed.replace(",", ".").partition(".")[2]
+    if fraction.isalpha() and fraction not in ("S", "O"):
+        return None  # "3.In Wasser" is a list's third point
     if repaired == printed.replace(",", ".") or len(repaired) > MAX_DIGITS or not any(map(str.isdigit, printed)):
         return None
     return Number(Decimal(repaired), match.end(), Alignment.FUZZY)

@@ -123,15 +123,11 @@ def _read(text: str, start: int) -> tuple[Number | None, UnitAt | None]:
     if unit is not None:
         return number, unit
     following = text[number.end : number.end + 2] if number is not None else text[start]
-    if number is not None and following[:1] in ("Z", "z") and text[number.end - 1] == "0" and number.end - start > 1:
-        if not following[1:].isalnum():  # 640Z is 64 OZ, 5.50Z is 5.5 oz
-            trimmed = text[start : number.end - 1].rstrip(".")
-            short = read_number(trimmed, 0)
-            if short is not None:
-                return Number(short.value, number.end, Alignment.FUZZY), UnitAt(
-                    "ounce", number.end + 1, Alignment.FUZZY
-                )
-        return number, None
+    if number is not None and (match := _DIGIT_IN_UNIT.match(text, number.end - 1)) is not None:
+        short = read_number(text[start : number.end - 1].rstrip("."), 0)
+        if short is not None:
+            name = "ounce" if match[0][0] == "0" else "pound"
+            return Number(short.value, number.end, Alignment.FUZZY), UnitAt(name, match.end(), Alignment.FUZZY)
     if following[:1] in "OoIl|SsB.," and following:
         repaired = repair_number(text, start)
         if repaired is not None:

@@ -49,7 +49,7 @@ def is_hedged(text: str, match: QuantityMatch) -> bool:
     for stop in _SENTENCE_END.finditer(text):
         if stop.start() < match.start:
             start = stop.end()
-        elif stop.start() >= match.end:
+        elif stop.start() >= match.end - 1:  # the unit's span may hold the sentence's dot
             end = stop.start()
             break
     sentence = text[start:end]

@@ -11,7 +11,8 @@ from entx.core.units import MULTI_WORD_HEADS, Unit, kind_of, lookup
 _BEHIND = re.compile(
     r"""[ ]{0,2}(?:-[ ]?(?=[^\W\d]))?           # 4-inch, 12V- battery
     (?: (?P<mark>''|'|")
-      | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1|(?!fl[.]?[ ]?o[zZ])f[1lI][.]?[ ]?[oO0][zZ2])(?![A-Za-z0-9])
+      | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1
+          |(?![fF][lL][.]?[ ]?[oO][zZ])[fF][1lIL][.]?[ ]?[oO0][zZ2])(?![A-Za-z0-9])
       | (?P<word>[^\W\d_]+|[°º%][CFcf]?(?![a-z]))
       | (?P<bracket>[(\[][ ]?[A-Za-z"' .]{1,12}[)\]])
     )""",
@@ -35,7 +36,7 @@ _AXIS_LABEL = re.compile(  # "10W x 20H x 5D cm": the letter is no unit
     r"[ ]?[xX*][ ]?[0-9.,]+[ ]?(?:[HWDLT](?![a-z])|\"|cm|mm|in|CM|MM|IN)"
     r"|[ ]?(?P<unit>cm|mm|inches|inch|in|ft|CM|MM|IN)(?![A-Za-z])"
 )
-_VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,5})$")
+_VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,3})$")
 _CAMEL_GLUE = re.compile(r"([a-z]+|[A-Z]{1,3}?)([A-Z][a-z]{2,})$")
 _IN_IS_INCH = re.compile(
     r"[ ]?(?:$|[.,;:)\](/\\|=~x×*+\n\"'&-]|[HWDLT](?![a-z])|[0-9]|(?:wide|tall|high|long|deep|thick|width|height|"
@@ -47,10 +48,25 @@ _IN_IS_PREPOSITION = re.compile(
     r"|[ ]*(?:[0-9]{1,2}(?![0-9.,/'\"]|[ -]?[A-Za-z\"'])|[0-9]{4}(?![0-9])"
     r"|(?:one|ONE|One|China|Taiwan|Japan|USA)(?![a-z]))"
 )
-_ITEMS = frozenset(
-    {"pc", "pcs", "piece", "pieces", "bottle", "bag", "box", "pack", "pk", "each", "ea", "unit", "set", "can", "jar",
-     "tube", "carton", "roll", "case", "pair", "pkg", "packet", "pouch"}
-)  # fmt: skip
+_PER = frozenset(
+    {
+        "serving",
+        "servings",
+        "day",
+        "d",
+        "dose",
+        "tablet",
+        "capsule",
+        "scoop",
+        "person",
+        "hour",
+        "hr",
+        "h",
+        "min",
+        "s",
+        "sq",
+    }
+)  # a weight per bag, bottle or shelf is the weight that is asked; per serving or hour it is not
 _RATE = re.compile(r"/ ?([A-Za-z]+)(?![A-Za-z]*[0-9])|/ ?(100) ?(?:g|ml|mL|G|ML)(?![a-z])")
 _NETWORK = re.compile(
     r"[ ]?(?:wifi|wi-fi|wireless|network|lte|hz|ghz|band|mobile|signal|phone|&|/ ?[2345])", re.IGNORECASE
@@ -80,8 +96,9 @@ def unit_behind(text: str, position: int) -> UnitAt | None:
     if group == "mark":
         return _mark(text, match[group], end)
     if group == "bracket":
-        found = lookup(match[group].strip("()[] .").replace(". ", " "))
-        return None if found is None else UnitAt(found[0].name, end, Alignment.NORMALISED)
+        inner = match[group].strip("()[] .").replace(". ", " ")
+        found = None if inner in _AXIS_LETTERS else lookup(inner)  # 10" (H), 10" (W)
+        return None if found is None or found[0].kind == "other" else UnitAt(found[0].name, end, Alignment.NORMALISED)
     return _slip(text, match[group], match.start(group), end, spaced=match.start(group) > position)
 
 
@@ -111,7 +128,7 @@ def _slip(text: str, printed: str, start: int, end: int, *, spaced: bool) -> Uni
             return None
     elif printed[0] == "1" and not spaced:
         return None  # "51bs" may as well be 51
-    found = lookup("fl oz" if printed[0] == "f" else printed)
+    found = lookup("fl oz" if printed[0] in "fF" else printed)
     return None if found is None else UnitAt(found[0].name, _past_dot(text, end), Alignment.FUZZY)
 
 
@@ -174,12 +191,13 @@ def _is_rate(rate: re.Match[str], unit: Unit) -> bool:
     below = rate[1]
     if below is None:
         return True  # per 100 g
-    if below.lower() in _ITEMS:
-        return False
+    if below.lower() in _PER:
+        return True
     other = lookup(below)
-    if other is not None and (other[0].kind == unit.kind or unit.kind in ("voltage", "power")):
-        return False  # "in/cm", "V/Hz": a list of units, not a rate
-    return len(below) > 1 or unit.kind in ("weight", "power")
+    if other is None or other[0].name == "piece":
+        return False
+    # "in/cm", "V/Hz" list units; "g/m", "lb/ft" are rates
+    return other[0].kind != unit.kind and unit.kind not in ("voltage", "power")
 
 
 def _glued(text: str, word: str, start: int, end: int) -> UnitAt | None:

@@ -58,7 +58,7 @@ UNITS: tuple[Unit, ...] = (
     _unit("metre", "length", 1.0, "m, mtr, mtrs, mt, mts, metres, meter, meters, mètre, mètres, metro, metros, metri, "
           "米, м"),
     _unit("inch", "length", 0.0254, 'in, ins, inches, inchs, inche, pouce, pouces, po, zoll, pulgada, pulgadas, '
-          'pulg, pollici, pollice, ", \'\', 英寸', slips="lnch, lnches, 1nch, ln, inchcs, lnchs"),
+          'pulg, pollici, pollice, ", \'\', 英寸', slips="lnch, lnches, 1nch, ln, inchcs, lnchs, im"),
     _unit("foot", "length", 0.3048, "ft, fts, feet, foots, feets, pied, pieds, fuß, piedi, '"),
     _unit("yard", "length", 0.9144, "yd, yds, yards"),
 

@@ -236,7 +236,8 @@ def shape(text: str) -> list[tuple[str, str, str]]:
         ("85 mm, which is 3.35 inches", [("85.0 millimetre", "", ""), ("3.35 inch", "", "same")]),
         (
             '10cm/4" x 5cm/2"',
-            [("10.0 centimetre", "", "axis"), ("4.0 inch", "", "same"), ("5.0 centimetre", "", "axis"), ("2.0 inch", "", "same")],
+            [("10.0 centimetre", "", "axis"), ("4.0 inch", "", "same"), ("5.0 centimetre", "", "axis"),
+            ("2.0 inch", "", "same")],
         ),
     ],
 )  # fmt: skip
