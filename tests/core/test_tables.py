@@ -1,0 +1,243 @@
+"""Fault test 14 at the level of the reader: exact rows kept, or an error that names file, line and column."""
+
+import csv
+import gzip
+import random
+from pathlib import Path
+
+import pytest
+
+from entx.core.entities import CHALLENGE
+from entx.core.errors import TableError
+from entx.core.tables import Table, parse_indices, read_table, require_entities
+
+COLUMNS = ("index", "image_link", "entity_name")
+
+
+def write(tmp_path: Path, data: bytes | str, name: str = "t.csv") -> Path:
+    path = tmp_path / name
+    raw = data.encode() if isinstance(data, str) else data
+    path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    return path
+
+
+def fault(path: Path, required: tuple[str, ...] = ("index", "prediction")) -> TableError:
+    with pytest.raises(TableError) as caught:
+        read_table(path, required)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "T.CSV"])
+def test_cells_are_text_exactly_as_written(tmp_path: Path, name: str) -> None:
+    rows = ["NA", "None", "null", "nan", "", " 5.0 gram ", "007", "1e3", "TRUE", "é５", 'say ""hi""', "a,b"]
+    body = "".join(f'{i},"{cell}"\n' for i, cell in enumerate(rows))
+    table = read_table(write(tmp_path, "index,prediction\n" + body, name), ["index", "prediction"])
+    assert table["prediction"] == [cell.replace('""', '"') for cell in rows]
+    assert len(table) == len(rows)
+    assert table.lines == list(range(2, len(rows) + 2))
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", [True, False])
+def test_byte_order_mark_and_line_ends_change_nothing(tmp_path: Path, start: bytes, end: str, last: bool) -> None:
+    text = end.join(["index,prediction", "0,5.0 gram", "1,"]) + (end if last else "")
+    table = read_table(write(tmp_path, start + text.encode()), ["index"], ["prediction", "group_id"])
+    assert table.columns == {"index": ["0", "1"], "prediction": ["5.0 gram", ""]}
+    assert table.lines == [2, 3]
+    assert table.get("group_id") is None
+    assert "group_id" not in table
+
+
+def test_quoted_newlines_are_kept_and_counted(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, 'index,note\n0,"two\nlines"\n\n1,"x\r\ny"\n2,z\n'), ["index", "note"])
+    assert table["note"] == ["two\nlines", "x\r\ny", "z"]
+    assert table.lines == [2, 5, 7]
+
+
+def test_only_asked_columns_are_kept_and_the_header_is_whole(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, "a,index,b\n1,2,3\n"), ["index"], ["b"])
+    assert table.columns == {"index": ["2"], "b": ["3"]}
+    assert table.header == ("a", "index", "b")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.jsonl"])
+def test_a_header_without_rows_is_a_table_of_length_0(tmp_path: Path, name: str) -> None:
+    if name.endswith("jsonl"):
+        assert "is empty" in str(fault(write(tmp_path, "\n", name)))
+    else:
+        assert len(read_table(write(tmp_path, "index,prediction\n", name), ["index"])) == 0
+
+
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n \n"])
+def test_an_empty_file_is_an_error(tmp_path: Path, data: bytes) -> None:
+    assert "is empty" in str(fault(write(tmp_path, data)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_wide_encodings_are_named(tmp_path: Path, encoding: str) -> None:
+    error = fault(write(tmp_path, "index,prediction\n0,5.0 gram\n".encode(encoding)))
+    assert "UTF-16" in str(error)
+    assert error.line == 1
+
+
+def test_utf_16_without_a_mark_is_refused(tmp_path: Path) -> None:
+    fault(write(tmp_path, "index,prediction\n0,5.0 gram\n".encode("utf-16-le")))
+
+
+def test_latin_1_is_refused_at_its_cell(tmp_path: Path) -> None:
+    error = fault(write(tmp_path, 'index,prediction,note\n0,"a\nb",x\n1,5.0 gram,25 °C\n'.encode("latin-1")))
+    assert (error.line, error.column) == (4, "note")
+    assert "0xb0" in str(error)
+
+
+def test_nul_is_refused_at_its_cell(tmp_path: Path) -> None:
+    error = fault(write(tmp_path, "index,prediction\n0,\n1,5.0\0 gram\n"))
+    assert (error.line, error.column) == (3, "prediction")
+
+
+def test_a_huge_field_is_refused_and_one_of_a_megabyte_is_kept(tmp_path: Path) -> None:
+    kept = read_table(write(tmp_path, "index,prediction\n0," + "x" * 1_000_000 + "\n"), ["prediction"])
+    assert len(kept["prediction"][0]) == 1_000_000
+    error = fault(write(tmp_path, "index,prediction\n0,\n1," + "x" * 1_000_001 + "\n"))
+    assert (error.line, error.column) == (3, "prediction")
+    assert "1,000,001" in str(error)
+
+
+@pytest.mark.parametrize(("row", "column"), [("1", "prediction"), ("1,a,b,c", "note"), ("1,a", "note")])
+def test_a_ragged_row_is_refused(tmp_path: Path, row: str, column: str) -> None:
+    error = fault(write(tmp_path, f"index,prediction,note\n0,a,b\n{row}\n"))
+    assert (error.line, error.column) == (3, column)
+    assert "header has 3" in str(error)
+
+
+def test_an_unclosed_quote_is_refused_where_it_opens(tmp_path: Path) -> None:
+    error = fault(write(tmp_path, 'index,prediction\n0,"a\nb"\n1,"5.0 gram\n2,x\n'))
+    assert (error.line, error.column) == (4, "prediction")
+    assert "never closed" in str(error)
+
+
+def test_text_after_a_closing_quote_is_refused(tmp_path: Path) -> None:
+    error = fault(write(tmp_path, 'index,prediction\n0,x\n1,"5"0 gram\n'))
+    assert error.line == 3
+    assert "written twice" in str(error)
+
+
+def test_a_missing_column_lists_the_columns_and_suggests_the_closest(tmp_path: Path) -> None:
+    error = fault(write(tmp_path, "index,Predictions\n"))
+    assert error.column == "prediction"
+    assert "did you mean 'Predictions'? (columns found: index, Predictions)" in str(error)
+    assert "columns found: a;b" in str(fault(write(tmp_path, "a;b\n")))
+
+
+def test_a_column_that_stands_twice_is_refused_when_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "index,note,note\n0,a,b\n")
+    assert len(read_table(path, ["index"])) == 1
+    assert "twice" in str(fault(path, ("note",)))
+
+
+def test_files_that_are_not_there_or_not_tables(tmp_path: Path) -> None:
+    assert "no such file" in str(fault(tmp_path / "none.csv"))
+    assert "no such file" in str(fault(tmp_path / "none.parquet"))
+    (tmp_path / "dir.csv").mkdir()
+    assert "cannot be read" in str(fault(tmp_path / "dir.csv"))
+    assert "unknown table format" in str(fault(write(tmp_path, "x", "t.xlsx")))
+    assert "not a readable Parquet" in str(fault(write(tmp_path, "x", "t.parquet")))
+    whole = gzip.compress(b"index,prediction\n" + b"0,x\n" * 9_999)
+    (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+    assert "cannot be read" in str(fault(tmp_path / "cut.csv.gz"))
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.jsonl.gz"])
+def test_json_lines_keep_digits_and_words(tmp_path: Path, name: str) -> None:
+    lines = ['{"index": 0, "prediction": "NA"}', "", '{"prediction": null, "index": 12345678901234567890}']
+    lines += ['{"index": 1.50, "prediction": 1e5, "x": [1]}', '{"index": NaN, "prediction": true}']
+    table = read_table(write(tmp_path, "\r\n".join(lines), name), ["index", "prediction"])
+    assert table["index"] == ["0", "12345678901234567890", "1.50", "NaN"]
+    assert table["prediction"] == ["NA", "", "1e5", "true"]
+    assert table.lines == [1, 3, 4, 5]
+    assert table.header == ("index", "prediction", "x")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("{", "not JSON"),
+        ("[1]", "one object a line"),
+        ('{"index": 1, "index": 2, "prediction": ""}', "a key stands twice"),
+        ('{"index": 1}', "the key is missing"),
+        ('{"index": 1, "prediction": [1]}', "nested"),
+        ('{"index": 1, "prediction": "a\\u0000"}', "NUL"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_faults_of_json_lines_name_the_line(tmp_path: Path, line: str, problem: str) -> None:
+    error = fault(write(tmp_path, '{"index": 0, "prediction": ""}\n' + line + "\n", "t.jsonl"))
+    assert error.line == 2
+    assert problem in str(error)
+
+
+def test_parquet_is_text_too(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frame = pa.table({"index": [3, 1], "prediction": ["NA", None], "boxes": [[1.0], [2.0]]})
+    path = tmp_path / "t.parquet"
+    pq.write_table(frame, path)
+    table = read_table(path, ["index"], ["prediction"])
+    assert table.columns == {"index": ["3", "1"], "prediction": ["NA", ""]}
+    assert table.lines == [1, 2]
+    assert parse_indices(table) == [3, 1]
+    assert fault(path, ("boxes",)).column == "boxes"
+
+
+@pytest.mark.parametrize("cell", ["", " 1", "1.0", "-1", "+1", "1_0", "٣", "²", "1e3", "x", "9" * 19])
+def test_an_index_is_a_whole_number(tmp_path: Path, cell: str) -> None:
+    table = read_table(write(tmp_path, f"index,prediction\n0,a\n{cell},b\n"), ["index"])
+    with pytest.raises(TableError, match="no index") as caught:
+        parse_indices(table)
+    assert (caught.value.line, caught.value.column) == (3, "index")
+
+
+def test_a_duplicate_index_names_both_lines_and_gaps_are_fine(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, "index,note\n5,x\n700,y\n05,z\n"), ["index"])
+    with pytest.raises(TableError, match="already used on line 2") as caught:
+        parse_indices(table)
+    assert caught.value.line == 4
+    assert parse_indices(read_table(write(tmp_path, "index,note\n5,x\n700,y\n"), ["index"])) == [5, 700]
+
+
+def test_an_unknown_entity_is_named_with_the_closest(tmp_path: Path) -> None:
+    path = write(tmp_path, "index,image_link,entity_name\n0,a.jpg,height\n1,b.jpg,item_wieght\n2,c.jpg,\n")
+    with pytest.raises(TableError, match="did you mean 'item_weight'") as caught:
+        require_entities(read_table(path, COLUMNS), CHALLENGE)
+    assert (caught.value.line, caught.value.column) == (3, "entity_name")
+    good = Table(path, ("entity_name",), {"entity_name": ["width", "depth"]}, [2, 3])
+    assert require_entities(good, CHALLENGE) == ["width", "depth"]
+
+
+def test_a_hostile_message_stays_one_short_line(tmp_path: Path) -> None:
+    path = write(tmp_path, 'index,prediction\n"' + "\x1b[2J\n" * 5_000 + '",x\n')
+    with pytest.raises(TableError) as caught:
+        parse_indices(read_table(path, ["index"]))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400 + len(str(path))
+
+
+def test_what_the_csv_module_writes_is_read_back_exactly(tmp_path: Path) -> None:
+    """1,500 random cells of every awkward character: the rows come back as they were, on the lines where they stand."""
+    draw = random.Random(5)
+    alphabet = ["a", "5", ",", '"', "\n", "\r\n", "'", " ", "\t", "é", "\u2028", "=", ";", "\\"]
+    rows = [[f"id{i}", *("".join(draw.choices(alphabet, k=draw.randrange(8))) for _ in range(3))] for i in range(500)]
+    path = tmp_path / "t.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow("abcd")
+        writer.writerows(rows)
+    table = read_table(path, list("abcd"))
+    assert [list(row) for row in zip(*table.columns.values(), strict=True)] == rows
+    text = path.read_bytes().decode().replace("\r\n", "\n").split("\n")
+    for line, row in zip(table.lines, rows, strict=True):
+        assert text[line - 1].startswith(row[0] + ",")
