@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from entx.cli import download  # noqa: F401 - registers its command
 from entx.cli.app import app
 from entx.core.errors import EntxError, ExitCode
 
