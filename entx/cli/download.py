@@ -40,6 +40,7 @@ def download_command(
     Example: entx download test.csv --images pictures --workers 32
     """
     import itertools
+    import logging
     import signal
     import threading
     import time
@@ -53,7 +54,9 @@ def download_command(
 
     out = Output(quiet=quiet, as_json=as_json)
     links = list(itertools.islice(dict.fromkeys(read_table(table, ["image_link"])["image_link"]), limit))
-    warnings.filterwarnings("ignore", module="PIL")  # a remark on one odd picture belongs to no line of ours
+    # Remarks on one odd picture or answer belong to no line of ours: what matters is the reason in the list.
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
     stop = threading.Event()
     received: list[int] = []

@@ -70,6 +70,17 @@ def test_a_bomb_is_refused_from_its_header() -> None:
     tracemalloc.stop()
 
 
+def test_an_animation_that_announces_a_huge_canvas_is_refused() -> None:
+    stream = io.BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(stream, "WEBP", save_all=True, append_images=frames[1:])
+    data = bytearray(stream.getvalue())
+    canvas = data.index(b"VP8X") + 12
+    data[canvas : canvas + 6] = (16_383).to_bytes(3, "little") * 2
+    with pytest.raises(PictureError, match="megapixels"):
+        verify_picture(bytes(data))
+
+
 def test_the_cap_is_on_pixels() -> None:
     data = encoded("JPEG", (100, 50))
     verify_picture(data, max_pixels=5_000)
