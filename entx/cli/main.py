@@ -9,7 +9,9 @@ from typing import NoReturn
 
 from entx.cli import (  # noqa: F401 - importing a command registers it
     check,
+    demo,
     doctor,
+    download,
     evaluate,
     extract,
     import_predictions,

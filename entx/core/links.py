@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from entx.core.errors import InputError
 
-EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "avif")
+EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff")
 """Extensions that a file name keeps; any other link ends in `.img`."""
 
 _HOST = "https://m.media-amazon.com/images/I/"

@@ -1,0 +1,206 @@
+"""One link -> the bytes of one verified picture, within bounds of size, time and trust."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import ssl
+from urllib.parse import urljoin
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from entx import __version__
+from entx.core.errors import PictureError
+from entx.download.connection import Attempt, Connections, Deadlines
+from entx.download.guard import AddressGuard, DownloadError, Target, shown
+from entx.download.picture import MAX_PIXELS, verify_picture
+
+MAX_BYTES = 30_000_000
+TIMEOUT = 60.0
+
+_CONNECT_TIMEOUT = 10.0  # seconds for one address
+_READ_TIMEOUT = 20.0  # seconds without a byte
+_MAX_ADDRESSES = 3  # of one host that are tried
+_MAX_REDIRECTS = 5
+_TRIES = 4
+_FIRST_WAIT = 0.5  # seconds before the second try; doubled for each further one
+_LONGEST_WAIT = 30.0  # seconds that a server's Retry-After is heeded
+_CHUNK = 65_536
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_HEADERS = {
+    "User-Agent": f"entx/{__version__}",
+    "Accept": "image/jpeg, image/png, image/webp, image/gif, image/*;q=0.5",
+    "Accept-Encoding": "identity",
+}
+
+
+class Fetcher:
+    """Fetches pictures. Safe to share between threads.
+
+    Args:
+        guard: says where connections may go; asked for every hop.
+        connections: connections kept open to one address.
+        timeout: seconds for one link, all its tries, redirects and waits together.
+        max_bytes: largest body.
+        max_pixels: largest picture, told from its header.
+        tries: how often a link is tried while its failures are temporary.
+        first_wait: seconds before the second try.
+    """
+
+    def __init__(
+        self,
+        guard: AddressGuard,
+        *,
+        connections: int = 1,
+        timeout: float = TIMEOUT,
+        max_bytes: int = MAX_BYTES,
+        max_pixels: int = MAX_PIXELS,
+        tries: int = _TRIES,
+        first_wait: float = _FIRST_WAIT,
+    ) -> None:
+        self._guard, self._connections, self._deadlines = guard, Connections(connections), Deadlines()
+        self._timeout, self._max_bytes, self._max_pixels = timeout, max_bytes, max_pixels
+        self._tries, self._first_wait = tries, first_wait
+
+    def fetch(self, link: str) -> bytes:
+        """The bytes of the picture, exactly as sent.
+
+        Server faults (5xx, 429), timeouts and broken connections are tried again; anything else is final.
+
+        Raises:
+            DownloadError: there is no such picture; the reason.
+        """
+        with self._deadlines.within(self._timeout) as attempt:
+            wait = self._first_wait
+            for number in range(1, self._tries + 1):
+                try:
+                    return self._fetch_once(link, attempt)
+                except PictureError as error:
+                    raise DownloadError(str(error)) from None
+                except DownloadError as error:
+                    if attempt.left <= 0:
+                        raise DownloadError(self._why_over()) from None
+                    pause = max(wait * random.uniform(0.75, 1.25), error.after)
+                    if not error.temporary:
+                        raise
+                    if number == self._tries or pause >= attempt.left:
+                        raise DownloadError(f"{error} (tried {number} times)") from None
+                self._deadlines.stopped.wait(pause)
+                wait *= 2
+        raise AssertionError("the last try either returns or raises")
+
+    def stop(self) -> None:
+        """Ends every fetch at once, in all threads, and all to come."""
+        self._deadlines.stop()
+
+    def close(self) -> None:
+        """Ends every fetch and closes the kept connections."""
+        self.stop()
+        self._connections.close()
+
+    def _fetch_once(self, link: str, attempt: Attempt) -> bytes:
+        url = link
+        for _ in range(_MAX_REDIRECTS + 1):
+            try:
+                response = self._open(self._guard.check(url), attempt)
+            except DownloadError as error:
+                if url is link:
+                    raise
+                raise DownloadError(f"redirected: {error}", temporary=error.temporary, after=error.after) from None
+            try:
+                if response.status not in _REDIRECTS:
+                    data = self._read(response, attempt)
+                    verify_picture(data, self._max_pixels)
+                    return data
+                location = response.headers.get("Location")
+            finally:
+                response.close()  # drops the connection unless the body was read to its end
+            if location is None:
+                raise DownloadError(f"status {response.status} without a Location")
+            try:
+                url = urljoin(url, location)
+            except ValueError:
+                raise DownloadError(f"redirected: not a valid link: {shown(location)}") from None
+        raise DownloadError(f"more than {_MAX_REDIRECTS} redirects")
+
+    def _open(self, target: Target, attempt: Attempt) -> urllib3.BaseHTTPResponse:
+        failure = DownloadError(f"{target.host} cannot be reached", temporary=True)
+        for address in target.addresses[:_MAX_ADDRESSES]:
+            if attempt.left <= 0:
+                raise DownloadError(self._why_over())
+            timeout = urllib3.Timeout(connect=min(_CONNECT_TIMEOUT, attempt.left), read=_READ_TIMEOUT)
+            try:
+                return self._connections.get(target, address, _HEADERS, timeout)
+            except (NewConnectionError, ConnectTimeoutError):
+                failure = DownloadError(f"{target.host} does not accept a connection", temporary=True)
+            except HTTPError as error:
+                raise _as_download_error(error, target.host) from None
+        raise failure
+
+    def _read(self, response: urllib3.BaseHTTPResponse, attempt: Attempt) -> bytes:
+        if response.status != 200:
+            temporary = response.status in _TEMPORARY
+            raise DownloadError(f"status {response.status}", temporary=temporary, after=_retry_after(response))
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise DownloadError("the body is compressed though it was asked for as it is")
+        length = _content_length(response)
+        if length is not None and length > self._max_bytes:
+            raise DownloadError(f"the body is over {self._max_bytes / 1e6:g} MB")
+        body = bytearray()
+        try:
+            while chunk := response.read1(_CHUNK):
+                body += chunk
+                if len(body) > self._max_bytes:
+                    raise DownloadError(f"the body is over {self._max_bytes / 1e6:g} MB")
+                if attempt.left <= 0:
+                    raise DownloadError(self._why_over())
+        except HTTPError as error:
+            raise _as_download_error(error, "the server") from None
+        if attempt.over or (length is not None and len(body) != length):
+            raise DownloadError("the body is shorter than announced", temporary=True)
+        return bytes(body)
+
+    def _why_over(self) -> str:
+        if self._deadlines.stopped.is_set():
+            return "stopped"
+        return f"not there within {self._timeout:g} seconds"
+
+
+def _content_length(response: urllib3.BaseHTTPResponse) -> int | None:
+    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
+        return None  # RFC 9112, 6.3: the chunks say where the body ends
+    text = response.headers.get("Content-Length")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise DownloadError("the body's length is not a number")
+    return int(text)
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() and len(text) < 9 else 0.0
+
+
+def _as_download_error(error: HTTPError, host: str) -> DownloadError:
+    if isinstance(error, SSLError):
+        if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
+            return DownloadError(f"{host} has no certificate that can be trusted for its name")
+        return DownloadError(f"the encrypted connection to {host} broke", temporary=True)
+    if isinstance(error, ReadTimeoutError):
+        return DownloadError(f"{host} was silent for too long", temporary=True)
+    if any(isinstance(part, http.client.IncompleteRead) for part in (error, *error.args)):
+        return DownloadError("the body is shorter than announced", temporary=True)
+    if isinstance(error, ProtocolError):
+        return DownloadError(f"{host} broke the connection off, or does not speak HTTP", temporary=True)
+    return DownloadError(f"{host} gave no valid answer ({type(error).__name__})")

@@ -1,0 +1,171 @@
+"""Which addresses a download may connect to: public ones, and hosts that the user allowed by name.
+
+A table of links is somebody else's text. Without this guard it could make the machine that downloads fetch from its
+own services, its network's, or its cloud's metadata server. The guard resolves a host itself and hands back the
+addresses that it checked; the connection must go to one of those and never resolve the name again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from entx.core.errors import EntxError
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(
+    r"[a-z0-9_.-]+|[0-9a-f.]*:[0-9a-f:.]+(%[a-z0-9_.-]+)?", re.ASCII
+)  # a name or IPv4, or IPv6 with its zone
+_RESOLVED_FOR = 60.0  # seconds; a table holds thousands of links of one host
+_MAX_RESOLVED = 4096  # hosts kept
+_SHOWN = 200  # characters of a link in a reason
+
+# IANA special-purpose registry for IPv4 without its globally reachable anycast blocks, plus multicast, reserved, the
+# retired 6to4 relay, and the one public address that Azure answers with its host's services. Written out because
+# `ipaddress.is_global` changed its mind between Python releases.
+_NOT_PUBLIC_V4 = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    )
+)  # fmt: skip
+# Of IPv6 only global unicast is public, without protocol assignments (Teredo among them), documentation and 6to4.
+_GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
+_NOT_PUBLIC_V6 = tuple(
+    ipaddress.IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+)
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: how an IPv6-only network reaches public IPv4 hosts
+
+
+class DownloadError(EntxError):
+    """One link gives no picture; `str(error)` is the reason for the list of failures.
+
+    Args:
+        reason: in our words: nothing that a server sent, but for links.
+        temporary: whether a later try may succeed.
+        after: seconds that the server asked to wait before it.
+    """
+
+    def __init__(self, reason: str, *, temporary: bool = False, after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.temporary, self.after = temporary, after
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a checked link leads.
+
+    Args:
+        scheme: "http" or "https".
+        host: as in the link, lower case, without brackets or closing dot; what a certificate must name.
+        port: of the server.
+        path: with the query, as it goes into the request.
+        addresses: checked IP addresses of the host, in the order to try.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    addresses: tuple[str, ...]
+
+    @property
+    def host_header(self) -> str:
+        """The `Host` header: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address (as `getaddrinfo` writes it) belongs to the public internet."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        return ip in _GLOBAL_V6 and not any(ip in network for network in _NOT_PUBLIC_V6)
+    return not any(ip in network for network in _NOT_PUBLIC_V4)
+
+
+class AddressGuard:
+    """Turns links into checked targets. Safe to share between threads.
+
+    Args:
+        allowed_hosts: names or addresses, as they stand in links, that may be anywhere and on any port.
+    """
+
+    def __init__(self, allowed_hosts: Collection[str] = ()) -> None:
+        self._allowed = frozenset(_plain_host(host) for host in allowed_hosts)
+        self._resolved: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._lock = threading.Lock()
+
+    def check(self, url: str) -> Target:
+        """The target of a link or of a redirect.
+
+        Raises:
+            DownloadError: no http(s) link, credentials in it, a port or an address that is not allowed, no such host.
+        """
+        try:
+            parsed = parse_url(url)
+        except LocationParseError:
+            raise DownloadError(f"not a valid link: {shown(url)}") from None
+        if parsed.scheme not in _PORTS:
+            raise DownloadError(f"only http and https links are followed: {shown(url)}")
+        if parsed.auth is not None:
+            raise DownloadError("links with a user name are refused")
+        host = _plain_host(parsed.host or "")
+        if not _HOST.fullmatch(host):
+            raise DownloadError(f"not a valid link: {shown(url)}")
+        allowed = host in self._allowed
+        port = _PORTS[parsed.scheme] if parsed.port is None else parsed.port
+        if port not in _PORTS.values() and not allowed:
+            raise DownloadError(f"port {port} is refused (allow it with --allow-host {host})")
+        addresses = self._resolve(host)
+        if not allowed:
+            for address in addresses:
+                if not is_public(address):
+                    raise DownloadError(
+                        f"{host} is at {address}, which is not public (allow it with --allow-host {host})"
+                    )
+        return Target(parsed.scheme, host, port, parsed.request_uri, addresses)
+
+    def _resolve(self, host: str) -> tuple[str, ...]:
+        now = time.monotonic()
+        with self._lock:
+            known = self._resolved.get(host)
+        if known and now - known[0] < _RESOLVED_FOR:
+            return known[1]
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            temporary = error.errno == socket.EAI_AGAIN
+            raise DownloadError(f"the host {shown(host)} cannot be found", temporary=temporary) from None
+        except (OSError, ValueError):  # UnicodeError is a ValueError: a label over 63 characters
+            raise DownloadError(f"the host {shown(host)} cannot be found") from None
+        addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        with self._lock:
+            if len(self._resolved) >= _MAX_RESOLVED:
+                self._resolved.clear()
+            self._resolved[host] = (now, addresses)
+        return addresses
+
+
+def shown(text: str) -> str:
+    """Somebody else's text as it may stand in a reason: printable, and not endless."""
+    return re.sub(r"[^\x20-\x7e]", "?", text[:_SHOWN]) + ("..." if len(text) > _SHOWN else "")
+
+
+def _plain_host(host: str) -> str:
+    return host.lower().removeprefix("[").removesuffix("]").removesuffix(".")
