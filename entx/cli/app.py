@@ -18,11 +18,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def root() -> None:
-    """Keeps a command's name in use even where it is the only one that is registered."""
-
-
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead of text.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="The DuckDB store.")]
