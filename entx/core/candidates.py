@@ -3,7 +3,7 @@
 A page is parsed once (`page_quantities`), whatever number of questions is asked of it; `find_candidates` then keeps
 what is legal for one entity. Beyond `find_quantities` on each line this knows what only a page can show: a number in
 one box with its unit in the next ("500" / "g"), one unit stated for a whole drawing ("unit: mm"), and that a bare
-"32 OZ" can only mean fluid ounces where a volume is asked of a page that states no other.
+"32 OZ" means fluid ounces where a volume is asked of a page that states no other and calls it no weight.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ _BARE_LINE = re.compile(
     r"(?:[ ]?[xX×*~][ ]?[HWDL]?[0-9]{1,5}(?:[.,][0-9]{1,3})?){0,3}[ ]?(?:[(\[]?[HWDL][)\]]?)?",
     re.IGNORECASE,
 )
+_WEIGHT_WORD = re.compile(r"weigh|\bwt|\blbs?\b", re.IGNORECASE)
 _ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
 _STARTS_WITH_UNIT = re.compile(r"[A-Za-z\"']")
 
@@ -99,7 +100,7 @@ def find_candidates(page: OcrPage, entity: Entity, quantities: Sequence[Candidat
     legal = [one for one in quantities if one.quantity.unit in entity.units]
     legal += _in_own_units(page, entity)
     if not legal and "fluid ounce" in entity.units:
-        legal = [_as_fluid(one) for one in quantities if one.quantity.unit == "ounce"]
+        legal = _bare_ounces(page, quantities)
     return [one for one in legal if one.quantity.value > 0]
 
 
@@ -172,6 +173,18 @@ def _distance(frame: Frame, other: Polygon) -> float | None:
     if -0.2 * height <= gap <= 0.7 * height and overlap >= 0.5 * min(frame.width, right - left):  # directly below
         return 1.5 + max(gap, 0.0) / height
     return None
+
+
+def _bare_ounces(page: OcrPage, quantities: Sequence[Candidate]) -> list[Candidate]:
+    """Ounces as fluid ounces, but for those that say a weight: by a word before them, or repeated in grams."""
+    weighed = {one.group for one in quantities if one.group >= 0 and one.quantity.unit in ("gram", "kilogram", "pound")}
+    return [
+        _as_fluid(one)
+        for one in quantities
+        if one.quantity.unit == "ounce"
+        and one.group not in weighed
+        and not any(_WEIGHT_WORD.search(page.lines[line].text) for line in one.line_ids)
+    ]
 
 
 def _as_fluid(one: Candidate) -> Candidate:

@@ -19,11 +19,11 @@ from entx.core.statements import choose, is_computed, is_hedged, says_nothing, s
 from entx.core.types import Alignment
 from entx.core.unwrap import unwrap
 
-_LIST = re.compile(r"\[ ?([0-9][0-9.]{0,15}), ?([0-9][0-9.]{0,15}) ?\] ?([a-zA-Z][a-zA-Z ]{0,30})")
+_LIST = re.compile(r"\[([0-9.]{1,24}), ?([0-9.]{1,24})\] ([a-zA-Z ]{1,40})")
 _BARE = re.compile(r"(?:^| is | of |: )[0-9]{1,4}(?:\.[0-9]{1,2})?\.?$")
 _BASE_UNIT = {"voltage": "volt", "power": "watt"}  # kinds that products are rated in by one unit
 _MAX_WHOLE_DIGITS = 13
-_MAX_DECIMALS = 12
+_MAX_DECIMALS = 20  # the train tables hold thirds: "0.3333333333333333 kilogram"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,12 @@ def postprocess(text: str, entity: Entity) -> Reading:
         entity: what was asked; the quantity's unit is one of its units.
     """
     written = parse_written(text)
-    if written is not None and written.unit in entity.units:
-        return _checked(written, Alignment.EXACT)
+    if written is None and text[:1] == "[":
+        written = _upper_of_list(text)
+    if written is not None and (unit := _legal_unit(written.unit, entity)) is not None:
+        return _checked(
+            Quantity(written.value, unit), Alignment.EXACT if unit == written.unit else Alignment.NORMALISED
+        )
     text = unwrap(text)
     if not text:
         return Reading(None, "the answer is empty")
@@ -79,18 +83,28 @@ def postprocess(text: str, entity: Entity) -> Reading:
 
 
 def legalise(match: QuantityMatch, entity: Entity) -> QuantityMatch | None:
-    """The match as an answer to a question about `entity`; None where its unit is not allowed.
+    """The match as an answer to a question about `entity`; None where its unit is not allowed."""
+    unit = _legal_unit(match.quantity.unit, entity)
+    if unit is None or unit == match.quantity.unit:
+        return match if unit else None
+    alignment = Alignment.NORMALISED if match.alignment is Alignment.EXACT else match.alignment
+    return replace(match, quantity=Quantity(match.quantity.value, unit), alignment=alignment)
 
-    A bare ounce said of a volume is a fluid ounce.
-    """
-    unit = match.quantity.unit
+
+def _legal_unit(unit: str, entity: Entity) -> str | None:
+    """The unit as the entity allows it: itself, a fluid ounce for a bare ounce said of a volume, or None."""
     if unit in entity.units:
-        return match
-    if unit == "ounce" and "fluid ounce" in entity.units:
-        quantity = Quantity(match.quantity.value, "fluid ounce")
-        alignment = Alignment.NORMALISED if match.alignment is Alignment.EXACT else match.alignment
-        return replace(match, quantity=quantity, alignment=alignment)
-    return None
+        return unit
+    return "fluid ounce" if unit == "ounce" and "fluid ounce" in entity.units else None
+
+
+def _upper_of_list(text: str) -> Quantity | None:
+    """The train tables' "[220.0, 240.0] volt": its upper number; None for anything else."""
+    match = _LIST.fullmatch(text.strip())
+    if match is None:
+        return None
+    low, high = parse_written(f"{match[1]} {match[3]}"), parse_written(f"{match[2]} {match[3]}")
+    return None if low is None or high is None else max(low, high, key=lambda quantity: quantity.value)
 
 
 def _checked(quantity: Quantity, alignment: Alignment) -> Reading:

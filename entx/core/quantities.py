@@ -54,7 +54,7 @@ _GLUE_WORDS = (
     "input", "output", "load", "max", "min", "up", "to", "ac", "dc", "about", "approx", "ca", "content", "contents",
     "size", "diameter", "dia", "battery", "usb", "motor", "of", "by",
 )  # fmt: skip
-_SINGLE_GLUE = frozenset("hwdltxHWDLTXøØ")
+_SINGLE_GLUE = frozenset("hwdlxHWDLTXøØ")
 _BARE_STOP = re.compile(r"[\w%°$€£]|[.,:/-][0-9]")
 
 

@@ -150,11 +150,21 @@ UNITS: tuple[Unit, ...] = (
     _unit("minute", "other", 0, "min, mins, minute, minutes"),
     _unit("hour", "other", 0, "h, hr, hrs, hour, hours"),
     _unit("day", "other", 0, "days, week, weeks, month, months, mos, year, years, yr, yrs"),
-    _unit("per cent", "other", 0, "%, percent, pct, ppm, ph, iu"),
+    _unit("per cent", "other", 0, "%, percent, pct"),
+    _unit("international unit", "other", 0, "iu"),
     _unit("piece", "other", 0, "pc, pcs, pieces, pack, packs, pk, count, ct, tablets, capsules, servings, serving, "
-          "sachets, bags, units, pair, pairs, sets, people, person, persons, ply"),
-    _unit("byte", "other", 0, "gb, mb, kb, tb, gbps, mbps, mp, px, dpi, fps, gsm, rpm, db, dbi, dba, awg, ga, gauge, "
-          "mph, kmh, denier, cfm, gpm, gph, lph, ohm, ohms, carat, carats, ctw, grit, mil, mils"),
+          "sachets, bags, units, pair, pairs, sets, ply"),
+    _unit("person", "other", 0, "people, persons"),
+    _unit("gigabyte", "other", 0, "gb"),
+    _unit("megabyte", "other", 0, "mb, kb, tb, gbps, mbps"),
+    _unit("pixel", "other", 0, "px, mp, dpi, pixels"),
+    _unit("revolution per minute", "other", 0, "rpm, fps"),
+    _unit("decibel", "other", 0, "db, dba, dbi"),
+    _unit("carat", "other", 0, "carats, ctw"),
+    _unit("gauge", "other", 0, "awg, ga, gsm, denier, grit, mil, mils"),
+    _unit("mile per hour", "other", 0, "mph, kmh"),
+    _unit("gallon per minute", "other", 0, "gpm, gph, lph, cfm"),
+    _unit("ohm", "other", 0, "ohms"),
 )
 # fmt: on
 

@@ -154,6 +154,8 @@ def test_a_bare_ounce_is_fluid_only_where_no_volume_is_printed() -> None:
     assert bare[0].alignment is Alignment.NORMALISED
     assert found(find_candidates(column("32 OZ", "946 ml"), CHALLENGE["item_volume"])) == ["946.0 millilitre"]
     assert found(find_candidates(column("32 FL OZ"), CHALLENGE["item_weight"])) == []
+    for weight in ("NET WT 32 OZ", "Weight: 32 oz", "32 oz (907 g)", "2 lb 32 oz"):
+        assert find_candidates(column(weight), CHALLENGE["item_volume"]) == []
 
 
 def test_a_users_own_unit_is_found() -> None:

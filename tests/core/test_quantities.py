@@ -151,7 +151,7 @@ def test_slips_are_repaired_and_marked_fuzzy(text: str, expected: str) -> None:
     [
         "2024", "since 1998", "Tel 1-800-555-1234", "ABC-18V2000", "ABC18V", "XR650G", "3 in 1", "2-in-1 cleaner",
         "2020 in China", "5G wifi", "$5 lb", "1.2.3 cm", "5 diameter", "1234567890123 g", "10 a.m.", "the 90's",
-        "x", "", "cm", "5 O'clock", "10 02", "size 8 M8x20 bolt", "1e3 gram", "T8 tube", "No. 5", "B07XJ8C8F5",
+        "x", "", "cm", "5 O'clock", "10 02", "size 8 M8x20 bolt", "1e3 gram", "t2V", "T8 tube", "No. 5", "B07XJ8C8F5",
     ],
 )  # fmt: skip
 def test_what_is_no_quantity(text: str) -> None:

@@ -74,7 +74,7 @@ def test_every_legal_unit_of_the_challenge_is_in_the_table_under_its_kind() -> N
         ("GHz", "gigahertz"), ("PSI", "pound per square inch"), ("lumens", "lumen"), ("kWh", "kilowatt hour"),
         ("sq ft", "square foot"), ("ft2", "square foot"), ("HP", "horsepower"), ("degrees", "degree"),
         ("%", "per cent"),
-        ("cc", "cubic centimetre"), ("tbsp", "tablespoon"), ("km", "kilometre"), ("rpm", "byte"),
+        ("cc", "cubic centimetre"), ("tbsp", "tablespoon"), ("km", "kilometre"), ("rpm", "revolution per minute"),
         ("ft-lbs", "newton metre"),
     ],
 )  # fmt: skip
