@@ -1,0 +1,162 @@
+"""The commands of the main line, with the real engine in real worker processes, on the pictures that ship."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from entx.storage.connection import Store
+from tests.cli.runner import run_entx
+
+pytestmark = pytest.mark.engine
+DEMO = Path(str(files("entx.demo")))
+PICTURES = sorted((DEMO / "pictures").iterdir())
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store whose pictures have been read: six good ones, one twice, and three bad ones."""
+    folder = tmp_path_factory.mktemp("read")
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    for picture in PICTURES[:6]:
+        (pictures / picture.name).write_bytes(picture.read_bytes())
+    (pictures / "copy.jpg").write_bytes(PICTURES[0].read_bytes())
+    (pictures / "cut.jpg").write_bytes(PICTURES[1].read_bytes()[:2000])
+    (pictures / "page.jpg").write_text("<html>not found</html>")
+    Image.new("1", (9000, 9000)).save(pictures / "bomb.png")
+    names = sorted(path.name for path in pictures.iterdir())
+    rows = [
+        f"{i},{name},g,{entity}" for i, (name, entity) in enumerate((n, e) for n in names for e in ("height", "width"))
+    ]
+    (folder / "t.csv").write_text("index,image_link,group_id,entity_name\n" + "\n".join(rows) + "\n")
+    command = [sys.executable, "-m", "entx"]
+    ingest = subprocess.run(
+        [*command, "ingest", folder / "t.csv", "--images", pictures, "--store", folder / "s.duckdb", "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(ingest.stdout)["pictures"] == len(names) - 1
+    cached = subprocess.run(
+        [*command, "ocr-cache", "--store", folder / "s.duckdb", "--json"], capture_output=True, text=True, check=False
+    )
+    assert cached.returncode == 3, cached.stderr
+    assert json.loads(cached.stdout)["read"] == len(names) - 1
+    (folder / "stderr.txt").write_text(cached.stderr)
+    return folder
+
+
+def test_pictures_that_cannot_be_read_are_rows_with_a_reason(read: Path) -> None:
+    said = (read / "stderr.txt").read_text()
+    for name, status in [("cut.jpg", "unreadable"), ("page.jpg", "unreadable"), ("bomb.png", "refused")]:
+        (line,) = [line for line in said.splitlines() if name in line]
+        assert f": {status}: " in line
+    with Store(read / "s.duckdb") as store:
+        counts = store.connection.execute(
+            "select status, count(*), count(nullif(reason, '')) from pages group by 1"
+        ).fetchall()
+    assert sorted(counts) == [("ok", 6, 0), ("refused", 1, 1), ("unreadable", 2, 2)]
+
+
+def test_a_second_call_reads_nothing_and_is_quick(read: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+    ended = run_entx(capsys, "ocr-cache", "--store", read / "s.duckdb", "--json")
+    assert json.loads(ended.out)["read"] == 0
+    assert time.monotonic() - began < 3
+    assert ended.code == 3  # what is quarantined stays known
+
+
+def test_predictions_pass_the_check_and_name_every_question(read: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = read / "p.csv"
+    ended = run_entx(capsys, "predict", "--stage", "rules", "--store", read / "s.duckdb", "--out", out, "--json")
+    assert ended.code == 0
+    result = json.loads(ended.out)
+    assert result["asked"] == result["questions"] == 20
+    assert result["answered"] >= 2
+    assert run_entx(capsys, "check", out, "--test", read / "t.csv").code == 0
+    with out.open(newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 20
+    again = run_entx(capsys, "predict", "--stage", "rules", "--store", read / "s.duckdb", "--json")
+    assert json.loads(again.out)["read"] == 0
+
+
+def test_extract_gives_the_answer_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    truth = {(row["image_link"], row["entity_name"]): row["value"] for row in _rows(DEMO / "truth.csv")}
+    picture = next(path for path in PICTURES if "cabinet" in path.name)
+    ended = run_entx(capsys, "extract", picture, "--entity", "height", "--json")
+    (answer,) = json.loads(ended.out)["answers"]
+    assert float(answer["value"]) == float(truth[picture.name, "height"].split()[0])
+    assert answer["alignment"] in ("exact", "normalised")
+    assert len(answer["polygon"]) == 8
+
+
+def test_extract_of_what_is_no_picture_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.jpg").write_text("hello")
+    ended = run_entx(capsys, "extract", tmp_path / "x.jpg", tmp_path / "gone.jpg", "--entity", "height")
+    assert ended.code == 3
+    assert "picture unreadable" in ended.out
+    assert "No such file" in ended.out
+    assert run_entx(capsys, "extract", tmp_path / "x.jpg", "--entity", "hight").code == 2
+
+
+def test_the_demo_runs_and_is_repeatable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = run_entx(capsys, "demo", "--out", tmp_path, "--json")
+    assert first.code == 0, first.err
+    overall = json.loads(first.out)["overall"]
+    assert overall["n"] == len(_rows(DEMO / "truth.csv"))
+    assert overall["f1"] > 0.6
+    with Image.open(tmp_path / "evidence.png") as picture:
+        assert picture.width > 300
+    again = run_entx(capsys, "demo", "--out", tmp_path, "--json")
+    assert json.loads(again.out)["overall"] == overall
+
+
+def test_doctor_reads_the_known_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = run_entx(capsys, "doctor", "--json")
+    assert ended.code == 0
+    found = json.loads(ended.out)
+    assert found["engines"]["rapidocr"]["right"]
+    assert found["versions"]["duckdb"]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_ocr_cache_loses_nothing_committed_and_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+    rows = [f"{i},{path.name},height" for i, path in enumerate(PICTURES)]
+    (tmp_path / "t.csv").write_text("index,image_link,entity_name\n" + "\n".join(rows) + "\n")
+    store = tmp_path / "s.duckdb"
+    command = [sys.executable, "-m", "entx"]
+    subprocess.run(
+        [*command, "ingest", tmp_path / "t.csv", "--images", DEMO / "pictures", "--store", store, "--quiet"], check=True
+    )
+    process = subprocess.Popen(
+        [*command, "ocr-cache", "--store", store, "--workers", "2", "--quiet"], stderr=subprocess.PIPE
+    )
+    time.sleep(6)
+    os.kill(process.pid, number)
+    began = time.monotonic()
+    process.communicate()
+    assert time.monotonic() - began < 10
+    with Store(store, write=True) as opened:
+        before = opened.connection.execute("select picture, lines from pages order by picture").fetchall()
+    if number != signal.SIGKILL and process.returncode != 0:
+        assert process.returncode == 128 + number
+    subprocess.run([*command, "ocr-cache", "--store", store, "--quiet"], check=True)
+    with Store(store) as opened:
+        after = opened.connection.execute("select picture, lines from pages order by picture").fetchall()
+    assert len(after) == len({picture for picture, _ in after}) == len(PICTURES)
+    assert [row for row in after if row[0] in {picture for picture, _ in before}] == before
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
