@@ -121,6 +121,6 @@ def test_a_handshake_of_a_byte_now_and_then_ends_in_time() -> None:
         started = time.monotonic()
         with pytest.raises(DownloadError, match="not there within 1 seconds"):
             fetcher(timeout=1.0).fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/a.jpg")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 5
         ended.set()
         thread.join()
