@@ -34,7 +34,8 @@ class Candidate:
         text: as printed, number and unit.
         label: the axis letter or word written with it, lower case.
         role, group: as in `QuantityMatch`; groups are numbered over the page.
-        order: position among all quantities of the page in reading order, legal or not.
+        order: position among all quantities of the page in reading order, legal or not; those in a unit that only
+            the entity's schema knows come behind.
     """
 
     quantity: Quantity
@@ -98,7 +99,9 @@ def find_candidates(page: OcrPage, entity: Entity, quantities: Sequence[Candidat
     if quantities is None:
         quantities = page_quantities(page)
     legal = [one for one in quantities if one.quantity.unit in entity.units]
-    legal += _in_own_units(page, entity)
+    own = list(_in_own_units(page, entity, len(quantities)))
+    if own:
+        legal = sorted([*legal, *own], key=lambda one: one.line_ids)
     if not legal and "fluid ounce" in entity.units:
         legal = _bare_ounces(page, quantities)
     return [one for one in legal if one.quantity.value > 0]
@@ -192,8 +195,9 @@ def _as_fluid(one: Candidate) -> Candidate:
     return replace(one, quantity=Quantity(one.quantity.value, "fluid ounce"), alignment=alignment)
 
 
-def _in_own_units(page: OcrPage, entity: Entity) -> Iterator[Candidate]:
-    """Quantities in units that only a user's schema knows."""
+def _in_own_units(page: OcrPage, entity: Entity, order: int) -> Iterator[Candidate]:
+    """Quantities in units that only a user's schema knows; they count on from `order`."""
     for index, line in enumerate(page.lines):
         for match in find_own_quantities(line.text, entity.units):
-            yield _candidate(match, (index,), line.text, line.polygon, 0)
+            yield replace(_candidate(match, (index,), line.text, line.polygon, 0), order=order)
+            order += 1

@@ -163,6 +163,13 @@ def test_a_users_own_unit_is_found() -> None:
     assert (candidate.quantity.text, candidate.line_ids) == ("62.0 decibel(A)", (0,))
 
 
+def test_own_units_and_known_ones_stand_in_reading_order() -> None:
+    mixed = column("5 sone", "40 dB", "6 sone 7 sone")
+    candidates = find_candidates(mixed, Entity("noise", "sound", ("decibel", "sone")))
+    assert found(candidates) == ["5.0 sone", "40.0 decibel", "6.0 sone", "7.0 sone"]
+    assert [one.order for one in candidates] == [1, 0, 2, 3]
+
+
 @pytest.mark.parametrize("status", [PageStatus.OK, PageStatus.UNREADABLE])
 def test_a_page_without_lines_has_no_candidates(status: PageStatus) -> None:
     assert find_candidates(OcrPage("0" * 64, status, "reason"), CHALLENGE["height"]) == []
