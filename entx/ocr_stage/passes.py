@@ -54,8 +54,8 @@ def merge(first: Sequence[ScaledLine], second: Sequence[ScaledLine]) -> list[Sca
 
     Lines that stand in the same place, through any chain of overlaps, form a cluster; of each cluster the pass whose
     reading is worth more stays (see `worth`), the first one on a draw. A line of the other pass stays beside it only
-    where it was read with a score of 1/2 or more and holds a number that the better reading lacks: which number is right
-    is for the reader of the page to decide, who sees both scores.
+    where it was read with a score of 1/2 or more and holds a number that the better reading lacks: which number is
+    right is for the reader of the page to decide, who sees both scores.
     """
     areas = [[_area(item.line.polygon) for item in side] for side in (first, second)]
     cluster = list(range(len(first) + len(second)))
