@@ -29,6 +29,9 @@ VERSION = 1
 SEARCH: dict[str, Any] = {"text_det_limit_side_len": 736, "text_det_limit_type": "min", "text_det_box_thresh": 0.5}
 """As RapidOCR searches by default; PaddleOCR's own default (64) never enlarges and misses small print."""
 
+SMALLEST_SIDE = 64
+"""A side below this is enlarged even so: the network divides it by 32."""
+
 _ARGUMENTS = {"det": "text_detection", "rec": "text_recognition", "cls": "textline_orientation"}
 
 
@@ -94,10 +97,10 @@ class PaddleEngine:
         told |= {package: version(package) for package in ("paddleocr", "paddlex", runtime)}
         return Fingerprint(tuple(files), told)
 
-    def read(self, image: Image, known: Sequence[RawLine] = ()) -> list[RawLine]:
+    def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
         """All lines of the image; `known` is not made use of: PaddleOCR searches and reads in one call."""
         del known
-        (result,) = self._ocr.predict(image)
+        (result,) = self._ocr.predict(image, text_det_limit_side_len=None if enlarge else SMALLEST_SIDE)
         polygons, texts, scores = result["rec_polys"], result["rec_texts"], result["rec_scores"]
         angles = result.get("textline_orientation_angles") or [-1] * len(texts)
         return [

@@ -2,7 +2,7 @@
 
 The three networks are the files in RapidOCR's own wheel: nothing is downloaded. What differs from calling `RapidOCR()`:
 networks run on OpenVINO in f32 with one thread (the pool gives each core its own process), each line is read for
-itself, and a second pass skips blank margins and the lines that the first one has read well.
+itself, and a second pass skips the lines that the first one has read well.
 """
 
 from __future__ import annotations
@@ -44,9 +44,6 @@ ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
 
 KNOWN_SCORE, KNOWN_OVERLAP = 0.9, 0.6
 """A box is not read again where a line read with this score overlaps it this much (intersection over union)."""
-
-MARGIN, CONTRAST = 32, 12
-"""The search keeps this many pixels around the first and last row and column that vary by more than CONTRAST greys."""
 
 
 class RapidEngine:
@@ -110,9 +107,9 @@ class RapidEngine:
         settings |= {name: version(name) for name in ("rapidocr", backend)}
         return Fingerprint(tuple(folder / name for name in (DETECTION, ORIENTATION, RECOGNITION)), settings)
 
-    def read(self, image: Image, known: Sequence[RawLine] = ()) -> list[RawLine]:
+    def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
         """All lines of the image, except those that `known` holds already, well read."""
-        boxes = [box for box in self._search(image, trim=bool(known)) if not _is_known(box, known)]
+        boxes = [box for box in self._search(image, enlarge=enlarge) if not _is_known(box, known)]
         crops, turns = [], []
         for box in boxes:
             crop = self._crop(image, box.copy())
@@ -128,18 +125,13 @@ class RapidEngine:
             if text.strip()
         ]
 
-    def _search(self, image: Image, *, trim: bool) -> list[np.ndarray[Any, Any]]:
+    def _search(self, image: Image, *, enlarge: bool) -> list[np.ndarray[Any, Any]]:
         """Boxes of 4 x 2 corners: the picture's top left, top right, bottom right, bottom left of each line of text."""
         height, width = image.shape[:2]
-        scale = search_scale(height, width, self._max_side)
+        scale = search_scale(height, width, MIN_SIDE if enlarge else 0, self._max_side)
         grid_height, grid_width = (max(32, round(int(side * scale) / 32) * 32) for side in (height, width))
         resized = cv2.resize(image, (grid_width, grid_height))
-        top, bottom, left, right = content_window(resized) if trim else (0, grid_height, 0, grid_width)
-        if bottom <= top:
-            return []
-        probabilities = np.zeros((1, 1, grid_height, grid_width), np.float32)
-        (found,) = self._detect(resized[None, top:bottom, left:right])
-        probabilities[..., top:bottom, left:right] = found
+        (probabilities,) = self._detect(resized[None])
         boxes, _ = self._boxes(probabilities, (height, width))
         return list(boxes)
 
@@ -163,33 +155,13 @@ class RapidEngine:
         return results
 
 
-def search_scale(height: int, width: int, max_side: int = MAX_SIDE) -> float:
-    """The factor by which a picture is resized to search it for text."""
+def search_scale(height: int, width: int, min_side: int = MIN_SIDE, max_side: int = MAX_SIDE) -> float:
+    """The factor by which a picture is resized to search it for text: the shorter side at least, the longer at most."""
     scale = min(1.0, max_side / max(height, width))
-    if min(height, width) * scale < MIN_SIDE:
-        # A strip of paper (8:1 and longer) is not enlarged without bound.
-        scale = min(MIN_SIDE / min(height, width), max_side / max(height, width))
+    if min(height, width) * scale < min_side:
+        # A strip of paper is not enlarged without bound.
+        scale = min(min_side / min(height, width), max_side / max(height, width))
     return scale
-
-
-def content_window(image: Image) -> tuple[int, int, int, int]:
-    """Top, bottom, left, right of what is not blank margin, in multiples of 32 where the picture's sides are.
-
-    A blank picture gives an empty window. Leaving the margins out spares a third of the search in small product
-    pictures, a tenth in large ones; but the network looks at the whole, and 1 % of the numbers come out otherwise. So
-    first passes search everything, as RapidOCR does, and second passes what is not margin.
-    """
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    spans = []
-    for axis in (1, 0):
-        high = cv2.reduce(grey, axis, cv2.REDUCE_MAX).ravel().astype(np.int16)
-        low = cv2.reduce(grey, axis, cv2.REDUCE_MIN).ravel()
-        varied = np.flatnonzero(high - low > CONTRAST)
-        if not len(varied):
-            return 0, 0, 0, 0
-        first, last = max(0, int(varied[0]) - MARGIN), min(len(high), int(varied[-1]) + 1 + MARGIN)
-        spans += [first // 32 * 32, min(len(high), math.ceil(last / 32) * 32)]
-    return spans[0], spans[1], spans[2], spans[3]
 
 
 def _padded(crops: Sequence[Image], width: int) -> Image:
