@@ -58,7 +58,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
     except MemoryError:
         raise PictureRefused("not enough memory to decode it") from None
     except Exception as error:  # Pillow's plug-ins raise SyntaxError, ValueError, struct.error, ... on broken files
-        raise PictureError(f"damaged picture: {error or type(error).__name__}") from None
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise PictureError(f"damaged picture: {said}") from None
 
 
 def _upright(picture: PillowImage.Image) -> PillowImage.Image:

@@ -14,7 +14,7 @@ from entx.ocr_stage.passes import ScaledLine
 SNAP_DEGREES = 5.0
 """Text this near to an axis stands on it: corners are whole pixels, which turns short lines by some degrees."""
 
-_ARROWS = re.compile(r"[\s<>←→↑↓↔↕⟵⟶⟷⇐⇒⇔↖↗↘↙▲▼◀▶►◄△▽«»‹›^~|/\\_=+*.,:;'\"`·•°-]*")
+_ARROWS = re.compile(r"[\s<>←→↑↓↔↕⟵⟶⟷⇐⇒⇔↖↗↘↙▲▼◀▶►◄△▽«»‹›^~|/\\_=+*.,:;'\"`·•°–—―‐‑−-]*")
 """What dimension lines, their heads and leader dots are read as. No letter: H, W, D, L stand for dimensions."""
 
 _VULGAR_AFTER_DIGIT = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞↉])")

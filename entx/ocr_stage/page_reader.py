@@ -44,7 +44,8 @@ class PageReader:
         except PictureError as error:
             status, reason = PageStatus.UNREADABLE, str(error)
         except Exception as error:
-            status, reason = PageStatus.FAILED, f"{type(error).__name__}: {error}"
+            said = " ".join(str(error).split())[:200]
+            status, reason = PageStatus.FAILED, f"{type(error).__name__}: {said}" if said else type(error).__name__
         else:
             return OcrPage(picture, PageStatus.OK, "", width, height, lines, time.perf_counter() - start)
         return OcrPage(picture, status, reason, width, height, (), time.perf_counter() - start)

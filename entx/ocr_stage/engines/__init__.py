@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import json
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -36,7 +37,7 @@ class EngineSpec:
     params: tuple[tuple[str, Param], ...] = ()
 
     @classmethod
-    def of(cls, engine: str = "rapidocr", **params: Param) -> EngineSpec:
+    def of(cls, engine: str = "rapidocr", /, **params: Param) -> EngineSpec:
         """A spec with its parameters sorted."""
         return cls(engine, tuple(sorted(params.items())))
 
@@ -60,7 +61,8 @@ def build_engine(spec: EngineSpec) -> Engine:
     Raises:
         EngineError: unknown engine, missing package or model file, a parameter that the engine does not know.
     """
-    return _factory(spec.engine)(**spec.engine_params())
+    factory = _factory(spec.engine)
+    return factory(**_accepted(spec, factory))
 
 
 def page_key(spec: EngineSpec) -> PageKey:
@@ -69,7 +71,8 @@ def page_key(spec: EngineSpec) -> PageKey:
     Raises:
         EngineError: as `build_engine`, as far as that shows without loading.
     """
-    print_ = _factory(spec.engine).fingerprint(**spec.engine_params())
+    factory = _factory(spec.engine)
+    print_ = factory.fingerprint(**_accepted(spec, factory))
     model = hashlib.sha256()
     for path in print_.model_files:
         try:
@@ -79,6 +82,16 @@ def page_key(spec: EngineSpec) -> PageKey:
     settings = {"reader": spec.reader_settings().as_dict(), "version": READER_VERSION, "engine": dict(print_.settings)}
     params = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     return PageKey(spec.engine, model.hexdigest(), params)
+
+
+def _accepted(spec: EngineSpec, factory: EngineFactory) -> dict[str, Param]:
+    """The engine's parameters, after a look at whether it takes them."""
+    params = spec.engine_params()
+    try:
+        inspect.signature(factory).bind(**params)
+    except TypeError as error:
+        raise EngineError(f"engine {spec.engine!r}: {error}") from None
+    return params
 
 
 def _factory(name: str) -> EngineFactory:

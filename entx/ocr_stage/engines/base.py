@@ -33,12 +33,13 @@ class RawLine:
 class Engine(Protocol):
     """Reads one image. Built and used inside one worker process, never shared between threads or processes."""
 
-    def read(self, image: Image, known: Sequence[RawLine] = ()) -> list[RawLine]:
+    def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
         """All lines of the image, in any order; an image without text gives an empty list.
 
         Args:
-            image: upright picture.
+            image: upright picture, or a part of one.
             known: lines of another pass, in this image's pixels. An engine may leave out what they hold already.
+            enlarge: whether the engine may enlarge a small image to search it; False where the caller has done so.
         """
         ...
 

@@ -1,0 +1,187 @@
+"""PaddleOCR 3.7 as the second engine: the same PP-OCRv6 files on ONNX Runtime, or native Paddle models.
+
+Without arguments it needs neither paddlepaddle nor the network. With `engine="paddle"` (and paddlepaddle or
+paddlepaddle-gpu installed) it reads with any text models that PaddleOCR knows, given by folder, or by name when
+PaddleOCR has them on this machine. Paddle and torch must never meet in one process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from entx.core.errors import EngineError
+from entx.core.types import Polygon
+from entx.ocr_stage.engines.base import Fingerprint, Image, Param, RawLine
+from entx.ocr_stage.engines.paddle_models import NAMES, model_folders
+
+VERSION = 1
+"""Raised with every change of this file or of the model folders' descriptions that can change the text."""
+
+SEARCH: dict[str, Any] = {"text_det_limit_side_len": 736, "text_det_limit_type": "min", "text_det_box_thresh": 0.5}
+"""As RapidOCR searches by default; PaddleOCR's own default (64) never enlarges and misses small print."""
+
+SMALLEST_SIDE = 64
+"""A side below this is enlarged even so: the network divides it by 32."""
+
+_ARGUMENTS = {"det": "text_detection", "rec": "text_recognition", "cls": "textline_orientation"}
+
+
+class PaddleEngine:
+    """PaddleOCR's pipeline with text-line orientation, without its document unwarping.
+
+    Args:
+        threads: of the CPU.
+        engine: "onnxruntime", or "paddle" for native models.
+        device: "cpu", or "gpu:0" and the like with paddlepaddle-gpu.
+        det_dir, rec_dir, cls_dir: folders of models (an `inference.yml` beside the network's files).
+        det_name, rec_name, cls_name: PaddleOCR's names of models; needed where a folder's yml does not tell, and enough
+            alone for models that PaddleOCR has on this machine. What is not given is the PP-OCRv6 small of RapidOCR's
+            wheel, which only engine="onnxruntime" can read; without cls the lines' orientation is then not looked at.
+
+    Raises:
+        EngineError: a package or a model is not here, or torch is loaded in this process.
+    """
+
+    def __init__(self, **params: Param) -> None:
+        settings = _settings(params)
+        if "torch" in sys.modules:
+            raise EngineError("paddleocr: torch is loaded in this process, and the two crash together; use another one")
+        models = _models(settings)
+        os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
+        from paddleocr import PaddleOCR
+
+        for logger in ("ppocr", "paddlex"):
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
+        arguments: dict[str, Any] = {"use_textline_orientation": "cls" in models, **SEARCH}
+        for kind, (name, folder) in models.items():
+            arguments[f"{_ARGUMENTS[kind]}_model_name"] = name
+            arguments[f"{_ARGUMENTS[kind]}_model_dir"] = str(folder)
+        if settings["engine"] == "onnxruntime":
+            arguments["engine_config"] = {
+                "intra_op_num_threads": settings["threads"],
+                "inter_op_num_threads": 1,
+                "enable_cpu_mem_arena": False,
+                "log_severity_level": 4,
+            }
+        else:
+            arguments["cpu_threads"] = settings["threads"]
+        try:
+            self._ocr = PaddleOCR(
+                engine=settings["engine"],
+                device=settings["device"],
+                use_doc_orientation_classify=False,
+                use_doc_unwarping=False,
+                **arguments,
+            )
+        except Exception as error:  # of many kinds, from paddlex and the runtime under it
+            raise EngineError(f"paddleocr cannot be loaded: {error}") from error
+
+    @classmethod
+    def fingerprint(cls, **params: Param) -> Fingerprint:
+        """Every file of the model folders, names, engine and versions."""
+        settings = _settings(params)
+        models = _models(settings)
+        files = [path for _, folder in models.values() for path in sorted(folder.iterdir()) if path.is_file()]
+        told: dict[str, Param] = {"version": VERSION, "engine": settings["engine"], **SEARCH}
+        told |= {kind: name or "" for kind, (name, _) in models.items()}
+        runtime = "onnxruntime" if settings["engine"] == "onnxruntime" else _paddle_package()
+        told |= {package: version(package) for package in ("paddleocr", "paddlex", runtime)}
+        return Fingerprint(tuple(files), told)
+
+    def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
+        """All lines of the image; `known` is not made use of: PaddleOCR searches and reads in one call."""
+        del known
+        (result,) = self._ocr.predict(image, text_det_limit_side_len=None if enlarge else SMALLEST_SIDE)
+        polygons, texts, scores = result["rec_polys"], result["rec_texts"], result["rec_scores"]
+        angles = result.get("textline_orientation_angles") or [-1] * len(texts)
+        return [
+            RawLine(str(text), float(score), _turned(np.asarray(polygon), angle))
+            for text, score, polygon, angle in zip(texts, scores, polygons, angles, strict=True)
+            if text.strip()
+        ]
+
+
+_DEFAULTS: dict[str, Param] = {"threads": 1, "engine": "onnxruntime", "device": "cpu"}
+_MODEL_PARAMS = [f"{kind}_{part}" for kind in _ARGUMENTS for part in ("dir", "name")]
+
+
+def _settings(params: dict[str, Param]) -> dict[str, Any]:
+    """All parameters, checked, as far as that goes without importing PaddleOCR."""
+    if unknown := sorted(params.keys() - _DEFAULTS.keys() - set(_MODEL_PARAMS)):
+        raise EngineError(
+            f"paddleocr: unknown parameter {unknown[0]!r}; there are {', '.join([*_DEFAULTS, *_MODEL_PARAMS])}"
+        )
+    if find_spec("paddleocr") is None:
+        raise EngineError("paddleocr is not installed: pip install 'entx-hybrid[paddle]'")
+    settings: dict[str, Any] = {**_DEFAULTS, **dict.fromkeys(_MODEL_PARAMS, ""), **params}
+    if settings["engine"] not in ("onnxruntime", "paddle"):
+        raise EngineError(f"paddleocr: engine must be onnxruntime or paddle, not {settings['engine']!r}")
+    if settings["engine"] == "paddle" and find_spec("paddle") is None:
+        raise EngineError("paddleocr: engine=paddle needs paddlepaddle: pip install paddlepaddle==3.2.2 (or -gpu)")
+    return settings
+
+
+def _models(settings: dict[str, Any]) -> dict[str, tuple[str | None, Path]]:
+    """For each kind of network its name (None: as its folder says) and folder."""
+    own = {kind for kind in _ARGUMENTS if settings[f"{kind}_dir"] or settings[f"{kind}_name"]}
+    if settings["engine"] == "paddle" and not {"det", "rec"} <= own:
+        raise EngineError("paddleocr: engine=paddle needs det_dir or det_name, and rec_dir or rec_name")
+    models: dict[str, tuple[str | None, Path]] = {}
+    for kind in _ARGUMENTS:
+        if kind in own:
+            name, folder = settings[f"{kind}_name"] or None, settings[f"{kind}_dir"]
+            models[kind] = (name, _own_folder(str(folder)) if folder else _downloaded(str(name)))
+        elif settings["engine"] == "onnxruntime":
+            models[kind] = (NAMES[kind], model_folders()[kind])
+    return models
+
+
+def _own_folder(folder: str) -> Path:
+    if not (Path(folder) / "inference.yml").is_file():
+        raise EngineError(f"paddleocr: {folder} is no model folder: it has no inference.yml")
+    return Path(folder)
+
+
+def _downloaded(name: str) -> Path:
+    """Where PaddleOCR keeps a model that it has downloaded; workers themselves never download."""
+    home = os.environ.get("PADDLE_PDX_CACHE_HOME") or str(Path.home() / ".paddlex")
+    folder = Path(home) / "official_models" / name
+    if not (folder / "inference.yml").is_file():
+        raise EngineError(
+            f"paddleocr: model {name!r} is not on this machine ({folder}); fetch it with PaddleOCR, or give its folder"
+        )
+    return folder
+
+
+def _paddle_package() -> str:
+    return "paddlepaddle-gpu" if find_spec("paddle") and _installed("paddlepaddle-gpu") else "paddlepaddle"
+
+
+def _installed(package: str) -> bool:
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _turned(box: np.ndarray[Any, Any], angle: int) -> Polygon:
+    """A box from the picture's top left on, rolled so that it starts at the text's own.
+
+    PaddleOCR turns crops of 3:2 and taller counter-clockwise before reading, and by 180 degrees where `angle` is 1.
+    """
+    top, right = np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[1] - box[2])
+    turn = (1 if right >= 1.5 * top else 0) + (2 if angle == 1 else 0)
+    x1, y1, x2, y2, x3, y3, x4, y4 = (float(value) for value in np.roll(box, -turn, axis=0).reshape(8))
+    return x1, y1, x2, y2, x3, y3, x4, y4

@@ -1,0 +1,335 @@
+import importlib.util
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from entx.core.errors import EngineError
+from entx.ocr_stage.engines import EngineSpec, build_engine, engine_names, page_key
+from entx.ocr_stage.engines.base import Engine, RawLine
+from entx.ocr_stage.engines.paddle_models import NAMES, model_folders
+from entx.ocr_stage.engines.rapid import RapidEngine, models_folder, search_scale
+from entx.ocr_stage.lines import rotation
+from tests.ocr_stage.fake_engine import box
+from tests.ocr_stage.pictures import array, label
+
+TEXT = ["NET WT 12.5 kg", "Height 30.4 cm"]
+
+needs_paddle = pytest.mark.skipif(importlib.util.find_spec("paddleocr") is None, reason="paddleocr is not installed")
+
+
+@pytest.fixture(scope="module")
+def rapid() -> Engine:
+    return build_engine(EngineSpec())
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder of the tests' own."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("ENTX_CACHE")
+    os.environ["ENTX_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["ENTX_CACHE"]
+    else:
+        os.environ["ENTX_CACHE"] = before
+
+
+def in_order(lines: list[RawLine]) -> list[str]:
+    return [line.text for line in sorted(lines, key=lambda line: line.text, reverse=True)]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_rapid_reads_text_however_it_stands(rapid: Engine, turn: int) -> None:
+    picture = label(TEXT, turn=turn)
+    lines = rapid.read(array(picture))
+    assert in_order(lines) == TEXT
+    for line in lines:
+        assert line.score > 0.9
+        assert rotation(line.polygon) == turn
+        assert all(0 <= x <= picture.width for x in line.polygon[0::2])
+        assert all(0 <= y <= picture.height for y in line.polygon[1::2])
+
+
+@pytest.mark.engine
+def test_rapid_polygon_frames_its_text(rapid: Engine) -> None:
+    picture = label(["W", "12.5 kg"])
+    line = next(line for line in rapid.read(array(picture)) if "12.5" in line.text)
+    x1, y1, x2, _, _, y3, _, _ = line.polygon
+    ink = np.argwhere(array(picture)[90:, :, 0] < 128) + np.array([90, 0])  # of the second row
+    assert x1 <= ink[:, 1].min() + 3
+    assert x2 >= ink[:, 1].max() - 3
+    assert y1 <= ink[:, 0].min() + 3
+    assert y3 >= ink[:, 0].max() - 3
+
+
+@pytest.mark.engine
+def test_rapid_leaves_out_what_is_known_well(rapid: Engine) -> None:
+    image = array(label(TEXT))
+    lines = rapid.read(image)
+    weight = next(line for line in lines if line.text == TEXT[0])
+    assert in_order(rapid.read(image, [weight])) == TEXT[1:]
+    doubtful = RawLine(weight.text, 0.5, weight.polygon)
+    assert in_order(rapid.read(image, [doubtful])) == TEXT
+    assert in_order(rapid.read(image, [RawLine("elsewhere", 1.0, box(-900, -900, 50, 20))])) == TEXT
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (40, 2500), (33, 31)])
+def test_rapid_takes_every_shape(rapid: Engine, shape: tuple[int, int]) -> None:
+    assert rapid.read(np.full((*shape, 3), 255, np.uint8)) == []
+    assert rapid.read(np.zeros((*shape, 3), np.uint8), enlarge=False) == []
+
+
+@pytest.mark.engine
+def test_rapid_reads_the_same_twice(rapid: Engine) -> None:
+    image = array(label(["6 x 4.25 in", "220-240V~ 50Hz"], size=15, width=300))
+    assert rapid.read(image) == rapid.read(image)
+
+
+@pytest.mark.engine
+def test_onnxruntime_reads_the_same_text(rapid: Engine) -> None:
+    image = array(label(TEXT))
+    other = build_engine(EngineSpec.of(backend="onnxruntime")).read(image)
+    assert in_order(other) == in_order(rapid.read(image))
+
+
+@pytest.mark.engine
+def test_memory_stays_flat_over_many_shapes() -> None:
+    """48 different shapes: the second half adds hardly anything to the first (benchmarks/ocr_memory.py: 1,500)."""
+    code = """
+import random, sys, numpy as np, psutil
+from entx.ocr_stage.engines.rapid import RapidEngine
+from tests.ocr_stage.pictures import array, label
+engine, me, chance = RapidEngine(), psutil.Process(), random.Random(0)
+engine.read(array(label(["12.5 kg"] * 3, width=600, size=40)), enlarge=False)
+sizes = [(chance.randrange(150, 600), chance.randrange(10, 40), chance.randrange(1, 4)) for _ in range(48)]
+for count, (width, size, rows) in enumerate(sizes):
+    engine.read(array(label([f"{count} kg " * rows], width=width, size=size)), enlarge=False)
+    if count == 23:
+        half = me.memory_info().rss
+print(half, me.memory_info().rss)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    half, end = map(int, run.stdout.split())
+    assert end < half * 1.10, run.stdout
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "scale"),
+    [(736, 1000, 1.0), (1500, 1500, 1.0), (4000, 2000, 0.5), (500, 500, 1.472), (100, 1000, 2.0), (5000, 10, 0.4)],
+)
+def test_search_scale(height: int, width: int, scale: float) -> None:
+    assert search_scale(height, width) == pytest.approx(scale)
+
+
+def test_search_scale_without_enlarging_and_with_a_lower_limit() -> None:
+    assert search_scale(100, 100, min_side=0) == 1.0
+    assert search_scale(2000, 1200, max_side=1280) == pytest.approx(0.64)
+    assert search_scale(1280, 1280, max_side=1280) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"backend": "tensorrt"}, "backend must be"),
+        ({"precision": "int4"}, "precision must be"),
+        ({"precision": "bf16", "backend": "onnxruntime"}, "precision must be"),
+        ({"max_side": 10}, "max_side"),
+        ({"models": "/nowhere"}, "/nowhere"),
+    ],
+)
+def test_wrong_parameters_are_engine_errors(params: dict[str, str], message: str) -> None:
+    spec = EngineSpec.of(**params)
+    with pytest.raises(EngineError, match=message):
+        page_key(spec)
+    with pytest.raises(EngineError, match=message):
+        build_engine(spec)
+
+
+def test_unknown_parameters_are_engine_errors() -> None:
+    for engine in ("rapidocr", "paddleocr"):
+        if engine == "paddleocr" and importlib.util.find_spec("paddleocr") is None:
+            continue
+        for function in (page_key, build_engine):
+            with pytest.raises(EngineError, match="colour"):
+                function(EngineSpec.of(engine, colour=3))
+
+
+def test_unknown_engine_names_those_there_are() -> None:
+    with pytest.raises(EngineError, match=r"tesseract.*paddleocr, rapidocr"):
+        build_engine(EngineSpec("tesseract"))
+    assert {"paddleocr", "rapidocr"} <= set(engine_names())
+
+
+def test_spec_sorts_pickles_and_divides_its_parameters() -> None:
+    spec = EngineSpec.of(threads=2, passes="single", backend="openvino")
+    assert spec.params == (("backend", "openvino"), ("passes", "single"), ("threads", 2))
+    assert pickle.loads(pickle.dumps(spec)) == spec
+    assert hash(spec) == hash(EngineSpec.of(backend="openvino", passes="single", threads=2))
+    assert spec.engine_params() == {"backend": "openvino", "threads": 2}
+    assert spec.reader_settings().passes == "single"
+
+
+def test_page_key_tells_readings_apart() -> None:
+    plain = page_key(EngineSpec())
+    assert plain == page_key(EngineSpec.of(threads=4))  # the same text, faster
+    assert plain.engine == "rapidocr"
+    others = [
+        EngineSpec.of(passes="single"),
+        EngineSpec.of(max_pixels=1000),
+        EngineSpec.of(max_side=1280),
+        EngineSpec.of(backend="onnxruntime"),
+        EngineSpec.of(precision="bf16"),
+    ]
+    keys = {page_key(spec) for spec in others}
+    assert len(keys) == len(others)
+    assert plain not in keys
+    assert {key.model_hash for key in keys} == {plain.model_hash}
+
+
+def test_page_key_follows_the_bytes_of_the_models(tmp_path: Path) -> None:
+    for path in models_folder("").glob("*.onnx"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    spec = EngineSpec.of(models=str(tmp_path))
+    assert page_key(spec) == page_key(EngineSpec())
+    changed = tmp_path / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
+    changed.write_bytes(changed.read_bytes() + b"\0")
+    assert page_key(spec).model_hash != page_key(EngineSpec()).model_hash
+    assert page_key(spec).params_hash == page_key(EngineSpec()).params_hash
+
+
+def test_page_key_loads_no_engine() -> None:
+    code = (
+        "import sys, time; from entx.ocr_stage.engines import EngineSpec, page_key; "
+        "start = time.process_time(); page_key(EngineSpec()); print(time.process_time() - start); "
+        "print([name for name in ('rapidocr', 'openvino', 'onnxruntime', 'paddleocr', 'torch') if name in sys.modules])"
+    )
+    seconds, loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert loaded == "[]"
+    assert float(seconds) < 0.5
+
+
+@pytest.mark.engine
+def test_the_engine_says_nothing() -> None:
+    code = (
+        "import numpy as np; from entx.ocr_stage.engines import EngineSpec, build_engine; "
+        "build_engine(EngineSpec()).read(np.zeros((50, 50, 3), np.uint8))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("", "")
+
+
+def build_folders(_: int) -> dict[str, Path]:
+    return model_folders()
+
+
+@needs_paddle
+def test_model_folders_are_built_once_by_many_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENTX_CACHE", str(tmp_path / "cache"))
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        results = pool.map(build_folders, range(6), chunksize=1)
+    assert all(result == results[0] for result in results)
+    assert len(list((tmp_path / "cache").iterdir())) == 1  # no leftovers
+    for kind, folder in results[0].items():
+        assert folder.name == NAMES[kind]
+        assert {path.name for path in folder.iterdir()} == {"inference.onnx", "inference.yml"}
+
+
+@needs_paddle
+def test_cache_that_cannot_be_written_is_an_engine_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ENTX_CACHE", str(tmp_path / "file"))
+    with pytest.raises(EngineError, match="ENTX_CACHE"):
+        model_folders()
+
+
+@needs_paddle
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"engine": "tensorflow"}, "engine must be"),
+        ({"det_dir": "/nowhere"}, r"/nowhere is no model folder"),
+        ({"rec_name": "PP-OCRv9_rec"}, r"PP-OCRv9_rec.*not on this machine"),
+    ],
+)
+def test_paddle_parameters_are_checked(params: dict[str, str], message: str, cache: Path) -> None:
+    for function in (page_key, build_engine):
+        with pytest.raises(EngineError, match=message):
+            function(EngineSpec.of("paddleocr", **params))
+
+
+@needs_paddle
+@pytest.mark.skipif(importlib.util.find_spec("paddle") is not None, reason="paddlepaddle is installed")
+def test_native_paddle_says_what_to_install() -> None:
+    with pytest.raises(EngineError, match="pip install paddlepaddle"):
+        build_engine(EngineSpec.of("paddleocr", engine="paddle", det_name="PP-OCRv5_mobile_det"))
+
+
+@needs_paddle
+@pytest.mark.engine
+def test_paddle_reads_text_however_it_stands_and_without_the_network(cache: Path, tmp_path: Path) -> None:
+    """In a process of its own: PaddleOCR leaves loggers and warnings behind. Any connection attempt fails the test."""
+    code = """
+import socket, sys, warnings
+warnings.simplefilter("ignore")
+def refuse(*args, **kwargs):
+    raise AssertionError("the network was asked")
+socket.socket.connect = socket.getaddrinfo = refuse
+from entx.ocr_stage.engines import EngineSpec, build_engine
+from entx.ocr_stage.lines import rotation
+from tests.ocr_stage.pictures import array, label
+engine = build_engine(EngineSpec("paddleocr"))
+for turn in (0, 90, 180, 270):
+    lines = engine.read(array(label(["NET WT 12.5 kg", "Height 30.4 cm"], turn=turn)))
+    print(sorted((line.text, rotation(line.polygon), line.score > 0.9) for line in lines))
+print(engine.read(array(label([]))), "torch" in sys.modules)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert run.returncode == 0, run.stderr
+    rows = run.stdout.splitlines()
+    for row, turn in zip(rows, (0.0, 90.0, 180.0, 270.0), strict=False):
+        assert row == str([("Height 30.4 cm", turn, True), ("NET WT 12.5 kg", turn, True)])
+    assert rows[4] == "[] False"
+
+
+@needs_paddle
+def test_paddle_page_key_differs_and_is_quick(cache: Path) -> None:
+    spec = EngineSpec("paddleocr")
+    key = page_key(spec)
+    start = time.process_time()
+    assert page_key(spec) == key
+    assert time.process_time() - start < 1.0
+    assert key.engine == "paddleocr"
+    assert key.params_hash != page_key(EngineSpec()).params_hash
+
+
+def test_paddle_refuses_a_process_with_torch(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("paddleocr") is None:
+        pytest.skip("paddleocr is not installed")
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    with pytest.raises(EngineError, match="torch is loaded"):
+        build_engine(EngineSpec("paddleocr"))
+
+
+def test_missing_rapidocr_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("entx.ocr_stage.engines.rapid.find_spec", lambda name: None if name == "rapidocr" else object())
+    with pytest.raises(EngineError, match="pip install rapidocr"):
+        RapidEngine.fingerprint()
