@@ -144,7 +144,7 @@ def _word(text: str, start: int, end: int, *, spaced: bool) -> UnitAt | None:
         if found is not None:
             return UnitAt(found[0].name, end + 1, found[1])
     found = lookup(word)
-    if found is None:
+    if found is None or (found[1] is Alignment.FUZZY and word[-1] in "xX"):  # 1inchesx2inches
         return None if spaced and not _AXIS_GLUE.match(word) else _glued(text, word, start, end)
     return _bounded(text, word, found, end)
 

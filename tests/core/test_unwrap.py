@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entx.core.unwrap import MAX_LENGTH, unwrap
@@ -64,10 +64,12 @@ def test_deep_json_is_left_as_it_is() -> None:
     ),
     max_leaves=12,
 ))  # fmt: skip
+@settings(deadline=None, derandomize=True)
 def test_any_json_gives_text(content: object) -> None:
     assert isinstance(unwrap(json.dumps(content)), str)
 
 
 @given(st.text())
+@settings(deadline=None, derandomize=True)
 def test_unwrapping_never_fails(text: str) -> None:
     assert isinstance(unwrap(text), str)
