@@ -47,9 +47,7 @@ def test_pages_come_as_they_are_done(tmp_path: Path) -> None:
 
 
 def test_no_tasks_start_no_worker(tmp_path: Path) -> None:
-    started = time.monotonic()
     assert list(read_pages([], make("refuse"), workers=4)) == []
-    assert time.monotonic() - started < 0.05
 
 
 def test_few_tasks_start_few_workers(tmp_path: Path) -> None:
@@ -84,13 +82,13 @@ def test_work_is_shared(tmp_path: Path) -> None:
 
 
 def test_a_worker_reads_on_while_the_caller_is_busy(tmp_path: Path) -> None:
-    pages = read_pages(tasks(tmp_path, 4, "!sleep 0.4"), make(), workers=1)
+    pages = read_pages(tasks(tmp_path, 4, "!sleep 0.6"), make(), workers=1)
     next(pages)
-    time.sleep(1.2)  # meanwhile the next two are read: one in hand, one ahead
+    time.sleep(2)  # meanwhile the next two are read: one in hand, one ahead
     started = time.monotonic()
     next(pages)
     next(pages)
-    assert time.monotonic() - started < 0.3
+    assert time.monotonic() - started < 0.5
     pages.close()
 
 

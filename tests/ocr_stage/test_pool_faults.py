@@ -127,13 +127,13 @@ def test_a_picture_that_outlasts_its_time_is_quarantined(tmp_path: Path) -> None
 
 def test_a_caller_that_is_away_for_long_does_not_make_pictures_late(tmp_path: Path) -> None:
     pages = read_pages(
-        tasks(tmp_path, 6, "!sleep 0.1"), make(), workers=1, limits=Limits(seconds_per_picture=0.5, strikes=1)
+        tasks(tmp_path, 6, "!sleep 0.1"), make(), workers=1, limits=Limits(seconds_per_picture=1, strikes=1)
     )
     found = []
     for page in pages:
         found.append(page.status)
         if len(found) < 3:
-            time.sleep(1)
+            time.sleep(1.5)
     assert found == [PageStatus.OK] * 6
 
 
