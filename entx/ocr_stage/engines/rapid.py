@@ -80,7 +80,7 @@ class RapidEngine:
         options: dict[str, Any] = {"backend": backend, "threads": threads, "precision": precision}
         self._detect = load_network(folder / DETECTION, **options)
         self._orient = load_network(folder / ORIENTATION, **options)
-        self._recognise = load_network(folder / RECOGNITION, top1=True, **options)
+        self._recognise = load_network(folder / RECOGNITION, **options)
         self._boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
         self._text = CTCLabelDecode(characters(folder / RECOGNITION))
         self._crop = get_rotate_crop_image
@@ -131,8 +131,7 @@ class RapidEngine:
         scale = search_scale(height, width, MIN_SIDE if enlarge else 0, self._max_side)
         grid_height, grid_width = (max(32, round(int(side * scale) / 32) * 32) for side in (height, width))
         resized = cv2.resize(image, (grid_width, grid_height))
-        (probabilities,) = self._detect(resized[None])
-        boxes, _ = self._boxes(probabilities, (height, width))
+        boxes, _ = self._boxes(self._detect(resized[None]), (height, width))
         return list(boxes)
 
     def _upside_down(self, crops: Sequence[Image]) -> list[int]:
@@ -140,7 +139,7 @@ class RapidEngine:
         found = []
         for start in range(0, len(crops), ORIENTATION_BATCH):
             batch = _padded(crops[start : start + ORIENTATION_BATCH], ORIENTATION_WIDTH)
-            (probabilities,) = self._orient(batch)
+            probabilities = self._orient(batch)
             found += [start + i for i, (_, turned) in enumerate(probabilities) if turned > UPSIDE_DOWN]
         return found
 
@@ -149,8 +148,7 @@ class RapidEngine:
         results = []
         for crop in crops:
             width = max(TEXT_WIDTH, math.ceil(TEXT_HEIGHT * crop.shape[1] / crop.shape[0] / WIDTH_STEP) * WIDTH_STEP)
-            best, probability = self._recognise(_padded([crop], min(width, MAX_TEXT_WIDTH)))
-            ((text, score),), _ = self._text.decode(best, probability, remove_duplicate=True)
+            ((text, score),), _ = self._text(self._recognise(_padded([crop], min(width, MAX_TEXT_WIDTH))))
             results.append((str(text), float(score)))
         return results
 
