@@ -37,6 +37,13 @@ def default_backend() -> str:
     return "openvino" if find_spec("openvino") else "onnxruntime"
 
 
+def has_bf16() -> bool:
+    """Whether OpenVINO computes in bf16 on this processor without emulating it (AVX512-BF16, AMX and the like)."""
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def load_network(path: Path, *, backend: str, threads: int, precision: str) -> Network:
     """Loads one ONNX file.
 
@@ -84,7 +91,7 @@ class _OpenVino:
         settings = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
-            # Left alone, OpenVINO takes bf16 where the processor has it and f32 elsewhere: other machine, other text.
+            # Said, not left to OpenVINO: the page key must know it.
             "INFERENCE_PRECISION_HINT": precision,
             "ENABLE_CPU_PINNING": False,
         }
