@@ -1,8 +1,7 @@
 """A network file on OpenVINO or on ONNX Runtime, fed with 8-bit pictures.
 
 Both take N x H x W x 3 BGR bytes, bring them to -1..1 (the mean and scale of all three PP-OCR networks) and return the
-network's first output; `top1` networks return per position the best class and its probability instead, which spares the
-caller 18,710 classes for each position.
+network's output.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ PADDING = 128
 
 
 class Network(Protocol):
-    """One loaded network; the arrays it returns are valid until the next call."""
+    """One loaded network; an array that it returns is valid until its next call."""
 
-    def __call__(self, batch: Batch) -> tuple[Array, ...]:
-        """The output; for a top1 network (best class, its probability), each N x T."""
+    def __call__(self, batch: Batch) -> Array:
+        """The output, N x ..."""
         ...
 
 
@@ -38,7 +37,14 @@ def default_backend() -> str:
     return "openvino" if find_spec("openvino") else "onnxruntime"
 
 
-def load_network(path: Path, *, backend: str, threads: int, precision: str, top1: bool = False) -> Network:
+def has_bf16() -> bool:
+    """Whether OpenVINO computes in bf16 on this processor without emulating it (AVX512-BF16, AMX and the like)."""
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def load_network(path: Path, *, backend: str, threads: int, precision: str) -> Network:
     """Loads one ONNX file.
 
     Args:
@@ -46,7 +52,6 @@ def load_network(path: Path, *, backend: str, threads: int, precision: str, top1
         backend: "openvino" or "onnxruntime".
         threads: of the CPU.
         precision: "f32", or "bf16" (OpenVINO only; faster on processors that have it, the text may differ).
-        top1: return the best class instead of all.
 
     Raises:
         EngineError: backend not installed, or the file cannot be loaded by it.
@@ -55,8 +60,8 @@ def load_network(path: Path, *, backend: str, threads: int, precision: str, top1
         raise EngineError(f"{backend} is not installed: pip install {backend}")
     try:
         if backend == "openvino":
-            return _OpenVino(path, threads, precision, top1)
-        return _OnnxRuntime(path, threads, top1)
+            return _OpenVino(path, threads, precision)
+        return _OnnxRuntime(path, threads)
     except Exception as error:  # both raise plain RuntimeErrors of many lines
         reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         raise EngineError(f"{backend} cannot load {path}: {reason[0]}") from error
@@ -74,9 +79,8 @@ def characters(path: Path) -> list[str]:
 
 
 class _OpenVino:
-    def __init__(self, path: Path, threads: int, precision: str, top1: bool) -> None:
+    def __init__(self, path: Path, threads: int, precision: str) -> None:
         import openvino
-        from openvino import opset13
         from openvino.preprocess import PrePostProcessor
 
         core = openvino.Core()
@@ -84,30 +88,23 @@ class _OpenVino:
         steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
         steps.input().model().set_layout(openvino.Layout("NCHW"))
         steps.input().preprocess().convert_element_type(openvino.Type.f32).mean([MIDDLE] * 3).scale([MIDDLE] * 3)
-        model = steps.build()
-        if top1:
-            classes = model.get_results()[0].input_value(0)
-            best = opset13.topk(classes, np.int32(1), 2, "max", "none", index_element_type="i32")
-            model = openvino.Model([best.output(1), best.output(0)], model.get_parameters(), "top1")
         settings = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
-            # Left alone, OpenVINO takes bf16 where the processor has it and f32 elsewhere: other machine, other text.
+            # Said, not left to OpenVINO: the page key must know it.
             "INFERENCE_PRECISION_HINT": precision,
             "ENABLE_CPU_PINNING": False,
         }
-        self._request = core.compile_model(model, "CPU", settings).create_infer_request()
-        self._top1 = top1
+        self._request = core.compile_model(steps.build(), "CPU", settings).create_infer_request()
 
-    def __call__(self, batch: Batch) -> tuple[Array, ...]:
+    def __call__(self, batch: Batch) -> Array:
         self._request.infer([batch])
-        if self._top1:
-            return tuple(self._request.get_output_tensor(i).data[..., 0] for i in (0, 1))
-        return (self._request.get_output_tensor(0).data,)
+        output: Array = self._request.get_output_tensor(0).data
+        return output
 
 
 class _OnnxRuntime:
-    def __init__(self, path: Path, threads: int, top1: bool) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -117,9 +114,8 @@ class _OnnxRuntime:
         options.log_severity_level = 4
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
-        self._top1 = top1
 
-    def __call__(self, batch: Batch) -> tuple[Array, ...]:
+    def __call__(self, batch: Batch) -> Array:
         values = (batch.transpose(0, 3, 1, 2).astype(np.float32) - MIDDLE) / MIDDLE
-        (output,) = self._session.run(None, {self._input: values})
-        return (output.argmax(axis=2), output.max(axis=2)) if self._top1 else (output,)
+        output: Array = self._session.run(None, {self._input: values})[0]
+        return output

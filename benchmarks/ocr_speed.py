@@ -1,0 +1,240 @@
+"""Pictures per second, numbers found and memory of our OCR beside its peers, interleaved in one run.
+
+Arms, each with the machine to itself while its turn lasts (turns of --chunk pictures, in rotating order):
+
+    plain    RapidOCR() at its defaults (ONNX Runtime, all cores), one picture after the other
+    paddle   (--paddle) PaddleOCR's own predict loop at its defaults, on the same PP-OCRv6 files
+    ours     --workers spawned processes, each with a PageReader of one thread
+
+The pictures are drawn by seed from folders of product pictures, half from those whose name starts with 11 to 41 (small
+ones), half from the rest. `plain_numbers_found` is the share of the plain loop's numeric strings (digit runs with
+inner `.`, `,` or `/`, of lines with a score of 0.5 or more, per picture) that the arm's text holds too.
+
+    python benchmarks/ocr_speed.py PICTURES... [-n 300] [--paddle] [--workers 2] [--json OUT.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import multiprocessing
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from entx.core.types import OcrPage
+from entx.ocr_stage.engines import EngineSpec
+from entx.ocr_stage.lines import clean
+from entx.ocr_stage.passes import numeric_strings
+
+Lines = list[tuple[str, float]]
+Read = Callable[[list[Path]], list[Lines]]
+
+MIN_SCORE = 0.5
+
+
+@dataclass
+class Arm:
+    """One peer: how it reads a chunk, and what it has cost and found so far."""
+
+    name: str
+    read: Read
+    processes: list[psutil.Process]
+    seconds: dict[str, float] = field(default_factory=dict)
+    pages: dict[Path, Lines] = field(default_factory=dict)
+    peak_mb: float = 0.0
+
+
+def numbers(lines: Lines) -> set[str]:
+    return {number for text, score in lines if score >= MIN_SCORE for number in numeric_strings(clean(text))}
+
+
+def is_small(path: Path) -> bool:
+    return path.name[:2].isdigit() and int(path.name[:2]) <= 41
+
+
+def draw(folders: list[Path], count: int, seed: int) -> dict[str, list[Path]]:
+    """Half small, half large, in random order."""
+    found = sorted((p for folder in folders for p in folder.rglob("*") if p.is_file()), key=lambda p: p.name)
+    chance = random.Random(seed)
+    chosen = {}
+    for name, wanted in (("small", True), ("large", False)):
+        pool = [path for path in found if is_small(path) is wanted]
+        chosen[name] = chance.sample(pool, min(count // 2, len(pool)))
+    return chosen
+
+
+# In the arms' own processes ------------------------------------------------------------------------------------------
+
+_ENGINE: Any = None
+
+
+def start_plain() -> None:
+    global _ENGINE
+    from rapidocr import RapidOCR
+
+    _ENGINE = RapidOCR()
+    logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
+
+
+def read_plain(path: Path) -> Lines:
+    out = _ENGINE(path.read_bytes())
+    return [] if out.txts is None else [(str(t), float(s)) for t, s in zip(out.txts, out.scores, strict=True)]
+
+
+def start_paddle() -> None:
+    global _ENGINE
+    os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
+    from paddleocr import PaddleOCR
+
+    from entx.ocr_stage.engines.paddle_models import NAMES, model_folders
+
+    folders = {kind: str(folder) for kind, folder in model_folders().items()}
+    _ENGINE = PaddleOCR(
+        engine="onnxruntime",
+        text_detection_model_name=NAMES["det"],
+        text_detection_model_dir=folders["det"],
+        text_recognition_model_name=NAMES["rec"],
+        text_recognition_model_dir=folders["rec"],
+        textline_orientation_model_name=NAMES["cls"],
+        textline_orientation_model_dir=folders["cls"],
+        use_doc_orientation_classify=False,
+        use_doc_unwarping=False,
+    )
+
+
+def read_paddle(path: Path) -> Lines:
+    import cv2
+    import numpy as np
+
+    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    (out,) = _ENGINE.predict(image)
+    return [(str(t), float(s)) for t, s in zip(out["rec_texts"], out["rec_scores"], strict=True)]
+
+
+def start_ours(spec: EngineSpec) -> None:
+    global _ENGINE
+    from entx.ocr_stage.page_reader import PageReader
+
+    _ENGINE = PageReader(spec)
+
+
+def read_ours(path: Path) -> Lines:
+    page: OcrPage = _ENGINE.read(path.name, path.read_bytes())
+    return [(line.text, line.score) for line in page.lines]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def arms(spec: EngineSpec, workers: int, paddle: bool) -> Iterator[list[Arm]]:
+    spawn = multiprocessing.get_context("spawn")
+    wanted: list[tuple[str, int, Any, tuple[Any, ...], Any]] = [("plain", 1, start_plain, (), read_plain)]
+    if paddle:
+        wanted.append(("paddle", 1, start_paddle, (), read_paddle))
+    wanted.append(("ours", workers, start_ours, (spec,), read_ours))
+    pools, found = [], []
+    try:
+        for name, count, start, arguments, read in wanted:
+            before = set(psutil.Process().children())
+            pool = spawn.Pool(count, start, arguments)
+            pools.append(pool)
+            # Python's own resource tracker is a child too, of the first pool's making, and small.
+            processes = sorted(set(psutil.Process().children()) - before, key=lambda process: process.pid)[-count:]
+            found.append(Arm(name, lambda paths, pool=pool, read=read: pool.map(read, paths, chunksize=1), processes))
+        yield found
+    finally:
+        for pool in pools:
+            pool.terminate()
+            pool.join()
+
+
+def run(arm: Arm, slice_name: str, paths: list[Path]) -> None:
+    """One turn of one arm, its processes' summed memory sampled beside it."""
+    done = threading.Event()
+
+    def sample() -> None:
+        while not done.wait(0.1):
+            arm.peak_mb = max(arm.peak_mb, sum(p.memory_info().rss for p in arm.processes) / 2**20)
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    start = time.perf_counter()
+    pages = arm.read(paths)
+    arm.seconds[slice_name] = arm.seconds.get(slice_name, 0.0) + time.perf_counter() - start
+    done.set()
+    sampler.join()
+    arm.pages.update(zip(paths, pages, strict=True))
+
+
+def report(found: list[Arm], chosen: dict[str, list[Path]]) -> dict[str, Any]:
+    plain = found[0]
+    table: dict[str, Any] = {}
+    for arm in found:
+        row: dict[str, Any] = {"processes": len(arm.processes), "peak_rss_mb": round(arm.peak_mb)}
+        for name in (*chosen, "all"):
+            paths = [p for key, group in chosen.items() if name in (key, "all") for p in group]
+            seconds = sum(arm.seconds[key] for key in chosen if name in (key, "all"))
+            base = sum(plain.seconds[key] for key in chosen if name in (key, "all"))
+            there = [(numbers(plain.pages[p]), numbers(arm.pages[p])) for p in paths]
+            total = sum(len(theirs) for theirs, _ in there)
+            row[name] = {
+                "pictures": len(paths),
+                "pictures_per_second": round(len(paths) / seconds, 3),
+                "times_plain": round(base / seconds, 2),
+                "plain_numbers": total,
+                "plain_numbers_found": round(sum(len(a & b) for a, b in there) / max(total, 1), 4),
+                "own_numbers": sum(len(own) for _, own in there),
+            }
+        table[arm.name] = row
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="PICTURES", help="folders of pictures")
+    parser.add_argument("-n", type=int, default=300, help="pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--chunk", type=int, default=10, help="pictures in one turn")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--paddle", action="store_true", help="PaddleOCR's predict loop as well")
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="of our engine")
+    parser.add_argument("--json", type=Path, help="write the table here")
+    options = parser.parse_args()
+
+    params = dict(pair.split("=", 1) for pair in options.param)
+    spec = EngineSpec.of(**{name: int(value) if value.isdigit() else value for name, value in params.items()})
+    chosen = draw(options.folders, options.n, options.seed)
+    with arms(spec, options.workers, options.paddle) as found:
+        for arm in found:  # the first pictures pay for loading
+            arm.read(chosen["small"][:2] + chosen["large"][:2])
+        turns = [
+            (name, group[i : i + options.chunk])
+            for i in range(0, options.n // 2, options.chunk)
+            for name, group in chosen.items()
+        ]
+        for number, (name, paths) in enumerate(turns):
+            for arm in found[number % len(found) :] + found[: number % len(found)]:
+                if paths:
+                    run(arm, name, paths)
+        table = report(found, chosen)
+    for arm_name, row in table.items():
+        print(f"{arm_name}: {row['processes']} process(es), peak {row['peak_rss_mb']} MB")
+        for name in (*chosen, "all"):
+            print(f"  {name:6}", " ".join(f"{key}={value}" for key, value in row[name].items()))
+    if options.json:
+        options.json.write_text(json.dumps(table, indent=2))
+
+
+if __name__ == "__main__":
+    main()
