@@ -205,7 +205,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="PICTURES", help="folders of pictures")
     parser.add_argument("-n", type=int, default=300, help="pictures")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--chunk", type=int, default=10, help="pictures in one turn")
+    parser.add_argument("--chunk", type=int, default=30, help="pictures in one turn")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--paddle", action="store_true", help="PaddleOCR's predict loop as well")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="of our engine")

@@ -1,8 +1,8 @@
 """The default engine: RapidOCR's PP-OCRv6 small files, post-processing and crops, on one core with a flat memory.
 
 The three networks are the files in RapidOCR's own wheel: nothing is downloaded. What differs from calling `RapidOCR()`:
-networks run on OpenVINO with one thread (the pool gives each core its own process), large pictures in bf16 where the
-processor has it, each line is read for itself, and a second pass skips the lines that the first one has read well.
+networks run on OpenVINO with one thread (the pool gives each core its own process), partly in bf16 where the processor
+has it, each line is read for itself, and a second pass skips the lines that the first one has read well.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ MIN_SIDE, MAX_SIDE = 736, 2000
 TEXT_HEIGHT, TEXT_WIDTH, MAX_TEXT_WIDTH = 48, 320, 6400
 """Pixels of a line given to the recogniser; narrower lines are padded to TEXT_WIDTH, as in its training."""
 
-WIDTH_STEP = 8
+WIDTH_STEP = 32
 """Widths above TEXT_WIDTH are multiples of this: the first line of each new width costs 10 ms more."""
 
 ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
 """Width and batch of the orientation network, and its probability from which a line is turned (RapidOCR's own)."""
 
-LARGE = 1_100_000
-"""Pictures of more pixels than this may be read in bf16. Of the numbers that a plain RapidOCR loop reads it finds 99.2 %
-in large product pictures (n = 388; f32: 99.0 %, n = 501), but 97.6 % in small ones with their finer print (n = 291; f32:
-99.7 %, n = 363)."""
+LARGE = 640 * 640
+"""Lines of pictures with more pixels than this may be read in bf16. Of the numbers that a plain RapidOCR loop reads,
+bf16 throughout finds 99.2 % in large product pictures (n = 388 numbers; f32: 99.0 %, n = 501), but 97.6 % in small ones
+(n = 291), where it loses fine print; searched in bf16 and read in f32 these give 98.9 %, all in f32 99.4 % (n = 363)."""
 
-KNOWN_SCORE, KNOWN_OVERLAP = 0.9, 0.6
+KNOWN_SCORE, KNOWN_OVERLAP = 0.8, 0.6
 """A box is not read again where a line read with this score overlaps it this much (intersection over union)."""
 
 
@@ -61,9 +61,9 @@ class RapidEngine:
         backend: "auto" (OpenVINO where installed), "openvino" or "onnxruntime".
         max_side: a picture whose longer side is above this many pixels is shrunk to it for the search (lines are read
             from the full picture). A process takes 1.4 GB at 2000 x 2000, 1.0 GB at 1500, 0.5 GB at 1000.
-        precision: "f32"; "bf16" (1.6 times faster on processors that compute in it, see below); or "auto": bf16 for
-            pictures of more than LARGE pixels where the processor and OpenVINO can, f32 for all else. What "auto" comes
-            to is part of the page key: pages of processors that differ here are kept apart.
+        precision: "f32"; "bf16" (1.6 times faster on processors that compute in it); or "auto": where the processor and
+            OpenVINO can, bf16 for all but the lines of pictures of LARGE pixels and fewer; elsewhere f32. What "auto"
+            comes to is part of the page key: pages of processors that differ here are kept apart.
         models: a folder with other files of the same three names; "" is RapidOCR's own.
 
     Raises:
@@ -86,17 +86,12 @@ class RapidEngine:
         from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
         from rapidocr.utils.process_img import get_rotate_crop_image
 
-        small, large = precision.split("/")
+        search, small, large = precision.split("/")
         options: dict[str, Any] = {"backend": backend, "threads": threads}
-        networks = {
-            each: (
-                load_network(folder / DETECTION, precision=each, **options),
-                load_network(folder / RECOGNITION, precision=each, **options),
-            )
-            for each in {small, large}
-        }
-        self._small, self._large = networks[small], networks[large]
+        self._detect = load_network(folder / DETECTION, precision=search, **options)
         self._orient = load_network(folder / ORIENTATION, precision="f32", **options)
+        recognise = {each: load_network(folder / RECOGNITION, precision=each, **options) for each in {small, large}}
+        self._recognise_small, self._recognise_large = recognise[small], recognise[large]
         self._boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
         self._text = CTCLabelDecode(characters(folder / RECOGNITION))
         self._crop = get_rotate_crop_image
@@ -125,8 +120,7 @@ class RapidEngine:
 
     def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
         """All lines of the image, except those that `known` holds already, well read."""
-        detect, recognise = self._large if image.shape[0] * image.shape[1] > LARGE else self._small
-        boxes = [box for box in self._search(image, detect, enlarge=enlarge) if not _is_known(box, known)]
+        boxes = [box for box in self._search(image, enlarge=enlarge) if not _is_known(box, known)]
         crops, turns = [], []
         for box in boxes:
             crop = self._crop(image, box.copy())
@@ -136,19 +130,21 @@ class RapidEngine:
         for index in self._upside_down(crops):
             crops[index] = cv2.rotate(crops[index], cv2.ROTATE_180)
             turns[index] += 2
+        large = enlarge and image.shape[0] * image.shape[1] > LARGE  # what has been enlarged is a small picture's
+        recognise = self._recognise_large if large else self._recognise_small
         return [
             RawLine(text, score, _polygon(np.roll(box, -turn, axis=0)))
             for box, turn, (text, score) in zip(boxes, turns, self._read(crops, recognise), strict=True)
             if text.strip()
         ]
 
-    def _search(self, image: Image, detect: Network, *, enlarge: bool) -> list[np.ndarray[Any, Any]]:
+    def _search(self, image: Image, *, enlarge: bool) -> list[np.ndarray[Any, Any]]:
         """Boxes of 4 x 2 corners: the picture's top left, top right, bottom right, bottom left of each line of text."""
         height, width = image.shape[:2]
         scale = search_scale(height, width, MIN_SIDE if enlarge else 0, self._max_side)
         grid_height, grid_width = (max(32, round(int(side * scale) / 32) * 32) for side in (height, width))
         resized = cv2.resize(image, (grid_width, grid_height))
-        boxes, _ = self._boxes(detect(resized[None]), (height, width))
+        boxes, _ = self._boxes(self._detect(resized[None]), (height, width))
         return list(boxes)
 
     def _upside_down(self, crops: Sequence[Image]) -> list[int]:
@@ -216,7 +212,7 @@ def _polygon(box: np.ndarray[Any, Any]) -> Polygon:
 
 
 def _resolved(backend: str, precision: str, max_side: int) -> tuple[str, str]:
-    """Backend, and precisions of small and large pictures as "f32/bf16", checked against what is here."""
+    """Backend, and precisions of the search and of small and large pictures' lines, checked against this machine."""
     if backend not in ("auto", "openvino", "onnxruntime"):
         raise EngineError(f"rapidocr: backend must be auto, openvino or onnxruntime, not {backend!r}")
     backend = default_backend() if backend == "auto" else backend
@@ -229,8 +225,8 @@ def _resolved(backend: str, precision: str, max_side: int) -> tuple[str, str]:
     if not isinstance(max_side, int) or max_side < MIN_SIDE:
         raise EngineError(f"rapidocr: max_side must be a whole number of {MIN_SIDE} or more, not {max_side!r}")
     if precision == "auto":
-        return backend, "f32/bf16" if backend == "openvino" and has_bf16() else "f32/f32"
-    return backend, f"{precision}/{precision}"
+        return backend, "bf16/f32/bf16" if backend == "openvino" and has_bf16() else "f32/f32/f32"
+    return backend, f"{precision}/{precision}/{precision}"
 
 
 def models_folder(models: str) -> Path:
