@@ -86,7 +86,7 @@ def _run(folder: Path, files: list[Path], kills: int, rng: random.Random) -> int
     for kill in range(kills):
         process = subprocess.Popen([sys.executable, script, broken, folder / "broken.count", str(WORKERS)])
         # Moments spread over the job's life: a few seconds of start-up, then its share of the reading.
-        time.sleep(rng.uniform(0.2, 3.0 + 2 * unbroken_seconds / kills))
+        time.sleep(rng.uniform(0.2, 6.0 + 2 * unbroken_seconds / kills))
         children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -25,7 +25,7 @@ from entx.storage.pages import add_pages, count_pages, count_pending, forget_fai
 from entx.storage.runs import begin_run, end_run
 
 _BATCH_PAGES = 32
-_BATCH_SECONDS = 10.0  # slow engines: a kill loses no more than this much reading either
+_BATCH_SECONDS = 2.0  # a kill loses no more than this much reading either; a commit takes some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
