@@ -46,8 +46,9 @@ ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
 
 LARGE = 640 * 640
 """Lines of pictures with more pixels than this may be read in bf16. Of the numbers that a plain RapidOCR loop reads,
-bf16 throughout finds 99.2 % in large product pictures (n = 388 numbers; f32: 99.0 %, n = 501), but 97.6 % in small ones
-(n = 291), where it loses fine print; searched in bf16 and read in f32 these give 98.9 %, all in f32 99.4 % (n = 363)."""
+bf16 throughout finds 99.2 % in large product pictures (n = 388 numbers; f32: 99.0 %, n = 501), but 97.6 % in small
+ones (n = 291), where it loses fine print; searched in bf16 and read in f32 these give 98.9 %, all in f32 99.4 % (n =
+363)."""
 
 KNOWN_SCORE, KNOWN_OVERLAP = 0.8, 0.6
 """A box is not read again where a line read with this score overlaps it this much (intersection over union)."""
