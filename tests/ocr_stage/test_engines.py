@@ -352,3 +352,22 @@ def test_missing_rapidocr_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("entx.ocr_stage.engines.rapid.find_spec", lambda name: None if name == "rapidocr" else object())
     with pytest.raises(EngineError, match="pip install rapidocr"):
         RapidEngine.fingerprint()
+
+
+@needs_paddle
+def test_lines_are_turned_only_when_the_network_is_sure() -> None:
+    from entx.ocr_stage.engines.paddle import _SureOrientation
+
+    shapes = []
+
+    def model(crops: list[np.ndarray]) -> list[dict[str, list[float]]]:
+        shapes.extend(crop.shape for crop in crops)
+        return [
+            {"class_ids": [1], "scores": [0.95]},
+            {"class_ids": [1], "scores": [0.7]},
+            {"class_ids": [0], "scores": [1.0]},
+        ]
+
+    crops = [np.zeros((20, width, 3), np.uint8) for width in (30, 80, 400)]
+    assert [answer["class_ids"] for answer in _SureOrientation(model)(crops)] == [[1], [0], [0]]
+    assert shapes == [(20, 80, 3), (20, 80, 3), (20, 400, 3)]
