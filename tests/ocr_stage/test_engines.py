@@ -15,7 +15,7 @@ from entx.core.errors import EngineError
 from entx.ocr_stage.engines import EngineSpec, build_engine, engine_names, page_key
 from entx.ocr_stage.engines.base import Engine, RawLine
 from entx.ocr_stage.engines.paddle_models import NAMES, model_folders
-from entx.ocr_stage.engines.rapid import LARGE, RapidEngine, models_folder, search_scale
+from entx.ocr_stage.engines.rapid import READ_SIDE, RapidEngine, models_folder, search_scale
 from entx.ocr_stage.lines import rotation
 from tests.ocr_stage.fake_engine import box
 from tests.ocr_stage.pictures import array, label
@@ -210,9 +210,9 @@ def test_auto_precision_is_told_by_the_processor(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.engine
 def test_large_pictures_are_read_in_either_precision(rapid: Engine) -> None:
-    large = array(label(TEXT * 3, width=1500, size=60))
-    assert large.shape[0] * large.shape[1] > LARGE
+    large = array(label(TEXT * 3, width=READ_SIDE + 400, size=60))
     exact = build_engine(EngineSpec.of(precision="f32"))
+    assert max(max(line.polygon) for line in rapid.read(large)) < 900  # in pixels of the full picture
     assert in_order(rapid.read(large)) == in_order(exact.read(large)) == sorted(TEXT * 3, reverse=True)
 
 
@@ -352,3 +352,22 @@ def test_missing_rapidocr_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("entx.ocr_stage.engines.rapid.find_spec", lambda name: None if name == "rapidocr" else object())
     with pytest.raises(EngineError, match="pip install rapidocr"):
         RapidEngine.fingerprint()
+
+
+@needs_paddle
+def test_lines_are_turned_only_when_the_network_is_sure() -> None:
+    from entx.ocr_stage.engines.paddle import _SureOrientation
+
+    shapes = []
+
+    def model(crops: list[np.ndarray]) -> list[dict[str, list[float]]]:
+        shapes.extend(crop.shape for crop in crops)
+        return [
+            {"class_ids": [1], "scores": [0.95]},
+            {"class_ids": [1], "scores": [0.7]},
+            {"class_ids": [0], "scores": [1.0]},
+        ]
+
+    crops = [np.zeros((20, width, 3), np.uint8) for width in (30, 80, 400)]
+    assert [answer["class_ids"] for answer in _SureOrientation(model)(crops)] == [[1], [0], [0]]
+    assert shapes == [(20, 80, 3), (20, 80, 3), (20, 400, 3)]

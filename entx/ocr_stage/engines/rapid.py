@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,10 +45,14 @@ WIDTH_STEP = 32
 ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
 """Width and batch of the orientation network, and its probability from which a line is turned (RapidOCR's own)."""
 
+READ_SIDE = 2000
+"""Longer pictures are shrunk to this side before lines are cut out, as RapidOCR does."""
+
 LARGE = 640 * 640
 """Lines of pictures with more pixels than this may be read in bf16. Of the numbers that a plain RapidOCR loop reads,
-bf16 throughout finds 99.2 % in large product pictures (n = 388 numbers; f32: 99.0 %, n = 501), but 97.6 % in small ones
-(n = 291), where it loses fine print; searched in bf16 and read in f32 these give 98.9 %, all in f32 99.4 % (n = 363)."""
+bf16 throughout finds 99.2 % in large product pictures (n = 388 numbers; f32: 99.0 %, n = 501), but 97.6 % in small
+ones (n = 291), where it loses fine print; searched in bf16 and read in f32 these give 98.9 %, all in f32 99.4 % (n =
+363)."""
 
 KNOWN_SCORE, KNOWN_OVERLAP = 0.8, 0.6
 """A box is not read again where a line read with this score overlaps it this much (intersection over union)."""
@@ -59,8 +64,8 @@ class RapidEngine:
     Args:
         threads: of the CPU, for each network.
         backend: "auto" (OpenVINO where installed), "openvino" or "onnxruntime".
-        max_side: a picture whose longer side is above this many pixels is shrunk to it for the search (lines are read
-            from the full picture). A process takes 1.4 GB at 2000 x 2000, 1.0 GB at 1500, 0.5 GB at 1000.
+        max_side: a picture whose longer side is above this many pixels is shrunk to it for the search, not for the
+            reading of lines. In f32 a process takes 1.4 GB at 2000 x 2000, 1.0 GB at 1500, 0.5 GB at 1000.
         precision: "f32"; "bf16" (1.6 times faster on processors that compute in it); or "auto": where the processor and
             OpenVINO can, bf16 for all but the lines of pictures of LARGE pixels and fewer; elsewhere f32. What "auto"
             comes to is part of the page key: pages of processors that differ here are kept apart.
@@ -120,6 +125,10 @@ class RapidEngine:
 
     def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
         """All lines of the image, except those that `known` holds already, well read."""
+        factor = min(1.0, READ_SIDE / max(image.shape[:2]))
+        if factor < 1.0:
+            image = cv2.resize(image, None, fx=factor, fy=factor)
+            known = [replace(line, polygon=_polygon(np.array(line.polygon) * factor)) for line in known]
         boxes = [box for box in self._search(image, enlarge=enlarge) if not _is_known(box, known)]
         crops, turns = [], []
         for box in boxes:
@@ -133,7 +142,7 @@ class RapidEngine:
         large = enlarge and image.shape[0] * image.shape[1] > LARGE  # what has been enlarged is a small picture's
         recognise = self._recognise_large if large else self._recognise_small
         return [
-            RawLine(text, score, _polygon(np.roll(box, -turn, axis=0)))
+            RawLine(text, score, _polygon(np.roll(box, -turn, axis=0) / factor))
             for box, turn, (text, score) in zip(boxes, turns, self._read(crops, recognise), strict=True)
             if text.strip()
         ]
