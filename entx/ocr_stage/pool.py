@@ -55,7 +55,7 @@ class Limits:
     strikes: int = 3
     quiet_seconds: float = 10.0
     pictures_per_worker: int = 2000
-    rss_bytes: int = 3 * 2**29
+    rss_bytes: int = 2 * 2**30
     address_space: int | None = None
 
 

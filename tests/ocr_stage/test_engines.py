@@ -14,6 +14,7 @@ import pytest
 from entx.core.errors import EngineError
 from entx.ocr_stage.engines import EngineSpec, build_engine, engine_names, page_key
 from entx.ocr_stage.engines.base import Engine, RawLine
+from entx.ocr_stage.engines.networks import has_bf16
 from entx.ocr_stage.engines.paddle_models import NAMES, model_folders
 from entx.ocr_stage.engines.rapid import READ_SIDE, RapidEngine, models_folder, search_scale
 from entx.ocr_stage.lines import rotation
@@ -108,6 +109,7 @@ def test_memory_stays_flat_over_many_shapes() -> None:
     """48 different shapes: the second half adds hardly anything to the first (benchmarks/ocr_memory.py: 1,500)."""
     code = """
 import random, sys, numpy as np, psutil
+from entx.ocr_stage.engines.networks import has_bf16
 from entx.ocr_stage.engines.rapid import RapidEngine
 from tests.ocr_stage.pictures import array, label
 engine, me, chance = RapidEngine(), psutil.Process(), random.Random(0)
@@ -189,7 +191,7 @@ def test_page_key_tells_readings_apart() -> None:
         EngineSpec.of(max_pixels=1000),
         EngineSpec.of(max_side=1280),
         EngineSpec.of(backend="onnxruntime"),
-        EngineSpec.of(precision="bf16"),
+        EngineSpec.of(precision="f32" if has_bf16() else "bf16"),
     ]
     keys = {page_key(spec) for spec in others}
     assert len(keys) == len(others)
@@ -201,8 +203,8 @@ def test_auto_precision_is_told_by_the_processor(monkeypatch: pytest.MonkeyPatch
     for able in (True, False):
         monkeypatch.setattr("entx.ocr_stage.engines.rapid.has_bf16", lambda able=able: able)
         auto, f32, bf16 = (page_key(EngineSpec.of(precision=name)) for name in ("auto", "f32", "bf16"))
-        assert (auto == f32) is not able
-        assert auto != bf16
+        assert auto == (bf16 if able else f32)
+        assert f32 != bf16
     monkeypatch.setattr("entx.ocr_stage.engines.rapid.has_bf16", lambda: True)
     on_onnx = [page_key(EngineSpec.of(backend="onnxruntime", precision=name)) for name in ("auto", "f32")]
     assert on_onnx[0] == on_onnx[1]

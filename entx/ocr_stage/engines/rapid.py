@@ -22,7 +22,7 @@ import numpy as np
 from entx.core.errors import EngineError
 from entx.core.types import Polygon
 from entx.ocr_stage.engines.base import Fingerprint, Image, Param, RawLine
-from entx.ocr_stage.engines.networks import PADDING, Network, characters, default_backend, has_bf16, load_network
+from entx.ocr_stage.engines.networks import PADDING, characters, default_backend, has_bf16, load_network
 
 VERSION = 1
 """Raised with every change of this file that can change the text."""
@@ -49,10 +49,9 @@ READ_SIDE = 2000
 """Longer pictures are shrunk to this side before lines are cut out, as RapidOCR does."""
 
 LARGE = 640 * 640
-"""Lines of pictures with more pixels than this may be read in bf16. Of the numbers that a plain RapidOCR loop reads,
-bf16 throughout finds 99.2 % in large product pictures (n = 388 numbers; f32: 99.0 %, n = 501), but 97.6 % in small
-ones (n = 291), where it loses fine print; searched in bf16 and read in f32 these give 98.9 %, all in f32 99.4 % (n =
-363)."""
+"""Pictures with more pixels than this may be searched in bf16: there it costs none of the numbers that a plain RapidOCR
+loop reads (98.96 % found either way, n = 385), in smaller ones about half a percent. Lines are always read in f32: bf16
+loses fine print (97.6 % found in small pictures, n = 291)."""
 
 KNOWN_SCORE, KNOWN_OVERLAP = 0.8, 0.6
 """A box is not read again where a line read with this score overlaps it this much (intersection over union)."""
@@ -66,9 +65,9 @@ class RapidEngine:
         backend: "auto" (OpenVINO where installed), "openvino" or "onnxruntime".
         max_side: a picture whose longer side is above this many pixels is shrunk to it for the search, not for the
             reading of lines. In f32 a process takes 1.4 GB at 2000 x 2000, 1.0 GB at 1500, 0.5 GB at 1000.
-        precision: "f32"; "bf16" (1.6 times faster on processors that compute in it); or "auto": where the processor and
-            OpenVINO can, bf16 for all but the lines of pictures of LARGE pixels and fewer; elsewhere f32. What "auto"
-            comes to is part of the page key: pages of processors that differ here are kept apart.
+        precision: of the search for text in pictures over LARGE pixels: "f32", "bf16" (1.6 times faster on processors
+            that compute in it), or "auto", bf16 where processor and OpenVINO can. All else is f32. What "auto" comes to
+            is part of the page key: pages of processors that differ here are kept apart.
         models: a folder with other files of the same three names; "" is RapidOCR's own.
 
     Raises:
@@ -91,12 +90,11 @@ class RapidEngine:
         from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
         from rapidocr.utils.process_img import get_rotate_crop_image
 
-        search, small, large = precision.split("/")
         options: dict[str, Any] = {"backend": backend, "threads": threads}
-        self._detect = load_network(folder / DETECTION, precision=search, **options)
+        search = {each: load_network(folder / DETECTION, precision=each, **options) for each in {"f32", precision}}
+        self._detect_small, self._detect_large = search["f32"], search[precision]
         self._orient = load_network(folder / ORIENTATION, precision="f32", **options)
-        recognise = {each: load_network(folder / RECOGNITION, precision=each, **options) for each in {small, large}}
-        self._recognise_small, self._recognise_large = recognise[small], recognise[large]
+        self._recognise = load_network(folder / RECOGNITION, precision="f32", **options)
         self._boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
         self._text = CTCLabelDecode(characters(folder / RECOGNITION))
         self._crop = get_rotate_crop_image
@@ -139,11 +137,9 @@ class RapidEngine:
         for index in self._upside_down(crops):
             crops[index] = cv2.rotate(crops[index], cv2.ROTATE_180)
             turns[index] += 2
-        large = enlarge and image.shape[0] * image.shape[1] > LARGE  # what has been enlarged is a small picture's
-        recognise = self._recognise_large if large else self._recognise_small
         return [
             RawLine(text, score, _polygon(np.roll(box, -turn, axis=0) / factor))
-            for box, turn, (text, score) in zip(boxes, turns, self._read(crops, recognise), strict=True)
+            for box, turn, (text, score) in zip(boxes, turns, self._read(crops), strict=True)
             if text.strip()
         ]
 
@@ -153,7 +149,9 @@ class RapidEngine:
         scale = search_scale(height, width, MIN_SIDE if enlarge else 0, self._max_side)
         grid_height, grid_width = (max(32, round(int(side * scale) / 32) * 32) for side in (height, width))
         resized = cv2.resize(image, (grid_width, grid_height))
-        boxes, _ = self._boxes(self._detect(resized[None]), (height, width))
+        large = enlarge and height * width > LARGE  # a part that came enlarged is a small picture's
+        detect = self._detect_large if large else self._detect_small
+        boxes, _ = self._boxes(detect(resized[None]), (height, width))
         return list(boxes)
 
     def _upside_down(self, crops: Sequence[Image]) -> list[int]:
@@ -165,12 +163,12 @@ class RapidEngine:
             found += [start + i for i, (_, turned) in enumerate(probabilities) if turned > UPSIDE_DOWN]
         return found
 
-    def _read(self, crops: Sequence[Image], recognise: Network) -> list[tuple[str, float]]:
+    def _read(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean probability of each crop, one at a time: a batch pads all to the widest and is not faster."""
         results = []
         for crop in crops:
             width = max(TEXT_WIDTH, math.ceil(TEXT_HEIGHT * crop.shape[1] / crop.shape[0] / WIDTH_STEP) * WIDTH_STEP)
-            ((text, score),), _ = self._text(recognise(_padded([crop], min(width, MAX_TEXT_WIDTH))))
+            ((text, score),), _ = self._text(self._recognise(_padded([crop], min(width, MAX_TEXT_WIDTH))))
             results.append((str(text), float(score)))
         return results
 
@@ -221,7 +219,7 @@ def _polygon(box: np.ndarray[Any, Any]) -> Polygon:
 
 
 def _resolved(backend: str, precision: str, max_side: int) -> tuple[str, str]:
-    """Backend, and precisions of the search and of small and large pictures' lines, checked against this machine."""
+    """Backend, and precision of the search in large pictures, checked against this machine."""
     if backend not in ("auto", "openvino", "onnxruntime"):
         raise EngineError(f"rapidocr: backend must be auto, openvino or onnxruntime, not {backend!r}")
     backend = default_backend() if backend == "auto" else backend
@@ -234,8 +232,8 @@ def _resolved(backend: str, precision: str, max_side: int) -> tuple[str, str]:
     if not isinstance(max_side, int) or max_side < MIN_SIDE:
         raise EngineError(f"rapidocr: max_side must be a whole number of {MIN_SIDE} or more, not {max_side!r}")
     if precision == "auto":
-        return backend, "bf16/f32/bf16" if backend == "openvino" and has_bf16() else "f32/f32/f32"
-    return backend, f"{precision}/{precision}/{precision}"
+        precision = "bf16" if backend == "openvino" and has_bf16() else "f32"
+    return backend, precision
 
 
 def models_folder(models: str) -> Path:
