@@ -63,17 +63,19 @@ class Product:
         return (x - x1) / max(x2 - x1, 1.0), (y - y1) / max(y2 - y1, 1.0)
 
 
-def find_product(image: Image, polygons: Array, strokes: Strokes) -> Product:
+def find_product(image: Image, scale: float, polygons: Array, strokes: Strokes) -> Product:
     """What stands on the background of a picture.
 
     Args:
         image: BGR.
+        scale: pixels of `polygons`, `strokes` and the result to one of the image.
         polygons: (n, 8), of its text.
         strokes: lines near its numbers.
     """
-    scale = min(1.0, SIDE / max(image.shape[:2]))
-    small = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    white = float((small.min(axis=2) >= WHITE).mean())
+    shrunk = min(1.0, SIDE / max(image.shape[:2]))
+    small = image if shrunk == 1.0 else cv2.resize(image, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_LINEAR)
+    scale = shrunk / scale
+    white = float(cv2.countNonZero(cv2.inRange(small, (WHITE, WHITE, WHITE), (255, 255, 255)))) / small[..., 0].size
     solid = _foreground(small)
     if solid is None:
         return Product((), white, None)
@@ -103,8 +105,9 @@ def _foreground(image: Image) -> Grey | None:
     ground = np.median(rim, axis=0).astype(np.int16)
     if (np.abs(rim.astype(np.int16) - ground).sum(axis=1) <= _TOLERANCE).mean() < PLAIN:
         return None
-    differs = np.abs(image.astype(np.int16) - ground).sum(axis=2) > _TOLERANCE
-    return np.where(differs, np.uint8(255), np.uint8(0))
+    difference = cv2.transform(cv2.absdiff(image, np.full_like(image, ground)), np.ones((1, 3), np.float32))
+    solid: Grey = cv2.threshold(difference, _TOLERANCE, 255, cv2.THRESH_BINARY)[1]
+    return solid
 
 
 def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:

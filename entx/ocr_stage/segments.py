@@ -14,6 +14,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 """Of floats."""
 Indices = np.ndarray[Any, np.dtype[np.intp]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Grey = np.ndarray[Any, np.dtype[np.uint8]]
 
 MIN_LENGTH = 7.0

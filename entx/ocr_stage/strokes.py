@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from entx.core.types import Direction
 from entx.ocr_stage.chains import Boxes, Chains, join
-from entx.ocr_stage.segments import Array, Grey, Indices, end_ticks, find_segments, lengths, profiles, ways
+from entx.ocr_stage.segments import Array, Grey, Indices, Mask, end_ticks, find_segments, lengths, profiles, ways
 
 STEEP, FLAT = 78.0, 12.0
 """Degrees to the horizontal: above the first a line is vertical, below the second horizontal, between them oblique."""
@@ -41,7 +40,7 @@ class Strokes:
     ticks: Indices
     gap: Array
     score: Array
-    broken: np.ndarray[Any, np.dtype[np.bool_]]
+    broken: Mask
 
 
 def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> Strokes:
@@ -53,7 +52,7 @@ def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> St
         numbers: which of them hold a digit (or may be an arrow read as a letter).
         hidden: nonzero where text stands.
     """
-    segments = _outside(find_segments(grey), boxes, hidden)
+    segments = np.zeros((0, 4), np.float32) if not len(numbers) else _outside(find_segments(grey), boxes, hidden)
     gaps = (
         np.stack([distances(boxes, text, segments) for text in numbers])
         if len(numbers)
@@ -106,7 +105,7 @@ def _outside(segments: Array, boxes: Boxes, hidden: Grey) -> Array:
     return kept
 
 
-def _is_frame(ends: Array, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _is_frame(ends: Array, shape: tuple[int, ...]) -> Mask:
     """Lines that are the picture's own border."""
     height, width = shape[:2]
     margin = 0.012 * max(height, width)
