@@ -121,7 +121,7 @@ def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
         if w >= 0.95 * width and h <= 0.3 * height and (y <= 1 or y + h >= height - 1):
             continue  # a banner along the upper or lower rim
         if min(w, h) >= 0.02 * max(height, width) and w * h >= 0.004 * width * height:
-            sized.append((cv2.contourArea(contour), contour))
+            sized.append((cv2.contourArea(cv2.convexHull(contour)), contour))
     sized.sort(key=lambda item: -item[0])
     return [np.asarray(contour, np.int32) for area, contour in sized if area >= PART * sized[0][0]]
 

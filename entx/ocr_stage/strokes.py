@@ -19,6 +19,8 @@ NEAR = 1.2
 FAR = 3.5
 """Text heights beyond which a line is not looked at."""
 
+_SHARED = 3  # numbers that one line may have: a size in two units, on two or three lines of text
+
 DIRECTIONS = (Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE)
 
 
@@ -130,6 +132,9 @@ def _scored(grey: Grey, boxes: Boxes, numbers: Indices, chains: Chains, hidden: 
         gap[row] = distances(boxes, int(text), ends)
         broken[row] = [int(text) in texts for texts in chains.parted]
         score[row] = itself * _belonging(boxes, int(text), ends, way, long, gap[row], broken[row], ticks)
+    if score.size:  # a line that suits many numbers belongs to none of them: a column of a table, a ruler
+        rivals = (score >= 0.5 * score.max(axis=0)).sum(axis=0)
+        score *= np.minimum(1.0, _SHARED / np.maximum(rivals, 1))
     return Strokes(ends, direction, ticks.astype(np.intp), gap, score, broken)
 
 
