@@ -136,19 +136,25 @@ def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
 def _fellows(segments: Array, seeds: Indices) -> Mask:
     """(seeds, n): whether a segment lies on the line of a seed, however far along; of two, the longer's line counts."""
     way, long = ways(segments), lengths(segments)
-    x, y = way[seeds, 0][:, None], way[seeds, 1][:, None]
-    start_x, start_y = segments[:, 0] - segments[seeds, 0][:, None], segments[:, 1] - segments[seeds, 1][:, None]
-    stop_x, stop_y = segments[:, 2] - segments[seeds, 0][:, None], segments[:, 3] - segments[seeds, 1][:, None]
-    aside = np.maximum(np.abs(start_y * x - start_x * y), np.abs(stop_y * x - stop_x * y))
-    reach = _ASIDE + 0.004 * np.minimum(np.abs(start_x * x + start_y * y), 500.0)
-    turn = np.abs(way[:, 1] * x - way[:, 0] * y)
-    on_line: Mask = (aside <= reach) & ((turn <= _TURN) | ((long < _SHORT) & (turn < _SHORT_TURN)))
-    rows, columns = np.nonzero(on_line & (long[None] > long[seeds][:, None]))
-    ends = segments[seeds[rows]].reshape(-1, 2, 2) - segments[columns, None, :2]
-    back = np.abs(ends[..., 1] * way[columns, 0, None] - ends[..., 0] * way[columns, 1, None]).max(axis=1)
-    on_line[rows, columns] = back <= reach[rows, columns]
+    turn = np.abs(way[:, 1] * way[seeds, 0][:, None] - way[:, 0] * way[seeds, 1][:, None])
+    of_seed = _beside(segments[seeds][:, None], way[seeds][:, None], segments[None])
+    of_other = _beside(segments[None], way[None], segments[seeds][:, None])
+    longer = long[None] > long[seeds][:, None]
+    shortest = np.minimum(long[None], long[seeds][:, None])
+    parallel = (turn <= _TURN) | ((shortest < _SHORT) & (turn < _SHORT_TURN))
+    on_line: Mask = np.where(longer, of_other, of_seed) & parallel
     on_line[np.arange(len(seeds)), seeds] = True
     return on_line
+
+
+def _beside(lines: Array, way: Array, segments: Array) -> Mask:
+    """Whether both ends of segments (..., 4) lie within reach of lines (..., 4), which widens with the distance."""
+    x, y = way[..., 0], way[..., 1]
+    start_x, start_y = segments[..., 0] - lines[..., 0], segments[..., 1] - lines[..., 1]
+    stop_x, stop_y = segments[..., 2] - lines[..., 0], segments[..., 3] - lines[..., 1]
+    aside = np.maximum(np.abs(start_y * x - start_x * y), np.abs(stop_y * x - stop_x * y))
+    within: Mask = aside <= _ASIDE + 0.004 * np.minimum(np.abs(start_x * x + start_y * y), 500.0)
+    return within
 
 
 def _bridges(boxes: Boxes, seeds: Array) -> list[list[Bridge]]:
