@@ -145,7 +145,9 @@ def _of_the_drawings_unit(page: OcrPage, found: Sequence[Candidate]) -> list[Can
     taken = {line for one in found for line in one.line_ids}
     unit = units.pop()
     return [
-        Candidate(Quantity(Decimal(match[1].replace(",", ".")), unit), (index,), line.polygon, Alignment.FUZZY, match[1])
+        Candidate(
+            Quantity(Decimal(match[1].replace(",", ".")), unit), (index,), line.polygon, Alignment.FUZZY, match[1]
+        )
         for index, line in enumerate(page.lines)
         if index not in taken and (match := _LONE_DECIMAL.fullmatch(line.text.strip())) is not None
     ]

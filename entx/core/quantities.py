@@ -140,7 +140,7 @@ def _read(text: str, start: int) -> tuple[Number | None, UnitAt | None]:
 
 
 def _unless_the_same_again(text: str, number: Number, unit: UnitAt) -> UnitAt:
-    """"3.5oz/100g" says one weight twice and is no rate, unlike "12g/100g"."""
+    """ "3.5oz/100g" says one weight twice and is no rate, unlike "12g/100g"."""
     if unit.unit.endswith(" per") and (below := _PER_HUNDRED.search(text, number.end, unit.end)) is not None:
         name = unit.unit.removesuffix(" per")
         again = "gram" if below[1] in "gG" else "millilitre"

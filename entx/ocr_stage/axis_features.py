@@ -1,0 +1,230 @@
+"""Features of a length: which of height, width and depth a number is, and whether it is the whole product's.
+
+Every feature has a name and a value around 0 to 1; what they are worth stands in the weights table. Nothing here
+depends on an engine or on fitted numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from entx.core.candidates import Candidate
+from entx.core.types import LineGeometry, Place
+from entx.core.units import same_size
+from entx.ocr_stage.cues import LOOKALIKES, PERSON, axes_in, axis_of, letter_box
+from entx.ocr_stage.layout import Layout
+
+CENTIMETRES = {
+    "centimetre": 1.0, "millimetre": 0.1, "metre": 100.0, "inch": 2.54, "foot": 30.48, "yard": 91.44,
+}  # fmt: skip
+_DRAWN = 0.25
+"""Score from which a stroke counts as a number's dimension line when nothing else says its axis."""
+_AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7
+_ROUND_WORD = re.compile(
+    r"\b(?:round|cups?|mugs?|bowls?|vases?|candles?|jars?|bottles?|pots?|planters?|plates?|tumblers?|buckets?|bulbs?|balls?"
+    r"|glass(?:es)?|lamps?|shades?|wheels?|rund|rond|redond\w+|tasse|vaso|maceta|basket|kettle|teapot|stool|pouf)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A length on the page with what tells its axis.
+
+    Args:
+        candidate: the quantity.
+        centimetres: its size, to compare sizes in different units.
+        words: axis (of `cues.AXES`) that words name for it -> how directly, 0 to 1.
+        vertical, horizontal, oblique: score of its dimension line in each direction.
+        pixels: length of its best stroke, 0 without one.
+        turned, slanted: the text stands on its side; askew.
+        place: where it stands to the product.
+        position, count: its place in `A x B x C` and their number; count 0 outside a list.
+        second: it says a size again that another candidate says first.
+        lookalike: its line or captions speak of a part, a person, a package.
+        guess: the axis that the strongest of these says, "" where none does.
+    """
+
+    candidate: Candidate
+    centimetres: float
+    words: dict[str, float]
+    vertical: float
+    horizontal: float
+    oblique: float
+    pixels: float
+    turned: bool
+    slanted: bool
+    place: Place | None
+    position: int
+    count: int
+    second: bool
+    lookalike: bool
+    guess: str
+
+    def drawn(self, axis: str) -> float:
+        """Score of the dimension line in the direction that means this axis."""
+        return {"height": self.vertical, "width": self.horizontal, "depth": self.oblique}[axis]
+
+
+def extents_of(layout: Layout) -> list[Extent]:
+    """Every length of the page, in reading order."""
+    lengths = [one for one in layout.quantities if one.quantity.unit in CENTIMETRES and one.quantity.value > 0]
+    sizes = {group: sum(1 for c in lengths if c.group == group and c.role == "axis") for group in
+             {one.group for one in lengths if one.role == "axis"}}  # fmt: skip
+    seen: dict[int, int] = {}
+    found: list[Extent] = []
+    for one in lengths:
+        position = 0
+        if one.role == "axis":
+            position = seen.get(one.group, 0)
+            seen[one.group] = position + 1
+        found.append(_extent(layout, one, lengths, position, sizes.get(one.group, 0) if one.role == "axis" else 0))
+    return found
+
+
+def _extent(layout: Layout, one: Candidate, lengths: Sequence[Candidate], position: int, count: int) -> Extent:
+    geometry = _geometry(layout, one)
+    scores = [0.0, 0.0, 0.0]
+    pixels = 0.0
+    if geometry is not None:
+        strokes = (geometry.vertical, geometry.horizontal, geometry.oblique)
+        scores = [stroke.score if stroke is not None else 0.0 for stroke in strokes]
+        pixels = geometry.best.length if geometry.best is not None else 0.0
+    rotation = layout.page.lines[one.line_ids[0]].rotation % 180.0
+    turned = abs(rotation - 90.0) <= 12.0
+    slanted = not turned and 12.0 < rotation < 168.0
+    place = geometry.place if geometry is not None else None
+    words = _words(layout, one, lengths)
+    guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
+    return Extent(
+        one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, *scores, pixels, turned, slanted,
+        place, position, count, _is_second(layout, one, lengths), _is_lookalike(layout, one), guess,
+    )  # fmt: skip
+
+
+def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
+    found = [layout.geometry[line] for line in one.line_ids if line in layout.geometry]
+    return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=None)
+
+
+def _words(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> dict[str, float]:
+    named: dict[str, float] = {}
+    if (axis := axis_of(one.label)) != "":
+        return {axis: _AT_NUMBER}
+    line = one.line_ids[0]
+    text = layout.page.lines[line].text
+    on_line = [other for other in lengths if line in other.line_ids and other.role != "same"]
+    axes = axes_in(text)
+    if len(axes) == 1 and len(on_line) <= 1:
+        return {axes[0]: _ON_LINE}
+    if len(on_line) <= 1 and not axes:
+        for caption in layout.around(one):
+            axes = axes_in(caption) or ((letter_box(caption),) if letter_box(caption) else ())
+            if len(axes) == 1:
+                named[axes[0]] = _CAPTION
+    return named if len(named) == 1 else {}
+
+
+def _guess(
+    words: dict[str, float], scores: Sequence[float], *, turned: bool, slanted: bool, place: Place | None,
+    position: int, count: int,
+) -> str:  # fmt: skip
+    if words:
+        return next(iter(words))
+    if max(scores) >= _DRAWN:
+        return ("height", "width", "depth")[scores.index(max(scores))]
+    if count == 2:
+        return ("width", "height")[position]
+    if count >= 3:
+        return ("depth", "width", "height", "")[min(position, 3)]  # L x W x H
+    if turned or place in (Place.LEFT, Place.RIGHT):
+        return "height"
+    if slanted:
+        return "depth"
+    return "width" if place in (Place.BELOW, Place.ABOVE) else ""
+
+
+def _is_second(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> bool:
+    """Whether another candidate says the same size before it: in its expression, or in a box above or to the left."""
+    if one.role == "same":
+        return True
+    height = layout.heights[one.line_ids[0]]
+    for other in lengths:
+        if other.order >= one.order or other.quantity.unit == one.quantity.unit:
+            continue
+        near = abs(other.polygon[0] - one.polygon[0]) + abs(other.polygon[1] - one.polygon[1]) <= 8.0 * height
+        if near and same_size(
+            float(other.quantity.value), other.quantity.unit, float(one.quantity.value), one.quantity.unit
+        ):
+            return True
+    return False
+
+
+def _is_lookalike(layout: Layout, one: Candidate) -> bool:
+    texts = [layout.page.lines[line].text for line in one.line_ids] + layout.around(one)
+    return any(LOOKALIKES["length"].search(text) or PERSON.search(text) for text in texts)
+
+
+def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axis: str) -> dict[str, float]:
+    """The features of one length for the question of one axis ("height", "width" or "depth"); zeros are left out."""
+    others = [a for a in ("height", "width", "depth") if a != axis]
+    printed = {name for one in extents for name in one.words}
+    own = max((extent.words.get(name, 0.0) for name in _names(axis, printed)), default=0.0)
+    peers = [one for one in extents if one.guess == extent.guess and not one.second]
+    guessed = {one.guess for one in extents if not one.second}
+    own_guess = extent.guess in _names(axis, printed) if extent.words else extent.guess == axis
+    primary = [one for one in extents if not one.second]
+    features = {
+        "word_own": own,
+        "word_rival": 0.0 if own else max(extent.words.values(), default=0.0),
+        "line_own": extent.drawn(axis) * (not extent.words),
+        "line_rival": max(extent.drawn(other) for other in others) * (not extent.words),
+        "turned": float(extent.turned and not extent.words),
+        "slanted": float(extent.slanted and not extent.words),
+        "beside": float(extent.place in (Place.LEFT, Place.RIGHT) and not extent.words),
+        "below": float(extent.place in (Place.BELOW, Place.ABOVE) and not extent.words),
+        "list_own": float(extent.count > 0 and not extent.words and extent.guess == axis),
+        "list_rival": float(extent.count > 0 and not extent.words and extent.guess != axis),
+        "guess_own": float(own_guess),
+        "guess_rival": float(not own_guess and extent.guess != ""),
+        "own_elsewhere": float(
+            not own_guess and any(g in _names(axis, printed) or g == axis for g in guessed if g != extent.guess)
+        ),
+        "smaller": 1.0 - extent.centimetres / max((one.centimetres for one in peers), default=extent.centimetres)
+        if own_guess and peers and extent in peers else 0.0,
+        "shorter": 1.0 - extent.pixels / max(one.pixels for one in peers)
+        if own_guess and extent in peers and max(one.pixels for one in peers) > 0 else 0.0,
+        "second": float(extent.second),
+        "lookalike": float(extent.lookalike),
+        "fuzzy": float(extent.candidate.alignment.value == "fuzzy"),
+        "font": layout.heights[extent.candidate.line_ids[0]] / layout.tallest,
+        "later": min(sum(1 for one in primary if one.candidate.order < extent.candidate.order), 5) / 5.0,
+        "lone": float(len({one.candidate.quantity for one in primary}) == 1),
+        "several": min(len({one.candidate.quantity for one in peers}) - 1, 4) / 4.0 if own_guess and peers else 0.0,
+        "crowd": min(max(len({one.candidate.quantity for one in primary}) - 3, 0), 9) / 9.0,
+        "long_text": float(len(layout.page.lines[extent.candidate.line_ids[0]].text) > 40),
+    }  # fmt: skip
+    return {name: value for name, value in features.items() if value}
+
+
+def _names(axis: str, printed: set[str]) -> tuple[str, ...]:
+    """The axis words that answer for this axis on a page on which these axis words are printed."""
+    if axis == "height":
+        return ("height",)
+    if axis == "width":
+        if "width" in printed:
+            return ("width",)
+        return ("diameter", "length") if {"depth", "height"} & printed else ("diameter",)
+    names = ["depth", "thickness"]
+    if "depth" not in printed and ("width" in printed or "height" in printed):
+        names.append("length")
+    if "width" not in printed and "depth" not in printed:
+        names.append("diameter")
+    return tuple(names)
+
+
+def round_words(layout: Layout) -> bool:
+    """Whether any line of the page names a round thing."""
+    return any(_ROUND_WORD.search(line.text) for line in layout.page.lines)
