@@ -201,7 +201,7 @@ def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axi
         "fuzzy": float(extent.candidate.alignment.value == "fuzzy"),
         "font": layout.heights[extent.candidate.line_ids[0]] / layout.tallest,
         "later": min(sum(1 for one in primary if one.candidate.order < extent.candidate.order), 5) / 5.0,
-        "lone": float(len({one.candidate.quantity for one in primary}) == 1),
+        "lone": float(len({one.candidate.quantity for one in primary}) == 1 and (own > 0 or not extent.words)),
         "several": min(len({one.candidate.quantity for one in peers}) - 1, 4) / 4.0 if own_guess and peers else 0.0,
         "crowd": min(max(len({one.candidate.quantity for one in primary}) - 3, 0), 9) / 9.0,
         "long_text": float(len(layout.page.lines[extent.candidate.line_ids[0]].text) > 40),
