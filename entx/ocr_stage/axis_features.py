@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import radians, tan
 
 from entx.core.candidates import Candidate
-from entx.core.types import LineGeometry, Place
+from entx.core.types import Direction, LineGeometry, Place
 from entx.core.units import same_size
 from entx.ocr_stage.cues import LOOKALIKES, PERSON, axes_in, axis_of, letter_box
 from entx.ocr_stage.layout import Layout
@@ -22,6 +23,9 @@ CENTIMETRES = {
 _DRAWN = 0.25
 """Score from which a stroke counts as a number's dimension line when nothing else says its axis."""
 _AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7
+_LEADING_ZERO = re.compile(r"0[1-9]")
+_STEEP = 1.2
+"""Slope above which an oblique line runs more upwards than along."""
 _ROUND_WORD = re.compile(
     r"\b(?:round|cups?|mugs?|bowls?|vases?|candles?|jars?|bottles?|pots?|planters?|plates?|tumblers?|buckets?|bulbs?|balls?"
     r"|glass(?:es)?|lamps?|shades?|wheels?|rund|rond|redond\w+|tasse|vaso|maceta|basket|kettle|teapot|stool|pouf)\b",
@@ -45,6 +49,9 @@ class Extent:
         second: it says a size again that another candidate says first.
         lookalike: its line or captions speak of a part, a person, a package.
         guess: the axis that the strongest of these says, "" where none does.
+        span: where its dimension line begins and ends along its direction, None without one.
+        slope: rise over run of its oblique dimension line (absolute), or of slanted text; None otherwise.
+        tilted: an oblique line taken for the width's, because no line is level.
     """
 
     candidate: Candidate
@@ -62,6 +69,9 @@ class Extent:
     second: bool
     lookalike: bool
     guess: str
+    span: tuple[float, float] | None = None
+    slope: float | None = None
+    tilted: bool = False
 
     def drawn(self, axis: str) -> float:
         """Score of the dimension line in the direction that means this axis."""
@@ -75,16 +85,51 @@ def extents_of(layout: Layout) -> list[Extent]:
              {one.group for one in lengths if one.role == "axis"}}  # fmt: skip
     seen: dict[int, int] = {}
     found: list[Extent] = []
-    for one in lengths:
+    words = _inherited(lengths, [_words(layout, one, lengths) for one in lengths])
+    for one, named in zip(lengths, words, strict=True):
         position = 0
         if one.role == "axis":
             position = seen.get(one.group, 0)
             seen[one.group] = position + 1
-        found.append(_extent(layout, one, lengths, position, sizes.get(one.group, 0) if one.role == "axis" else 0))
-    return found
+        count = sizes.get(one.group, 0) if one.role == "axis" else 0
+        found.append(_extent(layout, one, lengths, named, position, count))
+    return _tilted(found)
 
 
-def _extent(layout: Layout, one: Candidate, lengths: Sequence[Candidate], position: int, count: int) -> Extent:
+def _inherited(lengths: Sequence[Candidate], words: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Words hold for every number that says the same size: "12 x 108 inch" beside "W: 12 inch", or its other unit."""
+    by_quantity = {one.quantity: named for one, named in zip(lengths, words, strict=True) if named}
+    by_group: dict[int, list[dict[str, float]]] = {}
+    for one, named in zip(lengths, words, strict=True):
+        if named and one.group >= 0 and one.role in ("", "same"):
+            by_group.setdefault(one.group, []).append(named)
+    return [
+        named or by_quantity.get(one.quantity) or next(iter(by_group.get(one.group, ())), {})
+        for one, named in zip(lengths, words, strict=True)
+    ]
+
+
+def _tilted(extents: list[Extent]) -> list[Extent]:
+    """Drawings in perspective: where no number has a level line, the flattest oblique one runs along the width."""
+    if any(one.guess in ("width", "diameter") for one in extents):
+        return extents
+    sloped = [one for one in extents if one.guess == "depth" and not one.words and one.slope is not None]
+    upright = any(one.guess == "height" for one in extents)
+    distinct = {one.candidate.quantity for one in sloped if not one.second}
+    if not sloped or (len(distinct) < 2 and not upright):
+        return extents
+    flattest = min(one.slope or 0.0 for one in sloped)
+    if flattest > _STEEP:
+        return extents
+    return [
+        replace(one, guess="width", tilted=True) if one in sloped and (one.slope or 0.0) <= flattest + 0.1 else one
+        for one in extents
+    ]
+
+
+def _extent(
+    layout: Layout, one: Candidate, lengths: Sequence[Candidate], words: dict[str, float], position: int, count: int
+) -> Extent:
     geometry = _geometry(layout, one)
     scores = [0.0, 0.0, 0.0]
     pixels = 0.0
@@ -96,12 +141,39 @@ def _extent(layout: Layout, one: Candidate, lengths: Sequence[Candidate], positi
     turned = abs(rotation - 90.0) <= 12.0
     slanted = not turned and 12.0 < rotation < 168.0
     place = geometry.place if geometry is not None else None
-    words = _words(layout, one, lengths)
+    if words and _is_arrow(layout, one, geometry):
+        words = {}
     guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
     return Extent(
         one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, *scores, pixels, turned, slanted,
         place, position, count, _is_second(layout, one, lengths), _is_lookalike(layout, one), guess,
+        _span(geometry), _slope(geometry, rotation if slanted else None),
     )  # fmt: skip
+
+
+def _is_arrow(layout: Layout, one: Candidate, geometry: LineGeometry | None) -> bool:
+    """Whether the H at a number is the arrow |-| that it interrupts: one glued letter on a level line."""
+    if one.label != "h" or geometry is None or geometry.horizontal is None:
+        return False
+    text = layout.page.lines[one.line_ids[0]].text.strip()
+    level = geometry.horizontal.score >= _DRAWN and geometry.best is geometry.horizontal
+    return level and (text.endswith("H") or text.startswith("H")) and len(axes_in(text)) == 0
+
+
+def _span(geometry: LineGeometry | None) -> tuple[float, float] | None:
+    stroke = geometry.best if geometry is not None else None
+    if stroke is None:
+        return None
+    axis = 1 if stroke.direction is Direction.VERTICAL else 0
+    return min(stroke.start[axis], stroke.end[axis]), max(stroke.start[axis], stroke.end[axis])
+
+
+def _slope(geometry: LineGeometry | None, rotation: float | None) -> float | None:
+    stroke = geometry.oblique if geometry is not None else None
+    if stroke is not None and stroke is (geometry.best if geometry is not None else None):
+        run = abs(stroke.end[0] - stroke.start[0])
+        return abs(stroke.end[1] - stroke.start[1]) / max(run, 1.0)
+    return abs(tan(radians(rotation))) if rotation is not None else None
 
 
 def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
@@ -111,6 +183,8 @@ def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
 
 def _words(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> dict[str, float]:
     named: dict[str, float] = {}
+    if _LEADING_ZERO.match(one.text):  # Ø76 read as 076: nobody prints a leading zero
+        return {"diameter": _ON_LINE}
     if (axis := axis_of(one.label)) != "":
         return {axis: _AT_NUMBER}
     line = one.line_ids[0]
@@ -135,10 +209,8 @@ def _guess(
         return next(iter(words))
     if max(scores) >= _DRAWN:
         return ("height", "width", "depth")[scores.index(max(scores))]
-    if count == 2:
-        return ("width", "height")[position]
-    if count >= 3:
-        return ("depth", "width", "height", "")[min(position, 3)]  # L x W x H
+    if count:
+        return ("width", "height", "depth", "")[min(position, 3)]
     if turned or place in (Place.LEFT, Place.RIGHT):
         return "height"
     if slanted:
@@ -176,6 +248,7 @@ def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axi
     guessed = {one.guess for one in extents if not one.second}
     own_guess = extent.guess in _names(axis, printed) if extent.words else extent.guess == axis
     primary = [one for one in extents if not one.second]
+    inside = own_guess and any(_holds(other, extent) for other in peers)
     features = {
         "word_own": own,
         "word_rival": 0.0 if own else max(extent.words.values(), default=0.0),
@@ -202,11 +275,31 @@ def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axi
         "font": layout.heights[extent.candidate.line_ids[0]] / layout.tallest,
         "later": min(sum(1 for one in primary if one.candidate.order < extent.candidate.order), 5) / 5.0,
         "lone": float(len({one.candidate.quantity for one in primary}) == 1 and (own > 0 or not extent.words)),
-        "several": min(len({one.candidate.quantity for one in peers}) - 1, 4) / 4.0 if own_guess and peers else 0.0,
+        "several": _apart(extent, peers) if own_guess else 0.0,
+        "part": float(inside),
+        "tilted": float(extent.tilted and axis == "width"),
         "crowd": min(max(len({one.candidate.quantity for one in primary}) - 3, 0), 9) / 9.0,
         "long_text": float(len(layout.page.lines[extent.candidate.line_ids[0]].text) > 40),
     }  # fmt: skip
     return {name: value for name, value in features.items() if value}
+
+
+def _holds(whole: Extent, part: Extent) -> bool:
+    """Whether one number's dimension line covers another's and is clearly longer."""
+    if whole.span is None or part.span is None or whole.pixels < 1.1 * part.pixels:
+        return False
+    slack = 0.1 * (whole.span[1] - whole.span[0])
+    return whole.span[0] - slack <= part.span[0] and part.span[1] <= whole.span[1] + slack
+
+
+def _apart(extent: Extent, peers: Sequence[Extent]) -> float:
+    """How many other values this axis has beside it that are no parts of it and that it is no part of; 1 for four."""
+    others = {
+        one.candidate.quantity
+        for one in peers
+        if one.candidate.quantity != extent.candidate.quantity and not _holds(extent, one) and not _holds(one, extent)
+    }
+    return min(len(others), 4) / 4.0
 
 
 def _names(axis: str, printed: set[str]) -> tuple[str, ...]:
