@@ -243,10 +243,10 @@ def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axi
     """The features of one length for the question of one axis ("height", "width" or "depth"); zeros are left out."""
     others = [a for a in ("height", "width", "depth") if a != axis]
     printed = {name for one in extents for name in one.words}
-    own = max((extent.words.get(name, 0.0) for name in _names(axis, printed)), default=0.0)
-    peers = [one for one in extents if one.guess == extent.guess and not one.second]
     guessed = {one.guess for one in extents if not one.second}
-    own_guess = extent.guess in _names(axis, printed) if extent.words else extent.guess == axis
+    own = max((extent.words.get(name, 0.0) for name in _names(axis, printed, guessed)), default=0.0)
+    peers = [one for one in extents if one.guess == extent.guess and not one.second]
+    own_guess = extent.guess in _names(axis, printed, guessed) if extent.words else extent.guess == axis
     primary = [one for one in extents if not one.second]
     inside = own_guess and any(_holds(other, extent) for other in peers)
     features = {
@@ -263,7 +263,7 @@ def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axi
         "guess_own": float(own_guess),
         "guess_rival": float(not own_guess and extent.guess != ""),
         "own_elsewhere": float(
-            not own_guess and any(g in _names(axis, printed) or g == axis for g in guessed if g != extent.guess)
+            not own_guess and any(g in _names(axis, printed, guessed) or g == axis for g in guessed if g != extent.guess)
         ),
         "smaller": 1.0 - extent.centimetres / max((one.centimetres for one in peers), default=extent.centimetres)
         if own_guess and peers and extent in peers else 0.0,
@@ -302,8 +302,13 @@ def _apart(extent: Extent, peers: Sequence[Extent]) -> float:
     return min(len(others), 4) / 4.0
 
 
-def _names(axis: str, printed: set[str]) -> tuple[str, ...]:
-    """The axis words that answer for this axis on a page on which these axis words are printed."""
+def _names(axis: str, printed: set[str], guessed: set[str]) -> tuple[str, ...]:
+    """The axis words that answer for this axis.
+
+    Args:
+        printed: axes that words name anywhere on the page.
+        guessed: axes that any of its numbers has, by words or otherwise.
+    """
     if axis == "height":
         return ("height",)
     if axis == "width":
@@ -311,8 +316,8 @@ def _names(axis: str, printed: set[str]) -> tuple[str, ...]:
             return ("width",)
         return ("diameter", "length") if {"depth", "height"} & printed else ("diameter",)
     names = ["depth", "thickness"]
-    if "depth" not in printed and ("width" in printed or "height" in printed):
-        names.append("length")
+    if "depth" not in printed and {"width", "height"} & printed and {"width", "height"} <= printed | guessed:
+        names.append("length")  # the remaining extent; with one other size only, it may be any
     if "width" not in printed and "depth" not in printed:
         names.append("diameter")
     return tuple(names)
