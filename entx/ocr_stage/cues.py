@@ -72,24 +72,24 @@ def letter_box(text: str) -> str:
 # A number of the right kind that is no answer, by what is printed on its line or beside it. One pattern for each kind.
 LOOKALIKES = {
     "length": re.compile(
-        r"seat|sitz|arm ?rest|leg ?room|clearance|cable|cord|kabel|wire|hose|screen|display|monitor|diagonal"
-        r"|\bfits?\b|compatible|suitable|\bfor\b|up to|inner|inside|interior|internal|\bi\.?d\b|handle|strap|blade|stroke"
-        r"|inseam|waist|chest|bust|hips?\b|person|child|\bage|circumf|drop|distance|range|gap\b|hole|pitch|thread|spacing"
+        r"seat|sitz|arm ?rest|leg ?room|clearance|cable|cord|kabel|wire|hose|screen|display|monitor"
+        r"|diagonal|\bfits?\b|compatible|suitable|\bfor\b|up to|inner|inside|interior|internal|\bi\.?d\b|handle|strap"
+        r"|blade|stroke|inseam|waist|chest|bust|hips?\b|person|child|\bage|circumf|drop|distance|range|gap\b|hole|pitch|thread|spacing"
         r"|adjust|packag|package|folded|box size|font|lens|focal|radius|mesh|pile|frame size|print size|photo|insert",
         re.IGNORECASE,
     ),
     "weight": re.compile(
-        r"protein|carb|sugar|\bfats?\b|\bsat\b|fib(?:er|re)|sodium|calori|serving|portion|\bper\b|\bpro\b|vitamin|dose|\beach\b"
-        r"|amount|daily|calcium|iron|potassium|caffeine|collagen|creatine|amino|bcaa|extract|omega|\bepa\b|\bdha\b|\bmg\b"
-        r"|trans|cholest|kcal|energy|added|salt|capsule|tablet|scoop|\bof\b|gsm|/m2|g/m|denier|contains",
+        r"protein|carb|sugar|\bfats?\b|\bsat\b|fib(?:er|re)|sodium|calori|serving|portion|\bper\b|\bpro\b|vitamin|dose"
+        r"|\beach\b|amount|daily|calcium|iron|potassium|caffeine|collagen|creatine|amino|bcaa|extract|omega|\bepa\b|\bdha\b"
+        r"|\bmg\b|trans|cholest|kcal|energy|added|salt|capsule|tablet|scoop|\bof\b|gsm|/m2|g/m|denier|contains",
         re.IGNORECASE,
     ),
-    "voltage": re.compile(r"hi-?pot|surge|dielectric|insulation|\bup to\b|withstand|equivalent|compatible", re.IGNORECASE),
+    "voltage": re.compile(r"hi-?pot|surge|dielectric|insulation|\bup to\b|withstand|compatible", re.IGNORECASE),
     "power": re.compile(
         r"equivalent|equal|replac|ersetzt|remplace|\bvs\b|compar|standby|\bup to\b|saves?|kwh|peak|surge|per\b|/m|each",
         re.IGNORECASE,
     ),
-    "volume": re.compile(r"serving|portion|\bper\b|dose|daily|water|makes?|/ ?min|\bfor\b|displacement|engine", re.IGNORECASE),
+    "volume": re.compile(r"serving|portion|\bper\b|dose|daily|water|makes?|/ ?min|\bfor\b|displacement", re.IGNORECASE),
 }  # fmt: skip
 CAPACITY = re.compile(
     r"capacit|\bload|hold|support|bear|\bmax|limit|up to|strong|withstand|heavy|traglast|belast|carga|charge|portata|weight"

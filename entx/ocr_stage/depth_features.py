@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from entx.ocr_stage.axis_features import Extent, round_words
+from entx.ocr_stage.axis_features import round_words
+from entx.ocr_stage.extents import Extent
 from entx.ocr_stage.layout import Layout
 from entx.storage.habits import Habit
 

@@ -69,7 +69,7 @@ def _captions(
             continue  # an H on its own is an arrow |-| more often than a height
         best, nearest = _REACH, -1
         for number in numbers:
-            distance = _distance(frames[index], frames[number], page.lines[number].polygon, page.lines[index].polygon)
+            distance = _distance(frames[index], frames[number], page.lines[number].polygon)
             if distance < best:
                 best, nearest = distance, number
         if nearest >= 0:
@@ -77,7 +77,7 @@ def _captions(
     return {number: tuple(lines) for number, lines in found.items()}
 
 
-def _distance(caption: Frame, number: Frame, number_polygon: Polygon, caption_polygon: Polygon) -> float:
+def _distance(caption: Frame, number: Frame, number_polygon: Polygon) -> float:
     """How far a caption lies from a number, in text heights; infinite where it does not belong to it.
 
     A number to the right of its caption or below it is the rule; one above it is taken a little less readily.

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from entx.core.candidates import Candidate, find_candidates
 from entx.core.entities import Entity, Schema
 from entx.core.types import Answer, Evidence, OcrPage, PageStatus
-from entx.ocr_stage.axis_features import CENTIMETRES, Extent, axis_features, extents_of
+from entx.ocr_stage.axis_features import axis_features
 from entx.ocr_stage.depth_features import depth_features
+from entx.ocr_stage.extents import CENTIMETRES, Extent, extents_of
 from entx.ocr_stage.features import quantity_features
 from entx.ocr_stage.layout import Layout
 from entx.ocr_stage.weights import Family, Weights, shipped_weights
@@ -40,6 +42,14 @@ class Scored:
     score: float
     features: dict[str, float]
     reasons: list[tuple[str, float]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        one = self.candidate
+        return {
+            "answer": one.quantity.text, "text": one.text, "score": self.score, "line_ids": list(one.line_ids),
+            "features": self.features, "reasons": dict(self.reasons),
+        }  # fmt: skip
 
 
 class RulesReader:
@@ -79,6 +89,8 @@ class RulesReader:
     def explain(self, page: OcrPage, entity_name: str, habit: Habit | None = None) -> list[Scored]:
         """Every candidate of a page for an entity, the best first: the first is the answer if its score suffices."""
         entity = self._schema[entity_name]
+        if page.status is not PageStatus.OK:
+            return []
         family = self._weights.of(entity.name, entity.kind)
         found = _Look(self, page).candidates(entity, habit)
         return [

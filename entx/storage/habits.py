@@ -31,7 +31,7 @@ class Habit:
 
 
 FOLD_OF_LINK = f"md5_number_lower(image_link) % {FOLDS}"
-"""SQL: the fold of a picture. A question is answered from the labels of the other folds, never from its own picture's."""
+"""SQL: the fold of a picture. Questions are answered from the other folds' labels, never from their own picture's."""
 
 
 def dimension_habits(store: Store) -> Mapping[tuple[str, int], Habit]:
@@ -46,7 +46,8 @@ def dimension_habits(store: Store) -> Mapping[tuple[str, int], Habit]:
             where label is not null and label <> '' and entity_name in ('height', 'width', 'depth')
             group by group_id, image_link
         )
-        select group_id, fold, count(*) filter (width = depth), count(*) filter (width is not null and depth is not null),
+        select group_id, fold, count(*) filter (width = depth),
+               count(*) filter (width is not null and depth is not null),
                sum(depths), sum(asked)
         from by_picture group by all""").fetchall()
     totals = [sum(float(row[column]) for row in rows) for column in range(2, 6)]
