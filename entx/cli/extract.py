@@ -67,8 +67,8 @@ def extract(
                 "answer": answer.quantity.text if answer.quantity else "",
                 "value": str(answer.quantity.value) if answer.quantity else None,
                 "unit": answer.quantity.unit if answer.quantity else None,
-                "score": answer.score, "text": answer.text, "reason": answer.reason, "alignment": evidence.alignment.value,
-                "line_ids": list(evidence.line_ids), "polygon": evidence.polygon,
+                "score": answer.score, "text": answer.text, "reason": answer.reason,
+                "alignment": evidence.alignment.value, "line_ids": list(evidence.line_ids), "polygon": evidence.polygon,
             })  # fmt: skip
             said = (
                 f"{answer.quantity.text}  ({evidence.alignment}: {answer.text!r})"

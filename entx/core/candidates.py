@@ -142,7 +142,7 @@ def _of_the_drawings_unit(page: OcrPage, found: Sequence[Candidate]) -> list[Can
     units = {one.quantity.unit for one in found if kind_of(one.quantity.unit) == "length"}
     if len(units) != 1:
         return []
-    taken = {line for one in found for line in one.line_ids}
+    taken = {line for one in found if kind_of(one.quantity.unit) == "length" for line in one.line_ids}
     unit = units.pop()
     return [
         Candidate(

@@ -92,8 +92,8 @@ LOOKALIKES = {
     "volume": re.compile(r"serving|portion|\bper\b|dose|daily|water|makes?|/ ?min|\bfor\b|displacement", re.IGNORECASE),
 }  # fmt: skip
 CAPACITY = re.compile(
-    r"capacit|\bload|hold|support|bear|\bmax|limit|up to|strong|withstand|heavy|traglast|belast|carga|charge|portata|weight"
-    r" rec|recommended|user weight|suspension|tragf|rated",
+    r"capacit|\bload|hold|support|bear|\bmax|limit|up to|strong|withstand|heavy|traglast|belast|carga|charge|portata"
+    r"|weight rec|recommended|user weight|suspension|tragf|rated",
     re.IGNORECASE,
 )
 """Words of a load or a capacity: what a weight is then a maximum of, not the item's own."""

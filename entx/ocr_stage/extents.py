@@ -236,7 +236,7 @@ def _is_second(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> 
         return True
     height = layout.heights[one.line_ids[0]]
     for other in lengths:
-        if other.order >= one.order or other.quantity.unit == one.quantity.unit:
+        if other.order >= one.order or other.quantity.unit == one.quantity.unit or other.role == "same":
             continue
         near = abs(other.polygon[0] - one.polygon[0]) + abs(other.polygon[1] - one.polygon[1]) <= 8.0 * height
         if near and same_size(

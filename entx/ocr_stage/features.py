@@ -104,6 +104,7 @@ def is_second(one: Candidate, candidates: Sequence[Candidate]) -> bool:
         return True
     return any(
         other.order < one.order
+        and other.role != "same"
         and other.quantity.unit != one.quantity.unit
         and one.order - other.order <= 2
         and same_size(float(other.quantity.value), other.quantity.unit, float(one.quantity.value), one.quantity.unit)

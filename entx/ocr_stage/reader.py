@@ -63,9 +63,9 @@ class RulesReader:
 
     def __init__(self, schema: Schema, weights: Weights | None = None, *, abstain: bool = True) -> None:
         self._schema = schema
-        self._weights = weights or shipped_weights()
+        self.weights = weights or shipped_weights()
         self._abstain = abstain
-        self._rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
+        self.rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
 
     def read(
         self, page: OcrPage, entity_names: Iterable[str], habits: Sequence[Habit | None] | None = None
@@ -91,19 +91,25 @@ class RulesReader:
         entity = self._schema[entity_name]
         if page.status is not PageStatus.OK:
             return []
-        family = self._weights.of(entity.name, entity.kind)
+        family = self.family(entity)
         found = _Look(self, page).candidates(entity, habit)
         return [
             Scored(one, score, features, family.reasons(features))
             for one, features, score in sorted(found, key=lambda item: (-item[2], item[0].order))
         ]
 
+    def family(self, entity: Entity) -> Family:
+        """The weights for an entity; one that only shares an axis's name with the challenge's is any other."""
+        if entity.name in _AXES and not _has_axis(entity):
+            return self.weights.families["other"]
+        return self.weights.of(entity.name, entity.kind)
+
     def _answer(self, look: _Look, entity: Entity, habit: Habit | None) -> Answer:
         found = look.candidates(entity, habit)
         if not found:
             return Answer(None, reason="no quantity with a legal unit in the text")
         chosen, features, score = max(found, key=lambda item: (item[2], -item[0].order))
-        threshold = self._weights.of(entity.name, entity.kind).threshold
+        threshold = self.family(entity).threshold
         if self._abstain and score < threshold:
             reason = f"{_doubt(entity, features)} (best: {chosen.quantity.text}, score {score:.2f})"
             return Answer(None, chosen.text, reason, score=score)
@@ -123,8 +129,8 @@ class _Look:
 
     def candidates(self, entity: Entity, habit: Habit | None) -> list[tuple[Candidate, dict[str, float], float]]:
         """(candidate, features, score) of every quantity that is legal for the entity, in reading order."""
-        family = self._reader._weights.of(entity.name, entity.kind)
-        if entity.name in _AXES and set(entity.units) <= CENTIMETRES.keys():
+        family = self._reader.family(entity)
+        if _has_axis(entity):
             extents = self._lengths()
             judged = self._depth(habit, family) if entity.name == "depth" else self._axis(entity.name)
             return [
@@ -133,7 +139,7 @@ class _Look:
                 if extent.candidate.quantity.unit in entity.units
             ]
         legal = find_candidates(self._layout.page, entity, self._layout.quantities)
-        rivals = self._reader._rivals[entity.name]
+        rivals = self._reader.rivals[entity.name]
         found = [(one, quantity_features(one, legal, self._layout, entity, rivals)) for one in legal]
         return [(one, features, family.score(features)) for one, features in found]
 
@@ -144,7 +150,7 @@ class _Look:
 
     def _axis(self, axis: str) -> list[tuple[dict[str, float], float]]:
         if axis not in self._upright:
-            family = self._reader._weights.families["upright"]
+            family = self._reader.weights.families["upright"]
             extents = self._lengths()
             features = [axis_features(one, extents, self._layout, axis) for one in extents]
             self._upright[axis] = [(each, family.score(each)) for each in features]
@@ -158,6 +164,10 @@ class _Look:
             axis_features(one, extents, self._layout, "depth") | added for one, added in zip(extents, more, strict=True)
         ]
         return [(each, family.score(each)) for each in features]
+
+
+def _has_axis(entity: Entity) -> bool:
+    return entity.name in _AXES and set(entity.units) <= CENTIMETRES.keys()
 
 
 def _rivals(schema: Schema, entity: Entity) -> frozenset[str]:
