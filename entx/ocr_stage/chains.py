@@ -17,7 +17,28 @@ _TURN = np.sin(np.radians(4.0))
 _SHORT, _SHORT_TURN = 16.0, np.sin(np.radians(20.0))  # the way of a fragment of a few pixels is rough
 _BRIDGE = 1.2  # text heights of empty room between a text and the two halves that it parts
 
-Bridge = tuple[float, float, tuple[int, ...]]
+_WIDE_BRIDGE = 8.0  # the same where both halves are alike and equally far from the text
+
+Span = tuple[float, float, int]
+"""From, to in pixels along a line, and which segment it is."""
+
+
+@dataclass(slots=True)
+class Bridge:
+    """Where a line runs through texts, in pixels along it.
+
+    Args:
+        low, high: of the texts themselves.
+        height: of the text, the unit of the room around it.
+        texts: which; several where one stands above the other.
+        central: whether the line runs through their middle.
+    """
+
+    low: float
+    high: float
+    height: float
+    texts: tuple[int, ...]
+    central: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +81,13 @@ class Chains:
 
     Args:
         ends: (n, 4), x1 y1 x2 y2.
+        drawn: (n, 4), the longest piece of each that is surely drawn.
         ink: (n,), share of the length that is drawn.
         parted: for each, the texts that stand between two halves of it.
     """
 
     ends: Array
+    drawn: Array
     ink: Array
     parted: Sequence[frozenset[int]]
 
@@ -78,18 +101,16 @@ def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
         boxes: of the texts.
     """
     if not len(seeds):
-        return Chains(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
+        return Chains(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
     long = lengths(segments)
-    for _ in range(2):  # from short fragments, whose way is not exact, to the longest that lie on one line with them
-        fellows = _fellows(segments, seeds)
-        longest = np.where(fellows, long[None], 0.0).argmax(axis=1)
-        seeds = np.unique(np.where(long[longest] > 1.5 * long[seeds], longest, seeds))
+    longest = np.where(_fellows(segments, seeds), long[None], 0.0).argmax(axis=1)
+    seeds = np.union1d(seeds, longest)  # the way of a short fragment is not exact: longer ones come first
     seeds = seeds[np.argsort(-long[seeds], kind="stable")]
     fellows = _fellows(segments, seeds)
     bridges = _bridges(boxes, segments[seeds])
     way = ways(segments)
     used = np.zeros(len(segments), bool)
-    ends, ink, parted = [], [], []
+    ends, drawn, ink, parted = [], [], [], []
     for row, seed in enumerate(seeds.tolist()):
         if used[seed]:
             continue
@@ -104,32 +125,40 @@ def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
         across = np.array([-along[1], along[0]], np.float32)
         asides = (segments[members].reshape(-1, 2, 2).mean(axis=1) - origin) @ across
         base = origin + across * ((asides * long[members]).sum() / long[members].sum())
+        start, stop, _ = max((span for span in spans if span[2] in kept), key=lambda span: span[1] - span[0])
         ends.append(np.concatenate([base + along * low, base + along * high]))
+        drawn.append(np.concatenate([base + along * start, base + along * stop]))
         ink.append(covered / max(high - low, 1e-6))
         parted.append(frozenset(texts))
-    return Chains(np.array(ends, np.float32), np.array(ink, np.float32), tuple(parted))
+    return Chains(np.array(ends, np.float32), np.array(drawn, np.float32), np.array(ink, np.float32), tuple(parted))
 
 
 def _fellows(segments: Array, seeds: Indices) -> Mask:
     """(seeds, n): whether a segment lies on the line of a seed, however far along; of two, the longer's line counts."""
     way, long = ways(segments), lengths(segments)
-    x, y = way[seeds, 0][:, None], way[seeds, 1][:, None]
-    start_x, start_y = segments[:, 0] - segments[seeds, 0][:, None], segments[:, 1] - segments[seeds, 1][:, None]
-    stop_x, stop_y = segments[:, 2] - segments[seeds, 0][:, None], segments[:, 3] - segments[seeds, 1][:, None]
-    aside = np.maximum(np.abs(start_y * x - start_x * y), np.abs(stop_y * x - stop_x * y))
-    reach = _ASIDE + 0.004 * np.minimum(np.abs(start_x * x + start_y * y), 500.0)
-    turn = np.abs(way[:, 1] * x - way[:, 0] * y)
-    on_line: Mask = (aside <= reach) & ((turn <= _TURN) | ((long < _SHORT) & (turn < _SHORT_TURN)))
-    rows, columns = np.nonzero(on_line & (long[None] > long[seeds][:, None]))
-    ends = segments[seeds[rows]].reshape(-1, 2, 2) - segments[columns, None, :2]
-    back = np.abs(ends[..., 1] * way[columns, 0, None] - ends[..., 0] * way[columns, 1, None]).max(axis=1)
-    on_line[rows, columns] = back <= reach[rows, columns]
+    turn = np.abs(way[:, 1] * way[seeds, 0][:, None] - way[:, 0] * way[seeds, 1][:, None])
+    of_seed = _beside(segments[seeds][:, None], way[seeds][:, None], segments[None])
+    of_other = _beside(segments[None], way[None], segments[seeds][:, None])
+    longer = long[None] > long[seeds][:, None]
+    shortest = np.minimum(long[None], long[seeds][:, None])
+    parallel = (turn <= _TURN) | ((shortest < _SHORT) & (turn < _SHORT_TURN))
+    on_line: Mask = np.where(longer, of_other, of_seed) & parallel
     on_line[np.arange(len(seeds)), seeds] = True
     return on_line
 
 
+def _beside(lines: Array, way: Array, segments: Array) -> Mask:
+    """Whether both ends of segments (..., 4) lie within reach of lines (..., 4), which widens with the distance."""
+    x, y = way[..., 0], way[..., 1]
+    start_x, start_y = segments[..., 0] - lines[..., 0], segments[..., 1] - lines[..., 1]
+    stop_x, stop_y = segments[..., 2] - lines[..., 0], segments[..., 3] - lines[..., 1]
+    aside = np.maximum(np.abs(start_y * x - start_x * y), np.abs(stop_y * x - stop_x * y))
+    within: Mask = aside <= _ASIDE + 0.004 * np.minimum(np.abs(start_x * x + start_y * y), 500.0)
+    return within
+
+
 def _bridges(boxes: Boxes, seeds: Array) -> list[list[Bridge]]:
-    """Where the line of each seed runs through texts: from, to (with the room that a text is given), which texts."""
+    """Where the line of each seed runs through texts: in order along it."""
     if not len(boxes):
         return [[] for _ in seeds]
     along = ways(seeds)
@@ -138,51 +167,73 @@ def _bridges(boxes: Boxes, seeds: Array) -> list[list[Bridge]]:
     beside = np.abs(moved[..., 1] * along[:, None, 0] - moved[..., 0] * along[:, None, 1])
     cos = np.abs(along @ boxes.way.T)
     sin = np.abs(along[:, :1] * boxes.way[:, 1] - along[:, 1:] * boxes.way[:, 0])
-    room = boxes.half[:, 0] * cos + boxes.half[:, 1] * (sin + 2 * _BRIDGE)
+    reach = boxes.half[:, 0] * cos + boxes.half[:, 1] * sin
     hits = beside <= boxes.half[:, 0] * sin + boxes.half[:, 1] * cos
+    heights = 2 * boxes.half[:, 1]
     bridges: list[list[Bridge]] = [[] for _ in seeds]
-    for row, text in sorted(np.argwhere(hits).tolist(), key=lambda hit: (hit[0], (place - room)[hit[0], hit[1]])):
-        low, high = float(place[row, text] - room[row, text]), float(place[row, text] + room[row, text])
+    for row, text in sorted(np.argwhere(hits).tolist(), key=lambda hit: (hit[0], (place - reach)[hit[0], hit[1]])):
+        low, high = float(place[row, text] - reach[row, text]), float(place[row, text] + reach[row, text])
+        height = float(heights[text])
+        central = bool(beside[row, text] <= 0.35 * height)
         before = bridges[row]
-        if before and low <= before[-1][1]:  # one text above the other, both in the gap
-            before[-1] = (before[-1][0], max(high, before[-1][1]), (*before[-1][2], text))
+        if before and low - before[-1].high <= height:  # one text above the other, both in the gap
+            last = before[-1]
+            last.high, last.texts, last.central = max(high, last.high), (*last.texts, text), last.central and central
         else:
-            before.append((low, high, (text,)))
+            before.append(Bridge(low, high, height, (text,), central))
     return bridges
 
 
-def _grow(
-    spans: list[tuple[float, float, int]], bridges: list[Bridge], seed: int
-) -> tuple[float, float, list[int], list[int]]:
+def _grow(spans: list[Span], bridges: list[Bridge], seed: int) -> tuple[float, float, list[int], list[int]]:
     """From the seed's span outward over what touches it: (from, to, segments in it, texts between two halves)."""
-    low, high = next((lo, hi) for lo, hi, i in spans if i == seed)
-    members, open_spans = [seed], [span for span in spans if span[2] != seed]
+    low, high, members, left = _touching(*next(span for span in spans if span[2] == seed), spans)
     crossed: set[int] = set()
-    while True:
+    grown = True
+    while grown and left:
         grown = False
-        rest = []
-        for lo, hi, i in open_spans:
-            if lo <= high + MAX_DASH_GAP and hi >= low - MAX_DASH_GAP:
-                low, high, grown = min(low, lo), max(high, hi), True
-                members.append(i)
-            else:
-                rest.append((lo, hi, i))
-        open_spans = rest
-        if grown:
-            continue
-        for lo, hi, texts in bridges:
-            if crossed.issuperset(texts) or lo > high or hi < low:
+        for bridge in bridges:
+            if crossed.issuperset(bridge.texts) or (low < bridge.low and high > bridge.high):
                 continue
-            beyond = [s for s in open_spans if (s[0] <= hi and s[1] > high) or (s[1] >= lo and s[0] < low)]
-            if beyond:
-                crossed.update(texts)
-                for span in beyond:
-                    low, high = min(low, span[0]), max(high, span[1])
-                    members.append(span[2])
-                open_spans = [s for s in open_spans if s not in beyond]
-                grown = True
-        if not grown:
-            return low, high, members, sorted(crossed)
+            other = _other_half(low, high, left, bridge)
+            if other is None:
+                continue
+            crossed.update(bridge.texts)
+            start, stop, more, left = _touching(*other, left)
+            low, high, grown = min(low, start), max(high, stop), True
+            members += more
+    return low, high, members, sorted(crossed)
+
+
+def _touching(low: float, high: float, first: int, spans: list[Span]) -> tuple[float, float, list[int], list[Span]]:
+    """The first span with all that continue it: (from, to, segments, the other spans)."""
+    members, left = [first], [span for span in spans if span[2] != first]
+    while True:
+        near = [lo <= high + MAX_DASH_GAP and hi >= low - MAX_DASH_GAP for lo, hi, _ in left]
+        if not any(near):
+            return low, high, members, left
+        for (lo, hi, i), touches in zip(left, near, strict=True):
+            if touches:
+                low, high = min(low, lo), max(high, hi)
+                members.append(i)
+        left = [span for span, touches in zip(left, near, strict=True) if not touches]
+
+
+def _other_half(low: float, high: float, spans: list[Span], bridge: Bridge) -> Span | None:
+    """The span that begins beyond a text, if [low, high] ends before it: near the text, or the mirror of [low, high]."""
+    ahead = (low + high) / 2 < (bridge.low + bridge.high) / 2
+    room = bridge.low - high if ahead else low - bridge.high
+    beyond = [(lo - bridge.high, span) if ahead else (bridge.low - hi, span) for span in spans for lo, hi, _ in [span]]
+    near = [(gap, span) for gap, span in beyond if -bridge.height <= gap <= _WIDE_BRIDGE * bridge.height]
+    if not near or room < -bridge.height:
+        return None
+    gap, span = min(near)
+    if max(gap, room) <= _BRIDGE * bridge.height:
+        return span
+    if not bridge.central or max(gap, room) > _WIDE_BRIDGE * bridge.height:
+        return None
+    start, stop, _, _ = _touching(*span, spans)
+    alike = min(stop - start, high - low) >= 0.6 * max(stop - start, high - low)
+    return span if alike and abs(gap - room) <= max(bridge.height, 0.3 * max(gap, room)) else None
 
 
 def _union_length(spans: list[tuple[float, float]]) -> float:

@@ -19,7 +19,12 @@ NEAR = 1.2
 FAR = 3.5
 """Text heights beyond which a line is not looked at."""
 
+IN_LINE = 8.0
+"""The same for a line that points at the middle of the text."""
+
 _SHARED = 3  # numbers that one line may have: a size in two units, on two or three lines of text
+
+_TOGETHER = 1.2  # text heights between two numbers that may share a line: a size in two units
 
 DIRECTIONS = (Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE)
 
@@ -55,16 +60,20 @@ def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> St
         hidden: nonzero where text stands.
     """
     segments = np.zeros((0, 4), np.float32) if not len(numbers) else _outside(find_segments(grey), boxes, hidden)
-    gaps = (
-        np.stack([distances(boxes, text, segments) for text in numbers])
-        if len(numbers)
-        else np.zeros((0, len(segments)), np.float32)
-    )
-    heights = 2 * boxes.half[numbers, 1]
-    seeds = np.flatnonzero((gaps <= FAR * heights[:, None]).any(axis=0))
-    chains = join(segments, seeds, boxes)
+    seeds = np.zeros(len(segments), bool)
+    middles, way = (segments[:, :2] + segments[:, 2:]) / 2, ways(segments)
+    for text in numbers.tolist():
+        gap, height = distances(boxes, text, segments), 2 * boxes.half[text, 1]
+        aside = np.abs(np.cross(way, boxes.centre[text] - middles))
+        seeds |= (gap <= FAR * height) | ((gap <= IN_LINE * height) & (aside <= 0.35 * height))
+    chains = join(segments, np.flatnonzero(seeds), boxes)
     kept = (lengths(chains.ends) >= 12.0) & ~_is_frame(chains.ends, grey.shape)
-    chains = Chains(chains.ends[kept], chains.ink[kept], [t for t, k in zip(chains.parted, kept, strict=True) if k])
+    chains = Chains(
+        chains.ends[kept],
+        chains.drawn[kept],
+        chains.ink[kept],
+        [t for t, k in zip(chains.parted, kept, strict=True) if k],
+    )
     return _scored(grey, boxes, numbers, chains, hidden)
 
 
@@ -118,7 +127,7 @@ def _is_frame(ends: Array, shape: tuple[int, ...]) -> Mask:
 
 def _scored(grey: Grey, boxes: Boxes, numbers: Indices, chains: Chains, hidden: Grey) -> Strokes:
     ends = chains.ends
-    across = profiles(grey, ends, hidden)
+    across = profiles(grey, chains.drawn, hidden)
     ticks = end_ticks(grey, ends, across).sum(axis=1)
     way, long = ways(ends), lengths(ends)
     degrees = np.degrees(np.arctan2(np.abs(way[:, 1]), np.abs(way[:, 0])))
@@ -132,9 +141,11 @@ def _scored(grey: Grey, boxes: Boxes, numbers: Indices, chains: Chains, hidden: 
         gap[row] = distances(boxes, int(text), ends)
         broken[row] = [int(text) in texts for texts in chains.parted]
         score[row] = itself * _belonging(boxes, int(text), ends, way, long, gap[row], broken[row], ticks)
-    if score.size:  # a line that suits many numbers belongs to none of them: a column of a table, a ruler
+    if score.size:
+        # a line that suits many numbers belongs to none of them: a column of a table, a ruler
         rivals = (score >= 0.5 * score.max(axis=0)).sum(axis=0)
         score *= np.minimum(1.0, _SHARED / np.maximum(rivals, 1))
+        score *= np.where(_belongs_to_another(boxes, numbers, score), 0.6, 1.0)
     return Strokes(ends, direction, ticks.astype(np.intp), gap, score, broken)
 
 
@@ -162,10 +173,25 @@ def _belonging(
     fits = np.where(turned, np.clip((along - 0.5) * 2.5, 0.35, 1.0), 1.0)
     underline = (along > 0.98) & (long < 2.3 * boxes.half[text, 0]) & (ticks == 0) & ~broken
     framed = _framing(boxes.local(text, ends.reshape(-1, 2, 2)), boxes.half[text], gap) & ~broken
+    ends_in_text = np.abs(boxes.local(text, ends.reshape(-1, 2, 2)))
+    letters = (ends_in_text <= 1.1 * boxes.half[text]).all(axis=(1, 2)) & (ticks == 0)  # their feet in a row
+    underline |= letters
     belonging: Array = (
-        beside * near * size * fits * np.where(underline | framed, 0.5, 1.0) * np.where(broken, 1.0, 0.85)
+        beside * near * size * fits * np.where(underline | framed, 0.5, 1.0) * np.where(broken & ~letters, 1.0, 0.85)
     )
     return belonging
+
+
+def _belongs_to_another(boxes: Boxes, numbers: Indices, score: Array) -> Mask:
+    """(n, m): whether a line suits another number better that does not stand together with this one."""
+    axes = boxes.way[numbers] * boxes.half[numbers, :1]
+    middles = np.concatenate([boxes.centre[numbers] - axes, boxes.centre[numbers] + axes], axis=1)
+    apart = np.stack(
+        [distances(boxes, text, middles) > _TOGETHER * 2 * boxes.half[text, 1] for text in numbers.tolist()]
+    )
+    best = score.argmax(axis=0)
+    other: Mask = apart[best].T & (score < score.max(axis=0))
+    return other
 
 
 def _framing(local: Array, half: Array, gap: Array) -> Array:
