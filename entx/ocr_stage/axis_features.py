@@ -58,7 +58,7 @@ def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axi
         "several": _apart(extent, peers) if own_guess else 0.0,
         "several_named": _apart(extent, peers) if own_guess and extent.words else 0.0,
         "part": float(inside and not extent.words),
-        "tilted": float(extent.tilted and axis == "width"),
+        "tilted": float(extent.tilted and extent.guess == axis),
         "crowd": min(max(len({one.candidate.quantity for one in primary}) - 3, 0), 9) / 9.0,
         "long_text": float(len(layout.page.lines[extent.candidate.line_ids[0]].text) > 40),
     }  # fmt: skip

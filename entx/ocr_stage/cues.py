@@ -92,7 +92,8 @@ LOOKALIKES = {
     "volume": re.compile(r"serving|portion|\bper\b|dose|daily|water|makes?|/ ?min|\bfor\b|displacement", re.IGNORECASE),
 }  # fmt: skip
 CAPACITY = re.compile(
-    r"capacit|\bload|hold|support|bear|\bmax|limit|up to|strong|withstand|heavy|traglast|belast|carga|charge|portata"
+    r"capacit|\bload|hold|support|bear|\bmax|limit|up to|strong|withstand|heavy|traglast|belast"
+    r"|tr[aä]gt|bis zu|jusqu|hasta|soporta|sopporta|carga|charge|portata"
     r"|weight rec|recommended|user weight|suspension|tragf|rated",
     re.IGNORECASE,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import radians, tan
 
@@ -22,6 +22,8 @@ _AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7
 _LEADING_ZERO = re.compile(r"0[1-9]")
 _STEEP = 1.2
 """Slope above which an oblique line runs more upwards than along."""
+_UPRIGHT = 1.7
+"""Slope (60 degrees) from which an oblique line may be a tilted product's height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Extent:
         guess: the axis that the strongest of these says, "" where none does.
         span: where its dimension line begins and ends along its direction, None without one.
         slope: rise over run of its oblique dimension line (absolute), or of slanted text; None otherwise.
-        tilted: an oblique line taken for the width's, because no line is level.
+        tilted: an oblique line taken for the width's or the height's, because no line is level or upright.
     """
 
     candidate: Candidate
@@ -122,21 +124,32 @@ def _inherited(lengths: Sequence[Candidate], words: list[dict[str, float]]) -> l
 
 
 def _tilted(extents: list[Extent]) -> list[Extent]:
-    """Drawings in perspective: where no number has a level line, the flattest oblique one runs along the width."""
-    if any(one.guess in ("width", "diameter") for one in extents):
-        return extents
-    sloped = [one for one in extents if one.guess == "depth" and not one.words and one.slope is not None]
+    """Drawings in perspective or askew, where no number has an upright or a level line.
+
+    Without an upright one the steepest oblique line runs along the height; without a level one the flattest runs along
+    the width, if another number has the height or a second oblique line is left for the depth.
+    """
+    extents = _takes(extents, "height", [one for one in _oblique(extents) if (one.slope or 0.0) >= _UPRIGHT], max)
+    sloped = _oblique(extents)
     upright = any(one.guess == "height" for one in extents)
-    distinct = {one.candidate.quantity for one in sloped if not one.second}
-    if not sloped or (len(distinct) < 2 and not upright):
+    if len({one.candidate.quantity for one in sloped if not one.second}) < 2 and not upright:
         return extents
-    flattest = min(one.slope or 0.0 for one in sloped)
-    if flattest > _STEEP:
+    return _takes(extents, "width", [one for one in sloped if (one.slope or 0.0) <= _STEEP], min)
+
+
+def _oblique(extents: Sequence[Extent]) -> list[Extent]:
+    return [one for one in extents if one.guess == "depth" and not one.words and one.slope is not None]
+
+
+def _takes(
+    extents: list[Extent], axis: str, sloped: list[Extent], extreme: Callable[[list[float]], float]
+) -> list[Extent]:
+    """Gives the axis, where no number has it, to the numbers on the steepest or flattest of these lines."""
+    if not sloped or any(one.guess in (axis, "diameter" if axis == "width" else axis) for one in extents):
         return extents
-    return [
-        replace(one, guess="width", tilted=True) if one in sloped and (one.slope or 0.0) <= flattest + 0.1 else one
-        for one in extents
-    ]
+    best = extreme([one.slope or 0.0 for one in sloped])
+    chosen = [one for one in sloped if abs((one.slope or 0.0) - best) <= 0.1]
+    return [replace(one, guess=axis, tilted=True) if one in chosen else one for one in extents]
 
 
 def _extent(
