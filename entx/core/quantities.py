@@ -170,6 +170,8 @@ def _may_start(text: str, start: int, floor: int) -> bool:
         begin -= 1
     word = text[begin:start]
     if len(word) == 1:
+        if word > "\u2e80":
+            return True  # 約6.8cm: no script of that kind writes model codes
         return word in _SINGLE_GLUE and not (begin > floor and text[begin - 1].isdigit() and word not in "xX")
     if not word.isascii() or word.lower().endswith(_GLUE_WORDS):
         return True

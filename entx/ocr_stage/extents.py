@@ -251,6 +251,8 @@ def _is_second(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> 
     for other in lengths:
         if other.order >= one.order or other.quantity.unit == one.quantity.unit or other.role == "same":
             continue
+        if other.line_ids == one.line_ids and one.order == other.order + 1 and not one.role and not other.role:
+            return True  # "4.2cm/11.65in": one size for the printer, though the units disagree
         near = abs(other.polygon[0] - one.polygon[0]) + abs(other.polygon[1] - one.polygon[1]) <= 8.0 * height
         if near and same_size(
             float(other.quantity.value), other.quantity.unit, float(one.quantity.value), one.quantity.unit

@@ -32,6 +32,7 @@ def _heights(*texts: str) -> list[str]:
         ("I.D: Φ10mm", ["10.0 millimetre"]),
         ("ProCORE18V", ["18.0 volt"]),
         ("XR18V2000", []),
+        ("約6.8cm", ["6.8 centimetre"]),
         ("200gNET", ["200.0 gram"]),
         ("20VLITHIUM", ["20.0 volt"]),
         ("33/8″", ["3.375 inch"]),

@@ -85,6 +85,15 @@ def test_a_level_line_leaves_the_oblique_one_to_depth() -> None:
     assert said == {"40.0 centimetre": "width", "30.0 centimetre": "depth"}
 
 
+def test_askew_the_steepest_line_is_the_height() -> None:
+    steep, flat = (300.0, 700.0, 380.0, 300.0), (100.0, 700.0, 500.0, 760.0)
+    said = _guesses(Text("40 cm", 0, 0, steep), Text("30 cm", 0, 200, flat))
+    assert said == {"40.0 centimetre": "height", "30.0 centimetre": "width"}
+    said = _guesses(Text("40 cm", 0, 0, steep), Text("50 cm", 0, 200, TALL))
+    assert said["50.0 centimetre"] == "height"
+    assert said["40.0 centimetre"] == "depth"
+
+
 def test_one_oblique_line_alone_stays_what_it_is() -> None:
     assert _guesses(Text("28 cm", 0, 0, (100.0, 100.0, 500.0, 300.0))) == {"28.0 centimetre": "depth"}
 
@@ -94,6 +103,7 @@ def test_one_oblique_line_alone_stays_what_it_is() -> None:
     [
         ((Text("10 cm / 3.94 in"),), [False, True]),
         ((Text("10 cm", 0, 0), Text("3.94 in", 0, 24)), [False, True]),
+        ((Text("4.2cm/11.65in"),), [False, True]),
         ((Text("10 cm", 0, 0), Text("3.94 in", 0, 800)), [False, False]),
         ((Text("10 cm", 0, 0), Text("5 in", 0, 24)), [False, False]),
     ],
