@@ -37,7 +37,7 @@ _AXIS_LABEL = re.compile(  # "10W x 20H x 5D cm": the letter is no unit
     r"[ ]?[xX*][ ]?[0-9.,]+[ ]?(?:[HWDLT](?![a-z])|\"|cm|mm|in|CM|MM|IN)"
     r"|[ ]?(?P<unit>cm|mm|inches|inch|in|ft|CM|MM|IN)(?![A-Za-z])"
 )
-_VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,3}|LITHIUM|Lithium|CORDLESS|Cordless|BATTERY|Battery)$")
+_VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,3}|L[A-Z]{0,2}TH[A-Z]{0,3}M|Lithium|CORDLESS|Cordless|BATTERY|Battery)$")
 _NET_GLUE = re.compile(r"(.{1,3})(?:NET|Net|net)$")
 _CAMEL_GLUE = re.compile(r"([a-z]+|[A-Z]{1,3}?)([A-Z][a-z]{2,})$")
 _IN_IS_INCH = re.compile(

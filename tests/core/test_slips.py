@@ -35,6 +35,7 @@ def _heights(*texts: str) -> list[str]:
         ("約6.8cm", ["6.8 centimetre"]),
         ("200gNET", ["200.0 gram"]),
         ("20VLITHIUM", ["20.0 volt"]),
+        ("20VLTHUM", ["20.0 volt"]),
         ("33/8″", ["3.375 inch"]),
         ("33/8 inch", ["3.375 inch"]),
         ("315/16″", ["16.0 inch"]),  # 3 15/16 or 31 5/16: not to be told
