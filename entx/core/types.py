@@ -102,7 +102,7 @@ class Stroke:
     Args:
         direction: of the line in the picture.
         start, end: x and y in pixels of the upright picture; start is the upper end, the left one of a horizontal.
-        length: of the whole line in pixels, a gap that the text breaks into it included.
+        length: of the whole line in pixels, between its heads, a gap that the text breaks into it included.
         gap: pixels from the text's polygon to the line, 0 where the line runs through it.
         score: 0 to 1, how much it looks like the dimension line of this number; comparable between directions.
         broken: two halves on either side of the text.

@@ -12,7 +12,7 @@ from entx.ocr_stage.segments import Array, Indices, Mask, lengths, ways
 MAX_DASH_GAP = 9.0
 """Pixels between two fragments of one line, in an image of at most 1000 pixels."""
 
-_ASIDE = 2.6  # pixels by which fragments of one line lie beside each other: its two edges
+_ASIDE = 3.2  # pixels by which fragments of one line lie beside each other: its two edges
 _TURN = np.sin(np.radians(4.0))
 _SHORT, _SHORT_TURN = 16.0, np.sin(np.radians(20.0))  # the way of a fragment of a few pixels is rough
 _BRIDGE = 1.2  # text heights of empty room between a text and the two halves that it parts

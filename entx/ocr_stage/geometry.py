@@ -33,7 +33,8 @@ def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
     scale = min(1.0, SIDE / max(height, width))
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     if scale < 1.0:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     polygons = np.array([line.polygon for line in lines], np.float32).reshape(-1, 8) * np.float32(scale)
     boxes = Boxes.of(polygons)
     hidden = np.zeros(grey.shape, np.uint8)

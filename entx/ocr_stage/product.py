@@ -75,7 +75,8 @@ def find_product(image: Image, scale: float, polygons: Array, strokes: Strokes) 
         strokes: lines near its numbers.
     """
     shrunk = min(1.0, SIDE / max(image.shape[:2]))
-    small = image if shrunk == 1.0 else cv2.resize(image, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_LINEAR)
+    size = (max(1, round(image.shape[1] * shrunk)), max(1, round(image.shape[0] * shrunk)))
+    small = image if shrunk == 1.0 else cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
     scale = shrunk / scale
     white = float(cv2.countNonZero(cv2.inRange(small, (WHITE, WHITE, WHITE), (255, 255, 255)))) / small[..., 0].size
     solid = _foreground(small)

@@ -64,7 +64,8 @@ def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> St
     middles, way = (segments[:, :2] + segments[:, 2:]) / 2, ways(segments)
     for text in numbers.tolist():
         gap, height = distances(boxes, text, segments), 2 * boxes.half[text, 1]
-        aside = np.abs(np.cross(way, boxes.centre[text] - middles))
+        to_text = boxes.centre[text] - middles
+        aside = np.abs(to_text[:, 0] * way[:, 1] - to_text[:, 1] * way[:, 0])
         seeds |= (gap <= FAR * height) | ((gap <= IN_LINE * height) & (aside <= 0.35 * height))
     chains = join(segments, np.flatnonzero(seeds), boxes)
     kept = (lengths(chains.ends) >= 12.0) & ~_is_frame(chains.ends, grey.shape)

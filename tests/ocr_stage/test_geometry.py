@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from entx.core.types import Direction, OcrLine, PageGeometry, Place
+from entx.demo.draw import draw_scene
+from entx.ocr_stage import geometry
+from entx.ocr_stage.engines import EngineSpec, page_key
+from entx.ocr_stage.geometry import page_geometry
+from entx.ocr_stage.page_reader import PageReader
+from tests.ocr_stage.pictures import array, encoded
+from tests.ocr_stage.sheets import Picture, dimension, number, sheet, write
+
+SHARED = Path(os.environ.get("ENTX_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+def cupboard(scale: int = 1) -> tuple[Picture, list[OcrLine]]:
+    """A product with a height, a width and a depth, and words."""
+    picture = sheet(600 * scale, 600 * scale)
+
+    def at(x: int, y: int) -> tuple[int, int]:
+        return x * scale, y * scale
+
+    cv2.rectangle(picture, at(180, 120), at(420, 440), (70, 110, 160), cv2.FILLED)
+    for start, end in (((130, 120), (130, 440)), ((180, 490), (420, 490)), ((440, 480), (520, 400))):
+        dimension(picture, at(*start), at(*end), "bar", width=2 * scale)
+    texts = [
+        ("Cupboard", (300, 60), 160), ("80 cm", (90, 280), 64), ("60 cm", (300, 520), 64), ("40 cm", (530, 460), 64)
+    ]  # fmt: skip
+    return picture, [number(at(*place), text, width * scale, 22 * scale) for text, place, width in texts]
+
+
+def test_each_number_has_its_line_and_its_place() -> None:
+    found = page_geometry(*cupboard())
+    assert [line.line for line in found.lines] == [1, 2, 3]
+    best = [line.best for line in found.lines]
+    assert [stroke.direction for stroke in best if stroke] == [
+        Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE
+    ]  # fmt: skip
+    assert [line.place for line in found.lines] == [Place.LEFT, Place.BELOW, Place.RIGHT]
+    assert all(stroke is not None and stroke.ticks == 2 and 0.15 < stroke.score <= 1 for stroke in best)
+    assert found.product == pytest.approx((180, 120, 421, 441), abs=5)
+    assert found.parts == 1
+    assert found.white == pytest.approx(1 - 240 * 320 / 360000, abs=0.03)
+
+
+def test_strokes_run_downward_and_to_the_right() -> None:
+    height, width, depth = (line.best for line in page_geometry(*cupboard()).lines)
+    assert height is not None
+    assert width is not None
+    assert depth is not None
+    assert height.start == pytest.approx((130, 120), abs=4)
+    assert height.end == pytest.approx((130, 440), abs=4)
+    assert width.start == pytest.approx((180, 490), abs=4)
+    assert depth.start == pytest.approx((520, 400), abs=6)
+    assert width.length == pytest.approx(240, abs=9)
+    assert height.gap == pytest.approx(8, abs=3)
+
+
+def test_a_large_picture_gives_the_same_in_its_own_pixels() -> None:
+    small, large = page_geometry(*cupboard()), page_geometry(*cupboard(3))
+    assert large.product is not None
+    assert small.product is not None
+    assert np.array(large.product) / 3 == pytest.approx(np.array(small.product), abs=6)
+    for one, three in zip(small.lines, large.lines, strict=True):
+        assert one.best is not None
+        assert three.best is not None
+        assert three.best.direction is one.best.direction
+        assert three.best.length / 3 == pytest.approx(one.best.length, abs=8)
+        assert (three.across, three.down) == pytest.approx((one.across, one.down), abs=0.05)
+
+
+def test_the_same_picture_gives_the_same_geometry() -> None:
+    picture, lines = cupboard()
+    before = picture.copy()
+    assert page_geometry(picture, lines) == page_geometry(picture, lines)
+    assert (picture == before).all()
+
+
+def test_an_arrow_read_as_a_letter_is_a_mark_and_a_label_is_not() -> None:
+    picture, lines = cupboard()
+    arrow, label = OcrLine("H", 0.8, number((300, 490), width=20).polygon), number((90, 250), "H", 20)
+    write(picture, label)
+    assert page_geometry(picture, [*lines, arrow, label]).marks == (4,)
+
+
+def test_a_page_without_numbers_still_has_its_product() -> None:
+    picture, lines = cupboard()
+    found = page_geometry(picture, lines[:1])
+    assert found.lines == ()
+    assert found.product is not None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (7, 5), (40, 2000), (600, 2)])
+@pytest.mark.parametrize("level", [0, 255])
+def test_odd_pictures_have_a_geometry(shape: tuple[int, int], level: int) -> None:
+    picture = np.full((*shape, 3), level, np.uint8)
+    odd = [number((0, 0), "1"), OcrLine("2", 1.0, (0.0,) * 8), number((5000, -40), "3", degrees=30)]
+    assert page_geometry(picture, []).lines == ()
+    assert [line.line for line in page_geometry(picture, odd).lines] == [0, 1, 2]
+
+
+def test_noise_has_a_geometry_with_scores_in_range() -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (500, 700, 3)).astype(np.uint8)
+    found = page_geometry(picture, [number((x, y), "7") for x in range(50, 700, 90) for y in range(40, 500, 60)])
+    strokes = [s for line in found.lines for s in (line.vertical, line.horizontal, line.oblique) if s is not None]
+    assert all(0 < stroke.score <= 1 for stroke in strokes)
+
+
+@pytest.mark.parametrize("kind", ["cabinet", "round_body", "furniture", "corner", "unit_note", "panel", "one_axis"])
+def test_drawn_dimension_lines_have_the_direction_they_were_drawn_in(kind: str) -> None:
+    right = total = 0
+    for seed in range(3):
+        scene = draw_scene(kind, f"geometry/{seed}", size=640)
+        lines = [OcrLine(text.text, 1.0, text.polygon, text.rotation) for text in scene.texts]
+        found = page_geometry(array(scene.image), lines)
+        for number_, text in enumerate(scene.texts):
+            if text.line >= 0:
+                line = found.of(number_)
+                total += 1
+                right += line is not None and line.best is not None and (
+                    line.best.direction is scene.lines[text.line].direction
+                )  # fmt: skip
+    assert right >= 0.9 * total
+
+
+def test_a_new_version_of_the_geometry_is_a_new_page_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = page_key(EngineSpec())
+    monkeypatch.setattr("entx.ocr_stage.engines.GEOMETRY_VERSION", 1_000_000)
+    after = page_key(EngineSpec())
+    assert (after.engine, after.model_hash) == (before.engine, before.model_hash)
+    assert after.params_hash != before.params_hash
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("engine", ["rapidocr", "paddleocr"])
+def test_a_page_comes_with_its_geometry(engine: str) -> None:
+    pytest.importorskip(engine)
+    scene = draw_scene("one_axis", "geometry/engine", size=640)
+    page = PageReader(EngineSpec.of(engine)).read("0" * 64, encoded(scene.image))
+    assert page.geometry is not None
+    assert page.geometry == page_geometry(array(scene.image), page.lines)
+    truth = {scene.lines[text.line].direction for text in scene.texts if text.line >= 0}
+    assert {line.best.direction for line in page.geometry.lines if line.best and line.best.score > 0.2} == truth
+
+
+def test_a_fault_of_the_geometry_is_the_pages_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.ocr_stage.test_page_reader import FakeEngine, with_engine
+
+    def broken(*_: object) -> PageGeometry:
+        raise ValueError("no lines")
+
+    monkeypatch.setattr("entx.ocr_stage.page_reader.page_geometry", broken)
+    page = with_engine(monkeypatch, FakeEngine([])).read("0" * 64, encoded(draw_scene("one_axis", "x", size=480).image))
+    assert (page.status, page.reason, page.geometry) == ("failed", "ValueError: no lines", None)
+
+
+def test_real_pictures_have_a_geometry() -> None:
+    pictures = sorted((SHARED / "images" / "test").glob("*.jpg"))[:40:4]
+    if not pictures:
+        pytest.skip("no shared data")
+    for path in pictures:
+        image = cv2.imread(str(path))
+        height, width = image.shape[:2]
+        found = page_geometry(image, [number((width // 2, height // 2), "10 cm")])
+        assert 0 <= found.white <= 1
+        if found.product is not None:
+            x1, y1, x2, y2 = found.product
+            assert -1 <= x1 < x2 <= width + 3
+            assert -1 <= y1 < y2 <= height + 3
+        assert geometry.MIN_SCORE < 1
