@@ -111,6 +111,7 @@ def main() -> None:
             parts[f"{name} {entity}" if name else entity] = members
 
     report: dict[str, Any] = {}
+    answers: dict[str, list[Quantity | None]] = {}
     for arm, answer in arms().items():
         began = time.perf_counter()
         given = [answer(row) for row in rows]
@@ -126,8 +127,8 @@ def main() -> None:
             f1 = Counts.of(chosen).f1
             report[arm][part] = {"n": len(members), "f1": f1, "low": interval.low, "high": interval.high}
             print(f"  {part:40} n {len(members):4}  f1 {f1:.3f} {interval}")
-        if arm == "rules":
-            answers = given
+        if arm in ("first reader", "rules"):
+            answers[arm] = given
 
     reader = RulesReader(CHALLENGE)
     judged = [[s.candidate.quantity for s in reader.explain(row[0], row[1].entity_name, row[2])] for row in rows]
@@ -139,14 +140,18 @@ def main() -> None:
             share = sum(bool(truths[i] & set(judged[i])) for i in stated) / len(stated)
             report["recall"][part] = {"n": len(stated), "recall": share}
             print(f"  {part:40} n {len(stated):4}  {share:.3f}")
-    causes: Counter[tuple[str, str]] = Counter()
-    for row, one, truth, candidates in zip(rows, answers, truths, judged, strict=True):
-        if outcome(one, truth) in (Outcome.FP, Outcome.FN):
-            causes[cause(one, truth, candidates), row[1].entity_name] += 1
-    print("\nerrors of the rules reader by cause")
-    for (name, entity), count in sorted(causes.items(), key=lambda item: (item[0][0], -item[1])):
-        print(f"  {name:30} {entity:32} {count}")
-    report["causes"] = {f"{name}; {entity}": count for (name, entity), count in causes.items()}
+    report["causes"] = {}
+    for arm, given in answers.items():
+        causes: Counter[tuple[str, str]] = Counter()
+        for row, one, truth, candidates in zip(rows, given, truths, judged, strict=True):
+            if outcome(one, truth) in (Outcome.FP, Outcome.FN):
+                causes[cause(one, truth, candidates), row[1].entity_name] += 1
+        print(f"\nerrors of: {arm}, by cause: {causes.total()}")
+        for name in dict.fromkeys(name for name, _ in sorted(causes)):
+            of_cause = {entity: count for (other, entity), count in causes.items() if other == name}
+            listed = ", ".join(f"{entity} {count}" for entity, count in sorted(of_cause.items(), key=lambda x: -x[1]))
+            print(f"  {name:30} {sum(of_cause.values()):4}  {listed}")
+        report["causes"][arm] = {f"{name}; {entity}": count for (name, entity), count in causes.items()}
     if options.json is not None:
         options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
 
