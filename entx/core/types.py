@@ -59,7 +59,7 @@ class PageKey:
     Args:
         engine: the engine's entry-point name.
         model_hash: over the bytes of its model files.
-        params_hash: over every setting that can change the text.
+        params_hash: over every setting that can change the text or the geometry.
     """
 
     engine: str

@@ -171,7 +171,8 @@ def _belonging(
     near = np.exp(-gap / (NEAR * height))
     size = long / (long + 2.5 * height)
     turned = abs(boxes.way[text, 1]) > 0.2  # text that is set along something is set along its line
-    fits = np.where(turned, np.clip((along - 0.5) * 2.5, 0.35, 1.0), 1.0)
+    apart = np.degrees(np.arccos(np.minimum(along, 1.0)))
+    fits = np.where(turned, np.clip(1.0 - (apart - 10.0) / 20.0, 0.3, 1.0), 1.0)
     underline = (along > 0.98) & (long < 2.3 * boxes.half[text, 0]) & (ticks == 0) & ~broken
     framed = _framing(boxes.local(text, ends.reshape(-1, 2, 2)), boxes.half[text], gap) & ~broken
     ends_in_text = np.abs(boxes.local(text, ends.reshape(-1, 2, 2)))
