@@ -60,6 +60,7 @@ def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axi
         "part": float(inside and not extent.words),
         "tilted": float(extent.tilted and extent.guess == axis),
         "crowd": min(max(len({one.candidate.quantity for one in primary}) - 3, 0), 9) / 9.0,
+        "unseen": float(layout.page.geometry is None and extent.guess == ""),
         "long_text": float(len(layout.page.lines[extent.candidate.line_ids[0]].text) > 40),
     }  # fmt: skip
     return {name: value for name, value in features.items() if value}

@@ -37,12 +37,17 @@ def _best(page: OcrPage, entity: str) -> str:
     return answer.quantity.text if answer.quantity else ""
 
 
-def test_the_first_legal_quantity_is_the_best_where_nothing_else_helps() -> None:
+def test_the_first_legal_quantity_is_the_answer_where_nothing_else_helps() -> None:
     page = _page(("12V 30 cm", 0, 0), ("40 cm", 500, 500))
-    assert _best(page, "height") == "30.0 centimetre"
-    assert _said(page, "height") == ""
+    assert _said(page, "height") == "30.0 centimetre"
     assert _said(page, "voltage") == "12.0 volt"
     assert _said(page, "item_weight") == ""
+
+
+def test_where_geometry_was_looked_for_and_nothing_is_drawn_the_axis_stays_open() -> None:
+    page = drawn_page(Text("12V 30 cm", 0, 0), Text("40 cm", 500, 500))
+    assert _best(page, "height") == "30.0 centimetre"
+    assert _said(page, "height") == ""
 
 
 def test_a_label_at_the_number_wins_over_order() -> None:
