@@ -219,7 +219,7 @@ def _touching(low: float, high: float, first: int, spans: list[Span]) -> tuple[f
 
 
 def _other_half(low: float, high: float, spans: list[Span], bridge: Bridge) -> Span | None:
-    """The span that begins beyond a text, if [low, high] ends before it: near the text, or the mirror of [low, high]."""
+    """The span that begins beyond a text before which [low, high] ends: near the text, or its mirror."""
     ahead = (low + high) / 2 < (bridge.low + bridge.high) / 2
     room = bridge.low - high if ahead else low - bridge.high
     beyond = [(lo - bridge.high, span) if ahead else (bridge.low - hi, span) for span in spans for lo, hi, _ in [span]]
