@@ -25,6 +25,7 @@ _ANSWER = pa.schema([
     ("line_ids", pa.list_(pa.int32())),
     ("polygon", pa.list_(pa.float32(), 8)),
     ("seconds", pa.float32()),
+    ("score", pa.float64()),
 ])  # fmt: skip
 _FETCH_ROWS = 4096
 
@@ -45,11 +46,12 @@ def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -
         "line_ids": [a.evidence.line_ids for _, a in answers],
         "polygon": [a.evidence.polygon for _, a in answers],
         "seconds": [a.seconds for _, a in answers],
+        "score": [a.score for _, a in answers],
     }
     batch = pa.Table.from_pydict(columns, schema=_ANSWER)
     with store.transaction() as connection:
         connection.register("batch", batch)
-        connection.execute("insert into answers select * from batch")
+        connection.execute("insert into answers by name select * from batch")
         connection.unregister("batch")
 
 
@@ -62,7 +64,8 @@ def load_answers(store: Store, run: str) -> Iterator[tuple[int, Answer]]:
     """(question index, answer) of a run by index, streamed."""
     cursor = store.connection.cursor()
     cursor.execute(
-        """select idx, value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds
+        """select idx, value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds,
+                  score
            from answers where run = ? order by idx""",
         [run],
     )
@@ -80,7 +83,8 @@ def load_answers(store: Store, run: str) -> Iterator[tuple[int, Answer]]:
             line_ids,
             polygon,
             seconds,
+            score,
         ) in rows:
             quantity = Quantity(Decimal(value), unit) if value is not None else None
             evidence = Evidence(Alignment(alignment), tuple(line_ids), tuple(polygon) if polygon else None)
-            yield index, Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds)
+            yield index, Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)

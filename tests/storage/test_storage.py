@@ -43,7 +43,7 @@ def test_what_is_written_is_read_back_after_reopening(path: Path) -> None:
     page = _page("s1", "10 cm", "＂weird 'quotes\n")
     failed = OcrPage("s2", PageStatus.REFUSED, "69 megapixels")
     answer = Answer(
-        Quantity(Decimal("8.25"), "inch"), "8 1/4in", "", Evidence(Alignment.EXACT, (0,), BOX), -0.5, 0.9, 0.8, 0.5
+        Quantity(Decimal("8.25"), "inch"), "8 1/4in", "", Evidence(Alignment.EXACT, (0,), BOX), -0.5, 0.9, 0.8, 0.5, 0.7
     )
     with Store(path, write=True) as store:
         questions.add_questions(store, [_question(7), _question(3, "b.jpg", label="1.0 foot")], "t.csv")

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from entx.core.candidates import find_candidates
+from entx.core.entities import CHALLENGE, Entity
+from entx.core.types import OcrPage
+from entx.ocr_stage.axis_features import axis_features, round_words
+from entx.ocr_stage.depth_features import depth_features
+from entx.ocr_stage.extents import extents_of
+from entx.ocr_stage.features import cue_pattern, is_second, quantity_features
+from entx.ocr_stage.layout import Layout
+from entx.ocr_stage.weights import shipped_weights
+from entx.storage.habits import Habit
+from tests.ocr_stage.pages import Text, page
+
+TALL = (100.0, 100.0, 100.0, 700.0)
+WIDE = (100.0, 900.0, 700.0, 900.0)
+Features = dict[str, float]
+
+
+def _axis(drawn: OcrPage, axis: str) -> dict[str, Features]:
+    layout = Layout.of(drawn)
+    extents = extents_of(layout)
+    return {one.candidate.quantity.text: axis_features(one, extents, layout, axis) for one in extents}
+
+
+def _quantities(drawn: OcrPage, entity: str, rivals: frozenset[str] = frozenset()) -> dict[str, Features]:
+    layout = Layout.of(drawn)
+    asked = CHALLENGE[entity]
+    legal = find_candidates(drawn, asked, layout.quantities)
+    return {one.quantity.text: quantity_features(one, legal, layout, asked, rivals) for one in legal}
+
+
+# Lengths
+
+
+def test_a_vertical_line_speaks_for_height_and_against_width() -> None:
+    drawn = page(Text("40 cm", 0, 0, TALL, score=0.8))
+    height, width = (_axis(drawn, axis)["40.0 centimetre"] for axis in ("height", "width"))
+    assert (height["line_own"], height["guess_own"]) == (0.8, 1.0)
+    assert (width["line_rival"], width["guess_rival"]) == (0.8, 1.0)
+    assert "line_own" not in width
+    assert "line_rival" not in height
+
+
+def test_words_silence_the_line() -> None:
+    found = _axis(page(Text("Width 40 cm", 0, 0, TALL)), "height")["40.0 centimetre"]
+    assert found["word_rival"] == 1.0
+    assert "line_own" not in found
+    assert "lone" not in found
+
+
+def test_a_part_lies_within_the_span_of_the_whole() -> None:
+    whole = Text("40 cm", 0, 0, TALL)
+    part = Text("15 cm", 300, 0, (150.0, 300.0, 150.0, 500.0))
+    beside = Text("35 cm", 600, 0, (800.0, 720.0, 800.0, 1000.0))
+    nested = _axis(page(whole, part), "height")
+    assert nested["15.0 centimetre"]["part"] == 1.0
+    assert "part" not in nested["40.0 centimetre"]
+    assert "several" not in nested["40.0 centimetre"]
+    apart = _axis(page(whole, beside), "height")
+    assert apart["40.0 centimetre"]["several"] == apart["35.0 centimetre"]["several"] == 0.25
+    assert "part" not in apart["35.0 centimetre"]
+
+
+def test_shorter_and_smaller_are_told_against_the_largest_of_the_axis() -> None:
+    found = _axis(page(Text("40 cm", 0, 0, TALL), Text("10 cm", 300, 0, (150.0, 300.0, 150.0, 450.0))), "height")
+    assert found["10.0 centimetre"]["smaller"] == pytest.approx(0.75)
+    assert found["10.0 centimetre"]["shorter"] == pytest.approx(0.75)
+    assert "smaller" not in found["40.0 centimetre"]
+
+
+def test_models_that_words_name_are_several_even_where_their_lines_nest() -> None:
+    texts = [Text(f"H: {size} cm", 0, 100.0 * size, (50.0, 0.0, 50.0, 100.0 * size)) for size in (2, 4, 6)]
+    found = _axis(page(*texts), "height")
+    assert found["6.0 centimetre"]["several_named"] == 0.5
+    assert "part" not in found["2.0 centimetre"]
+
+
+def test_a_length_answers_depth_only_beside_a_height_and_a_width() -> None:
+    three = page(Text("Length 50 cm", 0, 0), Text("Width 30 cm", 0, 200), Text("Height 20 cm", 0, 400))
+    two = page(Text("Length 50 cm", 0, 0), Text("Width 30 cm", 0, 200))
+    assert _axis(three, "depth")["50.0 centimetre"]["word_own"] == 1.0
+    assert "word_own" not in _axis(two, "depth")["50.0 centimetre"]
+    assert "word_own" not in _axis(three, "width")["50.0 centimetre"]
+
+
+def test_thickness_and_a_lone_diameter_answer_depth() -> None:
+    assert _axis(page(Text("Thickness 5 mm")), "depth")["5.0 millimetre"]["word_own"] == 1.0
+    diameter = page(Text("Diameter 20 cm"))
+    assert _axis(diameter, "depth")["20.0 centimetre"]["word_own"] == 1.0
+    assert _axis(diameter, "width")["20.0 centimetre"]["word_own"] == 1.0
+    assert "word_own" not in _axis(diameter, "height")["20.0 centimetre"]
+
+
+def test_lone_crowded_and_later() -> None:
+    assert _axis(page(Text("40 cm")), "height")["40.0 centimetre"]["lone"] == 1.0
+    crowd = _axis(page(*(Text(f"{n} cm", 0, 60.0 * n) for n in range(1, 9))), "height")
+    assert crowd["8.0 centimetre"]["crowd"] == pytest.approx(5 / 9)
+    assert crowd["8.0 centimetre"]["later"] == 1.0
+    assert "later" not in crowd["1.0 centimetre"]
+
+
+def test_round_words() -> None:
+    assert round_words(Layout.of(page(Text("Ceramic Vase"))))
+    assert not round_words(Layout.of(page(Text("Surroundings"))))
+
+
+# Depth
+
+
+def _depth(drawn: OcrPage, heights: list[float], widths: list[float], habit: Habit | None = None) -> list[Features]:
+    layout = Layout.of(drawn)
+    return depth_features(extents_of(layout), layout, heights, widths, habit)
+
+
+def test_the_width_of_a_round_product_is_offered_as_its_depth() -> None:
+    texts = (Text("40 cm", 0, 0, TALL), Text("30 cm", 0, 300, WIDE))
+    found = _depth(page(*texts, roundness=0.9), [0.9, 0.1], [0.1, 0.8])
+    assert found[0] == {}
+    assert found[1]["as_width"] == 0.8
+    assert found[1]["as_width_round"] == pytest.approx(0.4)
+    flat = _depth(page(*texts, roundness=0.0), [0.9, 0.1], [0.1, 0.8])
+    assert flat[1]["as_width_round"] < 0
+    assert "as_width_round" not in _depth(page(*texts), [0.9, 0.1], [0.1, 0.8])[1]
+
+
+def test_the_habit_of_the_group_counts_as_far_as_the_width_is_sure() -> None:
+    texts = (Text("40 cm", 0, 0, TALL), Text("30 cm", 0, 300, WIDE))
+    found = _depth(page(*texts), [0.9, 0.1], [0.1, 0.5], Habit(depth_is_width=0.4, depth_share=0.6))
+    assert found[1]["as_width_habit"] == pytest.approx(0.2)
+    assert found[1]["as_width_alone"] == pytest.approx(0.1)
+
+
+def test_the_third_size_is_neither_the_heights_nor_the_widths() -> None:
+    texts = (Text("40 cm", 0, 0), Text("30 cm", 0, 200), Text("20 cm", 0, 400))
+    sure = _depth(page(*texts), [0.9, 0.1, 0.1], [0.1, 0.9, 0.1])
+    assert [one.get("third", 0.0) for one in sure] == [0.0, 0.0, 1.0]
+    unsure = _depth(page(*texts), [0.4, 0.1, 0.1], [0.1, 0.9, 0.1])
+    assert not any("third" in one for one in unsure)
+
+
+def test_one_number_for_both_axes_is_marked() -> None:
+    (found,) = _depth(page(Text("40 cm")), [0.4], [0.4])
+    assert found["as_height_too"] == 1.0
+    assert _depth(page(Text("text")), [], []) == []
+
+
+# Everything else
+
+
+def test_cue_words_on_the_line_and_beside() -> None:
+    found = _quantities(
+        page(Text("Net weight 500 g", 0, 0), Text("20 g", 0, 300), Text("WEIGHT", 0, 276)), "item_weight"
+    )
+    assert found["500.0 gram"]["cue_on_line"] == 1.0
+    assert found["500.0 gram"]["net"] == 1.0
+    assert "cue_on_line" not in found["20.0 gram"]
+    assert found["20.0 gram"]["cue_beside"] == 1.0
+
+
+def test_nutrition_capacity_and_people_are_flagged() -> None:
+    drawn = page(Text("Protein 20 g", 0, 0), Text("Holds up to 5 kg", 0, 200), Text("Baby 9 kg", 0, 400))
+    found = _quantities(drawn, "item_weight")
+    assert found["20.0 gram"]["lookalike_on_line"] == 1.0
+    assert found["5.0 kilogram"]["capacity"] == 1.0
+    assert found["9.0 kilogram"]["person"] == 1.0
+    assert "lookalike_on_line" not in found["5.0 kilogram"]
+
+
+def test_rivals_are_words_of_other_entities_of_the_kind() -> None:
+    found = _quantities(page(Text("Max load 50 kg")), "item_weight", frozenset({"max load"}))
+    assert found["50.0 kilogram"]["rival_on_line"] == 1.0
+
+
+def test_ranges_have_two_ends() -> None:
+    found = _quantities(page(Text("Input 100-240V")), "voltage")
+    assert found["100.0 volt"]["low_end"] == found["240.0 volt"]["high_end"] == 1.0
+    assert found["240.0 volt"]["input"] == found["240.0 volt"]["largest"] == 1.0
+
+
+def test_an_adapters_output() -> None:
+    texts = (Text("Input: 240V", 0, 0), Text("Output: 12V", 0, 200))
+    adapter = _quantities(page(*texts, Text("Power adapter", 0, 400)), "voltage")
+    assert adapter["12.0 volt"]["adapter_output"] == 1.0
+    assert "adapter_output" not in adapter["240.0 volt"]
+    assert "adapter_output" not in _quantities(page(*texts), "voltage")["12.0 volt"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "total"),
+    [
+        ((Text("12 x 50 g", 0, 0), Text("600 g", 0, 200)), True),
+        ((Text("8 cans", 0, 0), Text("330 ml", 0, 200), Text("2640 ml", 0, 400)), True),
+        ((Text("50 g", 0, 0), Text("600 g", 0, 200)), False),
+        ((Text("12 pieces", 0, 0), Text("50 g", 0, 200), Text("610 g", 0, 400)), False),
+    ],
+)
+def test_the_printed_total_of_a_pack(texts: tuple[Text, ...], total: bool) -> None:
+    found = _quantities(page(*texts), "item_weight" if " g" in texts[-1].text else "item_volume")
+    assert ("total" in list(found.values())[-1]) is total
+
+
+def test_the_second_spelling() -> None:
+    drawn = page(Text("500 g (17.6 oz)", 0, 0), Text("500 g", 0, 300))
+    legal = find_candidates(drawn, CHALLENGE["item_weight"])
+    assert [is_second(one, legal) for one in legal] == [False, True, False]
+
+
+def test_single_letters_are_no_cues() -> None:
+    assert cue_pattern(("w", "wide")).search("so wide")
+    assert not cue_pattern(("w",)).search("w")
+    assert not cue_pattern(()).search("anything")
+
+
+def test_every_weight_of_the_table_names_a_feature_that_exists() -> None:
+    """A name that is misspelt in the table would silently count nothing."""
+    sources = "".join(map(inspect.getsource, (axis_features, depth_features, quantity_features)))
+    known = set(re.findall(r'"([a-z_]+)":', sources)) | {"third"}
+    for name, family in shipped_weights().families.items():
+        assert not family.weights.keys() - known, name
+
+
+def test_an_entity_of_a_users_schema_has_features_too() -> None:
+    layout = Layout.of(page(Text("Cable length 2 m", 0, 0), Text("3 m", 0, 300)))
+    entity = Entity("cable_length", "length", ("metre",), ("cable length",))
+    legal = find_candidates(layout.page, entity, layout.quantities)
+    found = [quantity_features(one, legal, layout, entity, frozenset()) for one in legal]
+    assert found[0]["cue_on_line"] == 1.0
+    assert "cue_on_line" not in found[1]
