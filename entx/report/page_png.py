@@ -1,0 +1,124 @@
+"""A page view as one PNG: the picture with its marks, and beside it what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from entx.core.files import atomic_path
+from entx.report.page_marks import ANSWERS, LINES, Layer, Mark, Point, page_layers
+from entx.report.page_view import PageView
+
+LONGER_SIDE = (900, 1800)
+"""Pixels: smaller pictures are enlarged to the first, so that tags can be read on them, larger ones reduced."""
+
+PANEL_WIDTH = 560
+PANEL_GROUND = (255, 255, 255)
+_INK, _SOFT = (25, 30, 40), (105, 112, 125)
+_TEXT, _HEADING = 15, 20  # heights of type in pixels
+_ROW = 21
+_MARGIN = 18
+
+
+def write_page_png(view: PageView, out: Path) -> None:
+    """Draws the view and writes it, whole or not at all.
+
+    Text that Pillow's built-in face does not have (all but ASCII) is shown as question marks; the HTML page has it.
+
+    Raises:
+        InputError: `out` cannot be written.
+    """
+    image = draw_page(view)
+    with atomic_path(out) as part:
+        image.save(part, format="PNG")
+
+
+def draw_page(view: PageView) -> Image.Image:
+    """The picture at `picture_scale` at the top left, with all marks on it, and the panel at its right."""
+    layers = page_layers(view)
+    picture = Image.fromarray(view.image[..., ::-1])
+    scale = picture_scale(*picture.size)
+    size = round(picture.width * scale), round(picture.height * scale)
+    picture = picture.resize(size, Image.Resampling.LANCZOS)
+    pen = ImageDraw.Draw(picture)
+    for layer in layers:
+        for mark in layer.marks:
+            _draw(pen, layer, mark, scale)
+    rows = list(_rows(view, layers))
+    room = max(picture.height, 640)
+    fitting = max(1, (room - 2 * _MARGIN - _HEADING) // _ROW)
+    if len(rows) > fitting:
+        rows = [*rows[: fitting - 1], (f"... {len(rows) - fitting + 1} rows more: the HTML page has all", _SOFT, _TEXT)]
+    whole = Image.new("RGB", (picture.width + PANEL_WIDTH, room), PANEL_GROUND)
+    whole.paste(picture, (0, 0))
+    _write(ImageDraw.Draw(whole), rows, picture.width + _MARGIN)
+    return whole
+
+
+def picture_scale(width: int, height: int) -> float:
+    """How much the picture is enlarged or reduced for drawing."""
+    smallest, largest = LONGER_SIDE
+    return min(max(smallest / max(width, height), 1.0), largest / max(width, height))
+
+
+def _draw(pen: ImageDraw.ImageDraw, layer: Layer, mark: Mark, scale: float) -> None:
+    if not mark.points:
+        return
+    points: list[Point] = [(x * scale, y * scale) for x, y in mark.points]
+    strong = layer.name == ANSWERS or not mark.closed
+    width = 1 if mark.faint or layer.name == LINES else 4 if strong else 2
+    path = [*points, points[0], points[1]] if mark.closed else points
+    pen.line(path, fill=layer.colour, width=width, joint="curve")
+    if layer.name == ANSWERS or mark.faint:
+        return  # the panel names the answers; their tags would hide what they stand for
+    font = ImageFont.load_default(_TEXT - 3)
+    x, y = points[0] if layer.name == LINES else points[2] if mark.closed else _middle(points)
+    pen.text((x, y), mark.tag, font=font, fill=layer.colour, anchor="lb", stroke_width=2, stroke_fill=(255, 255, 255))
+
+
+def _middle(points: list[Point]) -> Point:
+    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+
+
+def _rows(view: PageView, layers: tuple[Layer, ...]) -> Iterator[tuple[str, tuple[int, int, int], int]]:
+    """Text, ink and size of each row of the panel: the answers first, the lines last."""
+    yield view.title, _INK, _HEADING
+    yield "  ".join(f"{name} {value}" for name, value in view.facts), _SOFT, _TEXT
+    for layer in sorted(layers, key=lambda layer: (layer.name != ANSWERS, layer.name == LINES)):
+        if not layer.marks:
+            continue
+        yield "", _INK, _TEXT
+        yield layer.title, layer.colour, _HEADING
+        for mark in layer.marks:
+            if layer.name == ANSWERS:
+                yield mark.tag, _INK, _TEXT
+                yield "    " + _listed(layer, mark, first=2), _SOFT, _TEXT
+            else:
+                yield f"{mark.tag}   {mark.cells[0]}   {_listed(layer, mark, first=1)}", _INK, _TEXT
+
+
+def _listed(layer: Layer, mark: Mark, first: int) -> str:
+    named = zip(layer.columns[first:], mark.cells[first:], strict=True)
+    return ", ".join(f"{name} {cell}" for name, cell in named if cell)
+
+
+def _write(pen: ImageDraw.ImageDraw, rows: list[tuple[str, tuple[int, int, int], int]], left: int) -> None:
+    top = _MARGIN
+    for text, ink, size in rows:
+        font = ImageFont.load_default(size)
+        pen.text((left, top), _shortened(_ascii(text), font, PANEL_WIDTH - 2 * _MARGIN), font=font, fill=ink)
+        top += _ROW + (size - _TEXT)
+
+
+def _ascii(text: str) -> str:
+    return text.replace("°", " deg").encode("ascii", "replace").decode("ascii")
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
+    if font.getlength(text) <= room:
+        return text
+    while text and font.getlength(text + "...") > room:
+        text = text[:-1]
+    return text + "..."
