@@ -77,6 +77,114 @@ class PageStatus(StrEnum):
     FAILED = "failed"  # the engine raised
 
 
+class Direction(StrEnum):
+    """How a straight line runs in the picture."""
+
+    VERTICAL = "vertical"
+    HORIZONTAL = "horizontal"
+    OBLIQUE = "oblique"
+
+
+class Place(StrEnum):
+    """Where something stands to the product's box; the side that it lies farthest beyond, in the box's own size."""
+
+    INSIDE = "inside"
+    LEFT = "left"
+    RIGHT = "right"
+    ABOVE = "above"
+    BELOW = "below"
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A drawn line that may be the dimension line of a number.
+
+    Args:
+        direction: of the line in the picture.
+        start, end: x and y in pixels of the upright picture; start is the upper end, the left one of a horizontal.
+        length: of the whole line in pixels, a gap that the text breaks into it included.
+        gap: pixels from the text's polygon to the line, 0 where the line runs through it.
+        score: 0 to 1, how much it looks like the dimension line of this number; comparable between directions.
+        broken: two halves on either side of the text.
+        ticks: number of its ends, 0 to 2, that carry an arrow head, a tick or a bar.
+    """
+
+    direction: Direction
+    start: tuple[float, float]
+    end: tuple[float, float]
+    length: float
+    gap: float
+    score: float
+    broken: bool = False
+    ticks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LineGeometry:
+    """What stands around one OCR line that holds a digit.
+
+    Args:
+        line: position in `OcrPage.lines`.
+        vertical, horizontal, oblique: the best stroke of each direction, None where there is none.
+        across, down: the text's centre against the product's box: 0 is its left or upper edge, 1 its right or lower
+            one, less or more is outside; None without a box.
+    """
+
+    line: int
+    vertical: Stroke | None = None
+    horizontal: Stroke | None = None
+    oblique: Stroke | None = None
+    across: float | None = None
+    down: float | None = None
+
+    @property
+    def best(self) -> Stroke | None:
+        """The stroke with the highest score."""
+        strokes = [stroke for stroke in (self.vertical, self.horizontal, self.oblique) if stroke is not None]
+        return max(strokes, key=lambda stroke: stroke.score, default=None)
+
+    @property
+    def place(self) -> Place | None:
+        """Where the text's centre stands to the product's box; None without a box."""
+        if self.across is None or self.down is None:
+            return None
+        beyond = {
+            Place.LEFT: -self.across,
+            Place.RIGHT: self.across - 1.0,
+            Place.ABOVE: -self.down,
+            Place.BELOW: self.down - 1.0,
+        }
+        side = max(beyond, key=beyond.__getitem__)
+        return side if beyond[side] > 0.0 else Place.INSIDE
+
+
+@dataclass(frozen=True, slots=True)
+class PageGeometry:
+    """What one picture shows besides its text, computed once and stored with the page.
+
+    Args:
+        product: x1 y1 x2 y2 in pixels of the upright picture, of what stands on a plain background without its text
+            and dimension lines; None where the background is not plain (a photograph of a room).
+        white: share of nearly white pixels, 0 to 1.
+        parts: number of separate things on the plain background; 0 where it is not plain.
+        lines: of the OCR lines that hold a digit, in their order.
+        marks: positions in `OcrPage.lines` of one-letter lines that lie on a stroke: an arrow `|-|` read as H.
+        roundness: 0 to 1, how much the product looks like a round body that stands on its axis (a jar, a bottle);
+            None where it cannot be told.
+    """
+
+    product: tuple[float, float, float, float] | None = None
+    white: float = 0.0
+    parts: int = 0
+    lines: tuple[LineGeometry, ...] = ()
+    marks: tuple[int, ...] = ()
+    roundness: float | None = None
+
+    def of(self, line: int) -> LineGeometry | None:
+        """The geometry of the OCR line at that position; None for a line without a digit."""
+        return next((found for found in self.lines if found.line == line), None)
+
+
 @dataclass(frozen=True, slots=True)
 class OcrPage:
     """All lines of one picture, in reading order; a line's id is its position in `lines`.
@@ -85,7 +193,8 @@ class OcrPage:
         picture: sha256 of the file.
         status: anything but OK comes with a reason and no lines.
         width, height: of the upright picture in pixels; 0 where it was never decoded.
-        seconds: wall time of decoding and reading in the worker.
+        seconds: wall time of decoding, reading and geometry in the worker.
+        geometry: None for a page that is not OK, and for one that was read before geometry was stored.
     """
 
     picture: str
@@ -95,6 +204,7 @@ class OcrPage:
     height: int = 0
     lines: tuple[OcrLine, ...] = ()
     seconds: float = 0.0
+    geometry: PageGeometry | None = None
 
 
 class Alignment(StrEnum):

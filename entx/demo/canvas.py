@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from entx.core.entities import CHALLENGE
-from entx.core.types import Polygon
+from entx.core.types import Direction, Polygon
 from entx.demo.fonts import load_face
-from entx.demo.scene import DimensionLine, Direction, Point, PrintedText, Role, Scene, Truth
+from entx.demo.scene import DimensionLine, Point, PrintedText, Role, Scene, Truth
 
 Colour = tuple[int, int, int]
 

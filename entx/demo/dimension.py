@@ -7,9 +7,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from entx.core.types import Direction
 from entx.demo.canvas import BLACK, WHITE, Canvas, Colour
 from entx.demo.fonts import BUILT_IN, PLAIN
-from entx.demo.scene import Direction, Point, Role
+from entx.demo.scene import Point, Role
 
 _FLAT_DEGREES = 3.0  # a line this near to an axis is drawn as that axis
 _NARROW = 90.0  # units: wider texts are not set upright into a vertical line

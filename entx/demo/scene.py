@@ -9,7 +9,7 @@ from enum import StrEnum
 from PIL import Image
 
 from entx.core.quantity import Quantity
-from entx.core.types import Polygon
+from entx.core.types import Direction, Polygon
 
 Point = tuple[float, float]
 
@@ -20,14 +20,6 @@ class Role(StrEnum):
     ANSWER = "answer"  # it states the value of one or more entities
     DECOY = "decoy"  # a number that answers nothing that is asked
     WORDS = "words"  # brand, title, slogan, unit note
-
-
-class Direction(StrEnum):
-    """How a dimension line runs in the picture."""
-
-    HORIZONTAL = "horizontal"
-    VERTICAL = "vertical"
-    OBLIQUE = "oblique"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ _QUERIES = {
 TABLES = tuple(_QUERIES)
 """What can be exported."""
 
+_LATER_COLUMNS = frozenset({"geometry"})
+"""Of pages: an export by an older entx does not have them."""
+
 _OPTIONS = {".csv": "format csv, header", ".parquet": "format parquet, compression zstd", ".jsonl": "format json"}
 
 
@@ -67,14 +70,17 @@ def import_pages(store: Store, path: Path) -> tuple[int, int]:
         raise InputError(f"{path}: no such file")
     connection = store.connection
     names = [row[0] for row in connection.execute("describe pages").fetchall()]
-    columns = ", ".join(names)
     try:
+        there = {
+            row[0] for row in connection.execute(f"describe from {readers[path.suffix]}(?)", [str(path)]).fetchall()
+        }
+        columns = ", ".join(name for name in names if name in there or name not in _LATER_COLUMNS)
         connection.execute(
             f"create temp table incoming as select {columns} from {readers[path.suffix]}(?)", [str(path)]
         )
         with store.transaction():
             added = connection.execute(f"""
-                insert into pages select {columns} from incoming i where not exists (
+                insert into pages ({columns}) select {columns} from incoming i where not exists (
                     from pages p where (p.picture, p.engine, p.model_hash, p.params_hash)
                                      = (i.picture, i.engine, i.model_hash, i.params_hash)) returning 1""").fetchall()
         total = connection.execute("select count(*) from incoming").fetchall()[0][0]

@@ -88,10 +88,25 @@ def _m003_runs_and_answers(connection: Connection) -> None:
         )""")
 
 
+def _m004_geometry(connection: Connection) -> None:
+    stroke = """struct(direction varchar, x1 float, y1 float, x2 float, y2 float, length float, gap float, score float,
+        broken boolean, ticks tinyint)"""
+    connection.execute(f"""
+        alter table pages add column geometry struct(   -- null for pages that were read without it
+            product float[4],                           -- null where the background is not plain
+            white float,
+            parts integer,
+            lines struct(line integer, vertical {stroke}, horizontal {stroke}, oblique {stroke},
+                         across float, down float)[],
+            marks integer[],
+            roundness float)""")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _m001_questions_and_pictures,
     _m002_pages,
     _m003_runs_and_answers,
+    _m004_geometry,
 )
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus
 from entx.storage.connection import Store
+from entx.storage.page_geometry import GEOMETRY, from_row, to_row
 from entx.storage.questions import CURRENT_PICTURES
 
 _LINE = pa.struct([
@@ -31,6 +32,7 @@ _PAGE = pa.schema([
     ("seconds", pa.float32()),
     ("run", pa.string()),
     ("lines", pa.list_(_LINE)),
+    ("geometry", GEOMETRY),
 ])  # fmt: skip
 _OF_KEY = "engine = $engine and model_hash = $model_hash and params_hash = $params_hash"
 _PENDING = f"""
@@ -92,13 +94,14 @@ def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) ->
                 }
                 for line in page.lines
             ],
+            "geometry": to_row(page.geometry),
         }
         for page in pages
     ]
     batch = pa.Table.from_pylist(rows, schema=_PAGE)
     with store.transaction() as connection:
         connection.register("batch", batch)
-        connection.execute("insert into pages select * from batch")
+        connection.execute("insert into pages by name select * from batch")
         connection.unregister("batch")
 
 
@@ -149,7 +152,7 @@ def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None
         cursor.register("chosen", pa.table({"picture": pa.array(list(pictures), pa.string())}))
         chosen = "and picture in (from chosen)"
     cursor.execute(
-        f"select picture, status, reason, width, height, seconds, lines from pages where {_OF_KEY} {chosen}",
+        f"select picture, status, reason, width, height, seconds, lines, geometry from pages where {_OF_KEY} {chosen}",
         _parameters(key),
     )
     while rows := cursor.fetchmany(_FETCH_ROWS):
@@ -170,19 +173,19 @@ def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[Ocr
             where not exists (from answers a where a.run = $run and a.idx = q.idx)
             group by c.picture
         )
-        select p.picture, status, reason, width, height, seconds, lines, asked
+        select p.picture, status, reason, width, height, seconds, lines, geometry, asked
         from pages p join open_questions using (picture) where {_OF_KEY}
         """,
         {**_parameters(key), "run": run},
     )
     while rows := cursor.fetchmany(_FETCH_ROWS):
-        yield from ((_page(row), row[7]) for row in rows)
+        yield from ((_page(row), row[8]) for row in rows)
 
 
 def _page(row: tuple[Any, ...]) -> OcrPage:
-    picture, status, reason, width, height, seconds, lines = row[:7]
+    picture, status, reason, width, height, seconds, lines, geometry = row[:8]
     read = tuple(OcrLine(x["text"], x["score"], tuple(x["polygon"]), x["rotation"], x["scale"]) for x in lines)
-    return OcrPage(picture, PageStatus(status), reason, width, height, read, seconds)
+    return OcrPage(picture, PageStatus(status), reason, width, height, read, seconds, from_row(geometry))
 
 
 def _parameters(key: PageKey) -> dict[str, str]:

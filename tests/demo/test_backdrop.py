@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from entx.core.types import Direction
 from entx.demo.backdrop import gradient, paper, room, studio, turned, weathered
 from entx.demo.canvas import Canvas
-from entx.demo.scene import Direction, Scene
+from entx.demo.scene import Scene
 
 
 def scene(text: str = "500 g") -> Scene:

@@ -3,9 +3,10 @@ import pytest
 from PIL import Image
 
 from entx.core.entities import CHALLENGE
+from entx.core.types import Direction
 from entx.demo.canvas import BLACK, Canvas, LayoutError, corners_of, overlap
 from entx.demo.fonts import BOLD, BUILT_IN, PLAIN, load_face
-from entx.demo.scene import NOT_STATED, Direction, Role
+from entx.demo.scene import NOT_STATED, Role
 
 
 def blank(width: int = 500, height: int = 500) -> Canvas:

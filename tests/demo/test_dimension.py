@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from entx.core.types import Direction
 from entx.demo.canvas import Canvas, corners_of, overlap
 from entx.demo.dimension import DimensionStyle, dimension, direction_of
 from entx.demo.fonts import BUILT_IN
-from entx.demo.scene import Direction, PrintedText, Role, Scene
+from entx.demo.scene import PrintedText, Role, Scene
 
 INK = (10, 10, 10)
 

@@ -8,10 +8,11 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.quantity import Quantity
+from entx.core.types import Direction
 from entx.demo.draw import draw_scene
 from entx.demo.drawings import sizes
 from entx.demo.labels import ink_on
-from entx.demo.scene import Direction, PrintedText, Role, Scene
+from entx.demo.scene import PrintedText, Role, Scene
 from entx.demo.wording import Wording, digits, quantity
 
 NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from entx.core.entities import CHALLENGE
+from entx.core.types import Direction
 from entx.demo.canvas import corners_of, overlap
 from entx.demo.dimension import direction_of
 from entx.demo.draw import KINDS, draw_scene, questions
-from entx.demo.scene import Direction, PrintedText, Role, Scene, Truth
+from entx.demo.scene import PrintedText, Role, Scene, Truth
 from entx.demo.wording import digits
 
 SEEDS = 9  # of each kind: more than 200 scenes in all

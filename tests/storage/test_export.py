@@ -9,7 +9,18 @@ import pytest
 
 from entx.core.errors import InputError
 from entx.core.quantity import Quantity
-from entx.core.types import Answer, OcrLine, OcrPage, PageKey, PageStatus, Question
+from entx.core.types import (
+    Answer,
+    Direction,
+    LineGeometry,
+    OcrLine,
+    OcrPage,
+    PageGeometry,
+    PageKey,
+    PageStatus,
+    Question,
+    Stroke,
+)
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from entx.storage.export import TABLES, export_table, import_pages
@@ -19,8 +30,21 @@ from entx.storage.runs import begin_run, end_run
 
 KEY = PageKey("fake", "m", "p")
 BOX = (0.0, 0.0, 9.5, 0.0, 9.5, 5.0, 0.0, 5.0)
+STROKE = Stroke(Direction.OBLIQUE, (1.5, 2.0), (9.0, 7.25), 12.0, 0.5, 0.75, True, 2)
+GEOMETRY = PageGeometry(
+    (0.0, 1.0, 9.0, 19.5), 0.25, 2, (LineGeometry(1, None, None, STROKE, 0.5, -1.25),), (0,), 0.125
+)  # numbers that single precision holds exactly
 PAGES = [
-    OcrPage("s1", PageStatus.OK, "", 10, 20, (OcrLine("=1+1", 0.5, BOX), OcrLine("5 kg", 1.0, BOX, 90.0, 2.0)), 0.5),
+    OcrPage(
+        "s1",
+        PageStatus.OK,
+        "",
+        10,
+        20,
+        (OcrLine("=1+1", 0.5, BOX), OcrLine("5 kg", 1.0, BOX, 90.0, 2.0)),
+        0.5,
+        GEOMETRY,
+    ),
     OcrPage("s2", PageStatus.UNREADABLE, "truncated, at byte 7"),
 ]
 
