@@ -25,7 +25,10 @@ def show(
         typer.Option("--run", help="Whose answers to INDEX; may be repeated. Default: all runs'."),
     ] = None,
     engine: Annotated[
-        str | None, typer.Option("--engine", help="Who reads IMAGE, or read the page of INDEX; default: rapidocr, or the newest pages.")
+        str | None,
+        typer.Option(
+            "--engine", help="Who reads IMAGE, or read the page of INDEX; default: rapidocr, or the newest pages."
+        ),
     ] = None,
     out: Annotated[
         list[Path] | None,
@@ -68,13 +71,17 @@ def show(
             raise InputError("--run needs --store and a question's index")
         if what.isdecimal() and not Path(what).exists():
             raise InputError(f"{what}: no such file; for a question's index name its store with --store")
-        view = read_picture_view(Path(what), EngineSpec.of(engine or "rapidocr"), entities, entity or list(entities.entities))
+        view = read_picture_view(
+            Path(what), EngineSpec.of(engine or "rapidocr"), entities, entity or list(entities.entities)
+        )
     for file in files:
         writers[file.suffix.lower()](view, file)
     for shown in view.answers:
         said = shown.answer.quantity.text if shown.answer.quantity else f"-  ({shown.answer.reason})"
         words.line(f"{shown.run}  {shown.entity_name}  {said}")
-    words.line(f"{len(view.page.lines)} lines, {len(view.candidates)} candidates; written: {', '.join(map(str, files))}")
+    words.line(
+        f"{len(view.page.lines)} lines, {len(view.candidates)} candidates; written: {', '.join(map(str, files))}"
+    )
     words.result({
         "title": view.title, "files": [str(file) for file in files], "lines": len(view.page.lines),
         "candidates": len(view.candidates),

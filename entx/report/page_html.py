@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from html import escape
 from importlib.resources import files
@@ -19,7 +20,7 @@ import cv2
 
 from entx.core.files import atomic_text
 from entx.ocr_stage.engines.base import Image
-from entx.report.page_marks import ANSWERS, Layer, Mark, page_layers
+from entx.report.page_marks import ANSWERS, LINES, Layer, Mark, page_layers
 from entx.report.page_view import PageView
 
 LONGER_SIDE = 2000
@@ -70,26 +71,39 @@ def _switch(layer: Layer) -> str:
 def _svg(view: PageView, layers: tuple[Layer, ...]) -> str:
     height, width = view.image.shape[:2]
     groups = "".join(
-        f'<g class="layer {layer.name}">' + "".join(_shape(layer, mark) for mark in layer.marks if mark.points) + "</g>"
+        f'<g class="layer {layer.name}">'
+        + "".join(_shape(layer, mark, width) for mark in layer.marks if mark.points)
+        + "</g>"
         for layer in layers
     )
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{_text(view.title)}">'
         f'<image href="{_data_uri(view.image)}" width="{width}" height="{height}"/>'
-        f'<g font-size="{max(width, height) / 60:.1f}">{groups}</g></svg>'
+        f'<g font-size="{max(width, height) / 55:.1f}">{groups}</g></svg>'
     )
 
 
-def _shape(layer: Layer, mark: Mark) -> str:
+def _shape(layer: Layer, mark: Mark, width: float) -> str:
     corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)
-    element = "polygon" if mark.closed else "polyline"
-    x, y = mark.points[0]
-    tag = "" if layer.name == ANSWERS else f'<text x="{x:.1f}" y="{y:.1f}">{_text(mark.tag)}</text>'
-    faint = " faint" if mark.faint else ""
+    (x, y), side = layer.label_place(mark, width)
     told = "; ".join(f"{name}: {cell}" for name, cell in zip(layer.columns, mark.cells, strict=True) if cell)
     return (
-        f'<g class="mark{faint}" {_keys(mark)}><title>{_text(f"{mark.tag}. {told}")}</title>'
-        f'<{element} points="{corners}"/>{tag}</g>'
+        f'<g class="mark{" faint" if mark.faint else ""}" {_keys(mark)}><title>{_text(f"{mark.tag}. {told}")}</title>'
+        f'<{"polygon" if mark.closed else "polyline"} points="{corners}"/>'
+        f"{_read_text(mark) if layer.name == LINES else ''}"
+        f'<text class="tag {side}" x="{x:.1f}" y="{y:.1f}">{_text(mark.label)}</text></g>'
+    )
+
+
+def _read_text(line: Mark) -> str:
+    """The line's text in its place in the picture, along its own baseline and as wide as it stands there."""
+    (x1, y1), (x2, y2), _, (x4, y4) = line.points
+    length, height = math.hypot(x2 - x1, y2 - y1), math.hypot(x4 - x1, y4 - y1)
+    turned = math.degrees(math.atan2(y2 - y1, x2 - x1))
+    return (
+        f'<text class="read" transform="translate({x4:.1f} {y4:.1f}) rotate({turned:.1f})" y="{-0.2 * height:.1f}" '
+        f'font-size="{0.8 * height:.1f}" textLength="{length:.1f}" lengthAdjust="spacingAndGlyphs">'
+        f"{_text(line.cells[0])}</text>"
     )
 
 
@@ -97,18 +111,17 @@ def _table(layer: Layer) -> str:
     if not layer.marks:
         return f'<section class="{layer.name}"><h2>{_text(layer.title)}</h2><p>None.</p></section>'
     used = [i for i in range(len(layer.columns)) if any(mark.cells[i] for mark in layer.marks)]
-    with_tag = layer.name != ANSWERS
     head = "".join(f"<th>{_text(layer.columns[i])}</th>" for i in used)
     rows = "".join(
         f"<tr {_keys(mark)}>"
-        + (f'<th scope="row">{_text(mark.tag)}</th>' if with_tag else "")
+        + f'<th scope="row">{_text(mark.tag)}</th>'
         + "".join(f"<td>{_foreign(mark.cells[i])}</td>" for i in used)
         + "</tr>"
         for mark in layer.marks
     )
     return (
         f'<section class="{layer.name}"><h2>{_text(layer.title)}</h2><div class="scroll"><table><thead><tr>'
-        f"{'<th></th>' if with_tag else ''}{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
+        f"<th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from entx.core.types import Alignment, LineGeometry, OcrPage, PageGeometry, Polygon, Stroke
 from entx.report.page_view import PageView, ShownAnswer
@@ -18,12 +20,13 @@ class Mark:
 
     Args:
         key: unique in the view, letters, digits and hyphens only.
-        tag: short name written at the shape.
+        tag: short name in the table.
         cells: one text for each of the layer's columns; the first says what it is.
         points: corners in pixels of the upright picture; empty where there is no place to show.
         closed: a polygon; otherwise a line.
         faint: less sure, or of less weight than others of its layer.
         related: keys of marks of other layers that belong to it.
+        label: what is written at the shape.
     """
 
     key: str
@@ -33,6 +36,23 @@ class Mark:
     closed: bool = True
     faint: bool = False
     related: tuple[str, ...] = ()
+    label: str = ""
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the shape, which must have points."""
+        across, down = [x for x, _ in self.points], [y for _, y in self.points]
+        return min(across), min(down), max(across), max(down)
+
+
+class Side(StrEnum):
+    """Where a label stands to its point."""
+
+    ABOVE = "above"  # and to the right of it
+    BELOW = "below"  # and to the left of it
+    RIGHT = "right"
+    LEFT = "left"
+    CENTRE = "centre"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +70,18 @@ class Layer:
     colour: tuple[int, int, int]
     columns: tuple[str, ...]
     marks: tuple[Mark, ...]
+
+    def label_place(self, mark: Mark, width: float) -> tuple[Point, Side]:
+        """Where the mark's label is written in a picture of that width, so that labels of several layers stay apart."""
+        left, top, right, bottom = mark.box
+        if self.name == LINES:
+            return (left, top), Side.ABOVE
+        if self.name == CANDIDATES:
+            return (right, bottom), Side.BELOW
+        if self.name == ANSWERS:
+            middle = (top + bottom) / 2
+            return ((right, middle), Side.RIGHT) if right < 0.8 * width else ((left, middle), Side.LEFT)
+        return ((left, top), Side.ABOVE) if mark.closed else (((left + right) / 2, (top + bottom) / 2), Side.CENTRE)
 
 
 def page_layers(view: PageView) -> tuple[Layer, ...]:
@@ -70,7 +102,8 @@ def _lines(page: OcrPage) -> Layer:
             around.place or "" if around else "",
         )  # fmt: skip
         marks.append(Mark(_line_key(index), str(index), cells, _corners(line.polygon), faint=line.scale != 1.0))
-    return Layer(LINES, "Lines", (40, 110, 200), ("text", "score", "turned", "pass", "stands"), tuple(marks))
+    columns = ("text", "score", "turned", "pass", "stands")
+    return Layer(LINES, "Lines", (40, 110, 200), columns, _labelled(marks, [mark.tag for mark in marks]))
 
 
 def _geometry(page: OcrPage, geometry: PageGeometry) -> Layer:
@@ -78,19 +111,19 @@ def _geometry(page: OcrPage, geometry: PageGeometry) -> Layer:
     if geometry.product is not None:
         left, top, right, bottom = geometry.product
         box = ((left, top), (right, top), (right, bottom), (left, bottom))
-        size = f"{right - left:.0f} x {bottom - top:.0f} px"
-        marks.append(Mark("product", "product", ("product", "", size, "", "", ""), box, faint=True))
+        size = f"{right - left:.0f}\N{NO-BREAK SPACE}x\N{NO-BREAK SPACE}{bottom - top:.0f}\N{NO-BREAK SPACE}px"
+        marks.append(Mark("product", "product", ("product", "", "", size, "", ""), box, faint=True))
     for line in geometry.lines:
         marks += [_stroke(page, line, stroke) for stroke in (line.vertical, line.horizontal, line.oblique) if stroke]
-    columns = ("dimension line of", "direction", "length", "gap", "ends", "score")
-    return Layer(GEOMETRY, "Geometry", (20, 140, 60), columns, tuple(marks))
+    columns = ("dimension line of", "score", "direction", "size", "gap", "ends")
+    return Layer(GEOMETRY, "Geometry", (20, 140, 60), columns, _labelled(marks, [mark.tag for mark in marks]))
 
 
 def _stroke(page: OcrPage, line: LineGeometry, stroke: Stroke) -> Mark:
     ends = f"{stroke.ticks} marked" + (", broken by the text" if stroke.broken else "")
     cells = (
-        page.lines[line.line].text, stroke.direction.value, f"{stroke.length:.0f} px", f"{stroke.gap:.0f} px", ends,
-        f"{stroke.score:.2f}",
+        page.lines[line.line].text, f"{stroke.score:.2f}", stroke.direction.value, f"{stroke.length:.0f}\N{NO-BREAK SPACE}px",
+        f"{stroke.gap:.0f}\N{NO-BREAK SPACE}px", ends,
     )  # fmt: skip
     return Mark(
         f"stroke-{line.line}-{stroke.direction.value}", f"{stroke.direction.value[0]}{line.line}", cells,
@@ -111,13 +144,15 @@ def _candidates(view: PageView) -> Layer:
             Mark(f"candidate-{number}", f"c{number}", cells, _corners(one.polygon), related=_line_keys(one.line_ids))
         )
     columns = ("quantity", "printed", "found", "label", "role", "legal for", "lines")
-    return Layer(CANDIDATES, "Candidates", (215, 125, 0), columns, tuple(marks))
+    return Layer(CANDIDATES, "Candidates", (215, 125, 0), columns, _labelled(marks, [mark.tag for mark in marks]))
 
 
 def _answers(view: PageView) -> Layer:
     marks = [_answer(view.page, number, shown) for number, shown in enumerate(view.answers)]
-    columns = ("answer", "entity", "run", "read as", "found", "why not", "truth", "probability")
-    return Layer(ANSWERS, "Answers", (205, 25, 45), columns, tuple(marks))
+    by_entity = len({shown.entity_name for shown in view.answers}) > 1
+    names = [_words((shown.entity_name,)) if by_entity else shown.run for shown in view.answers]
+    columns = ("entity", "run", "read as", "found", "reason", "truth", "probability")
+    return Layer(ANSWERS, "Answers", (205, 25, 45), columns, _labelled(marks, names))
 
 
 def _answer(page: OcrPage, number: int, shown: ShownAnswer) -> Mark:
@@ -125,15 +160,24 @@ def _answer(page: OcrPage, number: int, shown: ShownAnswer) -> Mark:
     read = " / ".join(page.lines[i].text for i in answer.evidence.line_ids) or answer.text
     nowhere = answer.quantity is not None and answer.evidence.alignment is Alignment.NONE
     cells = (
-        answer.quantity.text if answer.quantity else "no answer", _words((shown.entity_name,)), shown.run, read,
+        _words((shown.entity_name,)), shown.run, read,
         "in no line of the picture" if nowhere else answer.evidence.alignment.value if answer.quantity else "",
         answer.reason, shown.truth or "", "" if answer.p_correct is None else f"{answer.p_correct:.2f}",
     )  # fmt: skip
-    polygon = answer.evidence.polygon
     return Mark(
-        f"answer-{number}", f"{_words((shown.entity_name,))}: {cells[0]}", cells, _corners(polygon) if polygon else (),
+        f"answer-{number}", answer.quantity.text if answer.quantity else "no answer", cells,
+        _corners(answer.evidence.polygon) if answer.evidence.polygon else (),
         related=_line_keys(answer.evidence.line_ids),
     )  # fmt: skip
+
+
+def _labelled(marks: list[Mark], names: list[str]) -> tuple[Mark, ...]:
+    """The marks labelled by these names; where several lie in one place, the first one's label has all of theirs."""
+    together: dict[tuple[Point, ...], list[str]] = defaultdict(list)
+    for mark, name in zip(marks, names, strict=True):
+        together[mark.points].append(name)
+    labels = {place: ", ".join(dict.fromkeys(told)) for place, told in together.items()}
+    return tuple(replace(mark, label=labels.pop(mark.points, "")) for mark in marks)
 
 
 def _corners(polygon: Polygon) -> tuple[Point, ...]:

@@ -8,18 +8,27 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from entx.core.files import atomic_path
-from entx.report.page_marks import ANSWERS, LINES, Layer, Mark, Point, page_layers
+from entx.report.page_marks import ANSWERS, CANDIDATES, GEOMETRY, LINES, Layer, Mark, Side, page_layers
 from entx.report.page_view import PageView
 
 LONGER_SIDE = (900, 1800)
 """Pixels: smaller pictures are enlarged to the first, so that tags can be read on them, larger ones reduced."""
 
-PANEL_WIDTH = 560
+PANEL_WIDTH = 640
 PANEL_GROUND = (255, 255, 255)
 _INK, _SOFT = (25, 30, 40), (105, 112, 125)
-_TEXT, _HEADING = 15, 20  # heights of type in pixels
+_TEXT, _HEADING = 14, 19  # heights of type in pixels
 _ROW = 21
 _MARGIN = 18
+_HALO = (255, 255, 255)
+_STROKE_WIDTHS = {LINES: 1, GEOMETRY: 3, CANDIDATES: 2, ANSWERS: 4}
+_ANCHORS = {  # Pillow's name, and pixels to keep off the shape
+    Side.ABOVE: ("lb", (0, -2)),
+    Side.BELOW: ("rt", (0, 4)),
+    Side.RIGHT: ("lm", (6, 0)),
+    Side.LEFT: ("rm", (-6, 0)),
+    Side.CENTRE: ("mm", (0, 0)),
+}
 
 
 def write_page_png(view: PageView, out: Path) -> None:
@@ -44,8 +53,11 @@ def draw_page(view: PageView) -> Image.Image:
     picture = picture.resize(size, Image.Resampling.LANCZOS)
     pen = ImageDraw.Draw(picture)
     for layer in layers:
-        for mark in layer.marks:
+        for mark in filter(_is_placed, layer.marks):
             _draw(pen, layer, mark, scale)
+    for layer in layers:  # labels last: no shape crosses them
+        for mark in filter(_is_placed, layer.marks):
+            _label(pen, layer, mark, scale, view.image.shape[1])
     rows = list(_rows(view, layers))
     room = max(picture.height, 640)
     fitting = max(1, (room - 2 * _MARGIN - _HEADING) // _ROW)
@@ -63,45 +75,44 @@ def picture_scale(width: int, height: int) -> float:
     return min(max(smallest / max(width, height), 1.0), largest / max(width, height))
 
 
+def _is_placed(mark: Mark) -> bool:
+    return bool(mark.points)
+
+
 def _draw(pen: ImageDraw.ImageDraw, layer: Layer, mark: Mark, scale: float) -> None:
-    if not mark.points:
-        return
-    points: list[Point] = [(x * scale, y * scale) for x, y in mark.points]
-    strong = layer.name == ANSWERS or not mark.closed
-    width = 1 if mark.faint or layer.name == LINES else 4 if strong else 2
+    points = [(x * scale, y * scale) for x, y in mark.points]
+    width = 1 if mark.faint else _STROKE_WIDTHS[layer.name]
     path = [*points, points[0], points[1]] if mark.closed else points
+    pen.line(path, fill=_HALO, width=width + 2, joint="curve")  # so that it shows on dark ground
     pen.line(path, fill=layer.colour, width=width, joint="curve")
-    if layer.name == ANSWERS or mark.faint:
-        return  # the panel names the answers; their tags would hide what they stand for
-    font = ImageFont.load_default(_TEXT - 3)
-    x, y = points[0] if layer.name == LINES else points[2] if mark.closed else _middle(points)
-    pen.text((x, y), mark.tag, font=font, fill=layer.colour, anchor="lb", stroke_width=2, stroke_fill=(255, 255, 255))
 
 
-def _middle(points: list[Point]) -> Point:
-    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+def _label(pen: ImageDraw.ImageDraw, layer: Layer, mark: Mark, scale: float, width: float) -> None:
+    (x, y), side = layer.label_place(mark, width)
+    anchor, (right, down) = _ANCHORS[side]
+    pen.text(
+        (x * scale + right, y * scale + down), _ascii(mark.label), font=ImageFont.load_default(_TEXT - 2),
+        fill=layer.colour, anchor=anchor, stroke_width=2, stroke_fill=_HALO,
+    )  # fmt: skip
 
 
 def _rows(view: PageView, layers: tuple[Layer, ...]) -> Iterator[tuple[str, tuple[int, int, int], int]]:
     """Text, ink and size of each row of the panel: the answers first, the lines last."""
     yield view.title, _INK, _HEADING
-    yield "  ".join(f"{name} {value}" for name, value in view.facts), _SOFT, _TEXT
+    for facts in (view.facts[:1], view.facts[1:]):
+        yield "   ".join(f"{name} {value}" for name, value in facts), _SOFT, _TEXT
     for layer in sorted(layers, key=lambda layer: (layer.name != ANSWERS, layer.name == LINES)):
         if not layer.marks:
             continue
         yield "", _INK, _TEXT
         yield layer.title, layer.colour, _HEADING
         for mark in layer.marks:
+            told = [f"{name} {cell}" for name, cell in zip(layer.columns[1:], mark.cells[1:], strict=True) if cell]
             if layer.name == ANSWERS:
-                yield mark.tag, _INK, _TEXT
-                yield "    " + _listed(layer, mark, first=2), _SOFT, _TEXT
+                yield f"{mark.cells[0]}: {mark.tag}", _INK, _TEXT
+                yield "    " + ", ".join(told), _SOFT, _TEXT
             else:
-                yield f"{mark.tag}   {mark.cells[0]}   {_listed(layer, mark, first=1)}", _INK, _TEXT
-
-
-def _listed(layer: Layer, mark: Mark, first: int) -> str:
-    named = zip(layer.columns[first:], mark.cells[first:], strict=True)
-    return ", ".join(f"{name} {cell}" for name, cell in named if cell)
+                yield f"{mark.tag}   {mark.cells[0]}   {', '.join(told)}", _INK, _TEXT
 
 
 def _write(pen: ImageDraw.ImageDraw, rows: list[tuple[str, tuple[int, int, int], int]], left: int) -> None:
@@ -113,7 +124,7 @@ def _write(pen: ImageDraw.ImageDraw, rows: list[tuple[str, tuple[int, int, int],
 
 
 def _ascii(text: str) -> str:
-    return text.replace("°", " deg").encode("ascii", "replace").decode("ascii")
+    return text.replace("°", " deg").replace("\N{NO-BREAK SPACE}", " ").encode("ascii", "replace").decode("ascii")
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:

@@ -123,7 +123,7 @@ def question_view(store: Store, index: int, schema: Schema, *, engine: str | Non
         ShownAnswer(run, question.entity_name, Answer(None, reason="not asked in this run"), question.label)
         for run in missing
     ]
-    facts = [("picture", question.image_link), ("read by", key.engine)]
+    facts = [("picture", question.image_link.split("://")[-1]), ("read by", key.engine)]
     if question.group_id:
         facts.append(("group", question.group_id))
     if question.label is not None:

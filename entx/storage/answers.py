@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 
 from entx.core.quantity import Quantity
-from entx.core.types import Alignment, Answer, Evidence, Polygon
+from entx.core.types import Alignment, Answer, Evidence
 from entx.storage.connection import Store
 
 _ANSWER = pa.schema([
@@ -85,9 +86,9 @@ def _answer(
     p_present: float | None,
     alignment: str,
     line_ids: list[int],
-    polygon: Polygon | None,
+    polygon: Any,
     seconds: float,
 ) -> Answer:
     quantity = Quantity(Decimal(value), unit) if value is not None else None
-    evidence = Evidence(Alignment(alignment), tuple(line_ids), tuple(polygon) if polygon else None)
+    evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
     return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds)
