@@ -112,18 +112,18 @@ def _geometry(page: OcrPage, geometry: PageGeometry) -> Layer:
         left, top, right, bottom = geometry.product
         box = ((left, top), (right, top), (right, bottom), (left, bottom))
         size = f"{right - left:.0f}\N{NO-BREAK SPACE}x\N{NO-BREAK SPACE}{bottom - top:.0f}\N{NO-BREAK SPACE}px"
-        marks.append(Mark("product", "product", ("product", "", "", size, "", ""), box, faint=True))
+        marks.append(Mark("product", "product", ("product box", "", "", size, "", "", ""), box, faint=True))
     for line in geometry.lines:
         marks += [_stroke(page, line, stroke) for stroke in (line.vertical, line.horizontal, line.oblique) if stroke]
-    columns = ("dimension line of", "score", "direction", "size", "gap", "ends")
+    columns = ("dimension line of", "score", "direction", "size", "gap", "ticks", "broken")
     return Layer(GEOMETRY, "Geometry", (20, 140, 60), columns, _labelled(marks, [mark.tag for mark in marks]))
 
 
 def _stroke(page: OcrPage, line: LineGeometry, stroke: Stroke) -> Mark:
-    ends = f"{stroke.ticks} marked" + (", broken by the text" if stroke.broken else "")
     cells = (
-        page.lines[line.line].text, f"{stroke.score:.2f}", stroke.direction.value, f"{stroke.length:.0f}\N{NO-BREAK SPACE}px",
-        f"{stroke.gap:.0f}\N{NO-BREAK SPACE}px", ends,
+        page.lines[line.line].text, f"{stroke.score:.2f}", stroke.direction.value,
+        f"{stroke.length:.0f}\N{NO-BREAK SPACE}px", f"{stroke.gap:.0f}\N{NO-BREAK SPACE}px", str(stroke.ticks),
+        "yes" if stroke.broken else "",
     )  # fmt: skip
     return Mark(
         f"stroke-{line.line}-{stroke.direction.value}", f"{stroke.direction.value[0]}{line.line}", cells,
@@ -151,22 +151,25 @@ def _answers(view: PageView) -> Layer:
     marks = [_answer(view.page, number, shown) for number, shown in enumerate(view.answers)]
     by_entity = len({shown.entity_name for shown in view.answers}) > 1
     names = [_words((shown.entity_name,)) if by_entity else shown.run for shown in view.answers]
-    columns = ("entity", "run", "read as", "found", "reason", "truth", "probability")
+    columns = ("entity", "run", "read as, or why none", "found", "probability", "truth")
     return Layer(ANSWERS, "Answers", (205, 25, 45), columns, _labelled(marks, names))
 
 
 def _answer(page: OcrPage, number: int, shown: ShownAnswer) -> Mark:
     answer = shown.answer
-    read = " / ".join(page.lines[i].text for i in answer.evidence.line_ids) or answer.text
-    nowhere = answer.quantity is not None and answer.evidence.alignment is Alignment.NONE
+    if answer.quantity is None:
+        value, source, found = "no answer", answer.reason, ""
+    else:
+        value = answer.quantity.text
+        source = " / ".join(page.lines[i].text for i in answer.evidence.line_ids) or answer.text
+        found = answer.evidence.alignment.value
     cells = (
-        _words((shown.entity_name,)), shown.run, read,
-        "in no line of the picture" if nowhere else answer.evidence.alignment.value if answer.quantity else "",
-        answer.reason, shown.truth or "", "" if answer.p_correct is None else f"{answer.p_correct:.2f}",
+        _words((shown.entity_name,)), shown.run, source, "in no line" if found == Alignment.NONE else found,
+        "" if answer.p_correct is None else f"{answer.p_correct:.2f}", shown.truth or "",
     )  # fmt: skip
+    polygon = answer.evidence.polygon
     return Mark(
-        f"answer-{number}", answer.quantity.text if answer.quantity else "no answer", cells,
-        _corners(answer.evidence.polygon) if answer.evidence.polygon else (),
+        f"answer-{number}", value, cells, _corners(polygon) if polygon else (),
         related=_line_keys(answer.evidence.line_ids),
     )  # fmt: skip
 

@@ -14,7 +14,9 @@ from entx.report.page_view import PageView
 LONGER_SIDE = (900, 1800)
 """Pixels: smaller pictures are enlarged to the first, so that tags can be read on them, larger ones reduced."""
 
-PANEL_WIDTH = 640
+PANEL_WIDTH, PANEL_HEIGHT = 640, 1400
+"""Pixels; the panel grows to that height where the picture is lower, and as far as the picture where it is higher."""
+
 PANEL_GROUND = (255, 255, 255)
 _INK, _SOFT = (25, 30, 40), (105, 112, 125)
 _TEXT, _HEADING = 14, 19  # heights of type in pixels
@@ -59,8 +61,9 @@ def draw_page(view: PageView) -> Image.Image:
         for mark in filter(_is_placed, layer.marks):
             _label(pen, layer, mark, scale, view.image.shape[1])
     rows = list(_rows(view, layers))
-    room = max(picture.height, 640)
-    fitting = max(1, (room - 2 * _MARGIN - _HEADING) // _ROW)
+    frame = 2 * _MARGIN + 5 * (_HEADING - _TEXT)
+    room = max(picture.height, min(frame + _ROW * len(rows), PANEL_HEIGHT))
+    fitting = (room - frame) // _ROW
     if len(rows) > fitting:
         rows = [*rows[: fitting - 1], (f"... {len(rows) - fitting + 1} rows more: the HTML page has all", _SOFT, _TEXT)]
     whole = Image.new("RGB", (picture.width + PANEL_WIDTH, room), PANEL_GROUND)
@@ -99,7 +102,7 @@ def _label(pen: ImageDraw.ImageDraw, layer: Layer, mark: Mark, scale: float, wid
 def _rows(view: PageView, layers: tuple[Layer, ...]) -> Iterator[tuple[str, tuple[int, int, int], int]]:
     """Text, ink and size of each row of the panel: the answers first, the lines last."""
     yield view.title, _INK, _HEADING
-    for facts in (view.facts[:1], view.facts[1:]):
+    for facts in (view.facts[:1], view.facts[1:]):  # the name may be long
         yield "   ".join(f"{name} {value}" for name, value in facts), _SOFT, _TEXT
     for layer in sorted(layers, key=lambda layer: (layer.name != ANSWERS, layer.name == LINES)):
         if not layer.marks:
