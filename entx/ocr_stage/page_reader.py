@@ -8,6 +8,7 @@ from entx.core.errors import PictureError
 from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.decode import PictureRefused, decode
 from entx.ocr_stage.engines import EngineSpec, build_engine
+from entx.ocr_stage.geometry import page_geometry
 from entx.ocr_stage.lines import to_lines
 from entx.ocr_stage.passes import read_passes
 
@@ -39,6 +40,7 @@ class PageReader:
             image = decode(data, self._settings.max_pixels)
             height, width = image.shape[:2]
             lines = to_lines(read_passes(self._engine, image, self._settings))
+            geometry = page_geometry(image, lines)
         except PictureRefused as error:
             status, reason = PageStatus.REFUSED, str(error)
         except PictureError as error:
@@ -47,5 +49,6 @@ class PageReader:
             said = " ".join(str(error).split())[:200]
             status, reason = PageStatus.FAILED, f"{type(error).__name__}: {said}" if said else type(error).__name__
         else:
-            return OcrPage(picture, PageStatus.OK, "", width, height, lines, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            return OcrPage(picture, PageStatus.OK, "", width, height, lines, seconds, geometry)
         return OcrPage(picture, status, reason, width, height, (), time.perf_counter() - start)

@@ -15,6 +15,9 @@ MAX_PIXELS = 40_000_000
 READER_VERSION = 1
 """Raised with every change of decoding, passes or lines that can change a page's text."""
 
+GEOMETRY_VERSION = 1
+"""Raised with every change that can change a page's geometry."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:

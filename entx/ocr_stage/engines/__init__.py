@@ -13,7 +13,7 @@ from typing import cast
 from entx.core.errors import EngineError
 from entx.core.types import PageKey
 from entx.ocr_stage.engines.base import Engine, EngineFactory, Param
-from entx.ocr_stage.settings import READER_VERSION, ReaderSettings
+from entx.ocr_stage.settings import GEOMETRY_VERSION, READER_VERSION, ReaderSettings
 
 GROUP = "entx.engines"
 
@@ -79,7 +79,12 @@ def page_key(spec: EngineSpec) -> PageKey:
             model.update(hashlib.sha256(path.read_bytes()).digest())
         except OSError as error:
             raise EngineError(f"{spec.engine}: model file {path} cannot be read: {error.strerror}") from None
-    settings = {"reader": spec.reader_settings().as_dict(), "version": READER_VERSION, "engine": dict(print_.settings)}
+    settings = {
+        "reader": spec.reader_settings().as_dict(),
+        "version": READER_VERSION,
+        "geometry": GEOMETRY_VERSION,
+        "engine": dict(print_.settings),
+    }
     params = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     return PageKey(spec.engine, model.hexdigest(), params)
 

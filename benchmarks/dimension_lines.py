@@ -1,0 +1,132 @@
+"""How often the best dimension line of a printed size has the direction in which it was drawn.
+
+    python benchmarks/dimension_lines.py [--count 150] [--seed 1] [--ocr] [--failures DIR]
+
+Draws scenes with known truth (rotated texts, lines broken by their text, ticks, bars and arrow heads, inner and outer
+sizes, oblique depth lines, coloured and dark grounds, worn pictures). The texts' own polygons stand for OCR lines, so
+that reading errors do not count; --ocr takes real OCR lines instead and matches them to the printed texts by place.
+--failures writes the pictures with a wrong direction, with the best line of each direction drawn in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from entx.core.types import Direction, LineGeometry, OcrLine
+from entx.demo.draw import KINDS, draw_scene
+from entx.demo.scene import PrintedText, Scene
+from entx.ocr_stage.engines.base import Image
+from entx.ocr_stage.geometry import page_geometry
+from entx.ocr_stage.passes import common_area
+
+DRAWN = ("cabinet", "round_body", "furniture", "corner", "unit_note", "panel", "one_axis", "no_unit")
+"""The kinds of scene that have dimension lines."""
+
+_COLOURS = {Direction.VERTICAL: (0, 160, 0), Direction.HORIZONTAL: (230, 60, 0), Direction.OBLIQUE: (200, 0, 200)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of this script."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=150, help="pictures to draw")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ocr", action="store_true", help="real OCR lines instead of the printed texts' polygons")
+    parser.add_argument("--failures", type=Path, metavar="DIR")
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    read = _engine() if options.ocr else None
+    right: Counter[tuple[str, str]] = Counter()
+    total: Counter[tuple[str, str]] = Counter()
+    unread, seconds = 0, 0.0
+    for number in range(options.count):
+        kind = DRAWN[number % len(DRAWN)]
+        scene = draw_scene(kind, f"dimension/{options.seed}/{number}")
+        image = np.ascontiguousarray(np.asarray(scene.image)[..., ::-1])
+        lines = _printed(scene) if read is None else read(image)
+        start = time.perf_counter()
+        geometry = page_geometry(image, lines)
+        seconds += time.perf_counter() - start
+        for text in scene.texts:
+            if text.line < 0:
+                continue
+            place = _position(text, lines)
+            if place is None:
+                unread += 1
+                continue
+            truth = scene.lines[text.line].direction
+            found = geometry.of(place)
+            best = found.best if found is not None else None
+            labels = [("all", "all"), ("direction", truth.value), ("kind", kind), ("set", _setting(text))]
+            labels.append(("side", "large" if min(image.shape[:2]) >= 1000 else "small"))
+            total.update(labels)
+            if best is not None and best.direction is truth:
+                right.update(labels)
+            elif options.failures is not None:
+                _show(image, lines, place, found, truth, options.failures / f"{number:03d}_{kind}_{place}.png")
+    print(
+        f"{options.count} pictures, {1000 * seconds / options.count:.0f} ms of geometry each; {unread} texts not read"
+    )
+    for label in sorted(total):
+        share = right[label] / total[label]
+        print(f"  {label[0]:10s} {label[1]:12s} {right[label]:4d} of {total[label]:4d}  {share:.3f}")
+    return 0
+
+
+def _printed(scene: Scene) -> list[OcrLine]:
+    return [OcrLine(text.text, 1.0, text.polygon, text.rotation) for text in scene.texts]
+
+
+def _engine() -> Callable[[Image], list[OcrLine]]:
+    from entx.ocr_stage.engines import EngineSpec, build_engine
+    from entx.ocr_stage.lines import to_lines
+    from entx.ocr_stage.passes import read_passes
+
+    spec = EngineSpec()
+    engine, settings = build_engine(spec), spec.reader_settings()
+    return lambda image: list(to_lines(read_passes(engine, image, settings)))
+
+
+def _position(text: PrintedText, lines: Sequence[OcrLine]) -> int | None:
+    """Which line stands where the text was printed and holds a digit; None where none does."""
+    areas = [common_area(text.polygon, line.polygon) for line in lines]
+    best = int(np.argmax(areas)) if areas else -1
+    if best < 0 or areas[best] <= 0 or not any(c.isdigit() for c in lines[best].text):
+        return None
+    return best
+
+
+def _setting(text: PrintedText) -> str:
+    return "upright" if text.rotation == 0 else "turned"
+
+
+def _show(
+    image: Image, lines: Sequence[OcrLine], place: int, found: LineGeometry | None, truth: Direction, path: Path
+) -> None:
+    drawn: Any = image.copy()
+    polygon = np.rint(np.array(lines[place].polygon).reshape(4, 2)).astype(np.int32)
+    cv2.polylines(drawn, [polygon], True, (0, 0, 255), 2)
+    strokes = (found.vertical, found.horizontal, found.oblique) if found is not None else ()
+    for row, stroke in enumerate(stroke for stroke in strokes if stroke is not None):
+        colour = _COLOURS[stroke.direction]
+        start, end = (tuple(int(v) for v in point) for point in (stroke.start, stroke.end))
+        cv2.line(drawn, start, end, colour, 3)
+        said = f"{stroke.direction} {stroke.score:.2f} gap {stroke.gap:.0f} ticks {stroke.ticks} broken {stroke.broken}"
+        cv2.putText(drawn, said, (8, 22 + 22 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, 2)
+    cv2.putText(drawn, f"truth {truth}", (8, drawn.shape[0] - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 255), 2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), drawn)
+
+
+assert set(DRAWN) <= set(KINDS)
+
+if __name__ == "__main__":
+    sys.exit(main())

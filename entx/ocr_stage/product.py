@@ -1,0 +1,143 @@
+"""What stands on a plain background: its box, how many parts, and whether it looks like a round body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from entx.ocr_stage.engines.base import Image
+from entx.ocr_stage.segments import Array, Grey
+from entx.ocr_stage.strokes import Strokes
+
+SIDE = 400
+"""Pixels of the longer side of the picture in which the product is looked for."""
+
+WHITE = 240
+"""From this level in all three channels a pixel is nearly white."""
+
+PLAIN = 0.6
+"""Share of the picture's rim that must have the background's colour for it to be a plain one."""
+
+PART = 0.15
+"""Things smaller than this share of the largest are not counted as parts."""
+
+_TOLERANCE = 26  # sum of the three channels' differences to the background
+_STROKE_SCORE = 0.15  # lines of a number with this score are taken away before the product is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """See `PageGeometry`; boxes in pixels of the image given.
+
+    Args:
+        boxes: of all parts, the largest first.
+    """
+
+    boxes: tuple[tuple[float, float, float, float], ...]
+    white: float
+    roundness: float | None
+
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """The largest part's box."""
+        return self.boxes[0] if self.boxes else None
+
+    @property
+    def parts(self) -> int:
+        """Number of parts."""
+        return len(self.boxes)
+
+    def place(self, point: Array) -> tuple[float | None, float | None]:
+        """Across and down of a point against the box of the part that is nearest to it (see `LineGeometry`)."""
+        if not self.boxes:
+            return None, None
+        x, y = float(point[0]), float(point[1])
+
+        def distance(box: tuple[float, float, float, float]) -> float:
+            return float(np.hypot(max(box[0] - x, x - box[2], 0.0), max(box[1] - y, y - box[3], 0.0)))
+
+        x1, y1, x2, y2 = min(self.boxes, key=distance)
+        return (x - x1) / max(x2 - x1, 1.0), (y - y1) / max(y2 - y1, 1.0)
+
+
+def find_product(image: Image, polygons: Array, strokes: Strokes) -> Product:
+    """What stands on the background of a picture.
+
+    Args:
+        image: BGR.
+        polygons: (n, 8), of its text.
+        strokes: lines near its numbers.
+    """
+    scale = min(1.0, SIDE / max(image.shape[:2]))
+    small = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    white = float((small.min(axis=2) >= WHITE).mean())
+    solid = _foreground(small)
+    if solid is None:
+        return Product((), white, None)
+    for polygon in polygons * np.float32(scale):
+        cv2.fillConvexPoly(solid, np.rint(polygon.reshape(4, 2)).astype(np.int32), 0)
+    if len(strokes.ends):
+        for x1, y1, x2, y2 in np.rint(strokes.ends[strokes.score.max(axis=0) >= _STROKE_SCORE] * scale).astype(int):
+            cv2.line(solid, (int(x1), int(y1)), (int(x2), int(y2)), 0, 5)
+    opened = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    if opened.mean() >= 255 * 0.01:  # else the product itself is drawn in thin lines
+        solid = opened
+    shapes = _shapes(solid)
+    boxes = []
+    for contour in shapes:
+        x, y, w, h = cv2.boundingRect(contour)
+        boxes.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
+    return Product(tuple(boxes), white, _roundness(shapes[0]) if shapes else None)
+
+
+def _foreground(image: Image) -> Grey | None:
+    """255 where a picture is not of its background's colour; None where its rim has no one colour."""
+    margin = max(2, round(0.015 * max(image.shape[:2])))
+    rim = np.concatenate([
+        image[:margin].reshape(-1, 3), image[-margin:].reshape(-1, 3),
+        image[:, :margin].reshape(-1, 3), image[:, -margin:].reshape(-1, 3),
+    ])  # fmt: skip
+    ground = np.median(rim, axis=0).astype(np.int16)
+    if (np.abs(rim.astype(np.int16) - ground).sum(axis=1) <= _TOLERANCE).mean() < PLAIN:
+        return None
+    differs = np.abs(image.astype(np.int16) - ground).sum(axis=2) > _TOLERANCE
+    return np.where(differs, np.uint8(255), np.uint8(0))
+
+
+def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
+    """Outlines of the parts, the largest first."""
+    height, width = solid.shape
+    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    sized = []
+    for contour in contours:
+        _, _, w, h = cv2.boundingRect(contour)
+        if min(w, h) >= 0.02 * max(height, width) and w * h >= 0.004 * width * height:
+            sized.append((cv2.contourArea(contour), contour))
+    sized.sort(key=lambda item: -item[0])
+    return [np.asarray(contour, np.int32) for area, contour in sized if area >= PART * sized[0][0]]
+
+
+def _roundness(contour: np.ndarray[Any, np.dtype[np.int32]]) -> float | None:
+    """How much an outline is that of a body of revolution that stands: mirrored sides, and an arc below."""
+    x, y, w, h = cv2.boundingRect(contour)
+    if min(w, h) < 16:
+        return None
+    filled = np.zeros((h, w), np.uint8)
+    cv2.drawContours(filled, [contour - np.array([x, y])], -1, 1, cv2.FILLED)
+    mirrored = filled[:, ::-1]
+    symmetry = float((filled & mirrored).sum()) / max(1.0, float((filled | mirrored).sum()))
+    columns = np.flatnonzero(filled.any(axis=0))
+    bottom = h - 1 - np.argmax(filled[::-1, columns], axis=0)
+    u = 2.0 * columns / max(w - 1, 1) - 1.0
+    inner = np.abs(u) <= 0.9
+    arc = np.sqrt(1.0 - u[inner] ** 2)
+    slope, _ = np.polyfit(arc, bottom[inner], 1)
+    rest = bottom[inner] - np.polyval(np.polyfit(arc, bottom[inner], 1), arc)
+    spread = float(np.std(bottom[inner]))
+    fit = 1.0 - min(1.0, float(np.std(rest)) / max(spread, 1.0))
+    sag = float(np.clip(slope / w / 0.06, 0.0, 1.0))
+    return float(np.clip((symmetry - 0.8) / 0.15, 0.0, 1.0)) * sag * fit
