@@ -38,12 +38,6 @@ class Mark:
     related: tuple[str, ...] = ()
     label: str = ""
 
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom of the shape, which must have points."""
-        across, down = [x for x, _ in self.points], [y for _, y in self.points]
-        return min(across), min(down), max(across), max(down)
-
 
 class Side(StrEnum):
     """Where a label stands to its point."""
@@ -73,15 +67,16 @@ class Layer:
 
     def label_place(self, mark: Mark, width: float) -> tuple[Point, Side]:
         """Where the mark's label is written in a picture of that width, so that labels of several layers stay apart."""
-        left, top, right, bottom = mark.box
-        if self.name == LINES:
-            return (left, top), Side.ABOVE
+        if not mark.closed:
+            (x1, y1), (x2, y2) = mark.points
+            return ((x1 + x2) / 2, (y1 + y2) / 2), Side.CENTRE
         if self.name == CANDIDATES:
-            return (right, bottom), Side.BELOW
-        if self.name == ANSWERS:
-            middle = (top + bottom) / 2
-            return ((right, middle), Side.RIGHT) if right < 0.8 * width else ((left, middle), Side.LEFT)
-        return ((left, top), Side.ABOVE) if mark.closed else (((left + right) / 2, (top + bottom) / 2), Side.CENTRE)
+            return max(mark.points, key=sum), Side.BELOW
+        if self.name != ANSWERS:
+            return min(mark.points, key=sum), Side.ABOVE
+        middle = sum(y for _, y in mark.points) / len(mark.points)
+        right = max(x for x, _ in mark.points)
+        return ((right, middle), Side.RIGHT) if right < 0.8 * width else ((min(mark.points)[0], middle), Side.LEFT)
 
 
 def page_layers(view: PageView) -> tuple[Layer, ...]:
@@ -151,7 +146,7 @@ def _answers(view: PageView) -> Layer:
     marks = [_answer(view.page, number, shown) for number, shown in enumerate(view.answers)]
     by_entity = len({shown.entity_name for shown in view.answers}) > 1
     names = [_words((shown.entity_name,)) if by_entity else shown.run for shown in view.answers]
-    columns = ("entity", "run", "read as, or why none", "found", "probability", "truth")
+    columns = ("entity", "run", "read as, or why not", "found", "probability", "truth")
     return Layer(ANSWERS, "Answers", (205, 25, 45), columns, _labelled(marks, names))
 
 

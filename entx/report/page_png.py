@@ -110,12 +110,16 @@ def _rows(view: PageView, layers: tuple[Layer, ...]) -> Iterator[tuple[str, tupl
         yield "", _INK, _TEXT
         yield layer.title, layer.colour, _HEADING
         for mark in layer.marks:
-            told = [f"{name} {cell}" for name, cell in zip(layer.columns[1:], mark.cells[1:], strict=True) if cell]
             if layer.name == ANSWERS:
                 yield f"{mark.cells[0]}: {mark.tag}", _INK, _TEXT
-                yield "    " + ", ".join(told), _SOFT, _TEXT
+                yield "    " + "   ".join([*filter(None, mark.cells[1:4]), *_named(layer, mark, 4)]), _SOFT, _TEXT
             else:
-                yield f"{mark.tag}   {mark.cells[0]}   {', '.join(told)}", _INK, _TEXT
+                yield f"{mark.tag}   {mark.cells[0]}   {', '.join(_named(layer, mark, 1))}", _INK, _TEXT
+
+
+def _named(layer: Layer, mark: Mark, first: int) -> list[str]:
+    named = zip(layer.columns[first:], mark.cells[first:], strict=True)
+    return [f"{name} {cell}" for name, cell in named if cell]
 
 
 def _write(pen: ImageDraw.ImageDraw, rows: list[tuple[str, tuple[int, int, int], int]], left: int) -> None:

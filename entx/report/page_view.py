@@ -173,7 +173,9 @@ def _candidates(page: OcrPage, schema: Schema, entity_names: Iterable[str]) -> t
 def _geometry_facts(page: OcrPage) -> list[tuple[str, str]]:
     if page.geometry is None:
         return []
-    facts = [("white", f"{page.geometry.white:.0%}"), ("parts", str(page.geometry.parts or "not told apart"))]
+    facts = [("white", f"{page.geometry.white:.0%}")]
+    if page.geometry.parts:
+        facts.append(("parts", str(page.geometry.parts)))
     if page.geometry.roundness is not None:
         facts.append(("roundness", f"{page.geometry.roundness:.2f}"))
     return facts

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence
+from entx.report.page_marks import ANSWERS, CANDIDATES, GEOMETRY, LINES, Layer, Mark, Side, page_layers
+from entx.report.page_view import ShownAnswer
+from tests.report.views import BRAND, HEIGHT_ANSWER, TALL, page, view
+
+
+def layers(*answers: ShownAnswer, **options: object) -> dict[str, Layer]:
+    return {layer.name: layer for layer in page_layers(view(*answers, **options))}  # type: ignore[arg-type]
+
+
+def cell(layer: Layer, row: int, column: str) -> str:
+    return layer.marks[row].cells[layer.columns.index(column)]
+
+
+def test_the_answer_lies_above_all_and_the_lines_below() -> None:
+    assert list(layers()) == [LINES, GEOMETRY, CANDIDATES, ANSWERS]
+    assert list(layers(shown=page(geometry=None))) == [LINES, CANDIDATES, ANSWERS]
+
+
+def test_every_layer_has_a_cell_for_every_column_and_every_key_once() -> None:
+    every = [mark for layer in layers().values() for mark in layer.marks]
+    assert len({mark.key for mark in every}) == len(every)
+    for layer in layers().values():
+        assert all(len(mark.cells) == len(layer.columns) for mark in layer.marks)
+    known = {mark.key for mark in every}
+    assert all(set(mark.related) <= known for mark in every)
+
+
+def test_a_line_tells_text_score_rotation_pass_and_place() -> None:
+    lines = layers()[LINES]
+    assert lines.marks[1].cells == ("24 cm", "0.88", "90°", "1x", "left")
+    assert lines.marks[1].points == ((20, 200), (20, 120), (40, 120), (40, 200))
+    assert cell(lines, 2, "pass") == "2x"
+    assert [mark.faint for mark in lines.marks] == [False, False, True]
+    assert cell(layers(shown=page(geometry=None))[LINES], 1, "stands") == ""
+
+
+def test_strokes_belong_to_their_number_and_only_the_best_is_bold() -> None:
+    geometry = layers()[GEOMETRY]
+    assert [mark.key for mark in geometry.marks] == [
+        "product", "stroke-1-vertical", "stroke-1-oblique", "stroke-2-horizontal",
+    ]  # fmt: skip
+    product, vertical, oblique, horizontal = geometry.marks
+    assert product.points == ((100, 90), (320, 90), (320, 230), (100, 230))
+    assert vertical.cells == ("24 cm", "0.75", "vertical", "140\xa0px", "4\xa0px", "2", "yes")
+    assert vertical.related == ("line-1",)
+    assert not vertical.closed
+    assert (vertical.faint, oblique.faint, horizontal.faint) == (False, True, False)
+
+
+def test_candidates_name_what_they_are_legal_for_and_their_lines() -> None:
+    candidates = layers(
+        ShownAnswer("rules", "height", HEIGHT_ANSWER), ShownAnswer("rules", "item_weight", Answer(None)),
+        ShownAnswer("rules", "width", Answer(None)),
+    )[CANDIDATES]  # fmt: skip
+    assert [mark.cells[0] for mark in candidates.marks] == ["24.0 centimetre", "30.0 centimetre", "11.8 inch"]
+    assert {cell(candidates, i, "legal for") for i in range(3)} == {"height, width"}
+    assert candidates.marks[2].related == ("line-2",)
+    assert cell(candidates, 2, "role").startswith("same of ")
+
+
+def test_marks_in_one_place_share_one_label() -> None:
+    candidates = layers()[CANDIDATES]
+    assert [mark.label for mark in candidates.marks] == ["c0", "c1, c2", ""]
+    two = layers(ShownAnswer("a", "height", HEIGHT_ANSWER), ShownAnswer("b", "height", HEIGHT_ANSWER))[ANSWERS]
+    assert [mark.label for mark in two.marks] == ["a, b", ""]
+
+
+def test_answers_are_labelled_by_what_tells_them_apart() -> None:
+    assert layers()[ANSWERS].marks[0].label == "height"
+    brand = replace(HEIGHT_ANSWER, evidence=Evidence(Alignment.FUZZY, (0,), BRAND))
+    runs = layers(ShownAnswer("rules", "height", HEIGHT_ANSWER), ShownAnswer("vlm", "height", brand))[ANSWERS]
+    assert [mark.label for mark in runs.marks] == ["rules", "vlm"]
+
+
+def test_an_answer_tells_where_it_was_read_or_why_there_is_none() -> None:
+    answers = layers()[ANSWERS]
+    assert answers.marks[0].tag == "24.0 centimetre"
+    assert answers.marks[0].cells == ("height", "rules", "24 cm", "exact", "0.84", "24.0 centimetre")
+    assert answers.marks[0].related == ("line-1",)
+    assert answers.marks[1].tag == "no answer"
+    assert answers.marks[1].cells[2] == "no quantity with a legal unit in the text"
+    assert answers.marks[1].points == ()
+
+
+def test_an_answer_without_evidence_has_a_row_and_no_place() -> None:
+    answers = layers(ShownAnswer("vlm", "height", replace(HEIGHT_ANSWER, text="It is 24 cm", evidence=NO_EVIDENCE)))
+    (mark,) = answers[ANSWERS].marks
+    assert mark.points == ()
+    assert mark.cells[2:4] == ("It is 24 cm", "in no line")
+
+
+def test_evidence_of_two_lines_names_both() -> None:
+    both = replace(HEIGHT_ANSWER, evidence=Evidence(Alignment.NORMALISED, (0, 1), TALL))
+    (mark,) = layers(ShownAnswer("rules", "height", both))[ANSWERS].marks
+    assert mark.cells[2] == "Nordhaven / 24 cm"
+    assert mark.related == ("line-0", "line-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "place", "side"),
+    [
+        (LINES, ((10, 10), (50, 10), (50, 20), (10, 20)), (10, 10), Side.ABOVE),
+        (LINES, ((20, 200), (20, 120), (40, 120), (40, 200)), (20, 120), Side.ABOVE),
+        (CANDIDATES, ((10, 10), (50, 10), (50, 20), (10, 20)), (50, 20), Side.BELOW),
+        (ANSWERS, ((10, 10), (50, 10), (50, 20), (10, 20)), (50, 15), Side.RIGHT),
+        (ANSWERS, ((60, 10), (90, 10), (90, 20), (60, 20)), (60, 15), Side.LEFT),
+    ],
+)
+def test_labels_of_different_layers_stand_on_different_sides(
+    name: str, points: tuple[tuple[float, float], ...], place: tuple[float, float], side: Side
+) -> None:
+    layer = Layer(name, name, (0, 0, 0), (), ())
+    assert layer.label_place(Mark("k", "t", (), points), 100) == (place, side)
+
+
+def test_a_stroke_is_labelled_in_its_middle() -> None:
+    mark = Mark("k", "t", (), ((0, 10), (40, 30)), closed=False)
+    assert Layer(GEOMETRY, "", (0, 0, 0), (), ()).label_place(mark, 100) == ((20, 20), Side.CENTRE)
