@@ -69,7 +69,7 @@ class Layer:
         """Where the mark's label is written in a picture of that width, so that labels of several layers stay apart."""
         if not mark.closed:
             (x1, y1), (x2, y2) = mark.points
-            return ((x1 + x2) / 2, (y1 + y2) / 2), Side.CENTRE
+            return (x1 + (x2 - x1) / 4, y1 + (y2 - y1) / 4), Side.CENTRE  # in the middle often stands the number
         if self.name == CANDIDATES:
             return max(mark.points, key=sum), Side.BELOW
         if self.name != ANSWERS:
@@ -146,7 +146,7 @@ def _answers(view: PageView) -> Layer:
     marks = [_answer(view.page, number, shown) for number, shown in enumerate(view.answers)]
     by_entity = len({shown.entity_name for shown in view.answers}) > 1
     names = [_words((shown.entity_name,)) if by_entity else shown.run for shown in view.answers]
-    columns = ("entity", "run", "read as, or why not", "found", "probability", "truth")
+    columns = ("entity", "run", "text or reason", "found", "probability", "truth")
     return Layer(ANSWERS, "Answers", (205, 25, 45), columns, _labelled(marks, names))
 
 
