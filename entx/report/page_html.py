@@ -84,13 +84,16 @@ def _svg(view: PageView, layers: tuple[Layer, ...]) -> str:
 
 
 def _shape(layer: Layer, mark: Mark, width: float) -> str:
-    corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)
+    corners = [f"{x:.1f},{y:.1f}" for x, y in mark.points]
+    if mark.closed:
+        shape = f'<polygon points="{" ".join(corners)}"/>'
+    else:
+        shape = f'<path d="{" ".join(f"M{a} L{b}" for a, b in zip(corners[0::2], corners[1::2], strict=True))}"/>'
     (x, y), side = layer.label_place(mark, width)
     told = "; ".join(f"{name}: {cell}" for name, cell in zip(layer.columns, mark.cells, strict=True) if cell)
     return (
         f'<g class="mark{" faint" if mark.faint else ""}" {_keys(mark)}><title>{_text(f"{mark.tag}. {told}")}</title>'
-        f'<{"polygon" if mark.closed else "polyline"} points="{corners}"/>'
-        f"{_read_text(mark) if layer.name == LINES else ''}"
+        f"{shape}{_read_text(mark) if layer.name == LINES else ''}"
         f'<text class="tag {side}" x="{x:.1f}" y="{y:.1f}">{_text(mark.label)}</text></g>'
     )
 

@@ -23,7 +23,7 @@ class Mark:
         tag: short name in the table.
         cells: one text for each of the layer's columns; the first says what it is.
         points: corners in pixels of the upright picture; empty where there is no place to show.
-        closed: a polygon; otherwise a line.
+        closed: a polygon; otherwise one or two straight lines, each from a point of even position to the next.
         faint: less sure, or of less weight than others of its layer.
         related: keys of marks of other layers that belong to it.
         label: what is written at the shape.
@@ -68,8 +68,7 @@ class Layer:
     def label_place(self, mark: Mark, width: float) -> tuple[Point, Side]:
         """Where the mark's label is written in a picture of that width, so that labels of several layers stay apart."""
         if not mark.closed:
-            (x1, y1), (x2, y2) = mark.points
-            return (x1 + (x2 - x1) / 4, y1 + (y2 - y1) / 4), Side.CENTRE  # in the middle often stands the number
+            return _between(mark.points[0], mark.points[-1], 0.12), Side.CENTRE  # in the middle stands the number
         if self.name == CANDIDATES:
             return max(mark.points, key=sum), Side.BELOW
         if self.name != ANSWERS:
@@ -110,7 +109,7 @@ def _geometry(page: OcrPage, geometry: PageGeometry) -> Layer:
         marks.append(Mark("product", "product", ("product box", "", "", size, "", "", ""), box, faint=True))
     for line in geometry.lines:
         marks += [_stroke(page, line, stroke) for stroke in (line.vertical, line.horizontal, line.oblique) if stroke]
-    columns = ("dimension line of", "score", "direction", "size", "gap", "ticks", "broken")
+    columns = ("number", "score", "direction", "size", "gap", "ticks", "broken")
     return Layer(GEOMETRY, "Geometry", (20, 140, 60), columns, _labelled(marks, [mark.tag for mark in marks]))
 
 
@@ -122,8 +121,34 @@ def _stroke(page: OcrPage, line: LineGeometry, stroke: Stroke) -> Mark:
     )  # fmt: skip
     return Mark(
         f"stroke-{line.line}-{stroke.direction.value}", f"{stroke.direction.value[0]}{line.line}", cells,
-        (stroke.start, stroke.end), closed=False, faint=stroke is not line.best, related=(_line_key(line.line),),
+        _outside(stroke.start, stroke.end, page.lines[line.line].polygon), closed=False,
+        faint=stroke is not line.best, related=(_line_key(line.line),),
     )  # fmt: skip
+
+
+def _outside(start: Point, end: Point, polygon: Polygon) -> tuple[Point, ...]:
+    """The parts of a straight line that do not cover the text it belongs to."""
+    enter, leave = 0.0, 1.0
+    corners = _corners(polygon)
+    for (x1, y1), (x2, y2) in zip(corners, (*corners[1:], corners[0]), strict=True):
+        # > 0 inside: the corners run clockwise in a picture whose y grows downwards
+        here = (x2 - x1) * (start[1] - y1) - (y2 - y1) * (start[0] - x1)
+        there = (x2 - x1) * (end[1] - y1) - (y2 - y1) * (end[0] - x1)
+        if here <= 0.0 and there <= 0.0:
+            return start, end
+        if here < 0.0:
+            enter = max(enter, here / (here - there))
+        elif there < 0.0:
+            leave = min(leave, here / (here - there))
+    if enter >= leave:
+        return start, end
+    before = (start, _between(start, end, enter)) if enter > 0.0 else ()
+    behind = (_between(start, end, leave), end) if leave < 1.0 else ()
+    return (*before, *behind) or (start, end)
+
+
+def _between(start: Point, end: Point, share: float) -> Point:
+    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
 
 
 def _candidates(view: PageView) -> Layer:

@@ -85,9 +85,10 @@ def _is_placed(mark: Mark) -> bool:
 def _draw(pen: ImageDraw.ImageDraw, layer: Layer, mark: Mark, scale: float) -> None:
     points = [(x * scale, y * scale) for x, y in mark.points]
     width = 1 if mark.faint else _STROKE_WIDTHS[layer.name]
-    path = [*points, points[0], points[1]] if mark.closed else points
-    pen.line(path, fill=_HALO, width=width + 2, joint="curve")  # so that it shows on dark ground
-    pen.line(path, fill=layer.colour, width=width, joint="curve")
+    paths = [[*points, points[0], points[1]]] if mark.closed else [points[i : i + 2] for i in range(0, len(points), 2)]
+    for colour, thickness in ((_HALO, width + 2), (layer.colour, width)):  # the halo shows it on dark ground
+        for path in paths:
+            pen.line(path, fill=colour, width=thickness, joint="curve")
 
 
 def _label(pen: ImageDraw.ImageDraw, layer: Layer, mark: Mark, scale: float, width: float) -> None:

@@ -30,7 +30,7 @@ HOSTILE = (
     "javascript:alert(1) https://example.com/a.png //example.com",
     "=cmd|' /C calc'!A0",
 )
-VOID = {"meta", "link", "input", "image", "polygon", "polyline", "br"}
+VOID = {"meta", "link", "input", "image", "polygon", "path", "br"}
 
 
 class Parsed(HTMLParser):

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence
+from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, LineGeometry, PageGeometry
 from entx.report.page_marks import ANSWERS, CANDIDATES, GEOMETRY, LINES, Layer, Mark, Side, page_layers
 from entx.report.page_view import ShownAnswer
-from tests.report.views import BRAND, HEIGHT_ANSWER, TALL, page, view
+from tests.report.views import BRAND, HEIGHT_ANSWER, TALL, VERTICAL, page, view
 
 
 def layers(*answers: ShownAnswer, **options: object) -> dict[str, Layer]:
@@ -122,4 +123,27 @@ def test_labels_of_different_layers_stand_on_different_sides(
 
 def test_a_stroke_is_labelled_beside_its_middle_where_the_number_may_stand() -> None:
     mark = Mark("k", "t", (), ((0, 10), (40, 30)), closed=False)
-    assert Layer(GEOMETRY, "", (0, 0, 0), (), ()).label_place(mark, 100) == ((10, 15), Side.CENTRE)
+    (x, y), side = Layer(GEOMETRY, "", (0, 0, 0), (), ()).label_place(mark, 100)
+    assert (round(x, 3), round(y, 3), side) == (4.8, 12.4, Side.CENTRE)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "parts"),
+    [
+        ((30, 90), (30, 230), ((30, 90), (30, 120), (30, 200), (30, 230))),  # through the text
+        ((30, 150), (30, 230), ((30, 200), (30, 230))),  # out of it
+        ((30, 90), (30, 150), ((30, 90), (30, 120))),  # into it
+        ((30, 130), (30, 190), ((30, 130), (30, 190))),  # only inside: drawn all the same
+        ((50, 90), (50, 230), ((50, 90), (50, 230))),  # beside it
+        ((0, 100), (60, 100), ((0, 100), (60, 100))),  # above it
+        ((0, 90), (20, 230), ((0, 90), (20, 230))),  # aslant, past it
+        ((10, 190), (50, 130), ((10, 190), (20, 175), (40, 145), (50, 130))),  # aslant, through it
+    ],
+)
+def test_a_stroke_does_not_cover_its_number(
+    start: tuple[float, float], end: tuple[float, float], parts: tuple[tuple[float, float], ...]
+) -> None:
+    stroke = replace(VERTICAL, start=start, end=end)
+    geometry = PageGeometry(lines=(LineGeometry(1, vertical=stroke),))
+    (mark,) = layers(shown=page(geometry=geometry))[GEOMETRY].marks
+    assert mark.points == pytest.approx(np.array(parts))

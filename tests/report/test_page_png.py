@@ -59,7 +59,7 @@ def test_lines_are_thin_and_the_answer_bold() -> None:
 
 def test_dimension_lines_and_product_are_drawn_where_the_page_has_geometry() -> None:
     with_geometry = coloured(draw_page(view()), GREEN)
-    assert with_geometry[round(160 * SCALE) : round(220 * SCALE), round(50 * SCALE)].all()
+    assert with_geometry[round(175 * SCALE) : round(225 * SCALE), round(50 * SCALE)].all()
     assert with_geometry[round(150 * SCALE), round(320 * SCALE) - 1 : round(320 * SCALE) + 2].any()
     assert not coloured(draw_page(view(shown=page(geometry=None))), GREEN).any()
 
