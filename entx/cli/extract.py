@@ -21,6 +21,9 @@ def extract(
     engine: Annotated[
         str, typer.Option("--engine", help="rapidocr, paddleocr, or one that a plug-in adds.")
     ] = "rapidocr",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also show every candidate with its score and what made it.")
+    ] = False,
     schema: SchemaOption = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -29,7 +32,11 @@ def extract(
 
     A picture that shows no such quantity has no answer; one that cannot be read has a reason, and the exit code is 3.
 
+    With --explain each candidate follows, the best first: its score (0 to 1, no probability), and what each feature
+    added to the score's log-odds.
+
     Example: entx extract bag.jpg --entity item_weight --json
+    Example: entx extract drawing.jpg --entity height --entity depth --explain
     """
     import hashlib
 
@@ -53,14 +60,14 @@ def extract(
             page = OcrPage("", PageStatus.UNREADABLE, f"{error.strerror}")
         else:
             page = pages.read(hashlib.sha256(data).hexdigest(), data)
-        for name, answer in zip(entity, rules.read(page, entity), strict=True):
+        for asked, answer in zip(entity, rules.read(page, entity), strict=True):
             evidence = answer.evidence
             results.append({
-                "image": str(image), "entity": name, "status": page.status.value,
+                "image": str(image), "entity": asked, "status": page.status.value,
                 "answer": answer.quantity.text if answer.quantity else "",
                 "value": str(answer.quantity.value) if answer.quantity else None,
                 "unit": answer.quantity.unit if answer.quantity else None,
-                "text": answer.text, "reason": answer.reason, "alignment": evidence.alignment.value,
+                "score": answer.score, "text": answer.text, "reason": answer.reason, "alignment": evidence.alignment.value,
                 "line_ids": list(evidence.line_ids), "polygon": evidence.polygon,
             })  # fmt: skip
             said = (
@@ -68,7 +75,13 @@ def extract(
                 if answer.quantity
                 else f"-  ({answer.reason})"
             )
-            out.line(f"{image}  {name}  {said}")
+            out.line(f"{image}  {asked}  {said}")
+            if explain:
+                judged = rules.explain(page, asked)
+                results[-1]["candidates"] = [one.as_dict() for one in judged]
+                for one in judged:
+                    reasons = "  ".join(f"{name} {added:+.1f}" for name, added in one.reasons if abs(added) >= 0.05)
+                    out.line(f"    {one.score:.2f}  {one.candidate.quantity.text}  {one.candidate.text!r}  {reasons}")
     out.result({"answers": results})
     if any(result["status"] != "ok" for result in results):
         raise typer.Exit(ExitCode.QUARANTINED)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from entx.core.entities import Entity
 from entx.core.frames import Frame, around, frame_of
@@ -63,6 +64,9 @@ _BARE_LINE = re.compile(
     r"(?:[ ]?[xX×*~][ ]?[HWDL]?[0-9]{1,5}(?:[.,][0-9]{1,3})?){0,3}[ ]?(?:[(\[]?[HWDL][)\]]?)?",
     re.IGNORECASE,
 )
+_LONE_DECIMAL = re.compile(r"[-—–.]{0,3}[ ]?([0-9]{1,3}[.,][0-9]{1,2})[ ]?[°*'.-]?", re.ASCII)
+_INCH_MARKS = ('"', "''", "″", "”", "“", "′′", "’’")
+_FOOT_MARK = re.compile(r"[.,][0-9]+['′’]$")
 _WEIGHT_WORD = re.compile(r"weigh|\bwt|\blbs?\b", re.IGNORECASE)
 _ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
 _STARTS_WITH_UNIT = re.compile(r"[A-Za-z\"']")
@@ -87,7 +91,10 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
             groups += 1 + max(match.group for match in matches)
         if index in joined:
             found.append(joined[index])
-    return tuple(replace(one, order=order) for order, one in enumerate(found))
+    if stated is None:
+        found += _of_the_drawings_unit(page, found)
+        found.sort(key=lambda one: one.line_ids[0])  # stable: the order within a line stays
+    return tuple(replace(one, order=order) for order, one in enumerate(_inches_for_feet(found)))
 
 
 def find_candidates(page: OcrPage, entity: Entity, quantities: Sequence[Candidate] | None = None) -> list[Candidate]:
@@ -117,6 +124,33 @@ def stated_unit(lines: Sequence[OcrLine]) -> str | None:
             if found is not None and found[0].kind == "length":
                 units.add(found[0].name)
     return units.pop() if len(units) == 1 else None
+
+
+def _inches_for_feet(found: Sequence[Candidate]) -> list[Candidate]:
+    """Decimals behind which the engine lost one of two strokes: 22.44' beside 11.22" on one drawing are inches."""
+    inches = any(one.quantity.unit == "inch" and one.text.rstrip().endswith(_INCH_MARKS) for one in found)
+    return [
+        replace(one, quantity=Quantity(one.quantity.value, "inch"), alignment=Alignment.FUZZY)
+        if inches and one.quantity.unit == "foot" and _FOOT_MARK.search(one.text)
+        else one
+        for one in found
+    ]
+
+
+def _of_the_drawings_unit(page: OcrPage, found: Sequence[Candidate]) -> list[Candidate]:
+    """Decimals on their own whose unit the engine lost (41.25, 31.1°), where all sizes of the page share one unit."""
+    units = {one.quantity.unit for one in found if kind_of(one.quantity.unit) == "length"}
+    if len(units) != 1:
+        return []
+    taken = {line for one in found for line in one.line_ids}
+    unit = units.pop()
+    return [
+        Candidate(
+            Quantity(Decimal(match[1].replace(",", ".")), unit), (index,), line.polygon, Alignment.FUZZY, match[1]
+        )
+        for index, line in enumerate(page.lines)
+        if index not in taken and (match := _LONE_DECIMAL.fullmatch(line.text.strip())) is not None
+    ]
 
 
 def _candidate(match: QuantityMatch, line_ids: tuple[int, ...], text: str, polygon: Polygon, groups: int) -> Candidate:

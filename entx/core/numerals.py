@@ -34,6 +34,7 @@ _NUMBER = re.compile(
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 _SLIPPED = re.compile(r"(?=[OoIl|SB]*[.,]?[0-9])[0-9OoIl|]?[0-9OoIl|SsB]*(?:[.,][0-9OoIl|SsB]+)?")
 _REPAIR = str.maketrans("OoIl|SsB,", "00111558.")
+_INCH = re.compile(r"""[ ]?(?:"|''|in(?:ch|ches)?(?![a-z]))""", re.IGNORECASE)
 _DENOMINATORS = frozenset({2, 3, 4, 5, 6, 7, 8, 10, 16, 32, 64})
 
 
@@ -58,6 +59,8 @@ def read_number(text: str, start: int) -> Number | None:
         return Number(Decimal(printed), end, Alignment.EXACT)
     if form in ("mixed", "fraction"):
         value = _fraction(printed)
+        if value is None and form == "fraction" and _INCH.match(text, end):
+            value = _lost_space(printed)
         if value is not None:
             return Number(value, end, Alignment.NORMALISED)
         whole = _PLAIN.match(text, start)  # "220/240", "5 10/12": the first number stands alone
@@ -93,6 +96,12 @@ def repair_number(text: str, start: int) -> Number | None:
     if repaired == printed.replace(",", ".") or len(repaired) > MAX_DIGITS or not any(map(str.isdigit, printed)):
         return None
     return Number(Decimal(repaired), match.end(), Alignment.FUZZY)
+
+
+def _lost_space(printed: str) -> Decimal | None:
+    """The value of "33/8", which was printed 3 3/8: nobody prints inches as an improper fraction."""
+    head, _, below = printed.partition("/")
+    return _fraction(f"{head[0]} {head[1]}/{below}") if len(head) == 2 and len(below) == 1 else None
 
 
 def _fraction(printed: str) -> Decimal | None:

@@ -19,6 +19,7 @@ from entx.core.numerals import START, Number, read_number, repair_number
 from entx.core.quantity import Quantity
 from entx.core.types import Alignment
 from entx.core.unit_scan import UnitAt, unit_before, unit_behind
+from entx.core.units import same_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ _GLUE_WORDS = (
     "input", "output", "load", "max", "min", "up", "to", "ac", "dc", "about", "approx", "ca", "content", "contents",
     "size", "diameter", "dia", "battery", "usb", "motor", "of", "by",
 )  # fmt: skip
-_SINGLE_GLUE = frozenset("hwdlxHWDLTXøØ")
+_SINGLE_GLUE = frozenset("hwdlxHWDLTXøØΦφ")
+_PER_HUNDRED = re.compile(r"/ ?100 ?(g|G|ml|mL|ML)$")
 _BARE_STOP = re.compile(r"[\w%°$€£]|[.,:/-][0-9]")
 
 
@@ -120,8 +122,8 @@ def _read(text: str, start: int) -> tuple[Number | None, UnitAt | None]:
     """The number at `start` and its unit; OCR slips are repaired only where that yields a unit."""
     number = read_number(text, start) if not text[start].isalpha() and text[start] != "|" else None
     unit = None if number is None else unit_behind(text, number.end)
-    if unit is not None:
-        return number, unit
+    if unit is not None and number is not None:
+        return number, _unless_the_same_again(text, number, unit)
     following = text[number.end : number.end + 2] if number is not None else text[start]
     if number is not None and (match := _DIGIT_IN_UNIT.match(text, number.end - 1)) is not None:
         short = read_number(text[start : number.end - 1].rstrip("."), 0)
@@ -135,6 +137,16 @@ def _read(text: str, start: int) -> tuple[Number | None, UnitAt | None]:
             if unit is not None:
                 return repaired, unit
     return number, None
+
+
+def _unless_the_same_again(text: str, number: Number, unit: UnitAt) -> UnitAt:
+    """ "3.5oz/100g" says one weight twice and is no rate, unlike "12g/100g"."""
+    if unit.unit.endswith(" per") and (below := _PER_HUNDRED.search(text, number.end, unit.end)) is not None:
+        name = unit.unit.removesuffix(" per")
+        again = "gram" if below[1] in "gG" else "millilitre"
+        if name != again and same_size(float(number.value), name, 100.0, again):
+            return UnitAt(name, below.start(), unit.alignment)
+    return unit
 
 
 def _past_digits(text: str, start: int) -> int:
@@ -159,7 +171,9 @@ def _may_start(text: str, start: int, floor: int) -> bool:
     word = text[begin:start]
     if len(word) == 1:
         return word in _SINGLE_GLUE and not (begin > floor and text[begin - 1].isdigit() and word not in "xX")
-    return word.lower().endswith(_GLUE_WORDS) or (len(word) >= 3 and word[1:].islower()) or not word.isascii()
+    if not word.isascii() or word.lower().endswith(_GLUE_WORDS):
+        return True
+    return len(word) >= 3 and (word[1:].islower() or (len(word) >= 5 and not word.isupper()))  # ProCORE18V
 
 
 def _set_unit(one: Found, unit: UnitAt) -> None:

@@ -246,6 +246,7 @@ class Answer:
         p_correct, p_present: calibrated probabilities that the answer is right, and that the picture shows a value
             at all; None until calibrated.
         seconds: wall time spent on this answer.
+        score: of the rules reader's best candidate, 0 to 1, given or not; comparable within an entity, no probability.
     """
 
     quantity: Quantity | None
@@ -256,3 +257,4 @@ class Answer:
     p_correct: float | None = None
     p_present: float | None = None
     seconds: float = 0.0
+    score: float | None = None

@@ -31,12 +31,14 @@ _ESTIMATED = {
     "ML": "millilitre",
     "mL": "millilitre",
 }
+_MORE_NUMBER = re.compile(r"[A-Za-z0-9]|[.,][0-9]")
 _AXIS_LETTERS = frozenset("HWDLT")
 _AXIS_LABEL = re.compile(  # "10W x 20H x 5D cm": the letter is no unit
     r"[ ]?[xX*][ ]?[0-9.,]+[ ]?(?:[HWDLT](?![a-z])|\"|cm|mm|in|CM|MM|IN)"
     r"|[ ]?(?P<unit>cm|mm|inches|inch|in|ft|CM|MM|IN)(?![A-Za-z])"
 )
-_VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,3})$")
+_VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,3}|LITHIUM|Lithium|CORDLESS|Cordless|BATTERY|Battery)$")
+_NET_GLUE = re.compile(r"(.{1,3})(?:NET|Net|net)$")
 _CAMEL_GLUE = re.compile(r"([a-z]+|[A-Z]{1,3}?)([A-Z][a-z]{2,})$")
 _IN_IS_INCH = re.compile(
     r"[ ]?(?:$|[.,;:)\](/\\|=~x×*+\n\"'&-]|[HWDLT](?![a-z])|[0-9]|(?:wide|tall|high|long|deep|thick|width|height|"
@@ -139,7 +141,7 @@ def _word(text: str, start: int, end: int, *, spaced: bool) -> UnitAt | None:
         several = _several(text, start)
         if several is not None:
             return several
-    if end < len(text) and text[end] in "23" and not text[end + 1 : end + 2].isalnum():
+    if end < len(text) and text[end] in "23" and not _MORE_NUMBER.match(text, end + 1):  # 7.8cm3.07in is no volume
         found = lookup(word + text[end])
         if found is not None:
             return UnitAt(found[0].name, end + 1, found[1])
@@ -213,6 +215,9 @@ def _glued(text: str, word: str, start: int, end: int) -> UnitAt | None:
             return UnitAt(found[0].name, end, found[1], match[2].lower())
     if word[-1] == "e" and word[:-1] in _ESTIMATED:
         return UnitAt(_ESTIMATED[word[:-1]], end, Alignment.NORMALISED)  # 500g℮, the European estimated sign
+    match = _NET_GLUE.match(word)
+    if match is not None and (found := lookup(match[1])) is not None and found[0].kind in ("weight", "volume"):
+        return UnitAt(found[0].name, start + len(match[1]), Alignment.FUZZY)  # 200gNET
     match = _VOLT_GLUE.match(word)
     if match is not None:
         return UnitAt("volt", start + 1, Alignment.FUZZY)  # 18VLXT, 20VMAX

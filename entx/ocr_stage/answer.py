@@ -10,8 +10,10 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.types import Answer, PageKey
 from entx.ocr_stage.reader import READER_VERSION, RulesReader
+from entx.ocr_stage.weights import shipped_weights
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
+from entx.storage.habits import dimension_habits, habits_digest
 from entx.storage.pages import page_keys, unanswered_pages
 from entx.storage.runs import begin_run, end_run
 
@@ -47,20 +49,22 @@ def answer_questions(
     Questions whose picture has no page stay open: the same call takes them up once it is read.
 
     Raises:
-        InputError: the run stands in the store with other pages, schema or reader.
+        InputError: the run stands in the store with other pages, schema, reader, weights or labels in the store.
     """
     started = time.monotonic()
+    habits = dimension_habits(store)
     settings = {
         "reader": READER_VERSION, "schema": schema.digest, "engine": key.engine, "model_hash": key.model_hash,
-        "params_hash": key.params_hash,
+        "params_hash": key.params_hash, "weights": shipped_weights().digest, "habits": habits_digest(habits),
     }  # fmt: skip
     begin_run(store, run, "rules", settings)
     reader = RulesReader(schema)
     batch: list[tuple[int, Answer]] = []
     asked = 0
     for page, questions in unanswered_pages(store, key, run):
-        answers = reader.read(page, [entity_name for _, entity_name in questions])
-        batch += [(index, answer) for (index, _), answer in zip(questions, answers, strict=True)]
+        names = [question.entity_name for question in questions]
+        answers = reader.read(page, names, [habits.get((question.group_id, question.fold)) for question in questions])
+        batch += [(question.index, answer) for question, answer in zip(questions, answers, strict=True)]
         asked += len(questions)
         advance(len(questions))
         if len(batch) >= _BATCH:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from entx.ocr_stage.segments import Array, lengths, ways
+from entx.ocr_stage.segments import Array, Indices, lengths, ways
 
 MAX_DASH_GAP = 9.0
 """Pixels between two fragments of one line, in an image of at most 1000 pixels."""
@@ -67,7 +66,7 @@ class Chains:
     parted: Sequence[frozenset[int]]
 
 
-def join(segments: Array, seeds: np.ndarray[Any, np.dtype[np.intp]], boxes: Boxes) -> Chains:
+def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
     """The whole lines that the seeds are part of, each once.
 
     Args:
@@ -75,7 +74,7 @@ def join(segments: Array, seeds: np.ndarray[Any, np.dtype[np.intp]], boxes: Boxe
         seeds: which of them to start from.
         boxes: of the texts.
     """
-    order = seeds[np.argsort(-lengths(segments[seeds]), kind="stable")]
+    order: list[int] = seeds[np.argsort(-lengths(segments[seeds]), kind="stable")].tolist()
     way, long = ways(segments), lengths(segments)
     starts, stops = segments[:, :2], segments[:, 2:]
     used = np.zeros(len(segments), bool)
@@ -83,15 +82,20 @@ def join(segments: Array, seeds: np.ndarray[Any, np.dtype[np.intp]], boxes: Boxe
     for seed in order:
         if used[seed]:
             continue
+        fellows = _fellows(starts, stops, way, long, seed)
+        longest = int(fellows[np.argmax(long[fellows])])
+        if long[longest] > 1.5 * long[seed] and not used[longest]:  # the way of a short fragment is not exact
+            around = _fellows(starts, stops, way, long, longest)
+            if seed in around:
+                seed, fellows = longest, around
         origin, along = starts[seed], way[seed]
         across = np.array([-along[1], along[0]], np.float32)
-        aside = np.maximum(np.abs((starts - origin) @ across), np.abs((stops - origin) @ across))
-        turn = np.abs(way @ across)
-        reach = _ASIDE + 0.004 * np.minimum(np.abs((starts - origin) @ along), 500.0)
-        fellows = np.flatnonzero((aside <= reach) & ((turn <= _TURN) | (long < 16)) & (turn < 0.35))
         a, b = (starts[fellows] - origin) @ along, (stops[fellows] - origin) @ along
-        spans = [(float(lo), float(hi), int(i)) for lo, hi, i in zip(np.minimum(a, b), np.maximum(a, b), fellows)]
-        low, high, members, texts = _grow(spans, _bridges(boxes, origin, along, across), int(seed))
+        spans = [
+            (float(lo), float(hi), int(i))
+            for lo, hi, i in zip(np.minimum(a, b), np.maximum(a, b), fellows, strict=True)
+        ]
+        low, high, members, texts = _grow(spans, _bridges(boxes, origin, along, across), seed)
         used[members] = True
         covered = _union_length([(lo, hi) for lo, hi, i in spans if i in set(members)])
         middle = float(np.average(((starts[members] + stops[members]) / 2 - origin) @ across, weights=long[members]))
@@ -104,8 +108,19 @@ def join(segments: Array, seeds: np.ndarray[Any, np.dtype[np.intp]], boxes: Boxe
     return Chains(np.array(ends, np.float32), np.array(ink, np.float32), tuple(parted))
 
 
-def _bridges(boxes: Boxes, origin: Array, along: Array, across: Array) -> list[tuple[float, float, int]]:
-    """Where the line runs through texts: from, to (with the room that a text is given) and which."""
+def _fellows(starts: Array, stops: Array, way: Array, long: Array, seed: int) -> Indices:
+    """The segments that lie on the line of one of them, however far along it."""
+    origin, along = starts[seed], way[seed]
+    across = np.array([-along[1], along[0]], np.float32)
+    aside = np.maximum(np.abs((starts - origin) @ across), np.abs((stops - origin) @ across))
+    turn = np.abs(way @ across)
+    reach = _ASIDE + 0.004 * np.minimum(np.abs((starts - origin) @ along), 500.0)
+    found: Indices = np.flatnonzero((aside <= reach) & ((turn <= _TURN) | (long < 16)) & (turn < 0.35))
+    return found
+
+
+def _bridges(boxes: Boxes, origin: Array, along: Array, across: Array) -> list[tuple[float, float, tuple[int, ...]]]:
+    """Where the line runs through texts: from, to (with the room that a text is given) and which texts."""
     if not len(boxes):
         return []
     moved = boxes.centre - origin
@@ -115,12 +130,18 @@ def _bridges(boxes: Boxes, origin: Array, along: Array, across: Array) -> list[t
     reach = boxes.half[:, 0] * cos + boxes.half[:, 1] * sin
     width = boxes.half[:, 0] * sin + boxes.half[:, 1] * cos
     room = reach + _BRIDGE * 2 * boxes.half[:, 1]
-    hit = np.flatnonzero(np.abs(beside) <= width)
-    return [(float(to_text[i] - room[i]), float(to_text[i] + room[i]), int(i)) for i in hit]
+    merged: list[tuple[float, float, tuple[int, ...]]] = []
+    for i in sorted(np.flatnonzero(np.abs(beside) <= width), key=lambda i: to_text[i] - room[i]):
+        low, high = float(to_text[i] - room[i]), float(to_text[i] + room[i])
+        if merged and low <= merged[-1][1]:  # one text above the other, both in the gap
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]), (*merged[-1][2], int(i)))
+        else:
+            merged.append((low, high, (int(i),)))
+    return merged
 
 
 def _grow(
-    spans: list[tuple[float, float, int]], bridges: list[tuple[float, float, int]], seed: int
+    spans: list[tuple[float, float, int]], bridges: list[tuple[float, float, tuple[int, ...]]], seed: int
 ) -> tuple[float, float, list[int], list[int]]:
     """From the seed's span outward over what touches it: (from, to, segments in it, texts between two halves)."""
     low, high = next((lo, hi) for lo, hi, i in spans if i == seed)
@@ -138,12 +159,12 @@ def _grow(
         open_spans = rest
         if grown:
             continue
-        for lo, hi, text in bridges:
-            if text in crossed or lo > high or hi < low:
+        for lo, hi, texts in bridges:
+            if crossed.issuperset(texts) or lo > high or hi < low:
                 continue
             beyond = [s for s in open_spans if (s[0] <= hi and s[1] > high) or (s[1] >= lo and s[0] < low)]
             if beyond:
-                crossed.add(text)
+                crossed.update(texts)
                 for span in beyond:
                     low, high = min(low, span[0]), max(high, span[1])
                     members.append(span[2])

@@ -1,4 +1,4 @@
-"""The geometry of one page: dimension lines of its numbers, the product's extent, and where each number stands to it."""
+"""The geometry of one page: the dimension lines of its numbers, the product, and where each number stands to it."""
 
 from __future__ import annotations
 

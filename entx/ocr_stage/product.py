@@ -114,7 +114,9 @@ def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
     contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     sized = []
     for contour in contours:
-        _, _, w, h = cv2.boundingRect(contour)
+        _, y, w, h = cv2.boundingRect(contour)
+        if w >= 0.95 * width and h <= 0.3 * height and (y <= 1 or y + h >= height - 1):
+            continue  # a banner along the upper or lower rim
         if min(w, h) >= 0.02 * max(height, width) and w * h >= 0.004 * width * height:
             sized.append((cv2.contourArea(contour), contour))
     sized.sort(key=lambda item: -item[0])

@@ -1,24 +1,55 @@
-"""The rules reader: an answer from OCR lines without any model.
+"""The rules reader: an answer from OCR lines, cue words and geometry, without any model.
 
-In this order: the first legal quantity that is labelled for the entity ("H: 10 cm"), that shares a line with one of its
-cue words, or that stands beside or below such a line; else the first legal quantity that is not labelled for another
-entity; else nothing. The cue words are the schema's.
+Every legal quantity of the page is scored by named features (`axis_features`, `depth_features`, `features`) and the
+weights table (`entx/recipes/rules_weights.toml`). The best one is the answer, unless its score is below the family's
+threshold: then the reader abstains and says why. The score is comparable within a family; it is no probability.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from typing import Any
 
-from entx.core.candidates import Candidate, find_candidates, page_quantities
+from entx.core.candidates import Candidate, find_candidates
 from entx.core.entities import Entity, Schema
-from entx.core.types import Answer, Evidence, OcrLine, OcrPage, PageStatus
+from entx.core.types import Answer, Evidence, OcrPage, PageStatus
+from entx.ocr_stage.axis_features import axis_features
+from entx.ocr_stage.depth_features import depth_features
+from entx.ocr_stage.extents import CENTIMETRES, Extent, extents_of
+from entx.ocr_stage.features import quantity_features
+from entx.ocr_stage.layout import Layout
+from entx.ocr_stage.weights import Family, Weights, shipped_weights
+from entx.storage.habits import Habit
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
-_NEAR_LINE_HEIGHTS = 1.5  # how far below or beside a cue's line a number still belongs to it
+_AXES = ("height", "width", "depth")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate as the reader judged it.
+
+    Args:
+        score: 0 to 1.
+        features: name -> value; zeros are left out.
+        reasons: feature -> log-odds that it added, the largest effect first.
+    """
+
+    candidate: Candidate
+    score: float
+    features: dict[str, float]
+    reasons: list[tuple[str, float]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        one = self.candidate
+        return {
+            "answer": one.quantity.text, "text": one.text, "score": self.score, "line_ids": list(one.line_ids),
+            "features": self.features, "reasons": dict(self.reasons),
+        }  # fmt: skip
 
 
 class RulesReader:
@@ -26,71 +57,126 @@ class RulesReader:
 
     Args:
         schema: entities, their units and cue words.
+        weights: None for the table that ships with entx.
+        abstain: False gives the best candidate however low its score is.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, weights: Weights | None = None, *, abstain: bool = True) -> None:
         self._schema = schema
+        self._weights = weights or shipped_weights()
+        self._abstain = abstain
+        self._rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
 
-    def read(self, page: OcrPage, entity_names: Iterable[str]) -> list[Answer]:
-        """One answer for each entity asked of the page."""
+    def read(
+        self, page: OcrPage, entity_names: Iterable[str], habits: Sequence[Habit | None] | None = None
+    ) -> list[Answer]:
+        """One answer for each entity asked of the page.
+
+        Args:
+            habits: of each question's product group (`dimension_habits`); None where nothing is known of any.
+        """
+        names = list(entity_names)
         if page.status is not PageStatus.OK:
-            return [Answer(None, reason=f"picture {page.status}: {page.reason}") for _ in entity_names]
+            return [Answer(None, reason=f"picture {page.status}: {page.reason}") for _ in names]
         if not page.lines:
-            return [Answer(None, reason="no text in the picture") for _ in entity_names]
-        quantities = page_quantities(page)
-        return [self._answer(page, self._schema[name], quantities) for name in entity_names]
+            return [Answer(None, reason="no text in the picture") for _ in names]
+        look = _Look(self, page)
+        return [
+            self._answer(look, self._schema[name], habit)
+            for name, habit in zip(names, habits or [None] * len(names), strict=True)
+        ]
 
-    def _answer(self, page: OcrPage, entity: Entity, quantities: Sequence[Candidate]) -> Answer:
-        candidates = find_candidates(page, entity, quantities)
-        chosen = _choose(page, entity, candidates, self._rivals(entity))
-        if chosen is None:
+    def explain(self, page: OcrPage, entity_name: str, habit: Habit | None = None) -> list[Scored]:
+        """Every candidate of a page for an entity, the best first: the first is the answer if its score suffices."""
+        entity = self._schema[entity_name]
+        if page.status is not PageStatus.OK:
+            return []
+        family = self._weights.of(entity.name, entity.kind)
+        found = _Look(self, page).candidates(entity, habit)
+        return [
+            Scored(one, score, features, family.reasons(features))
+            for one, features, score in sorted(found, key=lambda item: (-item[2], item[0].order))
+        ]
+
+    def _answer(self, look: _Look, entity: Entity, habit: Habit | None) -> Answer:
+        found = look.candidates(entity, habit)
+        if not found:
             return Answer(None, reason="no quantity with a legal unit in the text")
-        return Answer(chosen.quantity, chosen.text, "", Evidence(chosen.alignment, chosen.line_ids, chosen.polygon))
-
-    def _rivals(self, entity: Entity) -> frozenset[str]:
-        """Cue words that point to other entities of the same kind and not to this one."""
-        others = (other for other in self._schema.entities.values() if other.kind == entity.kind and other != entity)
-        return frozenset(cue for other in others for cue in other.cues) - frozenset(entity.cues)
-
-
-def _choose(page: OcrPage, entity: Entity, candidates: Sequence[Candidate], rivals: frozenset[str]) -> Candidate | None:
-    own = [candidate for candidate in candidates if candidate.label not in rivals]
-    labelled = [candidate for candidate in own if candidate.label in entity.cues]
-    cue_lines = [number for number, line in enumerate(page.lines) if _has_cue(line.text, entity.cues)]
-    beside = [candidate for candidate in own if set(candidate.line_ids) & set(cue_lines)]
-    near = [candidate for candidate in own if any(_is_near(page, candidate, number) for number in cue_lines)]
-    for preferred in (labelled, beside, near, own):
-        if preferred:
-            return _upper_end(preferred[0], candidates)
-    return None
+        chosen, features, score = max(found, key=lambda item: (item[2], -item[0].order))
+        threshold = self._weights.of(entity.name, entity.kind).threshold
+        if self._abstain and score < threshold:
+            reason = f"{_doubt(entity, features)} (best: {chosen.quantity.text}, score {score:.2f})"
+            return Answer(None, chosen.text, reason, score=score)
+        chosen = _upper_end(chosen, [one for one, _, _ in found])
+        evidence = Evidence(chosen.alignment, chosen.line_ids, chosen.polygon)
+        return Answer(chosen.quantity, chosen.text, "", evidence, score=score)
 
 
-def _has_cue(text: str, cues: tuple[str, ...]) -> bool:
-    return _cue_pattern(cues).search(text.lower()) is not None
+class _Look:
+    """One page under one reader: what several questions share is computed once."""
+
+    def __init__(self, reader: RulesReader, page: OcrPage) -> None:
+        self._reader = reader
+        self._layout = Layout.of(page)
+        self._extents: list[Extent] | None = None
+        self._upright: dict[str, list[tuple[dict[str, float], float]]] = {}
+
+    def candidates(self, entity: Entity, habit: Habit | None) -> list[tuple[Candidate, dict[str, float], float]]:
+        """(candidate, features, score) of every quantity that is legal for the entity, in reading order."""
+        family = self._reader._weights.of(entity.name, entity.kind)
+        if entity.name in _AXES and set(entity.units) <= CENTIMETRES.keys():
+            extents = self._lengths()
+            judged = self._depth(habit, family) if entity.name == "depth" else self._axis(entity.name)
+            return [
+                (extent.candidate, features, score)
+                for extent, (features, score) in zip(extents, judged, strict=True)
+                if extent.candidate.quantity.unit in entity.units
+            ]
+        legal = find_candidates(self._layout.page, entity, self._layout.quantities)
+        rivals = self._reader._rivals[entity.name]
+        found = [(one, quantity_features(one, legal, self._layout, entity, rivals)) for one in legal]
+        return [(one, features, family.score(features)) for one, features in found]
+
+    def _lengths(self) -> list[Extent]:
+        if self._extents is None:
+            self._extents = extents_of(self._layout)
+        return self._extents
+
+    def _axis(self, axis: str) -> list[tuple[dict[str, float], float]]:
+        if axis not in self._upright:
+            family = self._reader._weights.families["upright"]
+            extents = self._lengths()
+            features = [axis_features(one, extents, self._layout, axis) for one in extents]
+            self._upright[axis] = [(each, family.score(each)) for each in features]
+        return self._upright[axis]
+
+    def _depth(self, habit: Habit | None, family: Family) -> list[tuple[dict[str, float], float]]:
+        extents = self._lengths()
+        heights, widths = ([score for _, score in self._axis(axis)] for axis in ("height", "width"))
+        more = depth_features(extents, self._layout, heights, widths, habit)
+        features = [
+            axis_features(one, extents, self._layout, "depth") | added for one, added in zip(extents, more, strict=True)
+        ]
+        return [(each, family.score(each)) for each in features]
 
 
-@lru_cache
-def _cue_pattern(cues: tuple[str, ...]) -> re.Pattern[str]:
-    # One letter alone is no word: an H in a line of text is rarely the height. As a label at a number it counts.
-    words = "|".join(re.escape(cue) for cue in sorted(cues, key=len, reverse=True) if len(cue) > 1)
-    return re.compile(rf"(?<![a-z])(?:{words})(?![a-z])" if words else r"(?!)")
+def _rivals(schema: Schema, entity: Entity) -> frozenset[str]:
+    """Cue words that point to other entities of the same kind and not to this one."""
+    others = (other for other in schema.entities.values() if other.kind == entity.kind and other != entity)
+    return frozenset(cue for other in others for cue in other.cues) - frozenset(entity.cues)
 
 
-def _is_near(page: OcrPage, candidate: Candidate, cue_line: int) -> bool:
-    """Whether the candidate stands to the right of the cue's line or below it, at most some line heights away."""
-    left, top, right, bottom = _box(page.lines[cue_line])
-    reach = _NEAR_LINE_HEIGHTS * (bottom - top)
-    for number in candidate.line_ids:
-        x1, y1, x2, y2 = _box(page.lines[number])
-        below = 0 <= (y1 + y2) / 2 - (top + bottom) / 2 <= reach + (y2 - y1) and x1 < right and x2 > left
-        beside = y1 < bottom and y2 > top and left <= x1 <= right + reach
-        if below or beside:
-            return True
-    return False
-
-
-def _box(line: OcrLine) -> tuple[float, float, float, float]:
-    return min(line.polygon[0::2]), min(line.polygon[1::2]), max(line.polygon[0::2]), max(line.polygon[1::2])
+def _doubt(entity: Entity, features: dict[str, float]) -> str:
+    """Why the best candidate is not sure enough, in words."""
+    if features.get("word_rival") or features.get("label_rival") or features.get("rival_on_line"):
+        return "the only number says something else"
+    if features.get("guess_rival") or features.get("line_rival", 0.0) > features.get("line_own", 0.0):
+        return f"no number is drawn or named as the {entity.words}"
+    if features.get("several"):
+        return "several values of equal standing"
+    if features.get("lookalike") or features.get("lookalike_on_line") or features.get("capacity"):
+        return "the only number looks like something else"
+    return "no number is sure enough"
 
 
 def _upper_end(chosen: Candidate, candidates: Sequence[Candidate]) -> Candidate:

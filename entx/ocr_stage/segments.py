@@ -13,6 +13,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 """Of floats."""
+Indices = np.ndarray[Any, np.dtype[np.intp]]
 Grey = np.ndarray[Any, np.dtype[np.uint8]]
 
 MIN_LENGTH = 7.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from entx.core.types import Direction
 from entx.ocr_stage.chains import Boxes, Chains, join
-from entx.ocr_stage.segments import Array, Grey, end_ticks, find_segments, lengths, profiles, ways
+from entx.ocr_stage.segments import Array, Grey, Indices, end_ticks, find_segments, lengths, profiles, ways
 
 STEEP, FLAT = 78.0, 12.0
 """Degrees to the horizontal: above the first a line is vertical, below the second horizontal, between them oblique."""
@@ -37,14 +37,14 @@ class Strokes:
     """
 
     ends: Array
-    direction: np.ndarray[Any, np.dtype[np.intp]]
-    ticks: np.ndarray[Any, np.dtype[np.intp]]
+    direction: Indices
+    ticks: Indices
     gap: Array
     score: Array
     broken: np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def find_strokes(grey: Grey, boxes: Boxes, numbers: np.ndarray[Any, np.dtype[np.intp]], hidden: Grey) -> Strokes:
+def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> Strokes:
     """The lines near the numbers.
 
     Args:
@@ -115,9 +115,7 @@ def _is_frame(ends: Array, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[n
     return left | right | top | bottom
 
 
-def _scored(
-    grey: Grey, boxes: Boxes, numbers: np.ndarray[Any, np.dtype[np.intp]], chains: Chains, hidden: Grey
-) -> Strokes:
+def _scored(grey: Grey, boxes: Boxes, numbers: Indices, chains: Chains, hidden: Grey) -> Strokes:
     ends = chains.ends
     across = profiles(grey, ends, hidden)
     ticks = end_ticks(grey, ends, across).sum(axis=1)
@@ -128,19 +126,70 @@ def _scored(
     score = np.zeros_like(gap)
     broken = np.zeros(gap.shape, bool)
     itself = (0.3 + 0.7 * across.thinness) * (0.7 + 0.15 * ticks) * np.minimum(1.0, 0.3 + chains.ink)
+    itself *= np.where(_rules(ends, long), 0.5, 1.0)
     for row, text in enumerate(numbers):
-        height = 2 * boxes.half[text, 1]
         gap[row] = distances(boxes, int(text), ends)
         broken[row] = [int(text) in texts for texts in chains.parted]
-        place = ((boxes.centre[text] - ends[:, :2]) * way).sum(axis=1) / np.maximum(long, 1e-6)
-        over = np.maximum(np.maximum(-place, place - 1.0), 0.0) * long / height
-        beside = np.exp(-over / 0.8) * (1.0 - 0.3 * np.minimum(np.abs(2 * place - 1), 1.0) ** 2)
-        near = np.exp(-gap[row] / (NEAR * height))
-        size = long / (long + 2.5 * height)
-        along = np.abs(way @ boxes.way[text])
-        turned = abs(boxes.way[text, 1]) > 0.2  # text that is set along something is set along its line
-        fits = np.where(turned, np.clip((along - 0.5) * 2.5, 0.35, 1.0), 1.0)
-        underline = (along > 0.98) & (long < 2.3 * boxes.half[text, 0]) & (ticks == 0) & ~broken[row]
-        score[row] = itself * beside * near * size * fits * np.where(underline, 0.5, 1.0)
-        score[row] *= np.where(broken[row], 1.0, 0.85)
+        score[row] = itself * _belonging(boxes, int(text), ends, way, long, gap[row], broken[row], ticks)
     return Strokes(ends, direction, ticks.astype(np.intp), gap, score, broken)
+
+
+def _belonging(
+    boxes: Boxes, text: int, ends: Array, way: Array, long: Array, gap: Array, broken: Array, ticks: Array
+) -> Array:
+    """(m,), 0 to 1: how well the text's place and turn suit each line."""
+    height = 2 * boxes.half[text, 1]
+    to_centre = boxes.centre[text] - ends[:, :2]
+    along, across = (
+        np.abs(way @ boxes.way[text]),
+        np.abs(way[:, 0] * boxes.way[text, 1] - way[:, 1] * boxes.way[text, 0]),
+    )
+    reach = boxes.half[text, 0] * along + boxes.half[text, 1] * across
+    place = (to_centre * way).sum(axis=1)
+    aside = np.abs(to_centre[:, 0] * way[:, 1] - to_centre[:, 1] * way[:, 0])
+    over = np.maximum(np.maximum(-place, place - long), 0.0)
+    half = (aside < 0.4 * height) & (over > 0) & (over < reach + height)  # the other half is not to be seen
+    over = np.where(half, np.maximum(over - reach, 0.0), over)
+    share = np.clip(2 * place / np.maximum(long, 1e-6) - 1, -1.0, 1.0)
+    beside = np.exp(-over / (0.8 * height)) * np.where(half, 0.5, 1.0 - 0.3 * share**2)
+    near = np.exp(-gap / (NEAR * height))
+    size = long / (long + 2.5 * height)
+    turned = abs(boxes.way[text, 1]) > 0.2  # text that is set along something is set along its line
+    fits = np.where(turned, np.clip((along - 0.5) * 2.5, 0.35, 1.0), 1.0)
+    underline = (along > 0.98) & (long < 2.3 * boxes.half[text, 0]) & (ticks == 0) & ~broken
+    framed = _framing(boxes.local(text, ends.reshape(-1, 2, 2)), boxes.half[text], gap) & ~broken
+    belonging: Array = (
+        beside * near * size * fits * np.where(underline | framed, 0.5, 1.0) * np.where(broken, 1.0, 0.85)
+    )
+    return belonging
+
+
+def _framing(local: Array, half: Array, gap: Array) -> Array:
+    """Which lines are one of two equal ones above and below a text: a badge, a cell of a table, a label."""
+    low, high = local[..., 0].min(axis=1), local[..., 0].max(axis=1)
+    y = local[..., 1].mean(axis=1)
+    level = np.abs(local[:, 1, 1] - local[:, 0, 1]) < 0.1 * np.maximum(high - low, 1e-6)
+    near = np.flatnonzero(level & (low < 0) & (high > 0) & (gap < 3 * half[1]) & (np.abs(y) > 0.6 * half[1]))
+    framing = np.zeros(len(local), bool)
+    if len(near):
+        opposite = y[near][:, None] * y[near][None] < 0
+        slack = 0.15 * (high - low)[near][:, None]
+        same = (np.abs(low[near][:, None] - low[near]) < slack) & (np.abs(high[near][:, None] - high[near]) < slack)
+        framing[near] = (opposite & same).any(axis=1)
+    return framing
+
+
+def _rules(ends: Array, long: Array) -> Array:
+    """Which lines are rules of a table: at least three more like them run beside them from end to end."""
+    lower = np.minimum(ends[:, :2], ends[:, 2:])
+    upper = np.maximum(ends[:, :2], ends[:, 2:])
+    slack = np.maximum(0.02 * long, 3.0)[:, None]
+    rules = np.zeros(len(ends), bool)
+    for axis in (0, 1):
+        flat = (upper - lower)[:, 1 - axis] < 0.05 * long
+        alike = (np.abs(lower[:, None, axis] - lower[None, :, axis]) < slack) & (
+            np.abs(upper[:, None, axis] - upper[None, :, axis]) < slack
+        )
+        apart = np.abs(lower[:, None, 1 - axis] - lower[None, :, 1 - axis]) > 6.0
+        rules |= flat & ((alike & apart & flat[None]).sum(axis=1) >= 3)
+    return rules

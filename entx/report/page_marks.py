@@ -11,6 +11,8 @@ from entx.report.page_view import PageView, ShownAnswer
 
 Point = tuple[float, float]
 
+_REASONS = 5  # features named of each candidate: those with the largest effect
+
 LINES, GEOMETRY, CANDIDATES, ANSWERS = "lines", "geometry", "candidates", "answers"
 
 
@@ -156,22 +158,26 @@ def _candidates(view: PageView) -> Layer:
     for number, shown in enumerate(view.candidates):
         one = shown.candidate
         role = f"{one.role} of {one.group}" if one.role else ""
+        best, judged = shown.judged[0]
+        effects = [f"{name} {added:+.1f}" for name, added in judged.reasons[:_REASONS] if abs(added) >= 0.05]
+        reasons = ", ".join(effects) if len(shown.judged) == 1 else f"{_words(best)}: {', '.join(effects)}"
         cells = (
-            one.quantity.text, one.text, one.alignment.value, one.label, role, _words(shown.entity_names),
-            ", ".join(map(str, one.line_ids)),
+            one.quantity.text, one.text, one.alignment.value,
+            ", ".join(f"{_words(name)} {scored.score:.2f}" for name, scored in shown.judged), reasons,
+            one.label, role, ", ".join(map(str, one.line_ids)),
         )  # fmt: skip
         marks.append(
             Mark(f"candidate-{number}", f"c{number}", cells, _corners(one.polygon), related=_line_keys(one.line_ids))
         )
-    columns = ("quantity", "printed", "found", "label", "role", "legal for", "lines")
+    columns = ("quantity", "printed", "found", "score", "because", "label", "role", "lines")
     return Layer(CANDIDATES, "Candidates", (215, 125, 0), columns, _labelled(marks, [mark.tag for mark in marks]))
 
 
 def _answers(view: PageView) -> Layer:
     marks = [_answer(view.page, number, shown) for number, shown in enumerate(view.answers)]
     by_entity = len({shown.entity_name for shown in view.answers}) > 1
-    names = [_words((shown.entity_name,)) if by_entity else shown.run for shown in view.answers]
-    columns = ("entity", "run", "text or reason", "found", "probability", "truth")
+    names = [_words(shown.entity_name) if by_entity else shown.run for shown in view.answers]
+    columns = ("entity", "run", "text or reason", "found", "score", "probability", "truth")
     return Layer(ANSWERS, "Answers", (205, 25, 45), columns, _labelled(marks, names))
 
 
@@ -184,14 +190,18 @@ def _answer(page: OcrPage, number: int, shown: ShownAnswer) -> Mark:
         source = " / ".join(page.lines[i].text for i in answer.evidence.line_ids) or answer.text
         found = answer.evidence.alignment.value
     cells = (
-        _words((shown.entity_name,)), shown.run, source, "in no line" if found == Alignment.NONE else found,
-        "" if answer.p_correct is None else f"{answer.p_correct:.2f}", shown.truth or "",
+        _words(shown.entity_name), shown.run, source, "in no line" if found == Alignment.NONE else found,
+        _share(answer.score), _share(answer.p_correct), shown.truth or "",
     )  # fmt: skip
     polygon = answer.evidence.polygon
     return Mark(
         f"answer-{number}", value, cells, _corners(polygon) if polygon else (),
         related=_line_keys(answer.evidence.line_ids),
     )  # fmt: skip
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _labelled(marks: list[Mark], names: list[str]) -> tuple[Mark, ...]:
@@ -215,5 +225,5 @@ def _line_keys(indices: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(map(_line_key, indices))
 
 
-def _words(entity_names: tuple[str, ...]) -> str:
-    return ", ".join(name.replace("_", " ") for name in entity_names)
+def _words(entity_name: str) -> str:
+    return entity_name.replace("_", " ")

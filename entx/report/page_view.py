@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from entx.core.candidates import Candidate, find_candidates, page_quantities
+from entx.core.candidates import Candidate
 from entx.core.entities import Schema
 from entx.core.errors import InputError, PictureError
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus
@@ -16,9 +16,10 @@ from entx.ocr_stage.decode import decode
 from entx.ocr_stage.engines import EngineSpec
 from entx.ocr_stage.engines.base import Image
 from entx.ocr_stage.page_reader import PageReader
-from entx.ocr_stage.reader import RulesReader
+from entx.ocr_stage.reader import RulesReader, Scored
 from entx.storage.answers import load_answers_to
 from entx.storage.connection import Store
+from entx.storage.habits import Habit, habit_of
 from entx.storage.pages import load_pages
 from entx.storage.questions import load_file, load_question
 from entx.storage.runs import run_settings
@@ -43,10 +44,14 @@ class ShownAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ShownCandidate:
-    """A candidate and the entities that were asked and that it is legal for."""
+    """A candidate and how the rules reader judged it.
+
+    Args:
+        judged: by name of each entity that was asked and that it is legal for, the best score first.
+    """
 
     candidate: Candidate
-    entity_names: tuple[str, ...]
+    judged: tuple[tuple[str, Scored], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,8 @@ def question_view(store: Store, index: int, schema: Schema, *, engine: str | Non
         facts.append(("truth", question.label or "no value"))
     title = f"Question {index}: {schema[question.entity_name].words}"
     names = [question.entity_name]
-    return show_page(title, data, page, schema, answers, facts=facts, entity_names=names)
+    habit = habit_of(store, index) if question.entity_name == "depth" else None
+    return show_page(title, data, page, schema, answers, facts=facts, entity_names=names, habit=habit)
 
 
 def show_page(
@@ -142,12 +148,14 @@ def show_page(
     *,
     facts: Sequence[tuple[str, str]] = (),
     entity_names: Sequence[str] = (),
+    habit: Habit | None = None,
 ) -> PageView:
     """Puts a page, its picture and its answers together, with the candidates for the entities asked.
 
     Args:
         data: the picture file that the page was read from.
         entity_names: whose candidates; empty for those of the answers.
+        habit: of the question's product group, where one is known.
 
     Raises:
         PictureError: the picture cannot be decoded.
@@ -156,18 +164,22 @@ def show_page(
     size = (("size", f"{page.width} x {page.height} px"), ("lines", str(len(page.lines))))
     return PageView(
         title, decode(data), page, (*facts, *size, *_geometry_facts(page)), tuple(answers),
-        _candidates(page, schema, asked),
+        _candidates(page, schema, asked, habit),
     )  # fmt: skip
 
 
-def _candidates(page: OcrPage, schema: Schema, entity_names: Iterable[str]) -> tuple[ShownCandidate, ...]:
-    quantities = page_quantities(page)
-    legal: dict[Candidate, list[str]] = {}
+def _candidates(
+    page: OcrPage, schema: Schema, entity_names: Iterable[str], habit: Habit | None
+) -> tuple[ShownCandidate, ...]:
+    reader = RulesReader(schema)
+    judged: dict[Candidate, list[tuple[str, Scored]]] = {}
     for name in entity_names:
-        for candidate in find_candidates(page, schema[name], quantities):
-            legal.setdefault(candidate, []).append(name)
-    ordered = sorted(legal.items(), key=lambda item: item[0].order)
-    return tuple(ShownCandidate(candidate, tuple(names)) for candidate, names in ordered)
+        for scored in reader.explain(page, name, habit):
+            judged.setdefault(scored.candidate, []).append((name, scored))
+    ordered = sorted(judged.items(), key=lambda item: item[0].order)
+    return tuple(
+        ShownCandidate(candidate, tuple(sorted(found, key=lambda item: -item[1].score))) for candidate, found in ordered
+    )
 
 
 def _geometry_facts(page: OcrPage) -> list[tuple[str, str]]:

@@ -26,8 +26,9 @@ _ANSWER = pa.schema([
     ("line_ids", pa.list_(pa.int32())),
     ("polygon", pa.list_(pa.float32(), 8)),
     ("seconds", pa.float32()),
+    ("score", pa.float64()),
 ])  # fmt: skip
-_COLUMNS = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds"
+_COLUMNS = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
 _FETCH_ROWS = 4096
 
 
@@ -47,11 +48,12 @@ def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -
         "line_ids": [a.evidence.line_ids for _, a in answers],
         "polygon": [a.evidence.polygon for _, a in answers],
         "seconds": [a.seconds for _, a in answers],
+        "score": [a.score for _, a in answers],
     }
     batch = pa.Table.from_pydict(columns, schema=_ANSWER)
     with store.transaction() as connection:
         connection.register("batch", batch)
-        connection.execute("insert into answers select * from batch")
+        connection.execute("insert into answers by name select * from batch")
         connection.unregister("batch")
 
 
@@ -88,7 +90,8 @@ def _answer(
     line_ids: list[int],
     polygon: Any,
     seconds: float,
+    score: float | None,
 ) -> Answer:
     quantity = Quantity(Decimal(value), unit) if value is not None else None
     evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
-    return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds)
+    return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)

@@ -102,11 +102,16 @@ def _m004_geometry(connection: Connection) -> None:
             roundness float)""")
 
 
+def _m005_score(connection: Connection) -> None:
+    connection.execute("alter table answers add column score double")  # null for a stage without one
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _m001_questions_and_pictures,
     _m002_pages,
     _m003_runs_and_answers,
     _m004_geometry,
+    _m005_score,
 )
 
 

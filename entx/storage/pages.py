@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus
 from entx.storage.connection import Store
+from entx.storage.habits import FOLD_OF_LINK
 from entx.storage.page_geometry import GEOMETRY, from_row, to_row
 from entx.storage.questions import CURRENT_PICTURES
 
@@ -52,6 +53,20 @@ class PictureFile:
 
     picture: str
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """An open question of a page.
+
+    Args:
+        group_id, fold: the key of its group's habit (`dimension_habits`).
+    """
+
+    index: int
+    entity_name: str
+    group_id: str
+    fold: int
 
 
 def pending_pictures(store: Store, key: PageKey) -> Iterator[PictureFile]:
@@ -159,8 +174,8 @@ def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None
         yield from (_page(row) for row in rows)
 
 
-def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[OcrPage, list[tuple[int, str]]]]:
-    """Each page of this key that a run still has to look at, with its open questions as (index, entity name); streamed.
+def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[OcrPage, list[AskedQuestion]]]:
+    """Each page of this key that a run still has to look at, with its open questions; streamed.
 
     From a snapshot: answers that are added meanwhile change nothing.
     """
@@ -168,7 +183,7 @@ def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[Ocr
     cursor.execute(
         f"""
         with open_questions as (
-            select c.picture, list((q.idx, q.entity_name) order by q.idx) as asked
+            select c.picture, list((q.idx, q.entity_name, q.group_id, {FOLD_OF_LINK}) order by q.idx) as asked
             from questions q join ({CURRENT_PICTURES}) c using (image_link)
             where not exists (from answers a where a.run = $run and a.idx = q.idx)
             group by c.picture
@@ -179,7 +194,7 @@ def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[Ocr
         {**_parameters(key), "run": run},
     )
     while rows := cursor.fetchmany(_FETCH_ROWS):
-        yield from ((_page(row), row[8]) for row in rows)
+        yield from ((_page(row), [AskedQuestion(*asked) for asked in row[8]]) for row in rows)
 
 
 def _page(row: tuple[Any, ...]) -> OcrPage:

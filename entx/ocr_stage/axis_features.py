@@ -1,0 +1,108 @@
+"""Features of a length: which of height, width and depth a number is, and whether it is the whole product's.
+
+Every feature has a name and a value around 0 to 1; what they are worth stands in the weights table. Nothing here
+depends on an engine or on fitted numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from entx.core.types import Place
+from entx.ocr_stage.extents import Extent
+from entx.ocr_stage.layout import Layout
+
+_ROUND_WORD = re.compile(
+    r"\b(?:round|cups?|mugs?|bowls?|vases?|candles?|jars?|bottles?|pots?|planters?|plates?|tumblers?|buckets?|bulbs?|balls?"
+    r"|glass(?:es)?|lamps?|shades?|wheels?|rund|rond|redond\w+|tasse|vaso|maceta|basket|kettle|teapot|stool|pouf)\b",
+    re.IGNORECASE,
+)
+
+
+def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axis: str) -> dict[str, float]:
+    """The features of one length for the question of one axis ("height", "width" or "depth"); zeros are left out."""
+    others = [a for a in ("height", "width", "depth") if a != axis]
+    printed = {name for one in extents for name in one.words}
+    guessed = {one.guess for one in extents if not one.second}
+    names = _names(axis, printed, guessed)
+    own = max((extent.words.get(name, 0.0) for name in names), default=0.0)
+    peers = [one for one in extents if one.guess == extent.guess and not one.second]
+    own_guess = extent.guess in names if extent.words else extent.guess == axis
+    primary = [one for one in extents if not one.second]
+    inside = own_guess and any(_holds(other, extent) for other in peers)
+    features = {
+        "word_own": own,
+        "word_rival": 0.0 if own else max(extent.words.values(), default=0.0),
+        "line_own": extent.drawn(axis) * (not extent.words),
+        "line_rival": max(extent.drawn(other) for other in others) * (not extent.words),
+        "turned": float(extent.turned and not extent.words),
+        "slanted": float(extent.slanted and not extent.words),
+        "beside": float(extent.place in (Place.LEFT, Place.RIGHT) and not extent.words),
+        "below": float(extent.place in (Place.BELOW, Place.ABOVE) and not extent.words),
+        "list_own": float(extent.count > 0 and not extent.words and extent.guess == axis),
+        "list_rival": float(extent.count > 0 and not extent.words and extent.guess != axis),
+        "guess_own": float(own_guess),
+        "guess_rival": float(not own_guess and extent.guess != ""),
+        "own_elsewhere": float(not own_guess and not (guessed - {extent.guess}).isdisjoint({axis, *names})),
+        "smaller": 1.0 - extent.centimetres / max((one.centimetres for one in peers), default=extent.centimetres)
+        if own_guess and peers and extent in peers else 0.0,
+        "shorter": 1.0 - extent.pixels / max(one.pixels for one in peers)
+        if own_guess and extent in peers and max(one.pixels for one in peers) > 0 else 0.0,
+        "second": float(extent.second),
+        "lookalike": float(extent.lookalike),
+        "fuzzy": float(extent.candidate.alignment.value == "fuzzy"),
+        "font": layout.heights[extent.candidate.line_ids[0]] / layout.tallest,
+        "later": min(sum(1 for one in primary if one.candidate.order < extent.candidate.order), 5) / 5.0,
+        "lone": float(len({one.candidate.quantity for one in primary}) == 1 and (own > 0 or not extent.words)),
+        "several": _apart(extent, peers) if own_guess else 0.0,
+        "part": float(inside),
+        "tilted": float(extent.tilted and axis == "width"),
+        "crowd": min(max(len({one.candidate.quantity for one in primary}) - 3, 0), 9) / 9.0,
+        "long_text": float(len(layout.page.lines[extent.candidate.line_ids[0]].text) > 40),
+    }  # fmt: skip
+    return {name: value for name, value in features.items() if value}
+
+
+def _holds(whole: Extent, part: Extent) -> bool:
+    """Whether one number's dimension line covers another's and is clearly longer."""
+    if whole.span is None or part.span is None or whole.pixels < 1.1 * part.pixels:
+        return False
+    slack = 0.1 * (whole.span[1] - whole.span[0])
+    return whole.span[0] - slack <= part.span[0] and part.span[1] <= whole.span[1] + slack
+
+
+def _apart(extent: Extent, peers: Sequence[Extent]) -> float:
+    """How many other values this axis has beside it that are no parts of it and that it is no part of; 1 for four."""
+    others = {
+        one.candidate.quantity
+        for one in peers
+        if one.candidate.quantity != extent.candidate.quantity and not _holds(extent, one) and not _holds(one, extent)
+    }
+    return min(len(others), 4) / 4.0
+
+
+def _names(axis: str, printed: set[str], guessed: set[str]) -> tuple[str, ...]:
+    """The axis words that answer for this axis.
+
+    Args:
+        printed: axes that words name anywhere on the page.
+        guessed: axes that any of its numbers has, by words or otherwise.
+    """
+    if axis == "height":
+        return ("height",)
+    if axis == "width":
+        if "width" in printed:
+            return ("width",)
+        return ("diameter", "length") if {"depth", "height"} & printed else ("diameter",)
+    names = ["depth", "thickness"]
+    if "depth" not in printed and {"width", "height"} & printed and {"width", "height"} <= printed | guessed:
+        names.append("length")  # the remaining extent; with one other size only, it may be any
+    if "width" not in printed and "depth" not in printed:
+        names.append("diameter")
+    return tuple(names)
+
+
+def round_words(layout: Layout) -> bool:
+    """Whether any line of the page names a round thing."""
+    return any(_ROUND_WORD.search(line.text) for line in layout.page.lines)

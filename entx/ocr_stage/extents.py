@@ -1,0 +1,230 @@
+"""Every length of a page with what tells its axis: words, dimension line, rotation, place, lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import radians, tan
+
+from entx.core.candidates import Candidate
+from entx.core.types import Direction, LineGeometry, Place
+from entx.core.units import same_size
+from entx.ocr_stage.cues import LOOKALIKES, PERSON, axes_in, axis_of, letter_box
+from entx.ocr_stage.layout import Layout
+
+CENTIMETRES = {
+    "centimetre": 1.0, "millimetre": 0.1, "metre": 100.0, "inch": 2.54, "foot": 30.48, "yard": 91.44,
+}  # fmt: skip
+_DRAWN = 0.25
+"""Score from which a stroke counts as a number's dimension line when nothing else says its axis."""
+_AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7
+_LEADING_ZERO = re.compile(r"0[1-9]")
+_STEEP = 1.2
+"""Slope above which an oblique line runs more upwards than along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A length on the page with what tells its axis.
+
+    Args:
+        candidate: the quantity.
+        centimetres: its size, to compare sizes in different units.
+        words: axis (of `cues.AXES`) that words name for it -> how directly, 0 to 1.
+        vertical, horizontal, oblique: score of its dimension line in each direction.
+        pixels: length of its best stroke, 0 without one.
+        turned, slanted: the text stands on its side; askew.
+        place: where it stands to the product.
+        position, count: its place in `A x B x C` and their number; count 0 outside a list.
+        second: it says a size again that another candidate says first.
+        lookalike: its line or captions speak of a part, a person, a package.
+        guess: the axis that the strongest of these says, "" where none does.
+        span: where its dimension line begins and ends along its direction, None without one.
+        slope: rise over run of its oblique dimension line (absolute), or of slanted text; None otherwise.
+        tilted: an oblique line taken for the width's, because no line is level.
+    """
+
+    candidate: Candidate
+    centimetres: float
+    words: dict[str, float]
+    vertical: float
+    horizontal: float
+    oblique: float
+    pixels: float
+    turned: bool
+    slanted: bool
+    place: Place | None
+    position: int
+    count: int
+    second: bool
+    lookalike: bool
+    guess: str
+    span: tuple[float, float] | None = None
+    slope: float | None = None
+    tilted: bool = False
+
+    def drawn(self, axis: str) -> float:
+        """Score of the dimension line in the direction that means this axis."""
+        return {"height": self.vertical, "width": self.horizontal, "depth": self.oblique}[axis]
+
+
+def extents_of(layout: Layout) -> list[Extent]:
+    """Every length of the page, in reading order."""
+    lengths = [one for one in layout.quantities if one.quantity.unit in CENTIMETRES and one.quantity.value > 0]
+    sizes = {group: sum(1 for c in lengths if c.group == group and c.role == "axis") for group in
+             {one.group for one in lengths if one.role == "axis"}}  # fmt: skip
+    seen: dict[int, int] = {}
+    found: list[Extent] = []
+    words = _inherited(lengths, [_words(layout, one, lengths) for one in lengths])
+    for one, named in zip(lengths, words, strict=True):
+        position = 0
+        if one.role == "axis":
+            position = seen.get(one.group, 0)
+            seen[one.group] = position + 1
+        count = sizes.get(one.group, 0) if one.role == "axis" else 0
+        found.append(_extent(layout, one, lengths, named, position, count))
+    return _tilted(found)
+
+
+def _inherited(lengths: Sequence[Candidate], words: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Words hold for every number that says the same size: "12 x 108 inch" beside "W: 12 inch", or its other unit."""
+    by_quantity = {one.quantity: named for one, named in zip(lengths, words, strict=True) if named}
+    by_group: dict[int, list[dict[str, float]]] = {}
+    for one, named in zip(lengths, words, strict=True):
+        if named and one.group >= 0 and one.role in ("", "same"):
+            by_group.setdefault(one.group, []).append(named)
+    return [
+        named or by_quantity.get(one.quantity) or next(iter(by_group.get(one.group, ())), {})
+        for one, named in zip(lengths, words, strict=True)
+    ]
+
+
+def _tilted(extents: list[Extent]) -> list[Extent]:
+    """Drawings in perspective: where no number has a level line, the flattest oblique one runs along the width."""
+    if any(one.guess in ("width", "diameter") for one in extents):
+        return extents
+    sloped = [one for one in extents if one.guess == "depth" and not one.words and one.slope is not None]
+    upright = any(one.guess == "height" for one in extents)
+    distinct = {one.candidate.quantity for one in sloped if not one.second}
+    if not sloped or (len(distinct) < 2 and not upright):
+        return extents
+    flattest = min(one.slope or 0.0 for one in sloped)
+    if flattest > _STEEP:
+        return extents
+    return [
+        replace(one, guess="width", tilted=True) if one in sloped and (one.slope or 0.0) <= flattest + 0.1 else one
+        for one in extents
+    ]
+
+
+def _extent(
+    layout: Layout, one: Candidate, lengths: Sequence[Candidate], words: dict[str, float], position: int, count: int
+) -> Extent:
+    geometry = _geometry(layout, one)
+    scores = [0.0, 0.0, 0.0]
+    pixels = 0.0
+    if geometry is not None:
+        strokes = (geometry.vertical, geometry.horizontal, geometry.oblique)
+        scores = [stroke.score if stroke is not None else 0.0 for stroke in strokes]
+        pixels = geometry.best.length if geometry.best is not None else 0.0
+    rotation = layout.page.lines[one.line_ids[0]].rotation % 180.0
+    turned = abs(rotation - 90.0) <= 12.0
+    slanted = not turned and 12.0 < rotation < 168.0
+    place = geometry.place if geometry is not None else None
+    if words and _is_arrow(layout, one, geometry):
+        words = {}
+    guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
+    return Extent(
+        one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, scores[0], scores[1], scores[2], pixels,
+        turned, slanted, place, position, count, _is_second(layout, one, lengths), _is_lookalike(layout, one), guess,
+        _span(geometry), _slope(geometry, rotation if slanted else None),
+    )  # fmt: skip
+
+
+def _is_arrow(layout: Layout, one: Candidate, geometry: LineGeometry | None) -> bool:
+    """Whether the H at a number is the arrow |-| that it interrupts: one glued letter on a level line."""
+    if one.label != "h" or geometry is None or geometry.horizontal is None:
+        return False
+    text = layout.page.lines[one.line_ids[0]].text.strip()
+    level = geometry.horizontal.score >= _DRAWN and geometry.best is geometry.horizontal
+    return level and (text.endswith("H") or text.startswith("H")) and len(axes_in(text)) == 0
+
+
+def _span(geometry: LineGeometry | None) -> tuple[float, float] | None:
+    stroke = geometry.best if geometry is not None else None
+    if stroke is None:
+        return None
+    axis = 1 if stroke.direction is Direction.VERTICAL else 0
+    return min(stroke.start[axis], stroke.end[axis]), max(stroke.start[axis], stroke.end[axis])
+
+
+def _slope(geometry: LineGeometry | None, rotation: float | None) -> float | None:
+    stroke = geometry.oblique if geometry is not None else None
+    if stroke is not None and stroke is (geometry.best if geometry is not None else None):
+        run = abs(stroke.end[0] - stroke.start[0])
+        return abs(stroke.end[1] - stroke.start[1]) / max(run, 1.0)
+    return abs(tan(radians(rotation))) if rotation is not None else None
+
+
+def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
+    found = [layout.geometry[line] for line in one.line_ids if line in layout.geometry]
+    return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=None)
+
+
+def _words(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> dict[str, float]:
+    named: dict[str, float] = {}
+    if _LEADING_ZERO.match(one.text):  # Ø76 read as 076: nobody prints a leading zero
+        return {"diameter": _ON_LINE}
+    if (axis := axis_of(one.label)) != "":
+        return {axis: _AT_NUMBER}
+    line = one.line_ids[0]
+    text = layout.page.lines[line].text
+    on_line = [other for other in lengths if line in other.line_ids and other.role != "same"]
+    axes = axes_in(text)
+    if len(axes) == 1 and len(on_line) <= 1:
+        return {axes[0]: _ON_LINE}
+    if len(on_line) <= 1 and not axes:
+        for caption in layout.around(one):
+            axes = axes_in(caption) or ((letter_box(caption),) if letter_box(caption) else ())
+            if len(axes) == 1:
+                named[axes[0]] = _CAPTION
+    return named if len(named) == 1 else {}
+
+
+def _guess(
+    words: dict[str, float], scores: Sequence[float], *, turned: bool, slanted: bool, place: Place | None,
+    position: int, count: int,
+) -> str:  # fmt: skip
+    if words:
+        return next(iter(words))
+    if max(scores) >= _DRAWN:
+        return ("height", "width", "depth")[scores.index(max(scores))]
+    if count:
+        return ("width", "height", "depth", "")[min(position, 3)]
+    if turned or place in (Place.LEFT, Place.RIGHT):
+        return "height"
+    if slanted:
+        return "depth"
+    return "width" if place in (Place.BELOW, Place.ABOVE) else ""
+
+
+def _is_second(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> bool:
+    """Whether another candidate says the same size before it: in its expression, or in a box above or to the left."""
+    if one.role == "same":
+        return True
+    height = layout.heights[one.line_ids[0]]
+    for other in lengths:
+        if other.order >= one.order or other.quantity.unit == one.quantity.unit:
+            continue
+        near = abs(other.polygon[0] - one.polygon[0]) + abs(other.polygon[1] - one.polygon[1]) <= 8.0 * height
+        if near and same_size(
+            float(other.quantity.value), other.quantity.unit, float(one.quantity.value), one.quantity.unit
+        ):
+            return True
+    return False
+
+
+def _is_lookalike(layout: Layout, one: Candidate) -> bool:
+    texts = [layout.page.lines[line].text for line in one.line_ids] + layout.around(one)
+    return any(LOOKALIKES["length"].search(text) or PERSON.search(text) for text in texts)

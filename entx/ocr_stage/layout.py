@@ -1,0 +1,99 @@
+"""The page as the rules reader sees it: its quantities, and for each number's line what is written around it.
+
+Computed once per page, whatever number of questions is asked of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from entx.core.candidates import Candidate, page_quantities
+from entx.core.frames import Frame, frame_of
+from entx.core.types import LineGeometry, OcrPage, Polygon
+from entx.ocr_stage.cues import letter_box
+
+_REACH = 1.6
+"""How many text heights a caption may lie above, below or beside its number."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A page with what the features need of it.
+
+    Args:
+        page: with or without geometry.
+        quantities: all of the page (`page_quantities`).
+        captions: for the position of a number's line the positions of the lines without a quantity that stand nearest
+            to it: above, below or to the left, each line a caption of one number only.
+        geometry: the geometry of a line by its position; empty for a page without.
+        heights: text height of each line in pixels.
+        tallest: the largest height of a number's line, at least 1.
+    """
+
+    page: OcrPage
+    quantities: tuple[Candidate, ...]
+    captions: dict[int, tuple[int, ...]]
+    geometry: dict[int, LineGeometry]
+    heights: tuple[float, ...]
+    tallest: float
+
+    @classmethod
+    def of(cls, page: OcrPage) -> Layout:
+        """The layout of a page."""
+        quantities = page_quantities(page)
+        numbers = sorted({line for one in quantities for line in one.line_ids})
+        frames = [frame_of(line.polygon) for line in page.lines]
+        marks = frozenset(page.geometry.marks) if page.geometry is not None else frozenset()
+        geometry = {one.line: one for one in page.geometry.lines} if page.geometry is not None else {}
+        heights = tuple(frame.height for frame in frames)
+        captions = _captions(page, numbers, frames, marks)
+        tallest = max((heights[line] for line in numbers), default=1.0)
+        return cls(page, quantities, captions, geometry, heights, tallest)
+
+    def around(self, one: Candidate) -> list[str]:
+        """The texts of a candidate's captions."""
+        return [self.page.lines[number].text for line in one.line_ids for number in self.captions.get(line, ())]
+
+
+def _captions(
+    page: OcrPage, numbers: list[int], frames: list[Frame], marks: frozenset[int]
+) -> dict[int, tuple[int, ...]]:
+    found: dict[int, list[int]] = {}
+    taken = set(numbers)
+    letters = [number for number, line in enumerate(page.lines) if letter_box(line.text) and number not in marks]
+    several = len({letter_box(page.lines[number].text) for number in letters}) > 1
+    for index, line in enumerate(page.lines):
+        if index in taken or index in marks or not any(map(str.isalpha, line.text)):
+            continue
+        if len(line.text.strip()) == 1 and not (several and index in letters):
+            continue  # an H on its own is an arrow |-| more often than a height
+        best, nearest = _REACH, -1
+        for number in numbers:
+            distance = _distance(frames[index], frames[number], page.lines[number].polygon)
+            if distance < best:
+                best, nearest = distance, number
+        if nearest >= 0:
+            found.setdefault(nearest, []).append(index)
+    return {number: tuple(lines) for number, lines in found.items()}
+
+
+def _distance(caption: Frame, number: Frame, number_polygon: Polygon) -> float:
+    """How far a caption lies from a number, in text heights; infinite where it does not belong to it.
+
+    A number to the right of its caption or below it is the rule; one above it is taken a little less readily.
+    """
+    unit = max(min(caption.height, number.height), 1.0)
+    if abs(caption.x - number.x) + abs(caption.y - number.y) > 4 * _REACH * unit + 2 * (caption.width + number.width):
+        return float("inf")
+    left, top, right, bottom = caption.box(number_polygon)
+    if min(bottom, caption.height) - max(top, 0.0) >= 0.5 * min(caption.height, bottom - top):
+        gap = left - caption.width
+        if gap >= -0.5 * unit:
+            return max(gap, 0.0) / unit / 1.5
+        gap = -right
+        return max(gap, 0.0) / unit + 0.4 if gap >= -0.5 * unit else float("inf")
+    if min(right, caption.width) - max(left, 0.0) < 0.3 * min(right - left, caption.width):
+        return float("inf")
+    if top >= 0.5 * caption.height:
+        return max(top - caption.height, 0.0) / unit + 0.1
+    return max(-bottom, 0.0) / unit + 0.4
