@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -55,15 +56,25 @@ def test_strokes_belong_to_their_number_and_only_the_best_is_bold() -> None:
     assert (vertical.faint, oblique.faint, horizontal.faint) == (False, True, False)
 
 
-def test_candidates_name_what_they_are_legal_for_and_their_lines() -> None:
+def test_candidates_tell_their_score_for_each_entity_and_why() -> None:
     candidates = layers(
         ShownAnswer("rules", "height", HEIGHT_ANSWER), ShownAnswer("rules", "item_weight", Answer(None)),
         ShownAnswer("rules", "width", Answer(None)),
     )[CANDIDATES]  # fmt: skip
     assert [mark.cells[0] for mark in candidates.marks] == ["24.0 centimetre", "30.0 centimetre", "11.8 inch"]
-    assert {cell(candidates, i, "legal for") for i in range(3)} == {"height, width"}
+    upright = re.fullmatch(r"height (0\.\d\d), width (0\.\d\d)", cell(candidates, 0, "score"))
+    assert upright is not None  # the best first: its dimension line is vertical
+    assert float(upright[1]) > float(upright[2])
+    assert cell(candidates, 1, "score").startswith("width ")
+    assert re.fullmatch(r"height: \w+ [+-]\d+\.\d(, \w+ [+-]\d+\.\d)*", cell(candidates, 0, "because"))
     assert candidates.marks[2].related == ("line-2",)
     assert cell(candidates, 2, "role").startswith("same of ")
+
+
+def test_why_names_no_entity_where_only_one_was_asked() -> None:
+    candidates = layers(ShownAnswer("rules", "height", HEIGHT_ANSWER))[CANDIDATES]
+    assert re.fullmatch(r"\w+ [+-].*", cell(candidates, 0, "because"))
+    assert cell(candidates, 0, "because").count(",") <= 4
 
 
 def test_marks_in_one_place_share_one_label() -> None:
@@ -83,7 +94,7 @@ def test_answers_are_labelled_by_what_tells_them_apart() -> None:
 def test_an_answer_tells_where_it_was_read_or_why_there_is_none() -> None:
     answers = layers()[ANSWERS]
     assert answers.marks[0].tag == "24.0 centimetre"
-    assert answers.marks[0].cells == ("height", "rules", "24 cm", "exact", "0.84", "24.0 centimetre")
+    assert answers.marks[0].cells == ("height", "rules", "24 cm", "exact", "0.75", "0.84", "24.0 centimetre")
     assert answers.marks[0].related == ("line-1",)
     assert answers.marks[1].tag == "no answer"
     assert answers.marks[1].cells[2] == "no quantity with a legal unit in the text"

@@ -66,7 +66,7 @@ def test_a_question_is_shown_with_its_newest_page_and_all_runs(store_path: Path)
     assert view.page.geometry is not None
     assert [shown.run for shown in view.answers] == ["rules", "before", "vlm"]
     assert {shown.truth for shown in view.answers} == {"24.0 centimetre"}
-    assert {name for shown in view.candidates for name in shown.entity_names} == {"height"}
+    assert {name for shown in view.candidates for name, _ in shown.judged} == {"height"}
     facts = dict(view.facts)
     assert facts["picture"] == "example.com/shop/a.png"
     assert (facts["read by"], facts["group"], facts["truth"]) == ("rapidocr", "g9", "24.0 centimetre")
@@ -158,7 +158,25 @@ def test_an_unknown_entity_is_told_before_any_model_is_loaded(tmp_path: Path) ->
 
 def test_candidates_without_answers_are_those_of_the_entities_asked() -> None:
     view = show_page("t", picture_bytes(), page(), CHALLENGE, [], entity_names=["width", "item_weight"])
-    assert [shown.entity_names for shown in view.candidates] == [("width",)] * 3
+    assert [[name for name, _ in shown.judged] for shown in view.candidates] == [["width"]] * 3
     orders = [shown.candidate.order for shown in view.candidates]
     assert orders == sorted(orders)
     assert Answer(None) not in view.answers
+
+
+def test_depth_is_judged_with_the_habit_of_the_questions_group(store_path: Path) -> None:
+    labels = {"round": ("9.0 inch", "9.0 inch"), "long": ("4.0 inch", "5.0 inch")}
+    rows = [
+        Question(100 * g + 2 * i + j, f"{group}{i}.jpg", group, entity, None, labels[group][j])
+        for g, group in enumerate(labels, 1)
+        for i in range(40)
+        for j, entity in enumerate(("width", "depth"))
+    ]
+    with Store(store_path, write=True) as store:
+        add_questions(store, [Question(11, LINK, "round", "depth"), Question(12, LINK, "long", "depth"), *rows], "t")
+        scores = []
+        for index in (11, 12):
+            view = question_view(store, index, CHALLENGE, engine=None, runs=())
+            (wide,) = (one for one in view.candidates if one.candidate.quantity.text == "30.0 centimetre")
+            scores.append(wide.judged[0][1].score)
+    assert scores[0] > scores[1]  # the depth of what is round repeats its width

@@ -47,7 +47,7 @@ GEOMETRY = PageGeometry(
     roundness=0.25,
 )
 HEIGHT_ANSWER = Answer(
-    Quantity(Decimal(24), "centimetre"), "24 cm", "", Evidence(Alignment.EXACT, (1,), TALL), p_correct=0.84
+    Quantity(Decimal(24), "centimetre"), "24 cm", "", Evidence(Alignment.EXACT, (1,), TALL), p_correct=0.84, score=0.75
 )
 
 
