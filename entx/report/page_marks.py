@@ -112,7 +112,8 @@ def _geometry(page: OcrPage, geometry: PageGeometry) -> Layer:
     for line in geometry.lines:
         marks += [_stroke(page, line, stroke) for stroke in (line.vertical, line.horizontal, line.oblique) if stroke]
     columns = ("number", "score", "direction", "size", "gap", "ticks", "broken")
-    return Layer(GEOMETRY, "Geometry", (20, 140, 60), columns, _labelled(marks, [mark.tag for mark in marks]))
+    labels = [mark.tag if mark.closed or not mark.faint else "" for mark in marks]
+    return Layer(GEOMETRY, "Geometry", (20, 140, 60), columns, _labelled(marks, labels))
 
 
 def _stroke(page: OcrPage, line: LineGeometry, stroke: Stroke) -> Mark:
@@ -159,17 +160,17 @@ def _candidates(view: PageView) -> Layer:
         one = shown.candidate
         role = f"{one.role} of {one.group}" if one.role else ""
         best, judged = shown.judged[0]
-        effects = [f"{name} {added:+.1f}" for name, added in judged.reasons[:_REASONS] if abs(added) >= 0.05]
+        effects = [f"{_words(name)} {added:+.1f}" for name, added in judged.reasons[:_REASONS] if abs(added) >= 0.05]
         reasons = ", ".join(effects) if len(shown.judged) == 1 else f"{_words(best)}: {', '.join(effects)}"
+        scores = ", ".join(f"{_words(name)} {scored.score:.2f}" for name, scored in shown.judged)
         cells = (
-            one.quantity.text, one.text, one.alignment.value,
-            ", ".join(f"{_words(name)} {scored.score:.2f}" for name, scored in shown.judged), reasons,
-            one.label, role, ", ".join(map(str, one.line_ids)),
+            one.quantity.text, scores, reasons, one.text, one.alignment.value, one.label, role,
+            ", ".join(map(str, one.line_ids)),
         )  # fmt: skip
         marks.append(
             Mark(f"candidate-{number}", f"c{number}", cells, _corners(one.polygon), related=_line_keys(one.line_ids))
         )
-    columns = ("quantity", "printed", "found", "score", "because", "label", "role", "lines")
+    columns = ("quantity", "score", "because", "printed", "found", "label", "role", "lines")
     return Layer(CANDIDATES, "Candidates", (215, 125, 0), columns, _labelled(marks, [mark.tag for mark in marks]))
 
 
@@ -225,5 +226,5 @@ def _line_keys(indices: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(map(_line_key, indices))
 
 
-def _words(entity_name: str) -> str:
-    return entity_name.replace("_", " ")
+def _words(name: str) -> str:
+    return name.replace("_", " ")
