@@ -56,7 +56,8 @@ def axis_features(extent: Extent, extents: Sequence[Extent], layout: Layout, axi
         "later": min(sum(1 for one in primary if one.candidate.order < extent.candidate.order), 5) / 5.0,
         "lone": float(len({one.candidate.quantity for one in primary}) == 1 and (own > 0 or not extent.words)),
         "several": _apart(extent, peers) if own_guess else 0.0,
-        "part": float(inside),
+        "several_named": _apart(extent, peers) if own_guess and extent.words else 0.0,
+        "part": float(inside and not extent.words),
         "tilted": float(extent.tilted and axis == "width"),
         "crowd": min(max(len({one.candidate.quantity for one in primary}) - 3, 0), 9) / 9.0,
         "long_text": float(len(layout.page.lines[extent.candidate.line_ids[0]].text) > 40),
@@ -77,7 +78,7 @@ def _apart(extent: Extent, peers: Sequence[Extent]) -> float:
     others = {
         one.candidate.quantity
         for one in peers
-        if one.candidate.quantity != extent.candidate.quantity and not _holds(extent, one) and not _holds(one, extent)
+        if not extent.same_size_as(one) and (extent.words or not (_holds(extent, one) or _holds(one, extent)))
     }
     return min(len(others), 4) / 4.0
 

@@ -16,7 +16,7 @@ from entx.ocr_stage.layout import Layout
 CENTIMETRES = {
     "centimetre": 1.0, "millimetre": 0.1, "metre": 100.0, "inch": 2.54, "foot": 30.48, "yard": 91.44,
 }  # fmt: skip
-_DRAWN = 0.25
+_DRAWN = 0.15
 """Score from which a stroke counts as a number's dimension line when nothing else says its axis."""
 _AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7
 _LEADING_ZERO = re.compile(r"0[1-9]")
@@ -64,6 +64,10 @@ class Extent:
     slope: float | None = None
     tilted: bool = False
 
+    def same_size_as(self, other: Extent) -> bool:
+        """Whether both say one size, perhaps in two units, each rounded."""
+        return abs(self.centimetres - other.centimetres) <= 0.025 * max(self.centimetres, other.centimetres)
+
     def drawn(self, axis: str) -> float:
         """Score of the dimension line in the direction that means this axis."""
         return {"height": self.vertical, "width": self.horizontal, "depth": self.oblique}[axis]
@@ -84,7 +88,24 @@ def extents_of(layout: Layout) -> list[Extent]:
             seen[one.group] = position + 1
         count = sizes.get(one.group, 0) if one.role == "axis" else 0
         found.append(_extent(layout, one, lengths, named, position, count))
-    return _tilted(found)
+    return _tilted(_listed(found))
+
+
+def _listed(extents: list[Extent]) -> list[Extent]:
+    """What a list "3 x 5 ft" says of axes yields to what is drawn or named: the same size, else the axis is taken."""
+    told = [one for one in extents if one.guess and (one.words or not one.count) and not one.second]
+    taken = {one.guess for one in told}
+    if not told:
+        return extents
+    settled = []
+    for one in extents:
+        if one.count and not one.words:
+            twin = next((other.guess for other in told if other.same_size_as(one)), "")
+            drawn = max(one.vertical, one.horizontal, one.oblique) >= _DRAWN
+            if twin or (one.guess in taken and not drawn):
+                one = replace(one, guess=twin)
+        settled.append(one)
+    return settled
 
 
 def _inherited(lengths: Sequence[Candidate], words: list[dict[str, float]]) -> list[dict[str, float]]:

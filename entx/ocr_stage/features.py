@@ -21,6 +21,9 @@ _TOTAL = re.compile(
 )
 _OUTPUT = re.compile(r"\boutput|\bout\b|sortie|ausgang|salida", re.IGNORECASE)
 _INPUT = re.compile(r"\binput|\bin\b|entr[ée]e|eingang|entrada", re.IGNORECASE)
+_DIRECT = re.compile(r"[0-9] ?V ?(?:DC|⎓)|\bDC ?[0-9]|\bDC\b", re.IGNORECASE)
+_ADAPTER = re.compile(r"adapt[eo]r|charger|power supply|netzteil|ladeger|chargeur|cargador", re.IGNORECASE)
+_MOST_PIECES = 60
 _TIMES = re.compile(r"[0-9] ?[xX×*] ?$|(?:pack|set|pcs|count) of|/ ?(?:pc|pack|bag)\b", re.IGNORECASE)
 _LONG = 40
 
@@ -56,6 +59,8 @@ def quantity_features(
         "person": float(any(PERSON.search(text) for text in (*own_lines, *captions))),
         "input": float(any(_INPUT.search(text) for text in own_lines)),
         "output": float(any(_OUTPUT.search(text) for text in own_lines)),
+        "adapter_output": float(_is_output(said) and any(_ADAPTER.search(line.text) for line in layout.page.lines)),
+        "total": float(_is_total(one, primary, layout)),
         "low_end": float(one.role == "low"),
         "high_end": float(one.role == "high"),
         "second": float(is_second(one, candidates)),
@@ -73,6 +78,24 @@ def quantity_features(
         "few_lines": float(len(layout.page.lines) <= 6),
     }
     return {name: value for name, value in features.items() if value}
+
+
+def _is_output(text: str) -> bool:
+    return _OUTPUT.search(text) is not None or (_DIRECT.search(text) is not None and _INPUT.search(text) is None)
+
+
+def _is_total(one: Candidate, primary: Sequence[Candidate], layout: Layout) -> bool:
+    """Whether it is the printed total of a pack: a whole multiple of another value, by a count printed on the page."""
+    for other in primary:
+        if other.quantity.unit != one.quantity.unit or not 0 < other.quantity.value < one.quantity.value:
+            continue
+        times = float(one.quantity.value / other.quantity.value)
+        count = round(times)
+        if 2 <= count <= _MOST_PIECES and abs(times - count) <= 0.015 * count:
+            printed = re.compile(rf"(?<![0-9.,]){count}(?![0-9.,]|{re.escape(one.text[-3:])})")
+            if any(printed.search(line.text.replace(one.text, " ")) for line in layout.page.lines):
+                return True
+    return False
 
 
 def is_second(one: Candidate, candidates: Sequence[Candidate]) -> bool:
