@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from entx.ocr_stage.segments import Array, Indices, lengths, ways
+from entx.ocr_stage.segments import Array, Indices, Mask, lengths, ways
 
 MAX_DASH_GAP = 9.0
 """Pixels between two fragments of one line, in an image of at most 1000 pixels."""
 
 _ASIDE = 2.6  # pixels by which fragments of one line lie beside each other: its two edges
 _TURN = np.sin(np.radians(4.0))
-_BRIDGE = 0.9  # text heights of empty room between a text and the two halves that it parts
+_SHORT, _SHORT_TURN = 16.0, np.sin(np.radians(20.0))  # the way of a fragment of a few pixels is rough
+_BRIDGE = 1.2  # text heights of empty room between a text and the two halves that it parts
+
+Bridge = tuple[float, float, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,74 +77,82 @@ def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
         seeds: which of them to start from.
         boxes: of the texts.
     """
-    order: list[int] = seeds[np.argsort(-lengths(segments[seeds]), kind="stable")].tolist()
-    way, long = ways(segments), lengths(segments)
-    starts, stops = segments[:, :2], segments[:, 2:]
+    if not len(seeds):
+        return Chains(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
+    long = lengths(segments)
+    for _ in range(2):  # from short fragments, whose way is not exact, to the longest that lie on one line with them
+        fellows = _fellows(segments, seeds)
+        longest = np.where(fellows, long[None], 0.0).argmax(axis=1)
+        seeds = np.unique(np.where(long[longest] > 1.5 * long[seeds], longest, seeds))
+    seeds = seeds[np.argsort(-long[seeds], kind="stable")]
+    fellows = _fellows(segments, seeds)
+    bridges = _bridges(boxes, segments[seeds])
+    way = ways(segments)
     used = np.zeros(len(segments), bool)
     ends, ink, parted = [], [], []
-    for seed in order:
+    for row, seed in enumerate(seeds.tolist()):
         if used[seed]:
             continue
-        fellows = _fellows(starts, stops, way, long, seed)
-        longest = int(fellows[np.argmax(long[fellows])])
-        if long[longest] > 1.5 * long[seed] and not used[longest]:  # the way of a short fragment is not exact
-            around = _fellows(starts, stops, way, long, longest)
-            if seed in around:
-                seed, fellows = longest, around
-        origin, along = starts[seed], way[seed]
-        across = np.array([-along[1], along[0]], np.float32)
-        a, b = (starts[fellows] - origin) @ along, (stops[fellows] - origin) @ along
-        spans = [
-            (float(lo), float(hi), int(i))
-            for lo, hi, i in zip(np.minimum(a, b), np.maximum(a, b), fellows, strict=True)
-        ]
-        low, high, members, texts = _grow(spans, _bridges(boxes, origin, along, across), seed)
+        origin, along = segments[seed, :2], way[seed]
+        others = np.flatnonzero(fellows[row])
+        reach = (segments[others].reshape(-1, 2, 2) - origin) @ along
+        spans = list(zip(reach.min(axis=1).tolist(), reach.max(axis=1).tolist(), others.tolist(), strict=True))
+        low, high, members, texts = _grow(spans, bridges[row], seed)
         used[members] = True
-        covered = _union_length([(lo, hi) for lo, hi, i in spans if i in set(members)])
-        middle = float(np.average(((starts[members] + stops[members]) / 2 - origin) @ across, weights=long[members]))
-        base = origin + across * np.float32(middle)
-        ends.append(np.concatenate([base + along * np.float32(low), base + along * np.float32(high)]))
+        kept = set(members)
+        covered = _union_length([(lo, hi) for lo, hi, i in spans if i in kept])
+        across = np.array([-along[1], along[0]], np.float32)
+        asides = (segments[members].reshape(-1, 2, 2).mean(axis=1) - origin) @ across
+        base = origin + across * ((asides * long[members]).sum() / long[members].sum())
+        ends.append(np.concatenate([base + along * low, base + along * high]))
         ink.append(covered / max(high - low, 1e-6))
         parted.append(frozenset(texts))
-    if not ends:
-        return Chains(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
     return Chains(np.array(ends, np.float32), np.array(ink, np.float32), tuple(parted))
 
 
-def _fellows(starts: Array, stops: Array, way: Array, long: Array, seed: int) -> Indices:
-    """The segments that lie on the line of one of them, however far along it."""
-    origin, along = starts[seed], way[seed]
-    across = np.array([-along[1], along[0]], np.float32)
-    aside = np.maximum(np.abs((starts - origin) @ across), np.abs((stops - origin) @ across))
-    turn = np.abs(way @ across)
-    reach = _ASIDE + 0.004 * np.minimum(np.abs((starts - origin) @ along), 500.0)
-    found: Indices = np.flatnonzero((aside <= reach) & ((turn <= _TURN) | (long < 16)) & (turn < 0.35))
-    return found
+def _fellows(segments: Array, seeds: Indices) -> Mask:
+    """(seeds, n): whether a segment lies on the line of a seed, however far along; of two, the longer's line counts."""
+    way, long = ways(segments), lengths(segments)
+    x, y = way[seeds, 0][:, None], way[seeds, 1][:, None]
+    start_x, start_y = segments[:, 0] - segments[seeds, 0][:, None], segments[:, 1] - segments[seeds, 1][:, None]
+    stop_x, stop_y = segments[:, 2] - segments[seeds, 0][:, None], segments[:, 3] - segments[seeds, 1][:, None]
+    aside = np.maximum(np.abs(start_y * x - start_x * y), np.abs(stop_y * x - stop_x * y))
+    reach = _ASIDE + 0.004 * np.minimum(np.abs(start_x * x + start_y * y), 500.0)
+    turn = np.abs(way[:, 1] * x - way[:, 0] * y)
+    on_line: Mask = (aside <= reach) & ((turn <= _TURN) | ((long < _SHORT) & (turn < _SHORT_TURN)))
+    rows, columns = np.nonzero(on_line & (long[None] > long[seeds][:, None]))
+    ends = segments[seeds[rows]].reshape(-1, 2, 2) - segments[columns, None, :2]
+    back = np.abs(ends[..., 1] * way[columns, 0, None] - ends[..., 0] * way[columns, 1, None]).max(axis=1)
+    on_line[rows, columns] = back <= reach[rows, columns]
+    on_line[np.arange(len(seeds)), seeds] = True
+    return on_line
 
 
-def _bridges(boxes: Boxes, origin: Array, along: Array, across: Array) -> list[tuple[float, float, tuple[int, ...]]]:
-    """Where the line runs through texts: from, to (with the room that a text is given) and which texts."""
+def _bridges(boxes: Boxes, seeds: Array) -> list[list[Bridge]]:
+    """Where the line of each seed runs through texts: from, to (with the room that a text is given), which texts."""
     if not len(boxes):
-        return []
-    moved = boxes.centre - origin
-    to_text, beside = moved @ along, moved @ across
-    cos = np.abs(boxes.way @ along)
-    sin = np.abs(boxes.way @ across)
-    reach = boxes.half[:, 0] * cos + boxes.half[:, 1] * sin
-    width = boxes.half[:, 0] * sin + boxes.half[:, 1] * cos
-    room = reach + _BRIDGE * 2 * boxes.half[:, 1]
-    merged: list[tuple[float, float, tuple[int, ...]]] = []
-    for i in sorted(np.flatnonzero(np.abs(beside) <= width), key=lambda i: to_text[i] - room[i]):
-        low, high = float(to_text[i] - room[i]), float(to_text[i] + room[i])
-        if merged and low <= merged[-1][1]:  # one text above the other, both in the gap
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]), (*merged[-1][2], int(i)))
+        return [[] for _ in seeds]
+    along = ways(seeds)
+    moved = boxes.centre[None] - seeds[:, None, :2]
+    place = moved[..., 0] * along[:, None, 0] + moved[..., 1] * along[:, None, 1]
+    beside = np.abs(moved[..., 1] * along[:, None, 0] - moved[..., 0] * along[:, None, 1])
+    cos = np.abs(along @ boxes.way.T)
+    sin = np.abs(along[:, :1] * boxes.way[:, 1] - along[:, 1:] * boxes.way[:, 0])
+    room = boxes.half[:, 0] * cos + boxes.half[:, 1] * (sin + 2 * _BRIDGE)
+    hits = beside <= boxes.half[:, 0] * sin + boxes.half[:, 1] * cos
+    bridges: list[list[Bridge]] = [[] for _ in seeds]
+    for row, text in sorted(np.argwhere(hits).tolist(), key=lambda hit: (hit[0], (place - room)[hit[0], hit[1]])):
+        low, high = float(place[row, text] - room[row, text]), float(place[row, text] + room[row, text])
+        before = bridges[row]
+        if before and low <= before[-1][1]:  # one text above the other, both in the gap
+            before[-1] = (before[-1][0], max(high, before[-1][1]), (*before[-1][2], text))
         else:
-            merged.append((low, high, (int(i),)))
-    return merged
+            before.append((low, high, (text,)))
+    return bridges
 
 
 def _grow(
-    spans: list[tuple[float, float, int]], bridges: list[tuple[float, float, tuple[int, ...]]], seed: int
+    spans: list[tuple[float, float, int]], bridges: list[Bridge], seed: int
 ) -> tuple[float, float, list[int], list[int]]:
     """From the seed's span outward over what touches it: (from, to, segments in it, texts between two halves)."""
     low, high = next((lo, hi) for lo, hi, i in spans if i == seed)

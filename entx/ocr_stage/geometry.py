@@ -13,7 +13,7 @@ from entx.ocr_stage.engines.base import Image
 from entx.ocr_stage.product import find_product
 from entx.ocr_stage.strokes import DIRECTIONS, Strokes, find_strokes
 
-SIDE = 1000
+SIDE = 850
 """Pixels of the longer side to which larger pictures are shrunk."""
 
 MIN_SCORE = 0.02
@@ -31,8 +31,9 @@ def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
     """
     height, width = image.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
-    small = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    if scale < 1.0:
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     polygons = np.array([line.polygon for line in lines], np.float32).reshape(-1, 8) * np.float32(scale)
     boxes = Boxes.of(polygons)
     hidden = np.zeros(grey.shape, np.uint8)
@@ -41,7 +42,7 @@ def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
     looked_at = [i for i, line in enumerate(lines) if _has_digit(line.text) or _is_letter(line.text)]
     numbers = np.array(looked_at, np.intp)
     strokes = find_strokes(grey, boxes, numbers, hidden)
-    product = find_product(small, polygons, strokes)
+    product = find_product(image, scale, polygons, strokes)
     found, marks = [], []
     for row, text in enumerate(looked_at):
         if _has_digit(lines[text].text):

@@ -24,7 +24,9 @@ PLAIN = 0.6
 PART = 0.15
 """Things smaller than this share of the largest are not counted as parts."""
 
-_TOLERANCE = 26  # sum of the three channels' differences to the background
+_TOLERANCE = 14  # sum of the three channels' differences to the background
+_MIN_BODY = 16  # pixels; smaller things have no shape
+_FULL_BULGE = 0.12  # of its width: a round body seen from some 14 degrees above
 _STROKE_SCORE = 0.15  # lines of a number with this score are taken away before the product is measured
 
 
@@ -63,17 +65,19 @@ class Product:
         return (x - x1) / max(x2 - x1, 1.0), (y - y1) / max(y2 - y1, 1.0)
 
 
-def find_product(image: Image, polygons: Array, strokes: Strokes) -> Product:
+def find_product(image: Image, scale: float, polygons: Array, strokes: Strokes) -> Product:
     """What stands on the background of a picture.
 
     Args:
         image: BGR.
+        scale: pixels of `polygons`, `strokes` and the result to one of the image.
         polygons: (n, 8), of its text.
         strokes: lines near its numbers.
     """
-    scale = min(1.0, SIDE / max(image.shape[:2]))
-    small = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    white = float((small.min(axis=2) >= WHITE).mean())
+    shrunk = min(1.0, SIDE / max(image.shape[:2]))
+    small = image if shrunk == 1.0 else cv2.resize(image, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_LINEAR)
+    scale = shrunk / scale
+    white = float(cv2.countNonZero(cv2.inRange(small, (WHITE, WHITE, WHITE), (255, 255, 255)))) / small[..., 0].size
     solid = _foreground(small)
     if solid is None:
         return Product((), white, None)
@@ -90,7 +94,7 @@ def find_product(image: Image, polygons: Array, strokes: Strokes) -> Product:
     for contour in shapes:
         x, y, w, h = cv2.boundingRect(contour)
         boxes.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
-    return Product(tuple(boxes), white, _roundness(shapes[0]) if shapes else None)
+    return Product(tuple(boxes), white, _roundness(solid, shapes[0]) if shapes else None)
 
 
 def _foreground(image: Image) -> Grey | None:
@@ -103,8 +107,9 @@ def _foreground(image: Image) -> Grey | None:
     ground = np.median(rim, axis=0).astype(np.int16)
     if (np.abs(rim.astype(np.int16) - ground).sum(axis=1) <= _TOLERANCE).mean() < PLAIN:
         return None
-    differs = np.abs(image.astype(np.int16) - ground).sum(axis=2) > _TOLERANCE
-    return np.where(differs, np.uint8(255), np.uint8(0))
+    difference = cv2.transform(cv2.absdiff(image, np.full_like(image, ground)), np.ones((1, 3), np.float32))
+    solid: Grey = cv2.threshold(difference, _TOLERANCE, 255, cv2.THRESH_BINARY)[1]
+    return solid
 
 
 def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
@@ -118,28 +123,36 @@ def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
         if w >= 0.95 * width and h <= 0.3 * height and (y <= 1 or y + h >= height - 1):
             continue  # a banner along the upper or lower rim
         if min(w, h) >= 0.02 * max(height, width) and w * h >= 0.004 * width * height:
-            sized.append((cv2.contourArea(contour), contour))
+            sized.append((cv2.contourArea(cv2.convexHull(contour)), contour))
     sized.sort(key=lambda item: -item[0])
     return [np.asarray(contour, np.int32) for area, contour in sized if area >= PART * sized[0][0]]
 
 
-def _roundness(contour: np.ndarray[Any, np.dtype[np.int32]]) -> float | None:
-    """How much an outline is that of a body of revolution that stands: mirrored sides, and an arc below."""
+def _roundness(solid: Grey, contour: np.ndarray[Any, np.dtype[np.int32]]) -> float | None:
+    """How much the rim and the foot of an outline are the elliptic arcs of a body of revolution seen from above.
+
+    The mean of both: each is how far the profile's middle bulges, against its width, times how well half an ellipse
+    fits it. (Mirrored sides tell nothing more: cupboards have them as well.)
+    """
     x, y, w, h = cv2.boundingRect(contour)
-    if min(w, h) < 16:
+    if min(w, h) < _MIN_BODY:
         return None
-    filled = np.zeros((h, w), np.uint8)
-    cv2.drawContours(filled, [contour - np.array([x, y])], -1, 1, cv2.FILLED)
-    mirrored = filled[:, ::-1]
-    symmetry = float((filled & mirrored).sum()) / max(1.0, float((filled | mirrored).sum()))
-    columns = np.flatnonzero(filled.any(axis=0))
-    bottom = h - 1 - np.argmax(filled[::-1, columns], axis=0)
-    u = 2.0 * columns / max(w - 1, 1) - 1.0
-    inner = np.abs(u) <= 0.9
-    arc = np.sqrt(1.0 - u[inner] ** 2)
-    slope, _ = np.polyfit(arc, bottom[inner], 1)
-    rest = bottom[inner] - np.polyval(np.polyfit(arc, bottom[inner], 1), arc)
-    spread = float(np.std(bottom[inner]))
-    fit = 1.0 - min(1.0, float(np.std(rest)) / max(spread, 1.0))
-    sag = float(np.clip(slope / w / 0.06, 0.0, 1.0))
-    return float(np.clip((symmetry - 0.8) / 0.15, 0.0, 1.0)) * sag * fit
+    part = solid[y : y + h, x : x + w] > 0
+    columns = np.flatnonzero(part.any(axis=0))
+    place = 2.0 * columns / (w - 1) - 1.0
+    inner = np.abs(place) <= 0.9
+    if inner.sum() < _MIN_BODY / 2:
+        return None
+    arc = np.sqrt(1.0 - place[inner] ** 2)
+    rim = -part[:, columns].argmax(axis=0)[inner].astype(float)
+    foot = -part[::-1, columns].argmax(axis=0)[inner].astype(float)
+    return (_bulge(arc, rim, w) + _bulge(arc, foot, w)) / 2
+
+
+def _bulge(arc: Array, profile: Array, width: int) -> float:
+    """0 to 1: how much a profile of heights is that arc, stretched outward by up to _FULL_BULGE of the width."""
+    centred = arc - arc.mean()
+    stretch = float((centred * profile).sum() / (centred**2).sum())
+    rest = profile - profile.mean() - stretch * centred
+    fit = 1.0 - min(1.0, float(rest.std()) / max(float(profile.std()), 1.0))
+    return float(np.clip(stretch / width / _FULL_BULGE, 0.0, 1.0)) * fit

@@ -14,6 +14,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 """Of floats."""
 Indices = np.ndarray[Any, np.dtype[np.intp]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Grey = np.ndarray[Any, np.dtype[np.uint8]]
 
 MIN_LENGTH = 7.0
@@ -22,6 +23,7 @@ MIN_LENGTH = 7.0
 REACH = 8
 """Pixels to either side of a segment that its profile covers: wider than a dimension line with its soft edges."""
 
+_MAX_WIDTH = 12.0  # an edge is 3 to 6 pixels wide for the detector; soft shading makes "segments" of 40
 _POINTS = 24
 _RIDGE = 4  # the ink lies within this many pixels of the segment: the detector finds a line's edges, not its middle
 _VISIBLE = 10.0  # grey levels by which a line must stand out from both its sides
@@ -46,11 +48,12 @@ class Profiles:
 
 def find_segments(grey: Grey) -> Array:
     """The straight segments of at least MIN_LENGTH, by the line segment detector of von Gioi et al. (2010)."""
-    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_NONE).detect(grey)[0]
+    found, widths = cv2.createLineSegmentDetector(cv2.LSD_REFINE_NONE).detect(grey)[:2]
     if found is None:
         return np.zeros((0, 4), np.float32)
     segments: Array = found.reshape(-1, 4).astype(np.float32)
-    return segments[lengths(segments) >= MIN_LENGTH]
+    kept: Array = segments[(lengths(segments) >= MIN_LENGTH) & (widths.reshape(-1) <= _MAX_WIDTH)]
+    return kept
 
 
 def lengths(segments: Array) -> Array:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from entx.core.types import Direction
 from entx.ocr_stage.chains import Boxes, Chains, join
-from entx.ocr_stage.segments import Array, Grey, Indices, end_ticks, find_segments, lengths, profiles, ways
+from entx.ocr_stage.segments import Array, Grey, Indices, Mask, end_ticks, find_segments, lengths, profiles, ways
 
 STEEP, FLAT = 78.0, 12.0
 """Degrees to the horizontal: above the first a line is vertical, below the second horizontal, between them oblique."""
@@ -19,6 +18,8 @@ NEAR = 1.2
 
 FAR = 3.5
 """Text heights beyond which a line is not looked at."""
+
+_SHARED = 3  # numbers that one line may have: a size in two units, on two or three lines of text
 
 DIRECTIONS = (Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE)
 
@@ -41,7 +42,7 @@ class Strokes:
     ticks: Indices
     gap: Array
     score: Array
-    broken: np.ndarray[Any, np.dtype[np.bool_]]
+    broken: Mask
 
 
 def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> Strokes:
@@ -53,7 +54,7 @@ def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> St
         numbers: which of them hold a digit (or may be an arrow read as a letter).
         hidden: nonzero where text stands.
     """
-    segments = _outside(find_segments(grey), boxes, hidden)
+    segments = np.zeros((0, 4), np.float32) if not len(numbers) else _outside(find_segments(grey), boxes, hidden)
     gaps = (
         np.stack([distances(boxes, text, segments) for text in numbers])
         if len(numbers)
@@ -106,7 +107,7 @@ def _outside(segments: Array, boxes: Boxes, hidden: Grey) -> Array:
     return kept
 
 
-def _is_frame(ends: Array, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _is_frame(ends: Array, shape: tuple[int, ...]) -> Mask:
     """Lines that are the picture's own border."""
     height, width = shape[:2]
     margin = 0.012 * max(height, width)
@@ -131,6 +132,9 @@ def _scored(grey: Grey, boxes: Boxes, numbers: Indices, chains: Chains, hidden: 
         gap[row] = distances(boxes, int(text), ends)
         broken[row] = [int(text) in texts for texts in chains.parted]
         score[row] = itself * _belonging(boxes, int(text), ends, way, long, gap[row], broken[row], ticks)
+    if score.size:  # a line that suits many numbers belongs to none of them: a column of a table, a ruler
+        rivals = (score >= 0.5 * score.max(axis=0)).sum(axis=0)
+        score *= np.minimum(1.0, _SHARED / np.maximum(rivals, 1))
     return Strokes(ends, direction, ticks.astype(np.intp), gap, score, broken)
 
 
