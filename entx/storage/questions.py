@@ -113,7 +113,8 @@ def load_question(store: Store, index: int) -> Question:
         InputError: the store has no question of that index.
     """
     rows = store.connection.execute(
-        "select idx, image_link, group_id, entity_name, label from questions where idx = ?", [index]
+        "select idx, image_link, group_id, entity_name, label from questions where idx = try_cast(? as bigint)",
+        [str(index)],
     ).fetchall()
     if not rows:
         first, last = store.connection.execute("select min(idx), max(idx) from questions").fetchall()[0]

@@ -85,6 +85,7 @@ def test_what_is_no_picture_is_one_line_and_no_file(tmp_path: Path, capsys: pyte
         (["a.jpg", "--out", "a.pdf"], "--out a.pdf: write .html or .png"),
         (["a.jpg", "--entity", "hight"], "unknown entity 'hight'"),
         (["12", "--store", "none.duckdb"], "none.duckdb: no such store"),
+        (["9" * 60, "--store", "s.duckdb"], f"no question {'9' * 60} in s.duckdb"),
         (["12", "--store", "s.duckdb"], "no question 12 in s.duckdb; it holds questions 3 to 5"),
     ],
 )
