@@ -25,8 +25,8 @@ def demo(
 ) -> None:
     """Read two dozen drawn product pictures, answer the questions about them, and score the answers.
 
-    Runs ingest, ocr-cache, predict and evaluate; writes the store, predictions.csv and evidence.png, a picture with the
-    place that an answer was read from.
+    Runs ingest, ocr-cache, predict, evaluate and show; writes the store, predictions.csv, and evidence.png and
+    evidence.html: a picture with the place that an answer was read from.
 
     Example: entx demo --out demo-out
     """
@@ -36,20 +36,21 @@ def demo(
 
     from entx.core.entities import CHALLENGE
     from entx.core.evaluation import evaluate
-    from entx.demo.evidence import draw_evidence
     from entx.ocr_stage.answer import answer_questions
     from entx.ocr_stage.engines import EngineSpec
     from entx.ocr_stage.job import fill_cache
+    from entx.report.page_html import write_page_html
+    from entx.report.page_png import write_page_png
+    from entx.report.page_view import question_view
     from entx.storage.answers import load_answers
     from entx.storage.connection import Store
     from entx.storage.ingest import ingest
-    from entx.storage.pages import load_pages
-    from entx.storage.questions import load_files, load_questions
+    from entx.storage.questions import load_questions
     from entx.storage.submission import write_predictions
 
     words = Output(quiet=quiet, as_json=as_json)
     out.mkdir(parents=True, exist_ok=True)
-    predictions, picture = out / "predictions.csv", out / "evidence.png"
+    predictions, picture, page = out / "predictions.csv", out / "evidence.png", out / "evidence.html"
     with ExitStack() as stack:
         shipped = stack.enter_context(as_file(files("entx.demo")))
         store = stack.enter_context(Store(out / "demo.duckdb", write=True))
@@ -71,12 +72,15 @@ def demo(
         questions = {question.index: question for question in load_questions(store)}
         located = {index: answer for index, answer in load_answers(store, "rules") if answer.evidence.polygon}
         index = next((index for index in located if _is_shown(questions[index])), min(located))
-        question, answer = questions[index], located[index]
-        page = next(load_pages(store, cached.key, [question.picture or ""]))
-        source = load_files(store)[question.image_link]
-        draw_evidence(Path(source.path), picture, lines=page, answer=answer, question=question)
-    words.line(f"\nWritten: {predictions}, and {picture}: where {question.entity_name} was read as {answer.text!r}")
-    words.result({"overall": found.overall.as_dict(), "predictions": str(predictions), "evidence": str(picture)})
+        view = question_view(store, index, CHALLENGE, engine=None, runs=["rules"])
+        write_page_png(view, picture)
+        write_page_html(view, page)
+    read = f"where {questions[index].entity_name} was read as {located[index].text!r}"
+    words.line(f"\nWritten: {predictions}; {picture} and {page}: {read}")
+    words.result({
+        "overall": found.overall.as_dict(), "predictions": str(predictions), "evidence": str(picture),
+        "page": str(page),
+    })  # fmt: skip
 
 
 def _is_shown(question: Question) -> bool:

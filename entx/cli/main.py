@@ -18,6 +18,7 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
     ingest,
     ocr_cache,
     predict,
+    show,
     split,
     store,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 
@@ -27,6 +28,7 @@ _ANSWER = pa.schema([
     ("seconds", pa.float32()),
     ("score", pa.float64()),
 ])  # fmt: skip
+_COLUMNS = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
 _FETCH_ROWS = 4096
 
 
@@ -63,28 +65,33 @@ def answered_indices(store: Store, run: str) -> set[int]:
 def load_answers(store: Store, run: str) -> Iterator[tuple[int, Answer]]:
     """(question index, answer) of a run by index, streamed."""
     cursor = store.connection.cursor()
-    cursor.execute(
-        """select idx, value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds,
-                  score
-           from answers where run = ? order by idx""",
-        [run],
-    )
+    cursor.execute(f"select idx, {_COLUMNS} from answers where run = ? order by idx", [run])
     while rows := cursor.fetchmany(_FETCH_ROWS):
-        for (
-            index,
-            value,
-            unit,
-            text,
-            reason,
-            log_prob,
-            p_correct,
-            p_present,
-            alignment,
-            line_ids,
-            polygon,
-            seconds,
-            score,
-        ) in rows:
-            quantity = Quantity(Decimal(value), unit) if value is not None else None
-            evidence = Evidence(Alignment(alignment), tuple(line_ids), tuple(polygon) if polygon else None)
-            yield index, Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)
+        yield from ((index, _answer(*columns)) for index, *columns in rows)
+
+
+def load_answers_to(store: Store, index: int) -> list[tuple[str, Answer]]:
+    """(run, answer) of every run that was asked the question, in the order of the runs' beginning."""
+    rows = store.connection.execute(
+        f"select run, {_COLUMNS} from answers join runs using (run) where idx = ? order by started", [index]
+    ).fetchall()
+    return [(run, _answer(*columns)) for run, *columns in rows]
+
+
+def _answer(
+    value: str | None,
+    unit: str,
+    text: str,
+    reason: str,
+    log_prob: float | None,
+    p_correct: float | None,
+    p_present: float | None,
+    alignment: str,
+    line_ids: list[int],
+    polygon: Any,
+    seconds: float,
+    score: float | None,
+) -> Answer:
+    quantity = Quantity(Decimal(value), unit) if value is not None else None
+    evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
+    return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)

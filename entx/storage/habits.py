@@ -71,6 +71,12 @@ def dimension_habits(store: Store) -> Mapping[tuple[str, int], Habit]:
     return habits
 
 
+def habit_of(store: Store, index: int) -> Habit | None:
+    """The habit for one question: that of its group outside its picture's fold; None for a group without labels."""
+    rows = store.connection.execute(f"select group_id, {FOLD_OF_LINK} from questions where idx = ?", [index]).fetchall()
+    return dimension_habits(store).get((rows[0][0], int(rows[0][1]))) if rows else None
+
+
 def habits_digest(habits: Mapping[tuple[str, int], Habit]) -> str:
     """Hash of all habits, "" for none: part of a run's settings, because other labels give other answers."""
     if not habits:

@@ -96,6 +96,35 @@ def load_files(store: Store) -> dict[str, LinkedFile]:
     return {row[0]: LinkedFile(*row) for row in rows}
 
 
+def load_file(store: Store, image_link: str) -> LinkedFile | None:
+    """The newest file of one link; None while no file is known."""
+    rows = store.connection.execute(
+        """select image_link, picture, path, bytes, mtime_ns from pictures where image_link = ?
+           order by seq desc limit 1""",
+        [image_link],
+    ).fetchall()
+    return LinkedFile(*rows[0]) if rows else None
+
+
+def load_question(store: Store, index: int) -> Question:
+    """One question.
+
+    Raises:
+        InputError: the store has no question of that index.
+    """
+    rows = store.connection.execute(
+        "select idx, image_link, group_id, entity_name, label from questions where idx = try_cast(? as bigint)",
+        [str(index)],
+    ).fetchall()
+    if not rows:
+        first, last = store.connection.execute("select min(idx), max(idx) from questions").fetchall()[0]
+        range_ = "no questions" if first is None else f"questions {first} to {last}"
+        raise InputError(f"no question {index} in {store.path}; it holds {range_}")
+    found, link, group_id, entity_name, label = rows[0]
+    file = load_file(store, link)
+    return Question(found, link, group_id, entity_name, file.picture if file else None, label)
+
+
 def load_questions(store: Store) -> Iterator[Question]:
     """All questions by index, each with its picture where the file is known; streamed."""
     cursor = store.connection.cursor()

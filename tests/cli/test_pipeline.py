@@ -114,6 +114,7 @@ def test_the_demo_runs_and_is_repeatable(tmp_path: Path, capsys: pytest.CaptureF
     overall = json.loads(first.out)["overall"]
     assert overall["n"] == len(_rows(DEMO / "truth.csv"))
     assert overall["f1"] > 0.6
+    assert "Question" in (tmp_path / "evidence.html").read_text(encoding="utf-8")
     with Image.open(tmp_path / "evidence.png") as picture:
         assert picture.width > 300
     again = run_entx(capsys, "demo", "--out", tmp_path, "--json")

@@ -1,0 +1,1 @@
+"""What people look at: pages with everything that was read on them."""
