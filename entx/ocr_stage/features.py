@@ -52,6 +52,11 @@ def quantity_features(
         "cue_beside": float(any(own.search(text.lower()) for text in captions)),
         "rival_on_line": float(any(rival.search(text.lower()) for text in own_lines)),
         "rival_beside": float(any(rival.search(text.lower()) for text in captions)),
+        "rival_alone": float(
+            any(rival.search(text.lower()) for text in (*own_lines, *captions))
+            and not capacity
+            and not any(own.search(text.lower()) for text in (*own_lines, *captions))
+        ),
         "capacity": float(capacity),
         "net": float(any(_TOTAL.search(text) for text in (*own_lines, *captions))),
         "lookalike_on_line": float(alike.search(said) is not None),
@@ -72,7 +77,7 @@ def quantity_features(
         "font": layout.heights[one.line_ids[0]] / layout.tallest,
         "later": min(sum(1 for other in primary if other.order < one.order), 5) / 5.0,
         "largest": float(bool(primary) and one.quantity.value == max(other.quantity.value for other in primary)),
-        "lone": float(len(values) == 1),
+        "lone": float(len(values) == 1 and alike.search(said) is None),
         "several": min(len(values) - 1, 4) / 4.0 if values else 0.0,
         "long_text": float(len(own_lines[0]) > _LONG),
         "few_lines": float(len(layout.page.lines) <= 6),

@@ -13,7 +13,9 @@ from entx.core.types import LineGeometry, OcrPage, Polygon
 from entx.ocr_stage.cues import letter_box
 
 _REACH = 1.6
-"""How many text heights a caption may lie above, below or beside its number."""
+"""How many text heights a caption may lie above or below its number."""
+_ROW_FACTOR = 20.0
+"""In a row of a table the number may stand farther to the right: (1.6 - 0.8) x 20 = 16 text heights."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _distance(caption: Frame, number: Frame, number_polygon: Polygon) -> float:
     if min(bottom, caption.height) - max(top, 0.0) >= 0.5 * min(caption.height, bottom - top):
         gap = left - caption.width
         if gap >= -0.5 * unit:
-            return max(gap, 0.0) / unit / 1.5
+            return max(gap, 0.0) / unit / 1.5 if gap <= 2.0 * unit else 0.8 + gap / unit / _ROW_FACTOR
         gap = -right
         return max(gap, 0.0) / unit + 0.4 if gap >= -0.5 * unit else float("inf")
     if min(right, caption.width) - max(left, 0.0) < 0.3 * min(right - left, caption.width):

@@ -177,6 +177,19 @@ def test_rivals_are_words_of_other_entities_of_the_kind() -> None:
     assert found["50.0 kilogram"]["rival_on_line"] == 1.0
 
 
+def test_a_rival_word_alone_says_that_the_number_is_not_meant() -> None:
+    rivals = frozenset({"weight"})
+    weight = _quantities(page(Text("Weight: 34 g")), "maximum_weight_recommendation", rivals)["34.0 gram"]
+    assert weight["rival_alone"] == 1.0
+    load = _quantities(page(Text("Weight capacity: 34 kg")), "maximum_weight_recommendation", rivals)["34.0 kilogram"]
+    assert "rival_alone" not in load
+
+
+def test_a_lone_lookalike_is_not_lone() -> None:
+    assert "lone" not in _quantities(page(Text("Protein 20 g")), "item_weight")["20.0 gram"]
+    assert _quantities(page(Text("20 g")), "item_weight")["20.0 gram"]["lone"] == 1.0
+
+
 def test_ranges_have_two_ends() -> None:
     found = _quantities(page(Text("Input 100-240V")), "voltage")
     assert found["100.0 volt"]["low_end"] == found["240.0 volt"]["high_end"] == 1.0

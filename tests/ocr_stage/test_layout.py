@@ -22,6 +22,19 @@ def test_what_is_far_off_is_no_caption() -> None:
     assert Layout.of(page(Text("Height", 0, 0), Text("40 cm", 500, 0))).captions == {}
 
 
+def test_the_first_column_of_a_table_captions_its_row() -> None:
+    rows = [
+        (Text(name, 0, y), Text(value, 250, y)) for name, value, y in (("Height", "40 cm", 0), ("Width", "30 cm", 60))
+    ]
+    assert Layout.of(page(*(text for row in rows for text in row))).captions == {1: (0,), 3: (2,)}
+
+
+def test_a_caption_just_above_wins_over_one_in_the_row() -> None:
+    layout = Layout.of(page(Text("Size", 0, 30), Text("Height", 200, 0), Text("40 cm", 200, 30), Text("5 kg", 600, 30)))
+    assert layout.captions[2] == (0, 1)
+    assert Layout.of(page(Text("Height", 0, 0), Text("40 cm", 0, 24), Text("30 cm", 200, 0))).captions == {1: (0,)}
+
+
 def test_a_caption_of_turned_text_is_found_in_its_own_direction() -> None:
     # both read upwards; the caption stands on the left of the number, which is above in its own sense
     layout = Layout.of(page(Text("Height", 100, 100, turned=True), Text("40 cm", 124, 105, turned=True)))
