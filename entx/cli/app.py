@@ -25,6 +25,14 @@ SchemaOption = Annotated[
     Path | None,
     typer.Option("--schema", help="TOML file with entities added to the challenge's eight, or replacing them."),
 ]
+ForOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--for",
+        help="Table whose rows --out gets, in its order; default: every question of the store.",
+        metavar="TABLE",
+    ),
+]
 
 
 def _print_version(wanted: bool) -> None:

@@ -30,7 +30,6 @@ def demo(
 
     Example: entx demo --out demo-out
     """
-    import os
     from contextlib import ExitStack
     from importlib.resources import as_file, files
 
@@ -39,6 +38,7 @@ def demo(
     from entx.ocr_stage.answer import answer_questions
     from entx.ocr_stage.engines import EngineSpec
     from entx.ocr_stage.job import fill_cache
+    from entx.ocr_stage.pool import available_cores
     from entx.report.page_html import write_page_html
     from entx.report.page_png import write_page_png
     from entx.report.page_view import question_view
@@ -59,7 +59,7 @@ def demo(
         cached = fill_cache(
             store,
             EngineSpec(),
-            workers=len(os.sched_getaffinity(0)),
+            workers=available_cores(),
             begin=lambda total: stack.enter_context(words.progress("pictures", total, unit="pictures")),
         )
         words.line(f"ocr-cache  {cached.read} pictures read in {cached.seconds:.1f} s")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app
+from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app
 from entx.cli.output import Output
 
 
@@ -21,6 +21,7 @@ def import_predictions_command(
         str | None, typer.Option("--column", help="The column of answers; found by its usual names.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write the run as index,prediction.")] = None,
+    only: ForOption = None,
     schema: SchemaOption = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -35,12 +36,14 @@ def import_predictions_command(
     from contextlib import ExitStack
 
     from entx.core.entities import load_schema
+    from entx.core.tables import parse_indices, read_table
     from entx.storage.connection import Store
     from entx.storage.imported import import_predictions
     from entx.storage.submission import coverage, write_predictions
 
     words = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
+    indices = parse_indices(read_table(only, ["index"])) if only else None
     with Store(store, write=True) as opened, ExitStack() as stack:
         report = import_predictions(
             opened, file, stage=stage, run=run, schema=entities, column=column,
@@ -48,7 +51,7 @@ def import_predictions_command(
         )  # fmt: skip
         covered = coverage(opened, run)
         if out is not None:
-            write_predictions(opened, run, out)
+            write_predictions(opened, run, out, indices)
     rate = f" ({report.added / report.seconds:,.0f} a second)" if report.added else ""
     words.line(f"{report.rows} rows, column {report.column}: {report.added} added{rate}")
     words.line(f"{report.foreign} rows left out: their questions are not in the store")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -41,6 +40,7 @@ def ocr_cache(
 
     from entx.ocr_stage.engines import EngineSpec
     from entx.ocr_stage.job import fill_cache
+    from entx.ocr_stage.pool import available_cores
     from entx.storage.connection import Store
     from entx.storage.pages import failed_pages
 
@@ -50,7 +50,7 @@ def ocr_cache(
         report = fill_cache(
             opened,
             spec,
-            workers=workers or len(os.sched_getaffinity(0)),
+            workers=workers or available_cores(),
             retry_failed=retry_failed,
             warn=out.notice,
             begin=lambda total: stack.enter_context(out.progress("pictures", total, unit="pictures")),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app
+from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app
 from entx.cli.output import Output
 from entx.core.errors import InputError
 
@@ -21,6 +21,7 @@ def predict(
         str | None, typer.Option("--run", help="Name of the run in the store; default: the stage's name.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write the run as index,prediction.")] = None,
+    only: ForOption = None,
     schema: SchemaOption = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -32,6 +33,7 @@ def predict(
     Example: entx predict --stage rules --store challenge.duckdb --out predictions.csv
     """
     from entx.core.entities import load_schema
+    from entx.core.tables import parse_indices, read_table
     from entx.ocr_stage.answer import answer_questions, choose_pages
     from entx.storage.connection import Store
     from entx.storage.submission import coverage, write_predictions
@@ -43,13 +45,14 @@ def predict(
     words = Output(quiet=quiet, as_json=as_json)
     name = run or stage
     entities = load_schema(schema)
+    indices = parse_indices(read_table(only, ["index"])) if only else None
     with Store(store, write=True) as opened:
         key = choose_pages(opened, engine)
         with words.progress("questions", coverage(opened, name).questions) as advance:
             report = answer_questions(opened, key, entities, name, advance=advance)
         covered = coverage(opened, name)
         if out is not None:
-            write_predictions(opened, name, out)
+            write_predictions(opened, name, out, indices)
     if covered.asked < covered.questions:
         words.notice(
             f"{covered.questions - covered.asked} questions have no page of {key.engine} yet and stay without an answer"

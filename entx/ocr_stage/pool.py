@@ -157,7 +157,7 @@ class _Pool:
         self._workers.append(
             WorkerProcess.start(
                 self._make_reader,
-                threads=max(1, _cores() // self._size) if self._size > 1 else None,
+                threads=max(1, available_cores() // self._size) if self._size > 1 else None,
                 deadline=time.monotonic() + self._limits.seconds_to_start,
                 address_space=self._limits.address_space,
             )
@@ -288,6 +288,6 @@ class _Pool:
         return []
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

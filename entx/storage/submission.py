@@ -1,11 +1,14 @@
-"""A run's answers as a prediction file: `index,prediction`, a row for every question of the store."""
+"""A run's answers as a prediction file: `index,prediction`, a row for every question."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+
+import pyarrow as pa
 
 from entx.core.files import atomic_text
 from entx.core.quantity import Quantity
@@ -29,11 +32,23 @@ class Coverage:
     answered: int
 
 
-def write_predictions(store: Store, run: str, out: Path) -> None:
-    """Writes the file in order of index; "" where the run gave no quantity or was not asked."""
+def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] | None = None) -> None:
+    """Writes the file; "" where the run gave no quantity or was not asked.
+
+    Args:
+        indices: of the rows to write, in this order; None for all questions of the store by index.
+    """
     cursor = store.connection.cursor()
+    if indices is None:
+        cursor.execute(
+            "create temp table wanted as select idx, row_number() over (order by idx) as place from questions"
+        )
+    else:
+        places = pa.table({"idx": pa.array(indices, pa.int64()), "place": pa.array(range(len(indices)), pa.int64())})
+        cursor.register("places", places)
+        cursor.execute("create temp table wanted as from places")
     cursor.execute(
-        "select q.idx, value, unit from questions q left join answers a on a.run = ? and a.idx = q.idx order by q.idx",
+        "select w.idx, value, unit from wanted w left join answers a on a.run = ? and a.idx = w.idx order by w.place",
         [run],
     )
     with atomic_text(out) as stream:
@@ -43,6 +58,7 @@ def write_predictions(store: Store, run: str, out: Path) -> None:
             writer.writerows(
                 (index, Quantity(Decimal(value), unit).text if value else "") for index, value, unit in rows
             )
+    cursor.execute("drop table wanted")
 
 
 def coverage(store: Store, run: str) -> Coverage:
