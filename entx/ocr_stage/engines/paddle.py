@@ -131,11 +131,11 @@ class _SureOrientation:
             height, width = crop.shape[:2]
             missing = max(0, height * ORIENTATION_WIDTH // TEXT_HEIGHT - width)
             wide.append(np.pad(crop, ((0, 0), (0, missing), (0, 0)), constant_values=PADDING))
-        answers = self._model(wide)
-        return [
-            {"class_ids": [int(answer["class_ids"][0] == 1 and float(answer["scores"][0]) > UPSIDE_DOWN)]}
-            for answer in answers
-        ]
+        turned = []
+        for answer in self._model(wide):
+            best, score = np.ravel(answer["class_ids"])[0], np.ravel(answer["scores"])[0]
+            turned.append({"class_ids": [int(best == 1 and score > UPSIDE_DOWN)]})
+        return turned
 
 
 _DEFAULTS: dict[str, Param] = {"threads": 1, "engine": "onnxruntime", "device": "cpu"}
