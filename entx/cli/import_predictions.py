@@ -49,13 +49,13 @@ def import_predictions_command(
             opened, file, stage=stage, run=run, schema=entities, column=column,
             begin=lambda total: stack.enter_context(words.progress("answers", total)),
         )  # fmt: skip
-        covered = coverage(opened, run)
+        covered = coverage(opened, run, indices)
         if out is not None:
             write_predictions(opened, run, out, indices)
     rate = f" ({report.added / report.seconds:,.0f} a second)" if report.added else ""
     words.line(f"{report.rows} rows, column {report.column}: {report.added} added{rate}")
     words.line(f"{report.foreign} rows left out: their questions are not in the store")
-    words.line(f"{covered.questions} questions in the store: {covered.asked} asked, {covered.answered} answered")
+    words.line(f"{covered.questions} questions: {covered.asked} asked, {covered.answered} answered")
     words.result({
         "column": report.column, "rows": report.rows, "added": report.added, "foreign": report.foreign,
         "seconds": round(report.seconds, 3), "questions": covered.questions, "asked": covered.asked,

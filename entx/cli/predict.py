@@ -50,7 +50,7 @@ def predict(
         key = choose_pages(opened, engine)
         with words.progress("questions", coverage(opened, name).questions) as advance:
             report = answer_questions(opened, key, entities, name, advance=advance)
-        covered = coverage(opened, name)
+        covered = coverage(opened, name, indices)
         if out is not None:
             write_predictions(opened, name, out, indices)
     if covered.asked < covered.questions:

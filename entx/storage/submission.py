@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from entx.core.files import atomic_text
@@ -15,14 +16,15 @@ from entx.core.quantity import Quantity
 from entx.storage.connection import Store
 
 _FETCH_ROWS = 8192
+_ASKED = "wanted w left join answers a on a.run = ? and a.idx = w.idx"
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of the store a run answered.
+    """How many questions a run answered.
 
     Args:
-        questions: in the store.
+        questions: counted.
         asked: of these, questions that the run has a row for.
         answered: of these, with a quantity.
     """
@@ -38,15 +40,7 @@ def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] 
     Args:
         indices: of the rows to write, in this order; None for all questions of the store by index.
     """
-    cursor = store.connection.cursor()
-    if indices is None:
-        cursor.execute(
-            "create temp table wanted as select idx, row_number() over (order by idx) as place from questions"
-        )
-    else:
-        places = pa.table({"idx": pa.array(indices, pa.int64()), "place": pa.array(range(len(indices)), pa.int64())})
-        cursor.register("places", places)
-        cursor.execute("create temp table wanted as from places")
+    cursor = _wanted(store, indices)
     cursor.execute(
         "select w.idx, value, unit from wanted w left join answers a on a.run = ? and a.idx = w.idx order by w.place",
         [run],
@@ -58,14 +52,21 @@ def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] 
             writer.writerows(
                 (index, Quantity(Decimal(value), unit).text if value else "") for index, value, unit in rows
             )
-    cursor.execute("drop table wanted")
 
 
-def coverage(store: Store, run: str) -> Coverage:
-    """Counts of a run over all questions of the store."""
-    rows = store.connection.execute(
-        """select count(*), count(a.idx), count(a.unit)
-           from questions q left join answers a on a.run = ? and a.idx = q.idx""",
-        [run],
-    ).fetchall()
+def coverage(store: Store, run: str, indices: Sequence[int] | None = None) -> Coverage:
+    """Counts of a run over the questions with these indices, or all questions of the store."""
+    counts = f"select count(*), count(a.idx), count(a.unit) from {_ASKED}"
+    rows = _wanted(store, indices).execute(counts, [run]).fetchall()
     return Coverage(*map(int, rows[0]))
+
+
+def _wanted(store: Store, indices: Sequence[int] | None) -> duckdb.DuckDBPyConnection:
+    """A cursor that sees the view `wanted` (idx, place)."""
+    cursor = store.connection.cursor()
+    if indices is None:
+        cursor.execute("create temp view wanted as select idx, idx as place from questions")
+    else:
+        places = {"idx": pa.array(indices, pa.int64()), "place": pa.array(range(len(indices)), pa.int64())}
+        cursor.register("wanted", pa.table(places))
+    return cursor

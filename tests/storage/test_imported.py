@@ -63,6 +63,7 @@ def test_the_prediction_file_has_a_row_for_every_question(store: Store, tmp_path
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as stream:
         assert list(csv.reader(stream)) == [["index", "prediction"], ["0", ""], ["1", ""], ["2", "12.0 volt"]]
     assert coverage(store, "qwen") == Coverage(3, 1, 1)
+    assert coverage(store, "qwen", [7, 2]) == Coverage(2, 1, 1)
     write_predictions(store, "qwen", tmp_path / "some.csv", [7, 2])
     assert (tmp_path / "some.csv").read_text() == "index,prediction\n7,\n2,12.0 volt\n"
 
