@@ -41,10 +41,7 @@ def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] 
         indices: of the rows to write, in this order; None for all questions of the store by index.
     """
     cursor = _wanted(store, indices)
-    cursor.execute(
-        "select w.idx, value, unit from wanted w left join answers a on a.run = ? and a.idx = w.idx order by w.place",
-        [run],
-    )
+    cursor.execute(f"select w.idx, value, unit from {_ASKED} order by w.place", [run])
     with atomic_text(out) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["index", "prediction"])
