@@ -19,6 +19,9 @@ from entx.core.statements import choose, is_computed, is_hedged, says_nothing, s
 from entx.core.types import Alignment
 from entx.core.unwrap import unwrap
 
+POSTPROCESS_VERSION = 1
+"""Raised with every change that can change a reading: an import is continued only by the version that began it."""
+
 _LIST = re.compile(r"\[([0-9.]{1,24}), ?([0-9.]{1,24})\] ([a-zA-Z ]{1,40})")
 _BARE = re.compile(r"(?:^| is | of |: )[0-9]{1,4}(?:\.[0-9]{1,2})?\.?$")
 _BASE_UNIT = {"voltage": "volt", "power": "watt"}  # kinds that products are rated in by one unit

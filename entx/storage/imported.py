@@ -10,7 +10,7 @@ from pathlib import Path
 
 from entx.core.entities import Schema
 from entx.core.errors import TableError
-from entx.core.postprocess import postprocess
+from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
 from entx.core.tables import Table, parse_indices, read_table
 from entx.core.types import Alignment, Answer, Evidence
 from entx.storage.answers import add_answers, answered_indices
@@ -67,7 +67,10 @@ def import_predictions(
     indices, texts = parse_indices(table), table[name]
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    settings = {"file": path.name, "sha256": digest, "column": name, "schema": schema.digest}
+    settings = {
+        "file": path.name, "sha256": digest, "column": name, "schema": schema.digest,
+        "postprocess": POSTPROCESS_VERSION,
+    }  # fmt: skip
     entity_of = {question.index: question.entity_name for question in load_questions(store)}
     foreign = sum(index not in entity_of for index in indices)
     done = answered_indices(store, run) if begin_run(store, run, stage, settings) else set()

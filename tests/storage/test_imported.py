@@ -110,3 +110,11 @@ def test_a_faulty_table_is_refused(store: Store, tmp_path: Path, text: str, mess
     with pytest.raises(TableError, match=message):
         _import(store, _table(tmp_path, text))
     assert list(load_answers(store, "qwen")) == []
+
+
+def test_another_postprocessor_needs_another_run(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = _table(tmp_path, SENTENCES)
+    _import(store, table)
+    monkeypatch.setattr("entx.storage.imported.POSTPROCESS_VERSION", 0)
+    with pytest.raises(InputError, match="postprocess was"):
+        _import(store, table)
