@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and transparent gzip."""
+"""Output files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -42,19 +42,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 @contextmanager
 def atomic_text(path: Path) -> Iterator[IO[str]]:
     """A utf-8 text stream with "\\n" line ends that becomes `path` when the block ends well; gzip for `*.gz`."""
-    with atomic_path(path) as part, _open(part, "wt", zipped=path.suffix == ".gz") as stream:
+    with atomic_path(path) as part, _writer(part, zipped=path.suffix == ".gz") as stream:
         yield stream
 
 
-def open_binary(path: Path) -> IO[bytes]:
-    """The bytes of a file, decompressed for `*.gz`."""
-    return cast("IO[bytes]", gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
-
-
-def _open(path: Path, mode: str, *, zipped: bool) -> IO[str]:
+def _writer(path: Path, *, zipped: bool) -> IO[str]:
     if zipped:
-        return cast("IO[str]", gzip.open(path, mode, encoding="utf-8", newline="\n"))
-    return cast("IO[str]", path.open(mode, encoding="utf-8", newline="\n"))
+        return cast("IO[str]", gzip.open(path, "wt", encoding="utf-8", newline="\n"))
+    return path.open("w", encoding="utf-8", newline="\n")
 
 
 def _umask() -> int:

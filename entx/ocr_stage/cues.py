@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import re
 
-AXES = ("height", "width", "depth", "length", "thickness", "diameter")
-"""What an axis word can name. Which entity a length, a thickness or a diameter answers depends on the whole page."""
-
+# What an axis word can name. Which entity a length, a thickness or a diameter answers depends on the whole page.
 _AXIS_WORDS = {
     "height": (
         "height", "high", "tall", "hauteur", "höhe", "hoehe", "hoch", "altura", "alto", "altezza", "hoogte", "wysokość",

@@ -33,7 +33,7 @@ class Extent:
     Args:
         candidate: the quantity.
         centimetres: its size, to compare sizes in different units.
-        words: axis (of `cues.AXES`) that words name for it -> how directly, 0 to 1.
+        words: axis (as `cues` names them) that words name for it -> how directly, 0 to 1.
         vertical, horizontal, oblique: score of its dimension line in each direction.
         pixels: length of its best stroke, 0 without one.
         turned, slanted: the text stands on its side; askew.
