@@ -1,0 +1,212 @@
+"""A small text model from nothing: Llama architecture, trained on pages with several questions each.
+
+Each page is one row of a batch: its tokens once, and hanging on them every question with its answer (`tree.pack`), so
+that an answer costs its own few tokens and not the page again. The loss is the answers' log-likelihood, plus a small
+share of the page's own, which teaches copying early.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from entx.llm_stage.tree import Segment, pack
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """Size of a model; the default has about 5 M parameters with 2,048 tokens."""
+
+    hidden: int = 256
+    layers: int = 6
+    heads: int = 4
+    inner: int = 704
+    positions: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainSettings:
+    """How a model is pre-trained.
+
+    Args:
+        tokens_per_batch: padded tokens of a step.
+        learning_rate: its peak, after `warmup` steps; a cosine takes it to a tenth.
+        page_share: weight of the page's own tokens in the loss, against the answers' tokens at 1.
+    """
+
+    epochs: int = 1
+    tokens_per_batch: int = 8192
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    weight_decay: float = 0.05
+    page_share: float = 0.05
+    seed: int = 0
+    save_minutes: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPage:
+    """A page's tokens, and for each question its tokens, its answer's (with the end token) and its weight."""
+
+    page: list[int]
+    asks: list[tuple[list[int], list[int], float]]
+
+    @property
+    def size(self) -> int:
+        """Tokens of the row."""
+        return len(self.page) + sum(len(question) + len(answer) for question, answer, _ in self.asks)
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast, shape: ModelShape, seed: int = 0) -> LlamaForCausalLM:
+    """A model of random weights for that tokenizer."""
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=shape.hidden, intermediate_size=shape.inner,
+        num_hidden_layers=shape.layers, num_attention_heads=shape.heads, num_key_value_heads=shape.heads,
+        max_position_embeddings=shape.positions, tie_word_embeddings=True, bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return LlamaForCausalLM(config)
+
+
+def pretrain(
+    model: LlamaForCausalLM,
+    pages: Sequence[EncodedPage],
+    settings: PretrainSettings,
+    out: Path,
+    *,
+    report: Callable[[dict[str, float]], None] = lambda _: None,
+) -> None:
+    """Trains in place, on the device where the model is; goes on from the checkpoint in `out` if there is one.
+
+    Args:
+        report: called every 20 steps with step, steps, loss of the answers, share of answer tokens right, learning
+            rate and tokens a second.
+    """
+    device = next(model.parameters()).device
+    batches = plan_batches(pages, settings)
+    optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate, betas=(0.9, 0.95))
+    checkpoint = out / "pretrain.pt"
+    first = 0
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        first = state["step"]
+    model.train()
+    saved = started = time.monotonic()
+    seen, loss_sum, right_sum, count = 0, 0.0, 0.0, 0
+    for step in range(first, len(batches)):
+        rate = learning_rate(step, len(batches), settings)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss, answer_loss, right, tokens = batch_loss(model, [pages[number] for number in batches[step]], settings)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        seen, loss_sum, right_sum, count = seen + tokens, loss_sum + answer_loss, right_sum + right, count + 1
+        if (step + 1) % 20 == 0 or step + 1 == len(batches):
+            report({
+                "step": step + 1, "steps": len(batches), "loss": loss_sum / count, "right": right_sum / count,
+                "rate": rate, "tokens_per_second": seen / (time.monotonic() - started),
+            })  # fmt: skip
+            loss_sum, right_sum, count = 0.0, 0.0, 0
+        if time.monotonic() - saved > settings.save_minutes * 60 or step + 1 == len(batches):
+            _save(checkpoint, model, optimizer, step + 1, settings)
+            saved = time.monotonic()
+
+
+def batch_loss(
+    model: LlamaForCausalLM, pages: Sequence[EncodedPage], settings: PretrainSettings
+) -> tuple[torch.Tensor, float, float, int]:
+    """(loss to minimise, the answers' loss per token, share of their tokens that are the likeliest, padded tokens)."""
+    device = next(model.parameters()).device
+    pad = model.config.pad_token_id
+    assert pad is not None  # build_model sets it
+    trees = [
+        [Segment(page.page), *(Segment([*question, *answer], 0) for question, answer, _ in page.asks)] for page in pages
+    ]
+    packed = pack(trees, pad)
+    weights = torch.zeros(packed.ids.shape)
+    for row, page in enumerate(pages):
+        weights[row, : len(page.page) - 1] = -settings.page_share  # negative marks the page's own
+        for number, (_, answer, weight) in enumerate(page.asks, 1):
+            end = packed.ends[row][number]
+            weights[row, end - len(answer) : end] = weight
+    targets = torch.roll(packed.ids, -1, 1)
+    chosen = (weights != 0).nonzero(as_tuple=True)
+    attention = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()  # its flash kernel is slower
+    with attention, torch.autocast(device.type, torch.bfloat16):
+        hidden = model.model(
+            input_ids=packed.ids.to(device),
+            position_ids=packed.positions.to(device),
+            attention_mask=packed.mask.to(device),
+            use_cache=False,
+        ).last_hidden_state
+        logits = model.lm_head(hidden[chosen[0].to(device), chosen[1].to(device)])
+    losses = functional.cross_entropy(logits.float(), targets[chosen].to(device), reduction="none")
+    shares = weights[chosen].to(device)
+    answers = shares > 0
+    total = losses @ shares.abs() / shares[answers].sum()
+    right = (logits[answers].argmax(-1) == targets[chosen].to(device)[answers]).float().mean()
+    return total, float(losses[answers].detach().mean()), float(right), packed.ids.numel()
+
+
+def plan_batches(pages: Sequence[EncodedPage], settings: PretrainSettings) -> list[list[int]]:
+    """Batches of all epochs, in order: pages of like length together, batches shuffled; the same for the same seed."""
+    generator = random.Random(settings.seed)
+    batches: list[list[int]] = []
+    for _ in range(settings.epochs):
+        order = sorted(range(len(pages)), key=lambda number: pages[number].size + generator.random() * 24)
+        epoch = list(_cut(pages, order, settings.tokens_per_batch))
+        generator.shuffle(epoch)
+        batches += epoch
+    return batches
+
+
+def learning_rate(step: int, steps: int, settings: PretrainSettings) -> float:
+    """Linear warm-up, then a cosine down to a tenth of the peak."""
+    if step < settings.warmup:
+        return settings.learning_rate * (step + 1) / settings.warmup
+    progress = (step - settings.warmup) / max(steps - settings.warmup, 1)
+    return settings.learning_rate * (0.55 + 0.45 * math.cos(math.pi * progress))
+
+
+def _cut(pages: Sequence[EncodedPage], order: Sequence[int], most: int) -> Iterator[list[int]]:
+    batch: list[int] = []
+    longest = 0
+    for number in order:
+        longest = max(longest, pages[number].size)
+        if batch and longest * (len(batch) + 1) > most:
+            yield batch
+            batch, longest = [], pages[number].size
+        batch.append(number)
+    if batch:
+        yield batch
+
+
+def _groups(model: LlamaForCausalLM, decay: float) -> list[dict[str, object]]:
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    others = [p for p in model.parameters() if p.ndim < 2]
+    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _save(
+    path: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, step: int, settings: PretrainSettings
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    torch.save({**state, "settings": asdict(settings)}, partial)
+    partial.replace(path)
