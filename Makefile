@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# torch goes in by itself and first: so pip takes the build that is at hand, and the extras then find it installed.
+TORCH ?= torch==2.13.0
 
 .PHONY: demo test check format clean
 
@@ -24,14 +26,16 @@ format: $(STAMP)
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[llm]'
 	touch $@
 
 # opencv-contrib (paddleocr's) and opencv-headless (rapidocr's) unpack into one folder; the headless one must come last,
 # because the other needs libGL, which a server rarely has.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[paddle,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[llm,paddle,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps opencv-python-headless==4.10.0.84
 	touch $(VENV)/.base $@
 
