@@ -61,6 +61,7 @@ def save_folder(folder: Path, examples: Iterable[Example]) -> int:
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
+        datasets.disable_progress_bars()
         datasets.Dataset.from_dict(columns).save_to_disk(part / "new")
         if folder.exists():
             folder.rename(part / "old")
