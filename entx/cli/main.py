@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from entx.cli import (  # noqa: F401 - importing a command registers it
     check,
+    dataset,
     demo,
     doctor,
     download,

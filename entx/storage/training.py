@@ -1,0 +1,94 @@
+"""Labelled questions with the pages of their pictures: what a model learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from entx.core.types import OcrPage, PageKey
+from entx.storage.connection import Store
+from entx.storage.pages import load_pages
+from entx.storage.questions import CURRENT_PICTURES
+
+_PAGES_AT_ONCE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledQuestion:
+    """A question with its label as the table has it.
+
+    Args:
+        label: "" where the picture is said to state no value.
+        source: name of the table it came from.
+    """
+
+    index: int
+    picture: str
+    group_id: str
+    entity_name: str
+    label: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """A table's labelled questions, and how many of them have an OK page."""
+
+    source: str
+    labelled: int
+    with_page: int
+
+
+def labelled_sources(store: Store, key: PageKey) -> list[SourceCount]:
+    """Every table with labelled questions, by name."""
+    rows = store.connection.execute(
+        f"""
+        select q.source, count(*), count(p.picture)
+        from questions q left join ({CURRENT_PICTURES}) c using (image_link)
+             left join ({_OK_PICTURES}) p on p.picture = c.picture
+        where q.label is not null group by 1 order by 1""",
+        _parameters(key),
+    ).fetchall()
+    return [SourceCount(str(source), int(labelled), int(read)) for source, labelled, read in rows]
+
+
+def labelled_questions(store: Store, key: PageKey, sources: Iterable[str] | None = None) -> list[LabelledQuestion]:
+    """The labelled questions whose picture has an OK page of this key, by index.
+
+    Args:
+        sources: names of the tables that count; None for all.
+    """
+    wanted = None if sources is None else list(sources)
+    rows = store.connection.execute(
+        f"""
+        select q.idx, c.picture, q.group_id, q.entity_name, q.label, q.source
+        from questions q join ({CURRENT_PICTURES}) c using (image_link) join ({_OK_PICTURES}) p using (picture)
+        where q.label is not null and ($sources is null or list_contains($sources::varchar[], q.source))
+        order by q.idx""",
+        {**_parameters(key), "sources": wanted},
+    ).fetchall()
+    return [LabelledQuestion(*row) for row in rows]
+
+
+def pages_with_questions(
+    store: Store, key: PageKey, questions: Iterable[LabelledQuestion]
+) -> Iterator[tuple[OcrPage, list[LabelledQuestion]]]:
+    """Each page that the questions name, once, with its questions; in the order of the questions, a few in memory."""
+    by_picture: dict[str, list[LabelledQuestion]] = {}
+    for question in questions:
+        by_picture.setdefault(question.picture, []).append(question)
+    pictures = list(by_picture)
+    for start in range(0, len(pictures), _PAGES_AT_ONCE):
+        chunk = pictures[start : start + _PAGES_AT_ONCE]
+        pages = {page.picture: page for page in load_pages(store, key, chunk)}
+        yield from ((pages[picture], by_picture[picture]) for picture in chunk)
+
+
+_OK_PICTURES = """
+    select distinct picture from pages
+    where status = 'ok' and engine = $engine and model_hash = $model_hash and params_hash = $params_hash
+"""
+
+
+def _parameters(key: PageKey) -> dict[str, str]:
+    return {"engine": key.engine, "model_hash": key.model_hash, "params_hash": key.params_hash}
