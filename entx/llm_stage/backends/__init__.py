@@ -1,0 +1,1 @@
+"""What runs a text model: one adapter file each, behind `TextModel`."""

@@ -1,0 +1,300 @@
+"""A causal language model of the transformers library: exact scores of many answers, and constrained generation.
+
+Both read a page once for all its questions and all their completions (see `tree`). A model comes from a local folder
+only; an adapter by PEFT, four bits by bitsandbytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from entx.core.errors import InputError
+from entx.llm_stage.backends.base import Generated, PageAsk
+from entx.llm_stage.backends.greedy import Writing
+from entx.llm_stage.backends.tree import AttentionMasks, PromptTokens, TreeBatch
+from entx.llm_stage.constrain import Constrainer
+
+T = TypeVar("T")
+
+TOKENS_PER_PASS = 4096
+"""Padded tokens of one forward pass: wide enough for the matrix kernels, narrow enough for caches and memory."""
+
+_SLOT = "\ue000"  # a private-use character that no chat template holds and no OCR text keeps
+
+
+class TransformersModel:
+    """A model and its tokenizer.
+
+    Args:
+        model: a causal language model, or a PEFT model around one; put into evaluation mode by each call.
+        tokenizer: its fast tokenizer.
+        chat: put page and question into the tokenizer's chat template as one user message.
+        name: for messages and the run's record.
+        tokens_per_pass: padded tokens of one forward pass.
+
+    Raises:
+        InputError: `chat` without a chat template; layers that no token tree can be read by.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        chat: bool = False,
+        name: str = "model",
+        tokens_per_pass: int = TOKENS_PER_PASS,
+    ):
+        self.model = model
+        self.tokenizer = tokenizer
+        self.chat = chat
+        self.name = name
+        self.tokens_per_pass = tokens_per_pass
+        self.ends: tuple[int, ...] = (tokenizer.eos_token_id,)
+        self._head, self._tail = "", ""
+        if chat:
+            self._head, self._tail, self.ends = _frame(tokenizer, name)
+        if self.ends[0] is None:
+            raise InputError(f"the tokenizer of {name} has no end-of-text token")
+        self._masks = AttentionMasks(model.config, model.dtype)
+        self._constrainer: Constrainer | None = None
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        *,
+        adapter: Path | None = None,
+        four_bit: bool = False,
+        chat: bool = False,
+        device: str | None = None,
+    ) -> TransformersModel:
+        """Loads a model from a local folder.
+
+        Args:
+            folder: config, safetensors and tokenizer files.
+            adapter: folder of a PEFT adapter on top.
+            four_bit: nf4 weights by bitsandbytes.
+            device: of torch; default: cuda where there is one, else cpu.
+        """
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        options: dict[str, Any] = {"dtype": torch.float32 if device == "cpu" else torch.bfloat16}
+        if getattr(config.get_text_config(), "attn_logit_softcapping", None):
+            options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
+        if four_bit:
+            options["quantization_config"] = _four_bit(options["dtype"])
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True,
+            device_map={"": device}, **options,
+        )  # fmt: skip
+        if adapter is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, adapter, use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return cls(model, tokenizer, chat=chat, name=folder.name)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, special tokens not counted."""
+        return [len(tokens) for tokens in self._tokenize(texts, special=False)]
+
+    def score(self, batch: Sequence[PageAsk]) -> list[list[tuple[float, ...]]]:
+        """Log-probability of each completion followed by the end token; the same whatever else the batch holds."""
+        return self._in_passes(batch, self._score_pass, lambda prompt: prompt.width)
+
+    def generate(self, batch: Sequence[PageAsk], *, max_tokens: int = 32) -> list[list[Generated]]:
+        """Greedy answers within each ask's pattern; the same whatever else the batch holds."""
+        return self._in_passes(
+            batch,
+            lambda prompts: self._generate_pass(prompts, max_tokens),
+            lambda prompt: prompt.width + max_tokens * len(prompt.questions),
+        )
+
+    def _in_passes(
+        self,
+        batch: Sequence[PageAsk],
+        run: Callable[[list[PromptTokens]], list[T]],
+        width: Callable[[PromptTokens], int],
+    ) -> list[T]:
+        """Runs prompts of like width together, as many as a pass holds; the results are in the batch's order."""
+        self.model.eval()
+        prompts = self._prepare(batch)
+        results: dict[int, T] = {}
+        with torch.inference_mode():
+            for numbers in _passes([width(prompt) for prompt in prompts], self.tokens_per_pass):
+                results.update(zip(numbers, run([prompts[number] for number in numbers]), strict=True))
+        return [results[number] for number in range(len(prompts))]
+
+    def _score_pass(self, prompts: list[PromptTokens]) -> list[list[tuple[float, ...]]]:
+        """One forward pass: logits of the last tokens of the questions and of the completions' tokens."""
+        trees, places = [], []
+        for prompt in prompts:
+            tree, tips = prompt.tree()
+            places.append([
+                (tip, tree.add(tip, completion), completion)
+                for tip, completions in zip(tips, prompt.completions, strict=True)
+                for completion in completions
+            ])  # fmt: skip
+            trees.append(tree)
+        batch = TreeBatch.of(trees)
+        rows, columns, targets = [], [], []
+        for row, (ends, offset) in enumerate(zip(places, batch.offsets, strict=True)):
+            for tip, last, completion in ends:
+                nodes = [tip, *range(last - len(completion) + 1, last + 1)]
+                rows += [row] * len(nodes)
+                columns += [offset + node for node in nodes]
+                targets += [*completion, self.ends[0]]
+        if not targets:
+            return [[() for _ in prompt.questions] for prompt in prompts]
+        keep = batch.tokens.shape[1] - min(columns)
+        logits = self.forward(batch.tokens, batch.depths, batch.visible, batch.depths, keep=keep)
+        first = batch.tokens.shape[1] - keep
+        chosen = logits[rows, [column - first for column in columns]].float()
+        wanted = chosen[range(len(targets)), targets] - chosen.logsumexp(-1)
+        scores = iter(wanted.double().tolist())
+        return [
+            [
+                tuple(sum(islice(scores, len(completion) + 1)) for completion in completions)
+                for completions in prompt.completions
+            ]
+            for prompt in prompts
+        ]
+
+    def _generate_pass(self, prompts: list[PromptTokens], max_tokens: int) -> list[list[Generated]]:
+        """Prefix and questions in one pass; then one token of every unfinished answer a pass, all from one cache."""
+        from transformers import DynamicCache
+
+        grown = [prompt.tree() for prompt in prompts]
+        batch = TreeBatch.of([tree for tree, _ in grown])
+        widest = max(len(tips) for _, tips in grown)
+        cache = DynamicCache()  # not by its config: that drops what a sliding window leaves by slot, not by depth
+        keep = batch.tokens.shape[1] - min(
+            offset + tip for offset, (_, tips) in zip(batch.offsets, grown, strict=True) for tip in tips
+        )
+        logits = self.forward(batch.tokens, batch.depths, batch.visible, batch.depths, keep=keep, cache=cache)
+        first = batch.tokens.shape[1] - keep
+        constrainer = self._constrained_to(logits.shape[-1])
+        answers = [
+            [Writing(constrainer.matcher(pattern) if pattern else None) for pattern in prompt.patterns]
+            for prompt in prompts
+        ]
+        columns = torch.zeros(len(prompts), widest, dtype=torch.long)
+        for row, (offset, (_, tips)) in enumerate(zip(batch.offsets, grown, strict=True)):
+            columns[row, : len(tips)] = torch.tensor([offset + tip for tip in tips])
+        rows = torch.arange(len(prompts))[:, None]
+        seen, depths, key_depths = batch.visible[rows, columns], batch.depths[rows, columns], batch.depths
+        logits = logits[rows.to(logits.device), (columns - first).clamp_(min=0).to(logits.device)].float().cpu()
+        for _ in range(max_tokens):
+            tokens = torch.zeros(len(prompts), widest, dtype=torch.long)
+            for row, asked in enumerate(answers):
+                for place, writing in enumerate(asked):
+                    if not writing.ended:
+                        tokens[row, place] = writing.write(logits[row, place], constrainer, self.ends)
+            if all(writing.ended for asked in answers for writing in asked):
+                break
+            depths = depths + 1
+            key_depths = torch.cat([key_depths, depths], dim=1)
+            seen = torch.cat([seen, torch.eye(widest, dtype=torch.bool).expand(len(prompts), -1, -1)], dim=2)
+            logits = self.forward(tokens, depths, seen, key_depths, keep=widest, cache=cache).float().cpu()
+        return [
+            [
+                Generated(self.tokenizer.decode(writing.tokens, skip_special_tokens=True), writing.log_prob)
+                for writing in asked
+            ]
+            for asked in answers
+        ]
+
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        depths: torch.Tensor,
+        visible: torch.Tensor,
+        key_depths: torch.Tensor,
+        *,
+        keep: int,
+        cache: Any = None,
+    ) -> torch.Tensor:
+        """Logits of the last `keep` columns, shape (rows, keep, vocabulary); see `AttentionMasks.of`."""
+        device = self.model.device
+        masks = self._masks.of(visible.to(device), depths.to(device), key_depths.to(device))
+        logits: torch.Tensor = self.model(
+            input_ids=tokens.to(device), attention_mask=masks, position_ids=depths.to(device), logits_to_keep=keep,
+            past_key_values=cache, use_cache=cache is not None,
+        ).logits  # fmt: skip
+        return logits
+
+    def _constrained_to(self, vocabulary: int) -> Constrainer:
+        if self._constrainer is None:
+            self._constrainer = Constrainer(self.tokenizer, vocabulary, self.ends)
+        return self._constrainer
+
+    def _prepare(self, batch: Sequence[PageAsk]) -> list[PromptTokens]:
+        """Tokens of page, questions and completions, split where the questions of a page begin to differ."""
+        asks = [ask for asked in batch for ask in asked.asks]
+        behind = [ask.question + self._tail for ask in asks]
+        fronts = [self._head + asked.page for asked in batch for _ in asked.asks]
+        prompts = iter(self._tokenize([a + b for a, b in zip(fronts, behind, strict=True)], special=not self.chat))
+        questions = self._tokenize(behind, special=False)
+        completions = iter([
+            self._completions(text, question, ask.completions)
+            for text, question, ask in zip(behind, questions, asks, strict=True)
+        ])  # fmt: skip
+        return [
+            PromptTokens.of(
+                [next(prompts) for _ in asked.asks], [next(completions) for _ in asked.asks],
+                [ask.pattern for ask in asked.asks],
+            )
+            for asked in batch
+        ]  # fmt: skip
+
+    def _completions(self, text: str, question: list[int], completions: Sequence[str]) -> list[list[int]]:
+        """Tokens of each completion as they stand behind the question, which is how a trainer sees them."""
+        behind = self._tokenize([text + one for one in completions], special=False)
+        alone = self._tokenize(completions, special=False)
+        return [
+            whole[len(question) :] if whole[: len(question)] == question else own
+            for whole, own in zip(behind, alone, strict=True)
+        ]
+
+    def _tokenize(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
+        if not texts:
+            return []
+        found: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=special)["input_ids"]
+        return found
+
+
+def _passes(widths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Numbers of the prompts of each pass, widest first: their count times the widest stays within `most`."""
+    order = sorted(range(len(widths)), key=lambda number: -widths[number])
+    while order:
+        fit = max(1, most // max(widths[order[0]], 1))
+        yield order[:fit]
+        order = order[fit:]
+
+
+def _four_bit(compute: torch.dtype) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    settings: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+    make: Any = BitsAndBytesConfig
+    return make(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **settings)
+
+
+def _frame(tokenizer: Any, name: str) -> tuple[str, str, tuple[int, ...]]:
+    """What a chat template writes before a user message and before its answer; the tokens that end an answer."""
+    if not tokenizer.chat_template:
+        raise InputError(f"{name} has no chat template; use the compact style, or a model that has one")
+    user = {"role": "user", "content": _SLOT}
+    asked = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
+    answered = tokenizer.apply_chat_template([user, {"role": "assistant", "content": _SLOT}], tokenize=False)
+    head, _, tail = asked.partition(_SLOT)
+    closing = tokenizer.encode(answered.rpartition(_SLOT)[2], add_special_tokens=False)
+    return head, tail, tuple(dict.fromkeys([*closing[:1], tokenizer.eos_token_id]))
