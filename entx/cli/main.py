@@ -13,6 +13,7 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
     demo,
     doctor,
     download,
+    ensemble,
     evaluate,
     extract,
     import_predictions,

@@ -1,6 +1,6 @@
 """A small text model from nothing: Llama architecture, trained on pages with several questions each.
 
-Each page is one row of a batch: its tokens once, and hanging on them every question with its answer (`tree.pack`), so
+Each page is one row of a batch: its tokens once, and hanging on them every question with its answer (`TokenTree`), so
 that an answer costs its own few tokens and not the page again. The loss is the answers' log-likelihood, plus a small
 share of the page's own, which teaches copying early.
 """
@@ -20,7 +20,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from entx.llm_stage.tree import Segment, pack
+from entx.llm_stage.backends.tree import TokenTree, TreeBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +134,26 @@ def batch_loss(
     device = next(model.parameters()).device
     pad = model.config.pad_token_id
     assert pad is not None  # build_model sets it
-    trees = [
-        [Segment(page.page), *(Segment([*question, *answer], 0) for question, answer, _ in page.asks)] for page in pages
-    ]
-    packed = pack(trees, pad)
-    weights = torch.zeros(packed.ids.shape)
-    for row, page in enumerate(pages):
-        weights[row, : len(page.page) - 1] = -settings.page_share  # negative marks the page's own
-        for number, (_, answer, weight) in enumerate(page.asks, 1):
-            end = packed.ends[row][number]
-            weights[row, end - len(answer) : end] = weight
-    targets = torch.roll(packed.ids, -1, 1)
+    trees, ends = [], []
+    for page in pages:
+        tree = TokenTree()
+        root = tree.add(-1, page.page)
+        ends.append([tree.add(root, [*question, *answer]) for question, answer, _ in page.asks])
+        trees.append(tree)
+    batch = TreeBatch.of(trees)
+    weights = torch.zeros(batch.tokens.shape)
+    for row, (page, offset) in enumerate(zip(pages, batch.offsets, strict=True)):
+        weights[row, offset : offset + len(page.page) - 1] = -settings.page_share  # negative marks the page's own
+        for end, (_, answer, weight) in zip(ends[row], page.asks, strict=True):
+            weights[row, offset + end - len(answer) : offset + end] = weight
+    targets = torch.roll(batch.tokens, -1, 1)
     chosen = (weights != 0).nonzero(as_tuple=True)
     attention = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()  # its flash kernel is slower
     with attention, torch.autocast(device.type, torch.bfloat16):
         hidden = model.model(
-            input_ids=packed.ids.to(device),
-            position_ids=packed.positions.to(device),
-            attention_mask=packed.mask.to(device),
+            input_ids=batch.tokens.to(device),
+            position_ids=batch.depths.to(device),
+            attention_mask=batch.visible[:, None].to(device),
             use_cache=False,
         ).last_hidden_state
         logits = model.lm_head(hidden[chosen[0].to(device), chosen[1].to(device)])
@@ -160,7 +162,7 @@ def batch_loss(
     answers = shares > 0
     total = losses @ shares.abs() / shares[answers].sum()
     right = (logits[answers].argmax(-1) == targets[chosen].to(device)[answers]).float().mean()
-    return total, float(losses[answers].detach().mean()), float(right), packed.ids.numel()
+    return total, float(losses[answers].detach().mean()), float(right), batch.tokens.numel()
 
 
 def plan_batches(pages: Sequence[EncodedPage], settings: PretrainSettings) -> list[list[int]]:

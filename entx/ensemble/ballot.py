@@ -1,0 +1,129 @@
+"""A ballot: the distinct answers to one question, with the arms that gave each.
+
+Answers are one option when they are equal in number and unit, or one size in two units (500 gram, 0.5 kilogram). That
+option is given in the unit that is printed: the form found in the OCR lines, else the form of the first arm. An answer
+in a unit that the entity does not allow supports an option of the same size, and is otherwise spoiled: it never wins.
+An empty answer is a vote for giving none. An arm that was not asked has no vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from entx.core.conversion import exact_size
+from entx.core.entities import Entity
+from entx.core.quantity import Quantity
+from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence
+
+SURENESS = {Alignment.EXACT: 0, Alignment.NORMALISED: 0, Alignment.FUZZY: 1, Alignment.NONE: 2}
+"""Order in which forms of one size are taken: as printed, after repairing a slip, not found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A distinct answer.
+
+    Args:
+        quantity: legal for the entity; None is the option of giving no answer.
+        arms: positions of the arms that support it, in their order, at least one.
+        evidence: where this form stands in the OCR lines.
+        spoken: the forms in which its arms gave it, legal or not, in order of the arms.
+    """
+
+    quantity: Quantity | None
+    arms: tuple[int, ...]
+    evidence: Evidence = NO_EVIDENCE
+    spoken: tuple[Quantity, ...] = ()
+
+    @property
+    def converted(self) -> bool:
+        """Whether its arms named different units."""
+        return len(set(self.spoken)) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One question and all that the arms said.
+
+    Args:
+        index: of the question.
+        entity: that was asked.
+        fold: of the picture; what is learned from gold rows is applied only to the other folds.
+        answers: one an arm; None where it was not asked.
+        options: in order of the first arm that supports each; empty where every answer was spoiled.
+        candidates: number of distinct legal quantities in the OCR lines; None without a page.
+    """
+
+    index: int
+    entity: Entity
+    fold: int
+    answers: tuple[Answer | None, ...]
+    options: tuple[Option, ...]
+    candidates: int | None = None
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """Positions of the arms that were asked."""
+        return tuple(arm for arm, answer in enumerate(self.answers) if answer is not None)
+
+    def legal(self, arm: int) -> bool:
+        """Whether the arm abstained or named a unit that the entity allows."""
+        answer = self.answers[arm]
+        return answer is not None and (answer.quantity is None or answer.quantity.unit in self.entity.units)
+
+
+def no_page(_: int, __: Quantity) -> Evidence:
+    """The grounding of a question without OCR lines."""
+    return NO_EVIDENCE
+
+
+def make_ballot(
+    index: int,
+    entity: Entity,
+    answers: Sequence[Answer | None],
+    *,
+    fold: int = 0,
+    find: Callable[[int, Quantity], Evidence] = no_page,
+    candidates: int | None = None,
+) -> Ballot:
+    """Groups the arms' answers into options.
+
+    Args:
+        find: where a quantity that the arm at that position named stands in the OCR lines.
+    """
+    groups: dict[object, list[int]] = {}
+    for arm, answer in enumerate(answers):
+        if answer is not None:
+            groups.setdefault(None if answer.quantity is None else exact_size(answer.quantity), []).append(arm)
+    options = []
+    for arms in groups.values():
+        option = _option(entity, answers, arms, find)
+        if option is not None:
+            options.append(option)
+    return Ballot(index, entity, fold, tuple(answers), tuple(options), candidates)
+
+
+def _option(
+    entity: Entity, answers: Sequence[Answer | None], arms: list[int], find: Callable[[int, Quantity], Evidence]
+) -> Option | None:
+    spoken = [(arm, answer.quantity) for arm in arms if (answer := answers[arm]) is not None and answer.quantity]
+    if not spoken:
+        return Option(None, tuple(arms))
+    forms = [(find(arm, quantity), quantity) for arm, quantity in spoken if quantity.unit in entity.units]
+    if not forms:
+        return None
+    evidence, quantity = min(forms, key=lambda form: SURENESS[form[0].alignment])  # the first arm's among equals
+    return Option(quantity, tuple(arms), evidence, tuple(quantity for _, quantity in spoken))
+
+
+def tally(ballot: Ballot, runs: Sequence[str]) -> str:
+    """The ballot in words: "500.0 gram: rules, qwen; nothing: llm; 3.0 horsepower: x (not a legal unit)"."""
+    parts = [
+        f"{option.quantity or 'nothing'}: {', '.join(runs[arm] for arm in option.arms)}" for option in ballot.options
+    ]
+    supporting = {arm for option in ballot.options for arm in option.arms}
+    for arm, answer in enumerate(ballot.answers):
+        if answer is not None and arm not in supporting:
+            parts.append(f"{answer.quantity}: {runs[arm]} (not a legal unit)")
+    return "; ".join(parts)

@@ -1,0 +1,1 @@
+"""The built-in strategies, one small file each; see `entx.ensemble.strategy` for what a strategy is."""

@@ -1,0 +1,98 @@
+"""Strategies: how an ensemble orders the options of a ballot. Plug-ins of the entry-point group `entx.strategies`.
+
+A strategy sees arms only by position, and never compares the raw scores of two arms: a rules reader's 0.4 and a model's
+log-probability have no common scale. What it learns comes from gold rows, as plain JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Protocol, cast
+
+from entx.core.errors import InputError
+from entx.core.quantity import Quantity
+from entx.ensemble.ballot import Ballot, Option
+
+GROUP = "entx.strategies"
+
+BUILT_IN = {
+    "vote": "entx.ensemble.strategies.vote:Vote",
+    "confidence": "entx.ensemble.strategies.confidence:Confidence",
+}
+"""The same as pyproject.toml's entry points, for a source tree that is not installed."""
+
+State = Mapping[str, Any]
+"""What a strategy learned, as JSON holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A ballot with its truth.
+
+    Args:
+        rights: the quantities that are right; empty where the picture states none.
+        present: whether the truth has a value. A value may be none that can be written as one quantity.
+    """
+
+    ballot: Ballot
+    rights: frozenset[Quantity]
+    present: bool
+
+    def is_right(self, option: Option) -> bool:
+        """Whether to choose the option would be right; to give nothing is right where there is no value."""
+        return option.quantity in self.rights if option.quantity is not None else not self.present
+
+
+class Strategy(Protocol):
+    """Orders the options of ballots."""
+
+    def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
+        """For each ballot the positions of its options, the best first; the first is the choice."""
+        ...
+
+
+class StrategyFactory(Protocol):
+    """What an entry point names: usually a class.
+
+    `learns` says whether it can use gold rows, `needs` whether it cannot do without.
+    """
+
+    learns: bool
+    needs: bool
+
+    def __call__(self, state: State | None) -> Strategy:
+        """The strategy with what it learned; None where nothing was."""
+        ...
+
+    def fit(self, examples: Sequence[Example]) -> State:
+        """What it learns from these rows."""
+        ...
+
+
+def strategy_names() -> list[str]:
+    """All strategies, built in or plugged in, sorted."""
+    return sorted({point.name for point in entry_points(group=GROUP)} | set(BUILT_IN))
+
+
+def find_strategy(name: str) -> StrategyFactory:
+    """The strategy of that name.
+
+    Raises:
+        InputError: unknown, or it cannot be imported.
+    """
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    try:
+        if name in points:
+            return cast("StrategyFactory", points[name].load())
+        if name in BUILT_IN:
+            module, _, attribute = BUILT_IN[name].partition(":")
+            return cast("StrategyFactory", getattr(importlib.import_module(module), attribute))
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"strategy {name!r} cannot be imported: {error}") from error
+    raise InputError(
+        f"unknown strategy {name!r}; there are: {', '.join(strategy_names())}. "
+        f"Others plug in by an entry point of the group {GROUP!r}"
+    )
