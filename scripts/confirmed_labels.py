@@ -6,8 +6,10 @@ Writes tables for `entx ingest` into a second store, one per trust, so that a tr
     confirmed.csv   answers that most of the others give too
     supported.csv   answers that at least one other gives
     abstained.csv   questions that the reader leaves empty, where no two others agree on a value
-A question's own label, where its table has one, counts as one more of the others. An answer that nobody else gives is left out. Measured on the gold rows of the challenge's small and large pictures with
-four public submissions as the others: right in .97, .82 and .84 of the rows (docs/training.md).
+A question's own label, where its table has one, counts as one more of the others. An answer that nobody else gives is
+left out. Measured on the gold rows of the challenge's small and large pictures with
+four public submissions as the others: right in .97, .82 and .84 of the rows (docs/training.md). The tables have no index:
+ingest each with an --index-from of its own.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ def trust(said: Quantity | None, others: list[Quantity | None]) -> str | None:
 
 
 def main() -> None:
+    """Reads the runs, writes the tables, prints their sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--reader", default="rules")
@@ -66,12 +69,12 @@ def main() -> None:
             others.append(clean_label(label, CHALLENGE[entity]).quantity)
         table = trust(said, others) if others else None
         if table is not None:
-            tables[table].append((index, link, group, entity, said.text if said else ""))
+            tables[table].append((link, group, entity, said.text if said else ""))
     options.out.mkdir(parents=True, exist_ok=True)
     for name, found in tables.items():
         with atomic_text(options.out / f"{name}.csv") as file:
             writer = csv.writer(file)
-            writer.writerow(["index", "image_link", "group_id", "entity_name", "entity_value"])
+            writer.writerow(["image_link", "group_id", "entity_name", "entity_value"])
             writer.writerows(found)
         print(f"{name}: {len(found)} rows")
 
