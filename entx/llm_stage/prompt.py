@@ -143,8 +143,9 @@ def page_prompt(
     texts, numbers = _marked_texts(page, schema, quantities)
     head = (_instructions() if style is Style.INSTRUCT else "") + _page_tags(page) + "\n"
     rendered = {number: f"{_line_tags(page, number)} {text}\n" for number, text in texts.items()}
-    costs = dict(zip(rendered, count_tokens(list(rendered.values())), strict=True))
-    left = budget - count_tokens([head])[0]
+    spent, *counts = count_tokens([head, *rendered.values()])
+    costs = dict(zip(rendered, counts, strict=True))
+    left = budget - spent
     kept = []
     for number in _ranked(page, list(rendered), numbers):
         if costs[number] <= left:
