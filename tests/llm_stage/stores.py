@@ -48,12 +48,13 @@ def page_of(picture: str, lines: Sequence[str], status: PageStatus = PageStatus.
 def fill(path: Path, pictures: Sequence[Shown], key: PageKey = KEY) -> Store:
     """A store open for writing; questions are numbered from 0, pictures are called p0, p1, ..."""
     store = Store(path, write=True)
-    index = 0
-    for n, shown in enumerate(pictures):
-        for asked in shown.questions:
-            question = Question(index, f"{n}.jpg", asked.group_id, asked.entity_name, None, asked.label)
-            add_questions(store, [question], asked.source)
-            index += 1
+    by_source: dict[str, list[Question]] = {}
+    asked = [(n, one) for n, shown in enumerate(pictures) for one in shown.questions]
+    for index, (n, one) in enumerate(asked):
+        question = Question(index, f"{n}.jpg", one.group_id, one.entity_name, None, one.label)
+        by_source.setdefault(one.source, []).append(question)
+    for source, questions in by_source.items():
+        add_questions(store, questions, source)
     names = [f"p{n}" for n in range(len(pictures))]
     add_files(store, [LinkedFile(f"{n}.jpg", name, f"/nowhere/{n}.jpg", 1, 1) for n, name in enumerate(names)])
     add_pages(
