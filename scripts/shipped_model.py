@@ -1,0 +1,147 @@
+"""The shipped text model from nothing: tokenizer, pre-training on invented and real pages.
+
+    python scripts/shipped_model.py --out DIR [--shards 24] [--real STORE] [--texts EASYOCR.parquet]
+
+Every shard is `PAGES` pages made anew: invented layouts with known truths (`entx.llm_stage.layouts`); with --real the
+pages of a store with their labels, numbers re-drawn; with --texts the lines of other people's OCR. The rules reader's
+answers stand beside half of the questions as hints. A shard is made while the one before is trained on. Interrupted, it
+goes on where it was. Then fine-tune what stands in DIR:
+
+    entx train --stage llm --recipe entx-small --model DIR --store STORE --out FINAL
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from entx.core.entities import CHALLENGE
+from entx.core.quantity import Quantity
+from entx.core.types import OcrPage
+from entx.llm_stage.layouts import generate_pages
+from entx.llm_stage.prompt import Hint, Style, answer_text, page_prompt, question_prompt
+from entx.ocr_stage.reader import RulesReader
+
+PAGES = 8000
+BUDGET = 448
+HINTED = 0.5
+VOCABULARY = 2048
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the pages come from."""
+
+    real: Path | None
+    texts: Path | None
+    seed: int
+
+
+def asked_pages(plan: Plan, number: int, count: int) -> Iterator[tuple[OcrPage, dict[str, Quantity | None]]]:
+    """The pages of one shard with the true answers."""
+    for made in generate_pages(count, plan.seed * 1000 + number):
+        yield made.page, dict(made.truths)
+
+
+def prompts(
+    pages: Iterable[tuple[OcrPage, dict[str, Quantity | None]]], count_tokens, seed: int
+) -> Iterator[tuple[str, list[tuple[str, str, float]]]]:
+    """Each page as text with its questions, answers and weights; half of the questions carry the rules reader's hint."""
+    reader = RulesReader(CHALLENGE)
+    rng = random.Random(seed)
+    for page, truths in pages:
+        said = reader.read(page, list(truths), [None] * len(truths))
+        asks = []
+        for (name, truth), answer in zip(truths.items(), said, strict=True):
+            hint = Hint(answer.quantity, answer.score) if rng.random() < HINTED else None
+            asks.append((question_prompt(CHALLENGE[name], Style.COMPACT, hint), answer_text(truth), 1.0))
+        text = page_prompt(page, CHALLENGE, Style.COMPACT, count_tokens=count_tokens, budget=BUDGET).text
+        yield text, asks
+
+
+def make_tokenizer(plan: Plan, out: Path) -> None:
+    """Trains the tokenizer on shards that the model never sees."""
+    from entx.llm_stage.dataset import rough_tokens
+    from entx.llm_stage.tokenizer import train_tokenizer
+
+    texts = []
+    for text, asks in prompts(asked_pages(plan, 999, PAGES), rough_tokens, 0):
+        texts += [text, *(question + answer for question, answer, _ in asks)]
+    if plan.texts is not None:
+        import pandas
+
+        lines = pandas.read_parquet(plan.texts, columns=["text"])["text"]
+        texts += lines.sample(min(len(lines), PAGES), random_state=plan.seed).str[:300].tolist()
+    train_tokenizer(texts, VOCABULARY).save_pretrained(out)
+
+
+def encode_shard(
+    plan: Plan, out: Path, number: int
+) -> list[tuple[list[int], list[tuple[list[int], list[int], float]]]]:
+    """One shard as token ids; runs in its own process."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    end = tokenizer.eos_token_id
+
+    def count_tokens(texts: list[str]) -> list[int]:
+        return [len(ids) for ids in tokenizer(texts).input_ids]
+
+    encoded = []
+    for text, asks in prompts(asked_pages(plan, number, PAGES), count_tokens, number):
+        if asks:
+            ids = tokenizer(
+                [text, *(question for question, _, _ in asks), *(answer for _, answer, _ in asks)]
+            ).input_ids
+            questions, answers = ids[1 : 1 + len(asks)], ids[1 + len(asks) :]
+            weights = [weight for _, _, weight in asks]
+            encoded.append((ids[0], [(q, [*a, end], w) for q, a, w in zip(questions, answers, weights, strict=True)]))
+    return encoded
+
+
+def main() -> None:
+    """Tokenizer, then pre-training with the next shard made ahead; leaves a model folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--shards", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--real", type=Path)
+    parser.add_argument("--texts", type=Path)
+    options = parser.parse_args()
+    plan = Plan(options.real, options.texts, options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if not (options.out / "tokenizer.json").is_file():
+        make_tokenizer(plan, options.out)
+
+    from transformers import AutoTokenizer
+
+    from entx.llm_stage.pretrain import EncodedPage, ModelShape, PretrainSettings, build_model, pretrain
+
+    model = build_model(AutoTokenizer.from_pretrained(options.out), ModelShape(), options.seed)
+    settings = PretrainSettings(shards=options.shards, seed=options.seed, save_minutes=5.0)
+    started = time.monotonic()
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        ahead: dict[int, Future[list[tuple[list[int], list[tuple[list[int], list[int], float]]]]]] = {}
+
+        def shard(number: int) -> list[EncodedPage]:
+            for wanted in (number, number + 1):
+                if wanted < settings.shards and wanted not in ahead:
+                    ahead[wanted] = pool.submit(encode_shard, plan, options.out, wanted)
+            return [EncodedPage(page, asks) for page, asks in ahead.pop(number).result()]
+
+        def report(row: dict[str, float]) -> None:
+            print(json.dumps({"minutes": round((time.monotonic() - started) / 60, 2), **row}), flush=True)
+
+        pretrain(model, shard, settings, options.out, report=report)
+    model.to(dtype=__import__("torch").bfloat16).save_pretrained(options.out)
+
+
+if __name__ == "__main__":
+    main()
