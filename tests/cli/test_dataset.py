@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from entx.core.quantity import parse_written
+from entx.core.types import Answer
+from entx.llm_stage.export import load_folder, read_jsonl
+from entx.storage.answers import add_answers
+from entx.storage.runs import begin_run
+from tests.cli.runner import Ended, run_entx
+from tests.llm_stage.stores import Asked, Shown, fill
+
+DRAWINGS = 40
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawings with trusted heights and weak widths, one question that is no use, and a run."""
+    path = tmp_path_factory.mktemp("dataset") / "s.duckdb"
+    pictures = [
+        Shown(
+            [f"{20 + n} cm", f"{70 + n} cm"],
+            [Asked("height", f"{20 + n}.0 centimetre", "own.csv"), Asked("width", f"{70 + n} cm", "train.csv.gz")],
+        )
+        for n in range(DRAWINGS)
+    ]
+    with fill(path, [*pictures, Shown(["x"], [Asked("wattage", "2 horsepower", "own.csv")])]) as made:
+        begin_run(made, "rules", "rules", {})
+        add_answers(made, "rules", [(n, Answer(parse_written("20 centimetre"))) for n in range(2 * DRAWINGS)])
+    return path
+
+
+def _dataset(capsys: pytest.CaptureFixture[str], store: Path, out: Path, *options: object) -> Ended:
+    return run_entx(capsys, "dataset", "--stage", "llm", "--store", store, "--out", out, *options)
+
+
+def test_train_and_dev_are_written_and_counted(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+    ended = _dataset(capsys, store, tmp_path, "--weight", "train*=0.4", "--dev", 0.25, "--json")
+    assert ended.code == 0, ended.err
+    train, dev = (list(read_jsonl(tmp_path / f"{part}.jsonl")) for part in ("train", "dev"))
+    said = json.loads(ended.out)
+    assert said == json.loads((tmp_path / "dataset.json").read_text(encoding="utf-8"))
+    assert said["files"]["train.jsonl"]["rows"] == len(train)
+    assert said["files"]["dev.jsonl"]["rows"] == len(dev) == DRAWINGS // 4
+    assert {one.source for one in dev} == {"own.csv"}  # weak labels measure nothing
+    assert {one.weight for one in train if one.entity_name == "width" and one.index is not None} == {0.4}
+    assert said["questions"]["used: a candidate"] == 2 * DRAWINGS
+    assert said["questions"]["dropped: unit not allowed"] == 1
+    none = sum(one.completion == "none" for one in train)
+    assert said["files"]["train.jsonl"]["none"] == none
+    assert not {one.picture for one in train} & {one.picture for one in dev}
+
+
+def test_a_person_sees_what_became_of_every_question(
+    capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path
+) -> None:
+    ended = _dataset(capsys, store, tmp_path)
+    assert ended.code == 0, ended.err
+    lines = [line.split("  ") for line in ended.out.splitlines()]
+    assert any(line[0] == "dropped: unit not allowed" and line[-1].strip() == "1" for line in lines)
+    assert any(line[0] == "used: a candidate" and line[-1].strip() == str(2 * DRAWINGS) for line in lines)
+    assert any(line[0] == "train.jsonl" for line in lines)
+
+
+def test_equal_seeds_give_equal_files(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert _dataset(capsys, store, tmp_path / folder, "--seed", seed, "--hint-run", "rules").code == 0
+    texts = {folder: (tmp_path / folder / "train.jsonl").read_bytes() for folder in "abc"}
+    assert texts["a"] == texts["b"] != texts["c"]
+    assert b"<hint>" in texts["a"]
+
+
+def test_folds_hold_every_row_once(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+    assert _dataset(capsys, store, tmp_path, "--folds", 4).code == 0
+    held = [one.index for n in range(4) for one in read_jsonl(tmp_path / f"fold-{n}" / "dev.jsonl")]
+    assert sorted(index for index in held if index is not None) == list(range(2 * DRAWINGS))
+
+
+def test_a_datasets_folder_holds_the_same(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="the llm extra is not installed")
+    for name in ("jsonl", "datasets"):
+        assert _dataset(capsys, store, tmp_path / name, "--format", name, "--quiet").code == 0
+    assert list(load_folder(tmp_path / "datasets" / "train")) == list(read_jsonl(tmp_path / "jsonl" / "train.jsonl"))
+
+
+def test_the_tokenizer_of_a_model_keeps_the_budget(
+    capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path
+) -> None:
+    tokenizers = pytest.importorskip("tokenizers", reason="the llm extra is not installed")
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    words.save(str(tmp_path / "tokenizer.json"))
+    options = ("--budget", 5, "--negatives", 0, "--json")  # the page's tags are one word, each line three
+    ended = _dataset(capsys, store, tmp_path / "out", "--model", tmp_path, *options)
+    assert json.loads(ended.out)["pages"]["dropped lines"] == DRAWINGS
+    for one in read_jsonl(tmp_path / "out" / "train.jsonl"):
+        assert len(one.page.split()) <= 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--weight", "train"), "--weight 'train' is not"),
+        (("--weight", "train=2"), "--weight 'train=2' is not"),
+        (("--weight", "=0.5"), "--weight '=0.5' is not"),
+        (("--ranges", "middle"), "choose one of: upper, drop"),
+        (("--unreadable", "x"), "choose one of: empty, drop, keep"),
+        (("--style", "x"), "choose one of: compact, instruct"),
+        (("--folds", 1), "--folds 1 would hold out everything"),
+        (("--hint-run", "nobody"), "no run 'nobody'"),
+        (("--engine", "paddleocr"), "holds no pages of paddleocr"),
+        (("--model", "nowhere"), "no such file"),
+        (("--weight", "*=0"), "no labelled question of it can be used"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path, options: tuple[object, ...], message: str
+) -> None:
+    ended = _dataset(capsys, store, tmp_path / "out", *options)
+    assert ended.code == 2
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_stage_is_not_there_yet(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+    ended = run_entx(capsys, "dataset", "--stage", "rules", "--store", store, "--out", tmp_path)
+    assert (ended.code, "this version has: llm" in ended.err) == (2, True)
