@@ -44,8 +44,9 @@ def dataset_command(
         list[str] | None,
         typer.Option(
             "--weight",
-            help="Weight of a table's labels by name or pattern, such as 'train*=0.4'; may be repeated. Below 1: weak "
-            "labels; 0: left out. Default: 1 for all.",
+            help="Weight of a table's labels by name or pattern, such as 'train*=0.4', or of one entity's, such as "
+            "'train*/depth=0'; may be repeated, the first that fits counts. Below 1: weak labels; 0: left out. "
+            "Default: 1 for all.",
         ),
     ] = None,
     ranges: Annotated[str, typer.Option("--ranges", help="Labels with two ends: upper, or drop.")] = "upper",

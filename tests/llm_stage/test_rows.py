@@ -62,7 +62,15 @@ def test_weights_come_from_the_first_pattern_that_fits(tmp_path: Path) -> None:
     pages, tally = _read(tmp_path, [Shown(DRAWING, questions)], settings)
     found = {row.entity_name: (row.weight, row.weak) for row in pages[0].rows}
     assert found == {"width": (0.4, True), "height": (0.8, True), "item_weight": (1.0, False)}
-    assert tally.questions["dropped: source of weight 0"] == 1
+    assert tally.questions["dropped: weight 0"] == 1
+
+
+def test_a_weight_may_be_for_one_entity_of_a_table(tmp_path: Path) -> None:
+    settings = RowSettings(sources={"train*/depth": 0.0, "train*/w*": 0.2, "train*": 0.5})
+    questions = [Asked(name, "18 centimetre", "train.csv") for name in ("depth", "width", "height")]
+    pages, tally = _read(tmp_path, [Shown(DRAWING, questions)], settings)
+    assert {row.entity_name: row.weight for row in pages[0].rows} == {"width": 0.2, "height": 0.5}
+    assert tally.questions == Counter({"used: a candidate": 2, "dropped: weight 0": 1, "dropped: no page": 0})
 
 
 @pytest.mark.parametrize(
