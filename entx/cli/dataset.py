@@ -15,6 +15,7 @@ from entx.core.errors import InputError
 
 if TYPE_CHECKING:
     from entx.llm_stage.dataset import Dataset, Example
+    from entx.storage.connection import Store
 
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -47,6 +48,14 @@ def dataset_command(
             help="Weight of a table's labels by name or pattern, such as 'train*=0.4', or of one entity's, such as "
             "'train*/depth=0'; may be repeated, the first that fits counts. Below 1: weak labels; 0: left out. "
             "Default: 1 for all.",
+        ),
+    ] = None,
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--held-out",
+            help="Table with image_link: nothing of its pictures is used; may be repeated.",
+            metavar="TABLE",
         ),
     ] = None,
     ranges: Annotated[str, typer.Option("--ranges", help="Labels with two ends: upper, or drop.")] = "upper",
@@ -99,12 +108,9 @@ def dataset_command(
         raise InputError("--folds 1 would hold out everything; use 2 or more, or --dev")
     out = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
-    settings = RowSettings(
-        sources=_weights(weight or []),
-        ranges=_one_of(RangePolicy, ranges, "--ranges"),
-        unreadable=_one_of(Unreadable, unreadable, "--unreadable"),
-        negatives=negatives > 0,
-    )
+    sources = _weights(weight or [])
+    range_policy = _one_of(RangePolicy, ranges, "--ranges")
+    unreadable_policy = _one_of(Unreadable, unreadable, "--unreadable")
     sampling = SampleSettings(TEST_MIX if mix is Mix.TEST else None, negatives, seed=seed)
     writer = PageWriter(
         _one_of(Style, style, "--style"), rough_tokens if model is None else _token_counter(model), budget
@@ -115,6 +121,10 @@ def dataset_command(
         if hint_run is not None:
             run_settings(opened, hint_run)  # an error that lists the runs, where there is none of that name
             hints = Hints.of_run(opened, hint_run)
+        settings = RowSettings(
+            sources, range_policy, unreadable_policy, negatives=negatives > 0,
+            held_out=_pictures(opened, held_out or []),
+        )  # fmt: skip
         data = Dataset.load(opened, key, entities, writer, settings, sampling, hints)
     if not any(not row.generated for row in data.rows):
         _show_tally(out, data)
@@ -128,8 +138,9 @@ def dataset_command(
                 target = _write(out_dir / folder, name, examples, format_)
                 written[str(target.relative_to(out_dir))] = _counts(examples)
     summary = {
-        "store": store.name, "engine": key.engine, "weights": dict(settings.sources), "ranges": settings.ranges.value,
-        "unreadable": settings.unreadable.value, "negatives": negatives, "mix": mix.value, "style": writer.style.value,
+        "store": store.name, "engine": key.engine, "weights": sources, "ranges": range_policy.value,
+        "unreadable": unreadable_policy.value, "held_out_pictures": len(settings.held_out),
+        "negatives": negatives, "mix": mix.value, "style": writer.style.value,
         "budget": budget, "hint_run": hint_run, "epoch": epoch, "seed": seed, "files": written,
         "questions": dict(sorted(data.tally.questions.items())), "pages": dict(sorted(data.tally.pages.items())),
     }  # fmt: skip
@@ -153,6 +164,16 @@ def _weights(texts: list[str]) -> dict[str, float]:
             raise InputError(f"--weight {text!r} is not a table's name and a weight from 0 to 1, such as 'train*=0.4'")
         weights[pattern] = value
     return weights
+
+
+def _pictures(store: Store, tables: list[Path]) -> frozenset[str]:
+    """The pictures of the store behind the links of the tables."""
+    from entx.core.tables import read_table
+    from entx.storage.questions import load_files
+
+    files = load_files(store) if tables else {}
+    links = {link for path in tables for link in read_table(path, ["image_link"])["image_link"]}
+    return frozenset(files[link].picture for link in links if link in files)
 
 
 def _one_of(choices: type[_Choice], text: str, option: str) -> _Choice:

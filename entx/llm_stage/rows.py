@@ -47,6 +47,7 @@ class RowSettings:
             gold rows that have a page, the train label was no candidate in 37: 17 truths were empty, 17 the label that
             the engine had missed, 3 another value.
         negatives: whether to look for certain negatives.
+        held_out: pictures (sha256) of which nothing may be learnt, such as those of a test set.
     """
 
     sources: Mapping[str, float] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class RowSettings:
     unreadable: Unreadable = Unreadable.EMPTY
     unreadable_weight: float = 0.5
     negatives: bool = True
+    held_out: frozenset[str] = frozenset()
 
     def weight_of(self, source: str, entity_name: str) -> float:
         """The weight of a table's labels about an entity."""
@@ -148,7 +150,10 @@ def read_rows(
             continue
         chosen.append(count.source)
         tally.questions["dropped: no page"] += count.labelled - count.with_page
-    for page, questions in pages_with_questions(store, key, labelled_questions(store, key, chosen)):
+    asked = labelled_questions(store, key, chosen)
+    free = [question for question in asked if question.picture not in settings.held_out]
+    tally.questions["dropped: picture is held out"] += len(asked) - len(free)
+    for page, questions in pages_with_questions(store, key, free):
         found = page_rows(page, questions, schema, writer, settings, tally)
         if found is not None:
             yield found

@@ -73,6 +73,14 @@ def test_equal_seeds_give_equal_files(capsys: pytest.CaptureFixture[str], store:
     assert b"<hint>" in texts["a"]
 
 
+def test_pictures_of_a_test_set_are_held_out(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+    (tmp_path / "gold.csv").write_text("image_link,value\n3.jpg,\n4.jpg,\nelsewhere.jpg,\n")
+    ended = _dataset(capsys, store, tmp_path, "--held-out", tmp_path / "gold.csv", "--json")
+    assert json.loads(ended.out)["questions"]["dropped: picture is held out"] == 4
+    pictures = {one.picture for part in ("train", "dev") for one in read_jsonl(tmp_path / f"{part}.jsonl")}
+    assert pictures == {f"p{n}" for n in range(DRAWINGS)} - {"p3", "p4"}
+
+
 def test_folds_hold_every_row_once(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
     assert _dataset(capsys, store, tmp_path, "--folds", 4).code == 0
     held = [one.index for n in range(4) for one in read_jsonl(tmp_path / f"fold-{n}" / "dev.jsonl")]
@@ -113,6 +121,7 @@ def test_the_tokenizer_of_a_model_keeps_the_budget(
         (("--hint-run", "nobody"), "no run 'nobody'"),
         (("--engine", "paddleocr"), "holds no pages of paddleocr"),
         (("--model", "nowhere"), "no such file"),
+        (("--held-out", "nowhere.csv"), "no such file"),
         (("--weight", "*=0"), "no labelled question of it can be used"),
     ],
 )
