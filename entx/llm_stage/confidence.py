@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from math import exp, log
 from typing import Any
 
 import numpy as np
-
 
 _SURE = 1e-6  # probabilities are kept this far from 0 and 1
 _GOLDEN = (5**0.5 - 1) / 2
@@ -78,6 +78,7 @@ class Platt:
     offset: float = 0.0
 
     def __call__(self, p: float) -> float:
+        """Maps one probability."""
         p = min(max(p, _SURE), 1.0 - _SURE)
         return 1.0 / (1.0 + exp(-(self.slope * log(p / (1.0 - p)) + self.offset)))
 
@@ -90,6 +91,7 @@ class Calibration:
         temperature: the model's log-probabilities are divided by it; above 1 where the model is too sure of itself.
         none_offset: added to the log-probability of "none" after that: the share of empty truths here against training.
         correct, present: Platt maps of the best candidate's share, and of all candidates' share.
+        unseen: share of questions with a value among those without any candidate.
         f1: what the decision by expected F1 reaches on the rows of the fit (domain rule p (2 - F) > F (1 - q)).
         rows: of the fit.
     """
@@ -98,6 +100,7 @@ class Calibration:
     none_offset: float = 0.0
     correct: Platt = Platt()
     present: Platt = Platt()
+    unseen: float = 0.0
     f1: float = 1.0
     rows: int = 0
 
@@ -149,8 +152,12 @@ class Labelled:
     present: bool
 
 
-def fit(rows: Sequence[Labelled]) -> Calibration:
+def fit(rows: Sequence[Labelled], unseen: Sequence[bool] = ()) -> Calibration:
     """Fits all maps.
+
+    Args:
+        rows: questions with candidates.
+        unseen: of each question without candidates, whether the picture states a value all the same.
 
     Raises:
         ValueError: no rows.
@@ -158,20 +165,24 @@ def fit(rows: Sequence[Labelled]) -> Calibration:
     if not rows:
         raise ValueError("a calibration is fitted on labelled rows, and there are none")
 
-    def loss(temperature: float, offset: float) -> float:
-        return -sum(_log_likelihood(row, temperature, offset) for row in rows)
+    def loss(log_inverse: float, offset: float) -> float:
+        return -sum(_log_likelihood(row, exp(-log_inverse), offset) for row in rows)
 
-    inverse, offset = 1.0, 0.0
-    for _ in range(8):  # the loss is convex in 1 / temperature and offset: coordinate by coordinate gets there
-        inverse = exp(_minimum(lambda x, b=offset: loss(exp(-x), b), -3.0, 2.0))  # type: ignore[misc]
-        offset = _minimum(lambda b, i=inverse: loss(1.0 / i, b), -6.0, 6.0)  # type: ignore[misc]
-    shares = [row.posterior.shares(1.0 / inverse, offset) for row in rows]
+    log_inverse, offset = 0.0, 0.0
+    for _ in range(6):  # the loss has one minimum and two coordinates: one by one gets there
+        log_inverse = _minimum(partial(loss, offset=offset), -3.0, 2.0)
+        offset = _minimum(partial(loss, log_inverse), -6.0, 6.0)
+    shares = [row.posterior.shares(exp(-log_inverse), offset) for row in rows]
     best = [share[row.posterior.best] for share, row in zip(shares, rows, strict=True)]
-    correct = _fit_platt(best, [row.posterior.best in row.right for row in rows])
-    present = _fit_platt([1.0 - share[-1] for share in shares], [row.present for row in rows])
-    found = Calibration(1.0 / inverse, offset, correct, present, 1.0, len(rows))
-    f1 = _reached(rows, found)
-    return Calibration(1.0 / inverse, offset, correct, present, f1, len(rows))
+    fitted = Calibration(
+        temperature=exp(-log_inverse),
+        none_offset=offset,
+        correct=_fit_platt(best, [row.posterior.best in row.right for row in rows]),
+        present=_fit_platt([1.0 - share[-1] for share in shares], [row.present for row in rows]),
+        unseen=(sum(unseen) + 1.0) / (len(unseen) + 2.0),
+        rows=len(rows) + len(unseen),
+    )
+    return replace(fitted, f1=_reached(rows, unseen, fitted))
 
 
 def _log_likelihood(row: Labelled, temperature: float, offset: float) -> float:
@@ -203,20 +214,16 @@ def _fit_platt(shares: Sequence[float], truths: Sequence[bool]) -> Platt:
     return Platt(float(weights[0]), float(weights[1]))
 
 
-def _reached(rows: Sequence[Labelled], calibration: Calibration) -> float:
+def _reached(rows: Sequence[Labelled], unseen: Sequence[bool], calibration: Calibration) -> float:
     """The F1 at which the decision rule reproduces itself on the rows."""
-    judged = [judge(row.posterior, calibration) for row in rows]
     f1 = 1.0
     for _ in range(50):
-        tp = fp = fn = 0
-        for row, one in zip(rows, judged, strict=True):
-            assert one.p_correct is not None
-            assert one.p_present is not None
-            given = _pays(one.p_correct, one.p_present, f1)
-            right = given and one.best in row.right
-            tp, fp, fn = tp + right, fp + (given and not right), fn + (not given and row.present)
+        judged = [judge(row.posterior, replace(calibration, f1=f1)) for row in rows]
+        tp = sum(one.given and one.best in row.right for row, one in zip(rows, judged, strict=True))
+        fp = sum(one.given for one in judged) - tp
+        fn = sum(row.present and not one.given for row, one in zip(rows, judged, strict=True)) + sum(unseen)
         reached = 2.0 * tp / max(2 * tp + fp + fn, 1)
-        if abs(reached - f1) < 1e-9:
+        if reached == f1:
             break
         f1 = reached
     return f1

@@ -1,4 +1,4 @@
-"""What a model folder says about how its model is to be asked: `entx.json`, and the hash of the weights it belongs to."""
+"""What a model folder says about how its model is to be asked (`entx.json`), and the hash of its weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,20 @@ from entx.llm_stage.confidence import Calibration
 from entx.llm_stage.prompt import PROMPT_VERSION, Style
 
 SERVING = "entx.json"
+_WEIGHTS = (".safetensors", ".model", ".jinja")
 _CHUNK = 1 << 20
+_PARTS = (
+    "config",
+    "generation_config",
+    "tokenizer",
+    "special_tokens_map",
+    "added_tokens",
+    "vocab",
+    "adapter_config",
+    "tokenizer_config",
+    "merges",
+)
+"""Names, without their ending, of the files beside the weights that decide what a model answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +86,12 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
 def model_hash(*folders: Path) -> str:
     """Hash over the weights, configurations and tokenizers of a model and perhaps its adapter.
 
-    Left out: entx.json, whose parts the run records by themselves, and what only describes the model.
+    Left out: entx.json, whose parts the run records by themselves, and files that only describe the model.
     """
     digest = hashlib.sha256()
     for folder in folders:
         for file in sorted(folder.iterdir()):
-            if file.name == SERVING or file.suffix not in (".json", ".safetensors", ".model", ".jinja", ".txt"):
+            if file.suffix not in _WEIGHTS and file.name.split(".")[0] not in _PARTS:
                 continue
             digest.update(f"{file.name} {file.stat().st_size}\n".encode())
             with file.open("rb") as stream:
