@@ -16,6 +16,7 @@ import torch
 from entx.core.errors import InputError
 from entx.llm_stage.backends.base import Generated, PageAsk
 from entx.llm_stage.backends.greedy import Writing
+from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.llm_stage.backends.tree import AttentionMasks, PromptTokens, TreeBatch
 from entx.llm_stage.constrain import Constrainer
 
@@ -23,8 +24,6 @@ T = TypeVar("T")
 
 TOKENS_PER_PASS = 4096
 """Padded tokens of one forward pass: wide enough for the matrix kernels, narrow enough for caches and memory."""
-
-_SLOT = "\ue000"  # a private-use character that no chat template holds and no OCR text keeps
 
 
 class TransformersModel:
@@ -38,7 +37,7 @@ class TransformersModel:
         tokens_per_pass: padded tokens of one forward pass.
 
     Raises:
-        InputError: `chat` without a chat template; layers that no token tree can be read by.
+        InputError: `chat` without a chat template, no end-of-text token, layers that no token tree can be read by.
     """
 
     def __init__(
@@ -52,15 +51,9 @@ class TransformersModel:
     ):
         self.model = model
         self.tokenizer = tokenizer
-        self.chat = chat
         self.name = name
         self.tokens_per_pass = tokens_per_pass
-        self.ends: tuple[int, ...] = (tokenizer.eos_token_id,)
-        self._head, self._tail = "", ""
-        if chat:
-            self._head, self._tail, self.ends = _frame(tokenizer, name)
-        if self.ends[0] is None:
-            raise InputError(f"the tokenizer of {name} has no end-of-text token")
+        self._prompts = PromptTokenizer(tokenizer, chat=chat, name=name)
         self._masks = AttentionMasks(model.config, model.dtype)
         self._constrainer: Constrainer | None = None
 
@@ -72,6 +65,7 @@ class TransformersModel:
         adapter: Path | None = None,
         four_bit: bool = False,
         chat: bool = False,
+        dtype: str | None = None,
         device: str | None = None,
     ) -> TransformersModel:
         """Loads a model from a local folder.
@@ -80,13 +74,30 @@ class TransformersModel:
             folder: config, safetensors and tokenizer files.
             adapter: folder of a PEFT adapter on top.
             four_bit: nf4 weights by bitsandbytes.
+            dtype: "float32" or "bfloat16"; default: the first on a CPU, the second on a GPU.
             device: of torch; default: cuda where there is one, else cpu.
-        """
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+        Raises:
+            InputError: the library cannot load what the folder holds.
+        """
+        try:
+            return cls._loaded(folder, adapter, four_bit=four_bit, chat=chat, dtype=dtype, device=device)
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+            why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise InputError(f"{folder}: the model cannot be loaded: {why}") from error
+
+    @classmethod
+    def _loaded(
+        cls, folder: Path, adapter: Path | None, *, four_bit: bool, chat: bool, dtype: str | None, device: str | None
+    ) -> TransformersModel:
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        options: dict[str, Any] = {"dtype": torch.float32 if device == "cpu" else torch.bfloat16}
+        numbers = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+        options: dict[str, Any] = {"dtype": numbers[dtype or ("float32" if device == "cpu" else "bfloat16")]}
         if getattr(config.get_text_config(), "attn_logit_softcapping", None):
             options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
         if four_bit:
@@ -104,7 +115,7 @@ class TransformersModel:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, special tokens not counted."""
-        return [len(tokens) for tokens in self._tokenize(texts, special=False)]
+        return self._prompts.count(texts)
 
     def score(self, batch: Sequence[PageAsk]) -> list[list[tuple[float, ...]]]:
         """Log-probability of each completion followed by the end token; the same whatever else the batch holds."""
@@ -126,7 +137,7 @@ class TransformersModel:
     ) -> list[T]:
         """Runs prompts of like width together, as many as a pass holds; the results are in the batch's order."""
         self.model.eval()
-        prompts = self._prepare(batch)
+        prompts = self._prompts.prepare(batch)
         results: dict[int, T] = {}
         with torch.inference_mode():
             for numbers in _passes([width(prompt) for prompt in prompts], self.tokens_per_pass):
@@ -151,7 +162,7 @@ class TransformersModel:
                 nodes = [tip, *range(last - len(completion) + 1, last + 1)]
                 rows += [row] * len(nodes)
                 columns += [offset + node for node in nodes]
-                targets += [*completion, self.ends[0]]
+                targets += [*completion, self._prompts.ends[0]]
         if not targets:
             return [[() for _ in prompt.questions] for prompt in prompts]
         keep = batch.tokens.shape[1] - min(columns)
@@ -197,7 +208,7 @@ class TransformersModel:
             for row, asked in enumerate(answers):
                 for place, writing in enumerate(asked):
                     if not writing.ended:
-                        tokens[row, place] = writing.write(logits[row, place], constrainer, self.ends)
+                        tokens[row, place] = writing.write(logits[row, place], constrainer, self._prompts.ends)
             if all(writing.ended for asked in answers for writing in asked):
                 break
             depths = depths + 1
@@ -233,42 +244,8 @@ class TransformersModel:
 
     def _constrained_to(self, vocabulary: int) -> Constrainer:
         if self._constrainer is None:
-            self._constrainer = Constrainer(self.tokenizer, vocabulary, self.ends)
+            self._constrainer = Constrainer(self.tokenizer, vocabulary, self._prompts.ends)
         return self._constrainer
-
-    def _prepare(self, batch: Sequence[PageAsk]) -> list[PromptTokens]:
-        """Tokens of page, questions and completions, split where the questions of a page begin to differ."""
-        asks = [ask for asked in batch for ask in asked.asks]
-        behind = [ask.question + self._tail for ask in asks]
-        fronts = [self._head + asked.page for asked in batch for _ in asked.asks]
-        prompts = iter(self._tokenize([a + b for a, b in zip(fronts, behind, strict=True)], special=not self.chat))
-        questions = self._tokenize(behind, special=False)
-        completions = iter([
-            self._completions(text, question, ask.completions)
-            for text, question, ask in zip(behind, questions, asks, strict=True)
-        ])  # fmt: skip
-        return [
-            PromptTokens.of(
-                [next(prompts) for _ in asked.asks], [next(completions) for _ in asked.asks],
-                [ask.pattern for ask in asked.asks],
-            )
-            for asked in batch
-        ]  # fmt: skip
-
-    def _completions(self, text: str, question: list[int], completions: Sequence[str]) -> list[list[int]]:
-        """Tokens of each completion as they stand behind the question, which is how a trainer sees them."""
-        behind = self._tokenize([text + one for one in completions], special=False)
-        alone = self._tokenize(completions, special=False)
-        return [
-            whole[len(question) :] if whole[: len(question)] == question else own
-            for whole, own in zip(behind, alone, strict=True)
-        ]
-
-    def _tokenize(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-        if not texts:
-            return []
-        found: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=special)["input_ids"]
-        return found
 
 
 def _passes(widths: Sequence[int], most: int) -> Iterator[list[int]]:
@@ -286,15 +263,3 @@ def _four_bit(compute: torch.dtype) -> Any:
     settings: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
     make: Any = BitsAndBytesConfig
     return make(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **settings)
-
-
-def _frame(tokenizer: Any, name: str) -> tuple[str, str, tuple[int, ...]]:
-    """What a chat template writes before a user message and before its answer; the tokens that end an answer."""
-    if not tokenizer.chat_template:
-        raise InputError(f"{name} has no chat template; use the compact style, or a model that has one")
-    user = {"role": "user", "content": _SLOT}
-    asked = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
-    answered = tokenizer.apply_chat_template([user, {"role": "assistant", "content": _SLOT}], tokenize=False)
-    head, _, tail = asked.partition(_SLOT)
-    closing = tokenizer.encode(answered.rpartition(_SLOT)[2], add_special_tokens=False)
-    return head, tail, tuple(dict.fromkeys([*closing[:1], tokenizer.eos_token_id]))
