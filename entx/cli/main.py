@@ -20,9 +20,11 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
     ingest,
     ocr_cache,
     predict,
+    recipe,
     show,
     split,
     store,
+    train,
 )
 from entx.cli.app import app
 from entx.core.errors import EntxError

@@ -22,7 +22,7 @@ class Trainable:
     """A model to train.
 
     Args:
-        model: with a LoRA adapter already in it where `adapter` is None but the recipe has one (Unsloth puts its own in).
+        model: with a LoRA adapter already in it where `adapter` is None but the recipe has one: Unsloth's own way.
         tokenizer: with a padding token.
         adapter: the adapter that the trainer is to put into the model (a PEFT configuration), or None.
         backend: which one loaded it.
@@ -63,8 +63,10 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
     if backend == "unsloth":
         return _by_unsloth(recipe, folder)
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     settings = recipe.model
     options: dict[str, Any] = {
         "dtype": torch.float32 if settings.load == "fp32" else torch.bfloat16,
@@ -77,15 +79,29 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
         model = AutoModelForCausalLM.from_pretrained(
             folder.path, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder.path}: cannot be loaded: {str(error).strip().splitlines()[0]}") from None
     if model.config.get_text_config().__dict__.get("attn_logit_softcapping") and settings.attention != "eager":
         raise InputError('this model caps its attention logits, which only model.attention = "eager" computes')
+    lora = recipe.lora if recipe.train.method == "lora" else None
+    return Trainable(model, load_tokenizer(folder), lora_config(model, lora) if lora else None, backend)
+
+
+def load_tokenizer(folder: ModelFolder) -> Any:
+    """The folder's tokenizer, with a padding token.
+
+    Raises:
+        InputError: there is none, or no installed library knows it.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder.path}: no tokenizer: {str(error).strip().splitlines()[0]}") from None
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    lora = recipe.lora if recipe.train.method == "lora" else None
-    return Trainable(model, tokenizer, lora_config(model, lora) if lora else None, backend)
+    return tokenizer
 
 
 def lora_config(model: Any, lora: LoraSettings) -> Any:

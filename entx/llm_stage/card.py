@@ -31,7 +31,7 @@ def model_card(record: Mapping[str, Any]) -> str:
         + ("BASE_FOLDER --adapter THIS_FOLDER" if adapter else "THIS_FOLDER"),
         "```",
         "",
-        f"It reads prompts of version {record['prompt_version']} in the {record['style']} style only; entx writes them.",
+        f"It reads prompts of version {record['prompt_version']} in the {record['style']} style only; entx makes them.",
         "",
         "## Result",
         "",

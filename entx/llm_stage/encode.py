@@ -101,4 +101,11 @@ class Encoder:
 
     def _tokens(self, texts: Iterable[str], *, first: bool = False) -> list[list[int]]:
         special = first and not self._chat  # a chat template writes its own first token
-        return list(self._tokenizer(list(texts), add_special_tokens=special)["input_ids"])
+        encoded = self._tokenizer.backend_tokenizer.encode_batch_fast(list(texts), add_special_tokens=special)
+        return [one.ids for one in encoded]
+
+
+def count_tokens(tokenizer: Any, texts: list[str]) -> list[int]:
+    """Number of tokens of each text, special ones not counted."""
+    encoded = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    return [len(one.ids) for one in encoded]

@@ -128,7 +128,7 @@ class Recipe:
         pretrain: how the shipped model was made before this training; read by its own command.
     """
 
-    stage: str = setting(choices=("llm",))
+    stage: str
     title: str
     model: ModelSettings
     train: TrainSettings
@@ -162,7 +162,7 @@ def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
 
 def _contradictions(recipe: Recipe) -> list[str]:
     model, train = recipe.model, recipe.train
-    faults = []
+    faults = [] if recipe.stage == "llm" else [f'stage must be "llm", not {recipe.stage!r}']
     if train.method == "lora" and recipe.lora is None:
         faults.append('train.method = "lora" needs a table [lora]')
     if train.method == "full" and model.load == "nf4":

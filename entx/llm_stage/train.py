@@ -226,6 +226,8 @@ def _write_folder(folder: Path, recipe: Recipe, model: Any, tokenizer: Any, reco
         tokenizer.save_pretrained(folder)
     except OSError as error:
         raise InputError(f"{folder}: the model cannot be written: {error.strerror or error}") from None
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # the library makes them readable to their owner only
     for name, content in (("entx.json", _serving(record)), (RECORD, record)):
         with atomic_text(folder / name) as stream:
             json.dump(content, stream, indent=1)

@@ -45,7 +45,7 @@ class EntxTrainer(SFTTrainer):  # type: ignore[misc]
         metrics = {f"eval_{name}": value for name, value in self._measure(self.model).items()}
         self.model.train(mode)
         self.state.log_history.append({**metrics, "step": self.state.global_step})
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
@@ -215,5 +215,5 @@ def sft_config(recipe: Recipe, folder: Path, backend: str, measured: bool) -> SF
 def uses_bf16(autocast: str) -> bool:
     """Whether the passes compute in bfloat16."""
     if autocast == "auto":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
     return autocast == "bf16"
