@@ -111,7 +111,9 @@ def _require_libraries() -> None:
 
 def _say_data(words: Output, data: TrainingData) -> None:
     questions = data.counts["questions"]
-    words.table(("labelled questions", "rows"), [(reason, f"{count:,}") for reason, count in questions.items()])
+    words.table(
+        ("labelled questions", "rows"), [(reason, f"{count:,}") for reason, count in questions.items() if count]
+    )
     if data.too_long:
         words.notice(f"{data.too_long} examples have more tokens than model.max_length and are left out")
     if not data.dev:

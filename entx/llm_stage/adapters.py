@@ -8,6 +8,7 @@ cannot be, the training goes on with the reference and says so.
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ def choose_backend(recipe: Recipe, notice: Callable[[str], None]) -> str:
     Args:
         notice: told in one line why the backend is another than the recipe's.
     """
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells every user of an optional CPU kernel
     if recipe.train.backend != "unsloth":
         return recipe.train.backend
     try:
@@ -64,9 +66,9 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
         return _by_unsloth(recipe, folder)
     import torch
     from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
-    logging.disable_progress_bar()
+    disable_progress_bar()
     settings = recipe.model
     options: dict[str, Any] = {
         "dtype": torch.float32 if settings.load == "fp32" else torch.bfloat16,
