@@ -18,6 +18,7 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
     extract,
     import_predictions,
     ingest,
+    merge_adapter,
     ocr_cache,
     predict,
     recipe,

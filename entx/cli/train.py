@@ -63,7 +63,7 @@ def train_command(
     recipe = load_recipe(recipe_name, assignments or ())
     entities = load_schema(schema)
     folder = check_model_folder(_base(model, recipe, recipe_name))
-    _require_libraries()
+    require_libraries()
 
     from entx.llm_stage.adapters import choose_backend, load_tokenizer
     from entx.llm_stage.train import train
@@ -101,7 +101,12 @@ def _base(model: Path | None, recipe: Recipe, name: str) -> Path:
     )
 
 
-def _require_libraries() -> None:
+def require_libraries() -> None:
+    """Refuses in one line where the extra `llm` is not installed.
+
+    Raises:
+        InputError: names what is missing.
+    """
     from importlib.util import find_spec
 
     missing = [name for name in ("torch", "transformers", "trl", "peft") if find_spec(name) is None]

@@ -12,7 +12,8 @@ def model_card(record: Mapping[str, Any]) -> str:
     Args:
         record: as `train` writes it to training.json.
     """
-    adapter = record["method"] == "lora"
+    merged = record.get("merge")
+    adapter = record["method"] == "lora" and not merged
     base = record["base"]["name"]
     front = ["---", "library_name: " + ("peft" if adapter else "transformers"), "pipeline_tag: text-generation"]
     front += [f"base_model: {base}"] if "/" in base else []
@@ -37,8 +38,7 @@ def model_card(record: Mapping[str, Any]) -> str:
         "",
         _result(record),
         "",
-        "![loss and F1 over the steps](curve.png)",
-        "",
+        *(["![loss and F1 over the steps](curve.png)", ""] if not merged else _merge(merged)),
         "## Data",
         "",
         *_table({**record["data"], **record["rows"]}),
@@ -69,6 +69,22 @@ def _result(record: Mapping[str, Any]) -> str:
         f"F1 on {dev['questions']} dev questions by candidate scoring: **{dev['f1']:.3f}** at step {dev['step']} "
         f"({dev['measurements']} measurements; the best one is kept, so the figure is a little optimistic)."
     )
+
+
+def _merge(merged: Mapping[str, Any]) -> list[str]:
+    guard, quantised = merged["guard"], merged["against 4-bit weights"]
+    lines = [
+        "## Merge",
+        "",
+        f"The adapter was merged into the {merged['dtype']} weights. Of {guard['questions']} questions, adapter and "
+        f"merged model chose differently in {guard['chosen']} and wrote differently in {guard['written']}.",
+    ]
+    if quantised:
+        lines.append(
+            f"Against the adapter on the 4-bit weights that it was trained on: {quantised['chosen']} and "
+            f"{quantised['written']}."
+        )
+    return [*lines, ""]
 
 
 def _table(cells: Mapping[str, Any]) -> list[str]:

@@ -31,6 +31,9 @@ from entx.llm_stage.recipe import Recipe
 RECORD = "training.json"
 """In a trained folder: the whole record of its training."""
 
+SERVING = "entx.json"
+"""In a trained folder: what prediction needs to know."""
+
 _LIBRARIES = (
     "accelerate", "bitsandbytes", "entx-hybrid", "peft", "tokenizers", "torch", "transformers", "trl", "unsloth",
 )  # fmt: skip
@@ -226,20 +229,24 @@ def _write_folder(folder: Path, recipe: Recipe, model: Any, tokenizer: Any, reco
         tokenizer.save_pretrained(folder)
     except OSError as error:
         raise InputError(f"{folder}: the model cannot be written: {error.strerror or error}") from None
-    for file in folder.glob("*.safetensors"):
-        file.chmod(0o644)  # the library makes them readable to their owner only
-    for name, content in (("entx.json", _serving(record)), (RECORD, record)):
-        with atomic_text(folder / name) as stream:
-            json.dump(content, stream, indent=1)
-    with atomic_text(folder / "README.md") as stream:
-        stream.write(model_card(record))
+    write_about(folder, record)
     draw_curve(record["history"], folder / "curve.png", str(record["title"]))
     check_model_folder(folder)
 
 
-def _serving(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What prediction needs to know. A base model's calibration is not taken over: it is not this model's."""
-    return {key: record[key] for key in ("style", "budget", "prompt_version", "base")}
+def write_about(folder: Path, record: Mapping[str, Any]) -> None:
+    """Record, card and serving settings beside the weights of a model.
+
+    A base model's calibration is not taken over: it is not this model's.
+    """
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # the library makes them readable to their owner only
+    serving = {key: record[key] for key in ("style", "budget", "prompt_version", "base")}
+    for name, content in ((SERVING, serving), (RECORD, record)):
+        with atomic_text(folder / name) as stream:
+            json.dump(content, stream, indent=1)
+    with atomic_text(folder / "README.md") as stream:
+        stream.write(model_card(record))
 
 
 def _versions() -> dict[str, str]:

@@ -77,13 +77,13 @@ def training_data(dataset: Dataset, recipe: Recipe, tokenizer: Any) -> TrainingD
         "certain negatives to draw from": sum(row.generated for row in learnt.rows),
         "rows held out": len(held.rows) if held else 0,
     }
-    dev = dev_questions(held.examples(sampled=False), recipe) if held else []
+    dev = dev_questions(held.examples(sampled=False), train.dev_rows) if held else []
     return TrainingData(rows, dev, counts, too_long)
 
 
-def dev_questions(examples: Sequence[Example], recipe: Recipe) -> list[DevQuestion]:
-    """Questions for the measurement of f1: at most train.dev_rows, evenly from all."""
-    most = min(recipe.train.dev_rows, len(examples))
+def dev_questions(examples: Sequence[Example], most: int) -> list[DevQuestion]:
+    """Questions for a measurement: at most so many, evenly from all."""
+    most = min(most, len(examples))
     chosen = [examples[number * len(examples) // most] for number in range(most)]
     return [
         DevQuestion(one.page, one.question, one.choices, "" if one.completion == NONE else one.completion)
