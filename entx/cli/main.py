@@ -18,11 +18,14 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
     extract,
     import_predictions,
     ingest,
+    merge_adapter,
     ocr_cache,
     predict,
+    recipe,
     show,
     split,
     store,
+    train,
 )
 from entx.cli.app import app
 from entx.core.errors import EntxError

@@ -1,0 +1,81 @@
+"""`entx merge-adapter`: a LoRA adapter into its base model's 16-bit weights, if the answers stay the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app
+from entx.cli.output import Output
+from entx.core.errors import InputError
+
+if TYPE_CHECKING:
+    from entx.llm_stage.dev import DevQuestion
+
+
+@app.command("merge-adapter")
+def merge_adapter_command(
+    model: Annotated[Path, typer.Option("--model", help="Folder of the base model, 16-bit or wider weights.")],
+    adapter: Annotated[Path, typer.Option("--adapter", help="Folder that `entx train` made.")],
+    store: StoreOption,
+    out_dir: Annotated[Path, typer.Option("--out", help="Model folder to make.")],
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
+    allow: Annotated[int, typer.Option("--allow", min=0, help="Answers that may differ.")] = 0,
+    dtype: Annotated[str, typer.Option("--dtype", help="Of the merged weights: bf16, fp16 or fp32.")] = "bf16",
+    engine: Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")] = None,
+    schema: SchemaOption = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Merge an adapter into its base model, for servers that load whole models.
+
+    The merge guard asks both the same questions, by scoring candidates and by free writing. Where an answer changes,
+    nothing is written and the exit code is 2.
+
+    Example: entx merge-adapter --model gemma-2-9b-it --adapter my-adapter --store s.duckdb --out merged
+    """
+    from entx.cli.train import require_libraries
+
+    require_libraries()
+    from entx.llm_stage.merge import DTYPES, adapter_record, merge_adapter
+
+    if dtype not in DTYPES:
+        raise InputError(f"--dtype {dtype}: choose one of: {', '.join(DTYPES)}")
+    words = Output(quiet=quiet, as_json=as_json)
+    questions = _questions(adapter_record(adapter), model, store, engine, schema, rows)
+    merged = merge_adapter(model, adapter, out_dir, questions, dtype=dtype, allowed=allow, tell=words.line)
+    words.line(f"guard: {merged.guard.questions} questions, {merged.guard.changed} answers differ")
+    if merged.trained is not None:
+        words.notice(
+            f"against the adapter on 4-bit weights, as it was trained: {merged.trained.chosen} chosen and "
+            f"{merged.trained.written} written answers of {merged.trained.questions} differ"
+        )
+    words.line(f"Written: {out_dir}")
+    trained = merged.trained and {"chosen": merged.trained.chosen, "written": merged.trained.written}
+    words.result({
+        "out": str(out_dir), "questions": merged.guard.questions, "chosen": merged.guard.chosen,
+        "written": merged.guard.written, "against_4bit": trained,
+    })  # fmt: skip
+
+
+def _questions(
+    record: dict[str, object], model: Path, store: Path, engine: str | None, schema: Path | None, rows: int
+) -> list[DevQuestion]:
+    from typing import Any, cast
+
+    from entx.core.entities import load_schema
+    from entx.core.model_folder import check_model_folder
+    from entx.core.settings import read_settings
+    from entx.llm_stage.adapters import load_tokenizer
+    from entx.llm_stage.recipe import Recipe
+    from entx.llm_stage.training_data import dev_questions, load_dataset
+    from entx.ocr_stage.answer import choose_pages
+    from entx.storage.connection import Store
+
+    recipe = read_settings(Recipe, cast("Any", record["recipe"])["settings"], "training.json")
+    tokenizer = load_tokenizer(check_model_folder(model))
+    with Store(store) as opened:
+        dataset = load_dataset(opened, choose_pages(opened, engine), load_schema(schema), recipe, tokenizer)
+    return dev_questions(dataset.examples(sampled=False), rows)

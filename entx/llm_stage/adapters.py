@@ -1,0 +1,170 @@
+"""A model made ready for training: loaded as the recipe says, with a LoRA adapter or with every weight open.
+
+Two backends. `transformers` (PEFT, bitsandbytes) runs everywhere and is the reference. `unsloth` patches the libraries
+when it is imported and needs CUDA: it is imported before them, in the process of the training alone, and where it
+cannot be, the training goes on with the reference and says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from entx.core.errors import InputError
+from entx.core.model_folder import ModelFolder
+from entx.llm_stage.recipe import LoraSettings, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Trainable:
+    """A model to train.
+
+    Args:
+        model: with a LoRA adapter already in it where `adapter` is None but the recipe has one: Unsloth's own way.
+        tokenizer: with a padding token.
+        adapter: the adapter that the trainer is to put into the model (a PEFT configuration), or None.
+        backend: which one loaded it.
+    """
+
+    model: Any
+    tokenizer: Any
+    adapter: Any
+    backend: str
+
+
+def choose_backend(recipe: Recipe, notice: Callable[[str], None]) -> str:
+    """The recipe's backend, or "transformers" where Unsloth cannot be used; call it before torch is imported.
+
+    Args:
+        notice: told in one line why the backend is another than the recipe's.
+    """
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells every user of an optional CPU kernel
+    if recipe.train.backend != "unsloth":
+        return recipe.train.backend
+    try:
+        importlib.import_module("unsloth")
+    except (ImportError, NotImplementedError) as error:  # the second: no GPU that it knows
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        notice(f"unsloth cannot be used here ({why}); training with PEFT and bitsandbytes instead")
+        return "transformers"
+    return "unsloth"
+
+
+def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainable:
+    """Loads the model from a checked folder.
+
+    Raises:
+        InputError: the folder holds an adapter only, a model that no installed library knows, or the adapter's target
+            layers are not in it.
+    """
+    if folder.is_adapter:
+        raise InputError(f"{folder.path} holds an adapter; training starts from a whole model (entx merge-adapter)")
+    if backend == "unsloth":
+        return _by_unsloth(recipe, folder)
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    settings = recipe.model
+    options: dict[str, Any] = {
+        "dtype": torch.float32 if settings.load == "fp32" else torch.bfloat16,
+        "attn_implementation": settings.attention,
+        "device_map": {"": "cuda" if torch.cuda.is_available() else "cpu"},
+    }
+    if settings.load == "nf4":
+        options["quantization_config"] = four_bit()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder.path, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder.path}: cannot be loaded: {str(error).strip().splitlines()[0]}") from None
+    if model.config.get_text_config().__dict__.get("attn_logit_softcapping") and settings.attention != "eager":
+        raise InputError('this model caps its attention logits, which only model.attention = "eager" computes')
+    lora = recipe.lora if recipe.train.method == "lora" else None
+    return Trainable(model, load_tokenizer(folder), lora_config(model, lora) if lora else None, backend)
+
+
+def load_tokenizer(folder: ModelFolder) -> Any:
+    """The folder's tokenizer, with a padding token.
+
+    Raises:
+        InputError: there is none, or no installed library knows it.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder.path}: no tokenizer: {str(error).strip().splitlines()[0]}") from None
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def lora_config(model: Any, lora: LoraSettings) -> Any:
+    """The PEFT configuration of an adapter for that model.
+
+    Raises:
+        InputError: a target layer that the model does not have.
+    """
+    from peft import LoraConfig
+
+    layers = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    missing = [name for name in lora.targets if name not in layers]
+    if missing:
+        raise InputError(f"lora.targets: the model has no layers named {', '.join(missing)}")
+    return LoraConfig(
+        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(lora.targets), bias="none",
+        task_type="CAUSAL_LM",
+    )  # fmt: skip
+
+
+def four_bit() -> Any:
+    """nf4 weights, quantised twice, computed in bfloat16: the setting of QLoRA (Dettmers et al. 2023)."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )  # fmt: skip
+
+
+def unsloth_load_arguments(recipe: Recipe, folder: ModelFolder) -> dict[str, Any]:
+    """The arguments of `unsloth.FastLanguageModel.from_pretrained`."""
+    return {
+        "model_name": str(folder.path),
+        "max_seq_length": recipe.model.max_length,
+        "dtype": None,
+        "load_in_4bit": recipe.model.load == "nf4",
+        "load_in_16bit": recipe.model.load == "bf16",
+        "trust_remote_code": False,
+        "use_exact_model_name": True,
+        "random_state": recipe.train.seed,
+    }
+
+
+def unsloth_adapter_arguments(recipe: Recipe, lora: LoraSettings) -> dict[str, Any]:
+    """The arguments of `unsloth.FastLanguageModel.get_peft_model`, beside the model."""
+    return {
+        "r": lora.r,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": list(lora.targets),
+        "bias": "none",
+        "use_gradient_checkpointing": "unsloth" if recipe.train.checkpointing else False,
+        "random_state": recipe.train.seed,
+    }
+
+
+def _by_unsloth(recipe: Recipe, folder: ModelFolder) -> Trainable:
+    loader = importlib.import_module("unsloth").FastLanguageModel
+    model, tokenizer = loader.from_pretrained(**unsloth_load_arguments(recipe, folder))
+    assert recipe.lora is not None  # `load_recipe` refuses unsloth without an adapter
+    model = loader.get_peft_model(model, **unsloth_adapter_arguments(recipe, recipe.lora))
+    return Trainable(model, tokenizer, None, "unsloth")

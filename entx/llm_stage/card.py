@@ -1,0 +1,111 @@
+"""The model card: README.md of a trained model, written from the record of its training and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def model_card(record: Mapping[str, Any]) -> str:
+    """The card as Markdown with the hub's front matter.
+
+    Args:
+        record: as `train` writes it to training.json.
+    """
+    merged = record.get("merge")
+    adapter = record["method"] == "lora" and not merged
+    base = record["base"]["name"]
+    front = ["---", "library_name: " + ("peft" if adapter else "transformers"), "pipeline_tag: text-generation"]
+    front += [f"base_model: {base}"] if "/" in base else []
+    front += ["tags: [entx, quantity-extraction, ocr]", "---", ""]
+    lines = [
+        f"# {record['title']}",
+        "",
+        f"{'A LoRA adapter for' if adapter else 'A text model fine-tuned from'} `{base}` that answers questions about "
+        "quantities (weight, size, voltage, ...) from the OCR lines of a product picture. Trained with "
+        f"`entx train --stage llm`, recipe `{record['recipe']['name']}` (settings `{record['recipe']['digest']}`).",
+        "",
+        "## Use",
+        "",
+        "```",
+        "entx predict --stage llm --store s.duckdb --model "
+        + ("BASE_FOLDER --adapter THIS_FOLDER" if adapter else "THIS_FOLDER"),
+        "```",
+        "",
+        f"It reads prompts of version {record['prompt_version']} in the {record['style']} style only; entx makes them.",
+        "",
+        "## Result",
+        "",
+        _result(record),
+        "",
+        *(["![loss and F1 over the steps](curve.png)", ""] if not merged else _merge(merged)),
+        "## Data",
+        "",
+        *_table({**record["data"], **record["rows"]}),
+        "",
+        "Rows with a weight are visited so many times an epoch on average (weights by sampling, not by loss).",
+        "",
+        "## Training",
+        "",
+        *_table(record["training"]),
+        "",
+        "Settings:",
+        "",
+        "```toml",
+        *_toml(record["recipe"]["settings"]),
+        "```",
+        "",
+        "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(record["versions"].items())) + ".",
+        "",
+    ]
+    return "\n".join(front + lines)
+
+
+def _result(record: Mapping[str, Any]) -> str:
+    dev = record["dev"]
+    if dev is None:
+        return "No dev rows were given: these are the weights of the last step, and nothing is known of their F1."
+    return (
+        f"F1 on {dev['questions']} dev questions by candidate scoring: **{dev['f1']:.3f}** at step {dev['step']} "
+        f"({dev['measurements']} measurements; the best one is kept, so the figure is a little optimistic)."
+    )
+
+
+def _merge(merged: Mapping[str, Any]) -> list[str]:
+    guard, quantised = merged["guard"], merged["against 4-bit weights"]
+    lines = [
+        "## Merge",
+        "",
+        f"The adapter was merged into the {merged['dtype']} weights. Of {guard['questions']} questions, adapter and "
+        f"merged model chose differently in {guard['chosen']} and wrote differently in {guard['written']}.",
+    ]
+    if quantised:
+        lines.append(
+            f"Against the adapter on the 4-bit weights that it was trained on: {quantised['chosen']} and "
+            f"{quantised['written']}."
+        )
+    return [*lines, ""]
+
+
+def _table(cells: Mapping[str, Any]) -> list[str]:
+    rows = [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in cells.items()]
+    return ["| | |", "|---|---|", *rows]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+
+
+def _toml(settings: Mapping[str, Any]) -> list[str]:
+    """The settings as TOML; values are texts, numbers, truth values and lists of texts, all written as in JSON."""
+    import json
+
+    plain = [f"{key} = {json.dumps(value)}" for key, value in settings.items() if not isinstance(value, Mapping)]
+    for name, table in settings.items():
+        if isinstance(table, Mapping) and table:
+            plain += ["", f"[{name}]", *_toml(table)]
+    return [line for line in plain if not line.endswith("= null")]

@@ -1,0 +1,174 @@
+"""A recipe of the language-model stage: all that decides a training but the rows and the weights it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from entx.core.errors import InputError
+from entx.core.recipes import find_recipe
+from entx.core.settings import override, parse_toml, read_settings, setting, settings_digest
+
+LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""All linear layers of a Llama, Mistral, Gemma or Qwen block; the output head is left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The model that the training starts from, and how it is loaded.
+
+    Args:
+        hub: where the weights are published, for the message that asks for `--model`; "" for the shipped model.
+        style: of the prompt, see `prompt.Style`.
+        budget: tokens that the page part may have.
+        max_length: tokens of a whole row; a longer one is left out and counted.
+        load: weights in memory: fp32, bf16, or nf4 (four bits by bitsandbytes: QLoRA).
+        attention: sdpa, or eager for models that cap their attention logits (Gemma 2).
+    """
+
+    style: str = setting(choices=("compact", "instruct"))
+    budget: int = setting(least=16)
+    max_length: int = setting(least=32)
+    load: str = setting(choices=("fp32", "bf16", "nf4"))
+    hub: str = ""
+    attention: str = setting("sdpa", choices=("sdpa", "eager"))
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSettings:
+    """A LoRA adapter (Hu et al. 2021): each target layer gets alpha / r times a product of two matrices of rank r."""
+
+    r: int = setting(least=1)
+    alpha: float = setting(above=0)
+    dropout: float = setting(0.0, least=0, most=0.9)
+    targets: tuple[str, ...] = LINEAR_LAYERS
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """The optimisation.
+
+    Args:
+        method: lora trains an adapter (table [lora]), full every weight.
+        backend: transformers, or unsloth (CUDA only; falls back to transformers with a notice).
+        epochs: visits of each row of weight 1; a row of weight w is visited w times an epoch on average.
+        max_steps: ends earlier; 0 for no limit.
+        batch, accumulation: rows (packs, if packed) of a forward pass, and passes of an optimiser step.
+        warmup: share of the steps during which the rate rises from 0.
+        group_by_length: rows of like length share a batch; saves padding where rows are not packed.
+        packing: several rows in one sequence of max_length, each seeing itself only; saves padding.
+        autocast: bf16 computes in bfloat16 beside fp32 weights; auto: on a GPU that has it.
+        checkpointing: recompute activations in the backward pass; slower, less memory.
+        evaluate_every: steps between two measurements of f1 on the dev rows, each followed by a checkpoint.
+        patience: measurements without a better f1 after which the training stops; 0: never.
+        dev_rows: at most so many of the dev rows are measured.
+    """
+
+    method: str = setting(choices=("lora", "full"))
+    lr: float = setting(above=0)
+    epochs: float = setting(above=0)
+    batch: int = setting(least=1)
+    accumulation: int = setting(1, least=1)
+    backend: str = setting("transformers", choices=("transformers", "unsloth"))
+    scheduler: str = setting("cosine", choices=("cosine", "linear", "constant", "constant_with_warmup"))
+    warmup: float = setting(0.05, least=0, most=0.9)
+    weight_decay: float = setting(0.0, least=0)
+    max_grad_norm: float = setting(1.0, least=0)
+    optimizer: str = setting(
+        "adamw_torch", choices=("adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit")
+    )
+    max_steps: int = setting(0, least=0)
+    group_by_length: bool = True
+    packing: bool = False
+    autocast: str = setting("auto", choices=("auto", "bf16", "none"))
+    checkpointing: bool = False
+    evaluate_every: int = setting(100, least=1)
+    patience: int = setting(5, least=0)
+    dev_rows: int = setting(500, least=0)
+    seed: int = setting(0, least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """How the rows of a store become examples; see `rows`, `sampling` and `dataset` for what each decides.
+
+    Args:
+        sources: weight by table name, as patterns; the first that fits counts, 1 where none does.
+        ranges: what becomes of labels with two ends.
+        unreadable: what becomes of labels that the page's lines do not hold.
+        unreadable_weight: factor on the weight of a weak row that became empty.
+        negatives: share of rows whose answer is "none" that each entity is filled up to with generated ones.
+        mix: share of each entity in an epoch; "test" is the challenge's, "store" takes them as they are.
+        repeats: how often a row may come in one epoch where the mix asks for more than there are.
+        hint_run: run of the store whose answers some examples see; "" for none.
+        hint_share: of the examples.
+        dev_share: of the rows, kept out of the training by picture and cluster, for the early stop.
+    """
+
+    sources: dict[str, float] = field(default_factory=dict)
+    ranges: str = setting("upper", choices=("upper", "lower", "drop"))
+    unreadable: str = setting("empty", choices=("empty", "drop", "keep"))
+    unreadable_weight: float = setting(0.5, least=0, most=1)
+    negatives: float = setting(0.3, least=0, most=0.9)
+    mix: str = setting("store", choices=("store", "test"))
+    repeats: int = setting(2, least=1)
+    hint_run: str = ""
+    hint_share: float = setting(0.5, least=0, most=1)
+    dev_share: float = setting(0.1, least=0, most=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole recipe.
+
+    Args:
+        reproduces: the published system that it stands for, "" for our own.
+        lora: None where every weight is trained.
+        pretrain: how the shipped model was made before this training; read by its own command.
+    """
+
+    stage: str
+    title: str
+    model: ModelSettings
+    train: TrainSettings
+    lora: LoraSettings | None = None
+    reproduces: str = ""
+    data: DataSettings = field(default_factory=DataSettings)
+    pretrain: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all settings: recipes of one digest train alike."""
+        return settings_digest(self)
+
+
+def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
+    """A shipped recipe or a user's own file, with `--set` assignments applied.
+
+    Raises:
+        InputError: no such recipe, or faults in it; all of them at once.
+    """
+    file = find_recipe(name)
+    table = parse_toml(file.text, name)
+    if table.get("stage") == "vlm":
+        raise InputError(f"{name} is a recipe of the vision-language stage, which this version cannot train yet")
+    recipe = read_settings(Recipe, override(table, assignments), name)
+    faults = _contradictions(recipe)
+    if faults:
+        raise InputError(f"{name}: " + "; ".join(faults))
+    return recipe
+
+
+def _contradictions(recipe: Recipe) -> list[str]:
+    model, train = recipe.model, recipe.train
+    faults = [] if recipe.stage == "llm" else [f'stage must be "llm", not {recipe.stage!r}']
+    if train.method == "lora" and recipe.lora is None:
+        faults.append('train.method = "lora" needs a table [lora]')
+    if train.method == "full" and model.load == "nf4":
+        faults.append('model.load = "nf4" can only train an adapter: train.method = "lora"')
+    if train.method == "full" and train.backend == "unsloth":
+        faults.append('train.backend = "unsloth" is for adapters here: train.method = "lora"')
+    if model.budget >= model.max_length:
+        faults.append(f"model.budget ({model.budget}) must leave room for the question within model.max_length")
+    return faults
