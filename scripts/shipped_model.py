@@ -77,7 +77,7 @@ def make_tokenizer(plan: Plan, out: Path) -> None:
     if plan.texts is not None:
         import pandas
 
-        lines = pandas.read_parquet(plan.texts, columns=["text"])["text"]
+        lines = pandas.read_parquet(plan.texts, columns=["text"])["text"].dropna()
         texts += lines.sample(min(len(lines), PAGES), random_state=plan.seed).str[:300].tolist()
     train_tokenizer(texts, VOCABULARY).save_pretrained(out)
 

@@ -16,7 +16,30 @@ from entx.core.errors import InputError
 def ensemble(
     store: StoreOption,
     runs: Annotated[str, typer.Option("--runs", help="The arms: runs of the store, the best first.", metavar="A,B,C")],
-    strategy: Annotated[str, typer.Option("--strategy", help="vote, confidence, or a plug-in.")] = "vote",
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="vote, confidence, weighted, stack, or a plug-in.")
+    ] = "vote",
+    gold: Annotated[
+        Path | None,
+        typer.Option("--gold", help="Labelled rows to learn from: index, entity_value or value.", metavar="GOLD.csv"),
+    ] = None,
+    fitted: Annotated[
+        Path | None, typer.Option("--fitted", help="What an earlier call learned and saved.", metavar="FILE.json")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Keep what was learned from --gold.", metavar="FILE.json")
+    ] = None,
+    optimise: Annotated[
+        str | None,
+        typer.Option(
+            "--optimise",
+            help="When an answer is given: challenge-f1 (default where something is learned), micro-f1, "
+            "precision@X, or own: as the strategy says.",
+        ),
+    ] = None,
+    always: Annotated[
+        bool, typer.Option("--always-answer", help="Give the best answer there is, whatever its chances.")
+    ] = False,
     run: Annotated[
         str | None, typer.Option("--run", help="Name of the run in the store; default: STRATEGY(A,B,C).")
     ] = None,
@@ -31,24 +54,46 @@ def ensemble(
     Answers are equal when number and unit are, or when they are one size in two units; an answer in a unit that the
     entity does not allow never wins. The answer carries its place in the OCR lines, if it is found there.
 
+    With labelled rows (--gold) each answer gets two probabilities, that it is right and that the picture shows a value,
+    and is given where that raises the metric. What is learned is cross-validated by picture: a labelled picture never
+    decides its own answer.
+
     Example: entx ensemble --strategy vote --store s.duckdb --runs rules,qwen --out pred.csv
     """
     from entx.core.entities import load_schema
     from entx.core.tables import parse_indices, read_table
-    from entx.ensemble.job import run_ensemble
+    from entx.ensemble.choose import OWN, Policy
+    from entx.ensemble.decision import CHALLENGE_F1
+    from entx.ensemble.fitted import load_fitted
+    from entx.ensemble.gold import read_truths
+    from entx.ensemble.job import fit_on_gold, run_ensemble
     from entx.storage.arms import count_asked
     from entx.storage.connection import Store
+    from entx.storage.habits import FOLDS
     from entx.storage.submission import coverage, write_predictions
 
     words = Output(quiet=quiet, as_json=as_json)
     names = [name.strip() for name in runs.split(",")]
     if not all(names):
         raise InputError(f"--runs {runs!r} names no run between two commas; for example --runs rules,qwen")
+    if gold and fitted:
+        raise InputError("--gold learns anew, --fitted uses what was learned; give one of them")
+    if save and not gold:
+        raise InputError("--save keeps what is learned from --gold; give that too")
+    policy = Policy(optimise or (CHALLENGE_F1 if gold or fitted else OWN), always)
+    learned = load_fitted(fitted) if fitted else None
+    truths = read_truths(gold) if gold else None
     entities = load_schema(schema)
     indices = parse_indices(read_table(only, ["index"])) if only else None
     with Store(store, write=True) as opened:
+        if truths is not None:
+            learned = fit_on_gold(opened, strategy, names, entities, truths)
+            if save:
+                learned.save(save)
         with words.progress("questions", count_asked(opened, names)) as advance:
-            report = run_ensemble(opened, strategy, names, entities, run, advance=advance)
+            report = run_ensemble(
+                opened, strategy, names, entities, run, fitted=learned, policy=policy, advance=advance
+            )
         covered = coverage(opened, report.run, indices)
         if out is not None:
             write_predictions(opened, report.run, out, indices)
@@ -57,6 +102,12 @@ def ensemble(
             words.notice(f"{arm} was not asked {count:,} of these questions and has no vote there")
     if report.spoiled:
         words.notice(f"{report.spoiled:,} answers name a unit that their entity does not allow; they cannot win")
+    if learned is not None:
+        errors = {name: found["error"] for name, found in learned.reliability.items()}
+        words.line(
+            f"learned from {learned.rows} labelled rows, {FOLDS} folds by picture; expected calibration error out of "
+            f"fold: p {errors['p']:.3f}, q {errors['q']:.3f}"
+        )
     rate = f" ({report.questions / report.seconds:,.0f} a second)" if report.questions else ""
     words.line(f"{report.questions:,} questions decided in {report.seconds:.2f} s{rate}")
     if report.grounded:
@@ -67,4 +118,5 @@ def ensemble(
         "not_asked": report.not_asked, "spoiled": report.spoiled, "converted": report.converted,
         "alignments": dict(report.alignments) if report.grounded else None, "questions": covered.questions,
         "asked": covered.asked, "answered": covered.answered,
+        "reliability": dict(learned.reliability) if learned else None,
     })  # fmt: skip

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from entx.core.entities import Schema
-from entx.core.types import Alignment, Answer, PageKey
+from entx.core.types import NO_EVIDENCE, Answer, PageKey
 from entx.ensemble.ballot import Ballot, tally
+from entx.ensemble.choose import OWN, Choice, Chooser, Policy
+from entx.ensemble.fit import fit_ensemble
+from entx.ensemble.fitted import Fitted
+from entx.ensemble.gold import Truth, examples_of
 from entx.ensemble.ground import ballots, choose_pages
-from entx.ensemble.strategy import Strategy, find_strategy
+from entx.ensemble.strategy import Example, find_strategy
 from entx.storage.answers import add_answers
 from entx.storage.arms import Arm, find_arms, load_arms
 from entx.storage.connection import Store
@@ -48,9 +52,31 @@ class EnsembleReport:
     seconds: float = 0.0
 
 
-def run_name(strategy: str, runs: Sequence[str]) -> str:
-    """The default name of an ensemble's run: "vote(rules,qwen)"."""
-    return f"{strategy}({','.join(runs)})"
+def run_name(strategy: str, runs: Sequence[str], policy: Policy) -> str:
+    """The default name of an ensemble's run: "vote(rules,qwen)", "stack+challenge-f1(rules,qwen)"."""
+    how = "always" if policy.always else policy.optimise
+    return f"{strategy}{'' if how == OWN else f'+{how}'}({','.join(runs)})"
+
+
+def fit_on_gold(
+    store: Store, strategy: str, runs: Sequence[str], schema: Schema, truths: Mapping[int, Truth]
+) -> Fitted:
+    """Fits the ensemble on the questions of the store that have a truth.
+
+    Raises:
+        InputError: as `run_ensemble` and `fit_ensemble`.
+    """
+    factory = find_strategy(strategy)
+    arms = find_arms(store, runs, schema.digest)
+    return fit_ensemble(strategy, factory, arms, schema.digest, gold_examples(store, arms, schema, truths))
+
+
+def gold_examples(store: Store, arms: Sequence[Arm], schema: Schema, truths: Mapping[int, Truth]) -> list[Example]:
+    """The questions of the store that have a truth and that some arm was asked, as grounded ballots."""
+    batches = ballots(
+        store, load_arms(store, [arm.run for arm in arms], only=truths), arms, schema, choose_pages(store, arms)
+    )
+    return examples_of((ballot for batch in batches for ballot in batch), truths)
 
 
 def run_ensemble(
@@ -60,23 +86,41 @@ def run_ensemble(
     schema: Schema,
     run: str | None = None,
     *,
+    fitted: Fitted | None = None,
+    policy: Policy = Policy(),  # noqa: B008 - frozen
     advance: Callable[[int], None] = lambda _: None,
 ) -> EnsembleReport:
     """Decides every question that some arm was asked and this run has not answered yet.
 
+    Args:
+        fitted: for this strategy and arms of these stages.
+        policy: when the strategy's favourite is given.
+
     Raises:
-        InputError: an unknown strategy; a run that is unknown, empty or of another schema; the run's name is taken by
-            other arms or settings, or its arms have grown since.
+        InputError: an unknown strategy; a run that is unknown, empty or of another schema; a fit that is missing or
+            another's; the run's name is taken by other arms or settings, or its arms have grown since.
     """
     started = time.monotonic()
-    chooser = find_strategy(strategy)(None)
+    factory = find_strategy(strategy)
     arms = find_arms(store, runs, schema.digest)
+    if fitted is not None:
+        fitted.check(strategy, [arm.stage for arm in arms], schema.digest)
+    chooser = Chooser(strategy, factory, runs, fitted, policy)
     key = choose_pages(store, arms)
-    report = EnsembleReport(run or run_name(strategy, runs), not_asked=dict.fromkeys(runs, 0), grounded=key is not None)
+    report = EnsembleReport(
+        run or run_name(strategy, runs, policy), not_asked=dict.fromkeys(runs, 0), grounded=key is not None
+    )
     settings = _settings(store, strategy, arms, schema, key)
+    settings |= {"fitted": fitted and fitted.digest, "optimise": policy.optimise, "always": policy.always}
     known = begin_run(store, report.run, "ensemble", settings)
     for batch in ballots(store, load_arms(store, runs, without=report.run if known else None), arms, schema, key):
-        add_answers(store, report.run, _decide(batch, chooser, runs, report))
+        choices = chooser.choose(batch)
+        add_answers(
+            store,
+            report.run,
+            [(ballot.index, _answer(ballot, choice, runs)) for ballot, choice in zip(batch, choices, strict=True)],
+        )
+        _count(report, batch, choices)
         advance(len(batch))
     report.seconds = time.monotonic() - started
     end_run(store, report.run, report.seconds, {"asked": report.questions})
@@ -97,35 +141,28 @@ def _settings(store: Store, strategy: str, arms: Sequence[Arm], schema: Schema, 
     return settings
 
 
-def _decide(
-    batch: Sequence[Ballot], strategy: Strategy, runs: Sequence[str], report: EnsembleReport
-) -> list[tuple[int, Answer]]:
-    answers = []
-    for ballot, order in zip(batch, strategy.rank(batch), strict=True):
-        answer = _answer(ballot, order, runs)
-        answers.append((ballot.index, answer))
-        _count(report, ballot, order, answer, runs)
-    return answers
-
-
-def _answer(ballot: Ballot, order: Sequence[int], runs: Sequence[str]) -> Answer:
-    text = tally(ballot, runs)
+def _answer(ballot: Ballot, choice: Choice, runs: Sequence[str]) -> Answer:
+    """The choice as an answer; its text is the tally, its seconds are those of the arms together."""
+    option = None if choice.option is None else ballot.options[choice.option]
     seconds = sum(answer.seconds for answer in ballot.answers if answer is not None)
-    if not order:
-        return Answer(None, text, "no arm's answer is in a legal unit", seconds=seconds)
-    option = ballot.options[order[0]]
-    if option.quantity is None:
-        by = ", ".join(runs[arm] for arm in option.arms)
-        return Answer(None, text, f"no answer, as {by} said", seconds=seconds)
-    return Answer(option.quantity, text, "", option.evidence, seconds=seconds)
+    return Answer(
+        quantity=option.quantity if option else None,
+        text=tally(ballot, runs),
+        reason=choice.reason,
+        evidence=option.evidence if option else NO_EVIDENCE,
+        p_correct=choice.p_correct,
+        p_present=choice.p_present,
+        seconds=seconds,
+    )
 
 
-def _count(report: EnsembleReport, ballot: Ballot, order: Sequence[int], answer: Answer, runs: Sequence[str]) -> None:
-    report.questions += 1
-    for run, said in zip(runs, ballot.answers, strict=True):
-        report.not_asked[run] += said is None
-    report.spoiled += len(ballot.asked) - sum(len(option.arms) for option in ballot.options)
-    if answer.quantity is not None:
-        report.converted += ballot.options[order[0]].converted
-        alignment = answer.evidence.alignment
-        report.alignments[alignment.value if report.grounded else Alignment.NONE.value] += 1
+def _count(report: EnsembleReport, batch: Sequence[Ballot], choices: Sequence[Choice]) -> None:
+    report.questions += len(batch)
+    for arm, run in enumerate(report.not_asked):
+        report.not_asked[run] += sum(ballot.answers[arm] is None for ballot in batch)
+    for ballot, choice in zip(batch, choices, strict=True):
+        report.spoiled += len(ballot.asked) - sum(len(option.arms) for option in ballot.options)
+        if choice.option is not None:
+            option = ballot.options[choice.option]
+            report.converted += option.converted
+            report.alignments[option.evidence.alignment.value] += 1

@@ -21,6 +21,8 @@ GROUP = "entx.strategies"
 BUILT_IN = {
     "vote": "entx.ensemble.strategies.vote:Vote",
     "confidence": "entx.ensemble.strategies.confidence:Confidence",
+    "weighted": "entx.ensemble.strategies.weighted:Weighted",
+    "stack": "entx.ensemble.strategies.stack:Stack",
 }
 """The same as pyproject.toml's entry points, for a source tree that is not installed."""
 

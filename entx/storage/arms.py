@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import pyarrow as pa
 
 from entx.core.errors import InputError
 from entx.core.types import Answer, PageKey
@@ -92,17 +94,26 @@ def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm
     return arms
 
 
-def load_arms(store: Store, runs: Sequence[str], *, without: str | None = None) -> Iterator[ArmsRow]:
+def load_arms(
+    store: Store, runs: Sequence[str], *, only: Iterable[int] | None = None, without: str | None = None
+) -> Iterator[ArmsRow]:
     """Every question that at least one of the runs was asked, by index, streamed.
 
     Args:
+        only: indices of questions; the others are left out.
         without: leave out the questions that this run has answered already.
     """
     cursor = store.connection.cursor()
+    chosen = ""
+    if only is not None:
+        cursor.register("chosen", pa.table({"idx": pa.array(list(only), pa.int64())}))
+        chosen = "and q.idx in (from chosen)"
     cursor.execute(
         f"""select q.idx, q.entity_name, c.picture, {_FOLD}
             from questions q left join ({CURRENT_PICTURES}) c using (image_link)
-            where {_ASKED} and not exists (from answers a where a.run = $without and a.idx = q.idx) order by q.idx""",
+            where {_ASKED} {chosen}
+                and not exists (from answers a where a.run = $without and a.idx = q.idx)
+            order by q.idx""",
         {"runs": list(runs), "without": without},
     )
     merged = [_Column(load_answers(store, run)) for run in runs]

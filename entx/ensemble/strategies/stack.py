@@ -1,0 +1,36 @@
+"""`stack`: the option that a judge, fitted on gold rows, thinks most likely to be right.
+
+The judge sees who said what and how surely, grounding, agreement and entity (`features`). To give nothing is as likely
+right as there is no value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from entx.ensemble.ballot import Ballot
+from entx.ensemble.judge import Judge, fit_judge
+from entx.ensemble.strategy import Example, State
+
+
+class Stack:
+    """The most probable option."""
+
+    learns = True
+    needs = True
+
+    def __init__(self, state: State | None) -> None:
+        self._judge = None if state is None else Judge.of(state)
+
+    @staticmethod
+    def fit(examples: Sequence[Example]) -> State:
+        """The judge's models."""
+        return fit_judge(examples).as_dict()
+
+    def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
+        """See `Strategy.rank`."""
+        assert self._judge is not None
+        return [
+            sorted(range(len(verdict.right)), key=lambda option: -verdict.right[option])
+            for verdict in self._judge.verdicts(ballots)
+        ]
