@@ -5,8 +5,20 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from entx.core.types import OcrLine, Polygon
+
+
+class _Placed(NamedTuple):
+    """A line with its box's ends, its centre and the height of its text, computed once."""
+
+    line: OcrLine
+    left: float
+    right: float
+    x: float
+    y: float
+    height: float
 
 
 def reading_order(lines: Iterable[OcrLine]) -> list[OcrLine]:
@@ -18,59 +30,60 @@ def reading_order(lines: Iterable[OcrLine]) -> list[OcrLine]:
     ordered = sorted(lines, key=lambda line: (line.polygon, line.text, line.scale, line.score))
     if len(ordered) < 2:
         return ordered
-    height = statistics.median(_text_height(line.polygon) for line in ordered)
-    return _by_columns(ordered, max(height, 1.0))
+    placed = [_placed(line) for line in ordered]
+    height = statistics.median(one.height for one in placed)
+    return [one.line for one in _by_columns(placed, max(height, 1.0))]
 
 
-def _by_columns(lines: list[OcrLine], height: float) -> list[OcrLine]:
+def _placed(line: OcrLine) -> _Placed:
+    xs, ys = line.polygon[0::2], line.polygon[1::2]
+    return _Placed(line, min(xs), max(xs), sum(xs) / 4, sum(ys) / 4, _text_height(line.polygon))
+
+
+def _by_columns(lines: list[_Placed], height: float) -> list[_Placed]:
     cut = _column_cut(lines, height)
     if cut is None:
         return _by_rows(lines)
-    left = [line for line in lines if _centre(line.polygon)[0] < cut]
-    right = [line for line in lines if _centre(line.polygon)[0] >= cut]
+    left = [one for one in lines if one.x < cut]
+    right = [one for one in lines if one.x >= cut]
     return _by_columns(left, height) + _by_columns(right, height)
 
 
-def _column_cut(lines: Sequence[OcrLine], height: float) -> float | None:
+def _column_cut(lines: Sequence[_Placed], height: float) -> float | None:
     """The middle of the widest gap of at least two text heights that no line crosses and whose sides are columns."""
-    spans = sorted((min(line.polygon[0::2]), max(line.polygon[0::2])) for line in lines)
+    spans = sorted((one.left, one.right) for one in lines)
     best, cut, reach = 2.0 * height, None, spans[0][1]
     for start, end in spans[1:]:
         if start - reach > best:
             middle = (start + reach) / 2
-            left = [line for line in lines if _centre(line.polygon)[0] < middle]
-            right = [line for line in lines if _centre(line.polygon)[0] >= middle]
+            left = [one for one in lines if one.x < middle]
+            right = [one for one in lines if one.x >= middle]
             if min(len(left), len(right)) >= 3 and _shared_rows(left, right) < 0.5:
                 best, cut = start - reach, middle
         reach = max(reach, end)
     return cut
 
 
-def _shared_rows(left: Sequence[OcrLine], right: Sequence[OcrLine]) -> float:
+def _shared_rows(left: Sequence[_Placed], right: Sequence[_Placed]) -> float:
     """The share of the shorter column's lines that have a line of the other column at their side."""
     few, many = sorted((left, right), key=len)
     beside = sum(any(_same_row(one, other) for other in many) for one in few)
     return beside / len(few)
 
 
-def _by_rows(lines: Sequence[OcrLine]) -> list[OcrLine]:
-    rows: list[list[OcrLine]] = []
-    for line in sorted(lines, key=lambda line: _centre(line.polygon)[1]):
-        if rows and _same_row(rows[-1][0], line):
-            rows[-1].append(line)
+def _by_rows(lines: Sequence[_Placed]) -> list[_Placed]:
+    rows: list[list[_Placed]] = []
+    for one in sorted(lines, key=lambda one: one.y):
+        if rows and _same_row(rows[-1][0], one):
+            rows[-1].append(one)
         else:
-            rows.append([line])
-    return [line for row in rows for line in sorted(row, key=lambda line: _centre(line.polygon)[0])]
+            rows.append([one])
+    return [one for row in rows for one in sorted(row, key=lambda one: one.x)]
 
 
-def _same_row(one: OcrLine, other: OcrLine) -> bool:
+def _same_row(one: _Placed, other: _Placed) -> bool:
     """Whether two lines stand on one row: their centres are nearer in height than half the lower text."""
-    height = min(_text_height(one.polygon), _text_height(other.polygon))
-    return abs(_centre(one.polygon)[1] - _centre(other.polygon)[1]) < 0.5 * max(height, 1.0)
-
-
-def _centre(polygon: Polygon) -> tuple[float, float]:
-    return sum(polygon[0::2]) / 4, sum(polygon[1::2]) / 4
+    return abs(one.y - other.y) < 0.5 * max(min(one.height, other.height), 1.0)
 
 
 def _text_height(polygon: Polygon) -> float:

@@ -1,4 +1,7 @@
-"""Corpora for training: invented pages written into a store like real ones."""
+"""Corpora for training: invented pages written into a store like real ones.
+
+`easyocr_pages` and `augmented_pages` give pages of the same kind (made in `real_texts` and `augment`), for `write_pages`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from entx.core.types import PageKey, Question
+from entx.llm_stage.augment import augmented_pages
 from entx.llm_stage.layouts import LayoutPage, generate_pages, link_of
 from entx.llm_stage.layouts.generate import VERSION
+from entx.llm_stage.real_texts import easyocr_pages
 from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
+
+__all__ = ["ENGINE", "augmented_pages", "easyocr_pages", "layout_key", "write_layouts", "write_pages"]
 
 ENGINE = "layouts"
 """The engine's name in the page key of invented pages."""

@@ -46,9 +46,9 @@ def slip(rng: random.Random, text: str) -> str:
     if kind < 0.24:
         worn = text.replace(" ", "", 1) if rng.random() < 0.6 else text.replace(" ", "")
     elif kind < 0.31:
-        worn = _POINT.sub(lambda found: rng.choice(("", " ", ",", ". ")), text, count=1)
+        worn = _POINT.sub(lambda _: rng.choice(("", " ", ",", ". ")), text, count=1)
     elif kind < 0.39:
-        worn = _INCH.sub(lambda found: rng.choice(("", "'", "°", "*", "'")), text, count=1)
+        worn = _INCH.sub(lambda _: rng.choice(("", "'", "°", "*", "'")), text, count=1)
     elif kind < 0.53:
         worn = rng.choice(_ARROWS_BEFORE) + text if rng.random() < 0.5 else text + rng.choice(_ARROWS_BEHIND)
     elif kind < 0.60:

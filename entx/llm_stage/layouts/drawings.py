@@ -19,7 +19,7 @@ _AXES = {
     "flat": (("hw", 0.80), ("w", 0.11), ("h", 0.09)),
 }
 _LABELS = (("", 0.70), ("prefix", 0.12), ("suffix", 0.07), ("above", 0.06), ("apart", 0.05))
-_LIKELY = {"height": 1.0, "width": 1.0, "depth": 1.0, "item_weight": 0.12, "maximum_weight_recommendation": 0.06,
+_LIKELY = {"height": 1.0, "width": 1.0, "depth": 1.0, "item_weight": 0.06, "maximum_weight_recommendation": 0.02,
            "item_volume": 0.05, "wattage": 0.02, "voltage": 0.02}  # fmt: skip
 
 

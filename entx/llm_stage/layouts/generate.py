@@ -19,15 +19,15 @@ FAMILIES: tuple[tuple[Callable[[random.Random], Plan], float], ...] = (
     (listings.listing, 0.040),
     (listings.axis_lines, 0.035),
     (listings.chart, 0.025),
-    (labels.food, 0.135),
-    (labels.liquid, 0.060),
+    (labels.food, 0.200),
+    (labels.liquid, 0.045),
     (labels.supplement, 0.030),
-    (plates.adapter, 0.020),
-    (plates.appliance, 0.050),
-    (plates.battery, 0.030),
-    (posters.load, 0.055),
+    (plates.adapter, 0.018),
+    (plates.appliance, 0.042),
+    (plates.battery, 0.028),
+    (posters.load, 0.065),
     (posters.data, 0.030),
-    (posters.capacity, 0.015),
+    (posters.capacity, 0.012),
     (posters.advertising, 0.025),
 )
 """Share of pages by family; with `ask` they give about the challenge's mix of entities (two thirds lengths)."""
@@ -36,6 +36,7 @@ VERSION = "1"
 """Of the generator: pages of another version are other pages."""
 
 _MOST = 6
+_ASIDE = 0.55  # of the questions about what a picture only may be asked for, so that about a third are empty
 _MAKERS = [maker for maker, _ in FAMILIES]
 _WEIGHTS = [weight for _, weight in FAMILIES]
 
@@ -81,6 +82,10 @@ def layout_page(seed: int, number: int, *, strength: float = 1.0) -> LayoutPage:
     return LayoutPage(plan.sheet.page(picture_of(link_of(seed, number))), truths)
 
 
+def _share(likely: float) -> float:
+    return likely if likely >= 1.0 else likely * _ASIDE
+
+
 def ask(plan: Plan) -> tuple[tuple[str, Quantity | None], ...]:
     """The questions of a page: what it states, and what such a picture is asked for besides."""
     rng = plan.sheet.rng
@@ -91,7 +96,7 @@ def ask(plan: Plan) -> tuple[tuple[str, Quantity | None], ...]:
         if name in plan.truth:
             if rng.random() < 0.9:
                 asked[name] = plan.truth[name]
-        elif rng.random() < plan.likely.get(name, 0.02):
+        elif rng.random() < _share(plan.likely.get(name, 0.02)):
             asked[name] = None
     if not asked:
         settled = [name for name in CHALLENGE.entities if name not in plan.unsettled]

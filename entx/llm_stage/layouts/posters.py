@@ -28,10 +28,8 @@ def load(rng: random.Random) -> Plan:
             "depth": 0.08,
         },
     )
-    grams = _load_grams(rng)
-    voice = _load_voice(rng)
     if rng.random() < 0.93:
-        text, value = voice.line(grams)
+        text, value = _load(rng)
         word = rng.choice(words.LOAD_WORDS)
         thick = sheet.base * rng.uniform(0.9, 2.4)
         x, y = rng.uniform(0.1, 0.9) * sheet.width, rng.uniform(0.05, 0.95) * sheet.height
@@ -156,27 +154,26 @@ def advertising(rng: random.Random) -> Plan:
     return plan
 
 
-def _load_grams(rng: random.Random) -> float:
-    if rng.random() < 0.6:
-        return rng.choice((5, 10, 11, 15, 20, 22, 25, 30, 33, 35, 40, 44, 50, 55, 60, 66, 70, 75, 80, 88, 90, 100, 110, 120, 130, 132, 150, 165, 176, 180, 200, 220, 225, 240,
-                           242, 250, 260, 264, 265, 275, 280, 286, 300, 308, 330, 350, 352, 375, 400, 440, 450, 500, 550, 600, 660, 700, 800, 880, 1000, 1100, 1200, 1500,
-                           2000, 3000)) * SIZES["pound"]  # fmt: skip
-    return rng.choice((1, 2, 3, 5, 8, 10, 12, 15, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 75, 80, 90, 100, 110, 120, 130, 135, 136, 140, 150, 160, 180, 200, 220, 250, 300, 350,
-                       400, 500, 600, 800, 1000)) * 1000.0  # fmt: skip
+_POUNDS = (
+    5, 10, 11, 15, 20, 22, 25, 30, 33, 35, 40, 44, 50, 55, 60, 66, 70, 75, 80, 88, 90, 100, 110, 120, 130, 132, 150, 165, 176, 180, 200, 220,
+    225, 240, 242, 250, 260, 264, 265, 275, 280, 286, 300, 308, 330, 350, 352, 375, 400, 440, 450, 500, 550, 600, 660, 700, 800, 880, 1000, 1100,
+    1200, 1500, 2000, 3000,
+)  # fmt: skip
+_KILOGRAMS = (
+    1, 2, 3, 5, 8, 10, 12, 15, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 75, 80, 90, 100, 110, 120, 130, 135, 136, 140, 150, 160, 180, 200, 220, 250,
+    300, 350, 400, 500, 600, 800, 1000,
+)  # fmt: skip
 
 
-def _load_voice(rng: random.Random) -> Voice:
+def _load(rng: random.Random) -> tuple[str, Quantity]:
+    """A load as printed: a round number in its first unit."""
     units = rng.choices(
         [("pound",), ("kilogram",), ("pound", "kilogram"), ("kilogram", "pound")], (0.5, 0.26, 0.14, 0.10)
     )[0]
-    forms = tuple(form(rng, unit) for unit in units)
-    return Voice(
-        rng,
-        units,
-        forms,
-        tuple(rng.choices((0, 1), (0.94, 0.06))[0] for _ in units),
-        joiner=rng.choice(("{}/{}", "{} / {}", "{} ({})", "{}({})")),
-    )
+    grams = rng.choice(_POUNDS if units[0] == "pound" else _KILOGRAMS) * SIZES[units[0]]
+    joiner = rng.choice(("{}/{}", "{} / {}", "{} ({})", "{}({})"))
+    decimals = tuple(rng.choices((0, 1), (0.94, 0.06))[0] for _ in units)
+    return Voice(rng, units, tuple(form(rng, unit) for unit in units), decimals, joiner=joiner).line(grams)
 
 
 def _small_drawing(plan: Plan, *, round_body: bool = False) -> None:
@@ -233,7 +230,7 @@ def _volume_row(plan: Plan) -> tuple[str, str]:
 
 def _load_row(plan: Plan) -> tuple[str, str]:
     rng = plan.sheet.rng
-    text, plan.truth["maximum_weight_recommendation"] = _load_voice(rng).line(_load_grams(rng))
+    text, plan.truth["maximum_weight_recommendation"] = _load(rng)
     return rng.choice(("Max load", "Load capacity", "Weight capacity", "Max weight", "Maximum load", "Bearing")), text
 
 

@@ -205,7 +205,7 @@ def length_voice(rng: random.Random, longest: float, *, below: float = 0.25, bar
 
 def weight_voice(rng: random.Random, grams: float, *, below: float = 0.05) -> Voice:
     """A voice for a weight."""
-    metric = "kilogram" if grams >= 1000 and rng.random() < 0.9 else "gram"
+    metric = "kilogram" if grams >= 5000 or (grams >= 1000 and rng.random() < 0.85) else "gram"
     imperial = "pound" if grams >= 450 and rng.random() < 0.75 else "ounce"
     units = rng.choices([(metric,), (imperial,), (imperial, metric), (metric, imperial)], (0.42, 0.20, 0.26, 0.12))[0]
     return voice(rng, units, below=below)

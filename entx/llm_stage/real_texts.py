@@ -1,0 +1,104 @@
+"""Pages from texts that another engine read of labelled pictures, without boxes: lines are cut and laid out anew."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Set
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from entx.core.candidates import find_candidates, page_quantities
+from entx.core.entities import CHALLENGE
+from entx.core.postprocess import postprocess
+from entx.core.quantity import Quantity
+from entx.core.reading_order import reading_order
+from entx.core.types import OcrLine, OcrPage, PageStatus
+from entx.core.units import kind_of
+from entx.llm_stage.layouts import LayoutPage, picture_of
+from entx.llm_stage.layouts.measured import SLIP_SCORE, draw
+
+_COLUMNS = ("image", "group_id", "entity_name", "entity_value", "text")
+_A_CLUSTER = 2  # rows of one (group, entity, value): half of the table's rows repeat others
+_MOST_WORDS = 160  # a page; longer texts are leaflets
+_EMPTY = 0.62  # empty questions a page, about a third of all
+_EMPTY_WEIGHTS = {
+    "height": 0.20, "width": 0.18, "depth": 0.22, "item_weight": 0.12, "item_volume": 0.09, "voltage": 0.07, "wattage": 0.07,
+    "maximum_weight_recommendation": 0.05,
+}  # fmt: skip
+
+
+def easyocr_pages(path: Path, exclude: Set[str] = frozenset(), *, seed: int = 0) -> Iterator[LayoutPage]:
+    """One page for each picture of the table whose label stands in its text, without geometry.
+
+    A row is kept when its label, cleaned, is among the candidates of the page, and while its cluster of group, entity
+    and value has few rows. Questions with an empty truth are added for entities of which the page holds no unit at all.
+
+    Args:
+        path: a parquet file with the columns image, group_id, entity_name, entity_value and text; one picture's rows
+            may stand apart.
+        exclude: names of pictures to leave out.
+        seed: of the layouts and of the empty questions.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for batch in pq.ParquetFile(path).iter_batches(columns=list(_COLUMNS)):
+        for row in batch.to_pylist():
+            if row["text"] and row["image"] not in exclude and row["entity_name"] in CHALLENGE:
+                rows.setdefault(row["image"], []).append(row)
+    seen: Counter[tuple[Any, str, Quantity]] = Counter()
+    for image, of_image in rows.items():
+        rng = random.Random(f"{seed}/{image}")
+        page = _laid_out(rng, of_image[0]["text"], picture_of(f"easyocr://{image}"))
+        quantities = page_quantities(page)
+        truths: dict[str, Quantity | None] = {}
+        for row in of_image:
+            entity = CHALLENGE[row["entity_name"]]
+            value = postprocess(row["entity_value"] or "", entity).quantity
+            if value is None or all(one.quantity != value for one in find_candidates(page, entity, quantities)):
+                continue
+            cluster = (row["group_id"], entity.name, value)
+            seen[cluster] += 1
+            if seen[cluster] <= _A_CLUSTER:
+                truths[entity.name] = value
+        if not truths:
+            continue
+        kinds = {kind_of(one.quantity.unit) for one in quantities}
+        absent = [
+            name for name, entity in CHALLENGE.entities.items()
+            if name not in truths and entity.kind not in kinds and not find_candidates(page, entity, quantities)
+        ]  # fmt: skip
+        if absent and rng.random() < _EMPTY:
+            truths[rng.choices(absent, [_EMPTY_WEIGHTS.get(name, 0.05) for name in absent])[0]] = None
+        yield LayoutPage(page, tuple(truths.items()))
+
+
+def _laid_out(rng: random.Random, text: str, picture: str) -> OcrPage:
+    """The text cut into lines of two to eight words, set in one or two columns on a square picture."""
+    tokens = text.split()[:_MOST_WORDS]
+    chunks: list[str] = []
+    while tokens:
+        take = min(rng.choices((1, 2, 3, 4, 5, 6, 8), (0.12, 0.25, 0.22, 0.16, 0.11, 0.08, 0.06))[0], len(tokens))
+        while take < len(tokens) and tokens[take - 1][-1].isdigit() and take < 12:
+            take += 1  # a number keeps what may be its unit
+        chunks.append(" ".join(tokens[:take]))
+        tokens = tokens[take:]
+    side = rng.choice((500, 1000, 1000, 1500, 1600, 2000))
+    columns = 1 if len(chunks) < 8 or rng.random() < 0.6 else 2
+    height = -(-len(chunks) // columns)
+    thick = min(rng.uniform(0.018, 0.05), 0.92 / (1.3 * height)) * side
+    pitch = min(0.92 * side / height, thick * rng.uniform(1.25, 2.5))
+    top = rng.uniform(0.03, max(0.04, 0.95 - pitch * height / side)) * side
+    lines = []
+    for number, chunk in enumerate(chunks):
+        column, row = divmod(number, height)
+        left = (0.05 + 0.48 * column) * side
+        wide = min(len(chunk) * 0.5 * thick, (0.9 if columns == 1 else 0.42) * side)
+        y = top + row * pitch
+        box = [float(round(value)) for value in (left, y, left + wide, y, left + wide, y + thick, left, y + thick)]
+        lines.append(OcrLine(chunk, round(draw(rng, SLIP_SCORE), 4), tuple(box)))  # type: ignore[arg-type]
+    return OcrPage(picture, PageStatus.OK, "", side, side, tuple(reading_order(lines)))
