@@ -1,11 +1,11 @@
 """The shipped text model from nothing: tokenizer, pre-training on invented and real pages.
 
-    python scripts/shipped_model.py --out DIR [--shards 24] [--real STORE] [--texts EASYOCR.parquet]
+    python scripts/shipped_model.py --out DIR [--shards 24] [--real STORE] [--texts EASYOCR.parquet --left-out GOLD.csv]
 
-Every shard is `PAGES` pages made anew: invented layouts with known truths (`entx.llm_stage.layouts`); with --real the
-pages of a store with their labels, numbers re-drawn; with --texts the lines of other people's OCR. The rules reader's
-answers stand beside half of the questions as hints. A shard is made while the one before is trained on. Interrupted, it
-goes on where it was. Then fine-tune what stands in DIR:
+Every shard is made anew: invented layouts with known truths (`entx.llm_stage.layouts`); with --real the pages of a
+store with their labels, numbers re-drawn; with --texts the lines of other people's OCR. The rules reader's answers
+stand beside half of the questions as hints. A shard is made while the one before is trained on. Interrupted, it goes on
+where it was. Then fine-tune what stands in DIR:
 
     entx train --stage llm --recipe entx-small --model DIR --store STORE --out FINAL
 """
@@ -13,23 +13,45 @@ goes on where it was. Then fine-tune what stands in DIR:
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
+from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.quantity import Quantity
-from entx.core.types import OcrPage
-from entx.llm_stage.layouts import generate_pages
+from entx.llm_stage.augment import augmented_pages
+from entx.llm_stage.labels import clean_label
+from entx.llm_stage.layouts import LayoutPage, generate_pages
 from entx.llm_stage.prompt import Hint, Style, answer_text, page_prompt, question_prompt
+from entx.llm_stage.real_texts import easyocr_pages
 from entx.ocr_stage.reader import RulesReader
+from entx.storage.connection import Store
+from entx.storage.pages import page_keys
+from entx.storage.training import labelled_questions, labelled_sources, pages_with_questions
 
-PAGES = 8000
+INVENTED = 5000
+"""Invented pages a shard."""
+
+ALONE = 4
+"""Shards of invented pages only, at the start."""
+
+COPIES = 2
+"""Changed copies of every real page a shard."""
+
+TEXTS = 1500
+"""Pages from other people's OCR a shard."""
+
+TRUSTED = ("curated", "confirmed", "supported", "abstained")
+"""Tables of the --real store whose labels are used, the most trusted first (`scripts/confirmed_labels.py`)."""
+
 BUDGET = 448
 HINTED = 0.5
 VOCABULARY = 2048
@@ -41,28 +63,71 @@ class Plan:
 
     real: Path | None
     texts: Path | None
+    left_out: Path | None
     seed: int
 
 
-def asked_pages(plan: Plan, number: int, count: int) -> Iterator[tuple[OcrPage, dict[str, Quantity | None]]]:
-    """The pages of one shard with the true answers."""
-    for made in generate_pages(count, plan.seed * 1000 + number):
-        yield made.page, dict(made.truths)
+def asked_pages(plan: Plan, number: int) -> Iterator[LayoutPage]:
+    """The pages of one shard with their true answers; the first shards hold invented pages only."""
+    yield from generate_pages(INVENTED, plan.seed * 1000 + number)
+    if number < ALONE:
+        return
+    if plan.real is not None:
+        real = real_pages(plan.real)
+        for copy in range(COPIES):
+            yield from augmented_pages(real, number * COPIES + copy)
+        if number % 4 == 0:
+            yield from real
+    if plan.texts is not None:
+        texts = text_pages(plan.texts, plan.left_out)
+        yield from random.Random(number).sample(texts, min(TEXTS, len(texts)))
+
+
+@cache
+def real_pages(path: Path) -> list[LayoutPage]:
+    """The labelled pages of a store; a label that the lines do not hold becomes an empty truth."""
+    found = []
+    with Store(path) as store:
+        key = page_keys(store)[0][0]
+        sources = [one.source for one in labelled_sources(store, key) if Path(one.source).stem in TRUSTED]
+        for page, questions in pages_with_questions(store, key, labelled_questions(store, key, sources)):
+            quantities = page_quantities(page)
+            truths: dict[str, Quantity | None] = {}
+            for question in sorted(questions, key=lambda one: TRUSTED.index(Path(one.source).stem)):
+                entity = CHALLENGE[question.entity_name]
+                said = clean_label(question.label, entity).quantity
+                there = any(one.quantity == said for one in find_candidates(page, entity, quantities))
+                truths.setdefault(entity.name, said if there else None)
+            absent = [name for name, one in CHALLENGE.entities.items() if not find_candidates(page, one, quantities)]
+            for name in random.Random(page.picture).sample(absent, min(1, len(absent))):
+                truths.setdefault(name, None)
+            found.append(LayoutPage(page, tuple(truths.items())))
+    return found
+
+
+@cache
+def text_pages(path: Path, left_out: Path | None) -> list[LayoutPage]:
+    """Pages from other people's OCR."""
+    names: set[str] = set()
+    if left_out is not None:
+        with left_out.open(encoding="utf-8", newline="") as file:
+            names = {row["image"] for row in csv.DictReader(file)}
+    return list(easyocr_pages(path, names))
 
 
 def prompts(
-    pages: Iterable[tuple[OcrPage, dict[str, Quantity | None]]], count_tokens, seed: int
+    pages: Iterable[LayoutPage], count_tokens: Callable[[list[str]], list[int]], seed: int
 ) -> Iterator[tuple[str, list[tuple[str, str, float]]]]:
-    """Each page as text with its questions, answers and weights; half of the questions carry the rules reader's hint."""
+    """Each page as text with its questions, answers and weights; half of the questions carry a hint of the rules."""
     reader = RulesReader(CHALLENGE)
     rng = random.Random(seed)
-    for page, truths in pages:
-        said = reader.read(page, list(truths), [None] * len(truths))
+    for layout in pages:
+        said = reader.read(layout.page, [name for name, _ in layout.truths], [None] * len(layout.truths))
         asks = []
-        for (name, truth), answer in zip(truths.items(), said, strict=True):
+        for (name, truth), answer in zip(layout.truths, said, strict=True):
             hint = Hint(answer.quantity, answer.score) if rng.random() < HINTED else None
             asks.append((question_prompt(CHALLENGE[name], Style.COMPACT, hint), answer_text(truth), 1.0))
-        text = page_prompt(page, CHALLENGE, Style.COMPACT, count_tokens=count_tokens, budget=BUDGET).text
+        text = page_prompt(layout.page, CHALLENGE, Style.COMPACT, count_tokens=count_tokens, budget=BUDGET).text
         yield text, asks
 
 
@@ -72,13 +137,13 @@ def make_tokenizer(plan: Plan, out: Path) -> None:
     from entx.llm_stage.tokenizer import train_tokenizer
 
     texts = []
-    for text, asks in prompts(asked_pages(plan, 999, PAGES), rough_tokens, 0):
+    for text, asks in prompts(generate_pages(INVENTED, plan.seed * 1000 + 999), rough_tokens, 0):
         texts += [text, *(question + answer for question, answer, _ in asks)]
     if plan.texts is not None:
         import pandas
 
         lines = pandas.read_parquet(plan.texts, columns=["text"])["text"].dropna()
-        texts += lines.sample(min(len(lines), PAGES), random_state=plan.seed).str[:300].tolist()
+        texts += lines.sample(min(len(lines), INVENTED), random_state=plan.seed).str[:300].tolist()
     train_tokenizer(texts, VOCABULARY).save_pretrained(out)
 
 
@@ -95,7 +160,7 @@ def encode_shard(
         return [len(ids) for ids in tokenizer(texts).input_ids]
 
     encoded = []
-    for text, asks in prompts(asked_pages(plan, number, PAGES), count_tokens, number):
+    for text, asks in prompts(asked_pages(plan, number), count_tokens, number):
         if asks:
             ids = tokenizer(
                 [text, *(question for question, _, _ in asks), *(answer for _, answer, _ in asks)]
@@ -114,8 +179,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--texts", type=Path)
+    parser.add_argument("--left-out", type=Path, help="CSV with an image column: pictures whose texts are left out")
     options = parser.parse_args()
-    plan = Plan(options.real, options.texts, options.seed)
+    plan = Plan(options.real, options.texts, options.left_out, options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     if not (options.out / "tokenizer.json").is_file():
         make_tokenizer(plan, options.out)
@@ -140,7 +206,7 @@ def main() -> None:
             print(json.dumps({"minutes": round((time.monotonic() - started) / 60, 2), **row}), flush=True)
 
         pretrain(model, shard, settings, options.out, report=report)
-    model.to(dtype=__import__("torch").bfloat16).save_pretrained(options.out)
+    model.bfloat16().save_pretrained(options.out)
 
 
 if __name__ == "__main__":
