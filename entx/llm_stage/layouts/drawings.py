@@ -19,6 +19,7 @@ _AXES = {
     "flat": (("hw", 0.80), ("w", 0.11), ("h", 0.09)),
 }
 _LABELS = (("", 0.70), ("prefix", 0.12), ("suffix", 0.07), ("above", 0.06), ("apart", 0.05))
+_STATED = {"inch": ("inch", "in", "inches"), "centimetre": ("cm", "CM"), "millimetre": ("mm", "MM")}
 _LIKELY = {"height": 1.0, "width": 1.0, "depth": 1.0, "item_weight": 0.06, "maximum_weight_recommendation": 0.02,
            "item_volume": 0.05, "wattage": 0.02, "voltage": 0.02}  # fmt: skip
 
@@ -35,7 +36,7 @@ def drawing(rng: random.Random) -> Plan:
     mode = rng.random()
     bare = mode < 0.09
     voice = length_voice(rng, max(thing.wide, thing.tall), bare=bare)
-    if bare and (mode < 0.045 or len(voice.units) == 2):
+    if bare and (mode < 0.045 or len(voice.units) == 2 or voice.units[0] not in _STATED):
         _draw(plan, thing, voice)
         plan.truth = {}
     else:
@@ -232,8 +233,6 @@ def _truth(plan: Plan, thing: Body, style: str, by_length: bool, stated: dict[st
 
 def _state_unit(sheet: Sheet, unit: str) -> None:
     rng = sheet.rng
-    short = {"inch": ("inch", "in", "inches"), "centimetre": ("cm", "CM"), "millimetre": ("mm", "MM")}.get(unit)
-    names = short or (unit,)
     text = rng.choice(
         (
             "Unit: {}",
@@ -248,7 +247,7 @@ def _state_unit(sheet: Sheet, unit: str) -> None:
         )
     )
     sheet.put(
-        text.format(rng.choice(names)),
+        text.format(rng.choice(_STATED[unit])),
         rng.uniform(0.1, 0.9) * sheet.width,
         rng.choice((0.06, 0.94)) * sheet.height,
         sheet.base,

@@ -138,7 +138,7 @@ def _net_weight(rng: random.Random, grams: float) -> tuple[list[str], Quantity]:
         return [word, *lines], value
     if voice.units[0] == "pound" and rng.random() < 0.2 and value.value > 1:  # 2 LB (32 OZ): the first stands
         lines = [f"{lines[0]} ({number(grams / 28.3495, 0)} OZ)"]
-    joint = rng.choice((" ", " ", " ", ": ", ""))
+    joint = rng.choice((" ", " ", " ", ": ", "" if len(word) > 1 and word[-2:].isalpha() else " "))
     return [(word + (joint if word else "") + lines[0]).replace(":: ", ": "), *lines[1:]], value
 
 

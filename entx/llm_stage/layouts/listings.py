@@ -22,6 +22,7 @@ _LIKELY = {
     "item_volume": 0.06,
 }
 _TIMES = (" x ", "x", "*", " X ", "×", " * ", " × ", "X")
+_TIMES_OF_LETTERS = (" x ", "*", " X ", " * ", " × ")
 _PREFIXES = (
     "Size: ",
     "",
@@ -73,9 +74,10 @@ def listing(rng: random.Random) -> Plan:
 
 def _list_text(rng: random.Random, order: str, parts: list[list[str]], forms: tuple[str, ...], lettered: bool) -> str:
     """The numbers joined; each with its unit, or the unit once at the end; both units one after the other."""
-    times = rng.choice(_TIMES)
-    each = rng.random() < (0.6 if forms[0] in ('"', "''", "in") else 0.3)
-    behind = rng.random() < 0.5
+    times = rng.choice(_TIMES_OF_LETTERS if lettered else _TIMES)
+    mark = not forms[0].strip()[:1].isalnum()
+    each = rng.random() < (0.6 if mark else 0.3)
+    behind = rng.random() < 0.5 and (each or not mark)
     tail = lettered and not each and rng.random() < 0.35
     texts = []
     for unit, spelt in enumerate(forms):

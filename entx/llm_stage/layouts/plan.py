@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from entx.core.quantity import Quantity
 from entx.llm_stage.layouts import words
-from entx.llm_stage.layouts.sayings import form, number, volume_voice, weight_voice
+from entx.llm_stage.layouts.sayings import number, volume_voice, weight_voice
 from entx.llm_stage.layouts.sheet import Piece, Sheet
 
 
@@ -106,7 +106,13 @@ def weight_line(sheet: Sheet, plan: Plan, x: float, y: float, thick: float) -> N
     grams = 10 ** rng.uniform(0.8, 4.3)
     text, value = weight_voice(rng, grams).line(grams)
     word = rng.choice(words.WEIGHT_WORDS)
-    sheet.put(f"{word}{rng.choice((' ', ' ', ''))}{text}", x, y, thick, anchor=rng.choice((0.0, 0.5)))
+    sheet.put(
+        f"{word}{' ' if word[-1].isalpha() else rng.choice((' ', ''))}{text}",
+        x,
+        y,
+        thick,
+        anchor=rng.choice((0.0, 0.5)),
+    )
     plan.truth["item_weight"] = value
 
 
@@ -144,8 +150,3 @@ def round_weight(rng: random.Random) -> float:
     if draw < 0.7:
         return round(10 ** rng.uniform(0.3, 2.2) * 4) / 4 * 28.3495
     return float(number(10 ** rng.uniform(0.8, 4.2), 0))
-
-
-def bare_ounces(rng: random.Random) -> str:
-    """The form of ounces on a label."""
-    return form(rng, "ounce")

@@ -171,6 +171,11 @@ def voice(rng: random.Random, units: tuple[str, ...], *, below: float = 0.0, bar
                          for i, (d, unit) in enumerate(zip(decimals, units, strict=True)))  # fmt: skip
     two_lines = len(units) == 2 and rng.random() < below
     forms = tuple("" if bare else form(rng, unit) for unit in units)
+    if "fluid ounce" in units and len(units) == 2:  # beside millilitres nobody leaves the word out
+        forms = tuple(
+            one if "f" in one.lower() or unit != "fluid ounce" else " fl oz"
+            for one, unit in zip(forms, units, strict=True)
+        )
     metric = units[0] in ("centimetre", "metre", "kilogram", "litre")
     return Voice(
         rng, units, forms, decimals, rng.random() < 0.08, "" if two_lines else joiner(rng),

@@ -1,0 +1,200 @@
+import random
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from entx.core.candidates import find_candidates, page_quantities
+from entx.core.entities import CHALLENGE
+from entx.core.quantity import Quantity
+from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Stroke
+from entx.llm_stage.augment import augmented_pages
+from entx.llm_stage.flips import mirrored, transposed
+from entx.llm_stage.layouts import LayoutPage, generate_pages
+
+
+def line(text: str, x: float, y: float, wide: float = 80, tall: float = 20, rotation: float = 0.0) -> OcrLine:
+    box = (x, y, x + wide, y, x + wide, y + tall, x, y + tall)
+    if rotation == 90.0:
+        box = (x, y + tall, x, y, x + wide, y, x + wide, y + tall)
+    return OcrLine(text, 0.99, box, rotation)
+
+
+def upright(x: float) -> Stroke:
+    return Stroke(Direction.VERTICAL, (x, 100), (x, 400), 300, 5, 0.6, False, 2)
+
+
+def level(y: float) -> Stroke:
+    return Stroke(Direction.HORIZONTAL, (150, y), (350, y), 200, 5, 0.5, False, 2)
+
+
+def drawing(height: Sequence[str] = ("30 cm",), width: str = "20 cm") -> OcrPage:
+    lines = [line(text, 40, 220 + 25 * row) for row, text in enumerate(height)]
+    lines.append(line(width, 210, 430))
+    around = [LineGeometry(row, vertical=upright(130), across=-0.3, down=0.5) for row in range(len(height))]
+    around.append(LineGeometry(len(height), horizontal=level(420), across=0.5, down=1.1))
+    return OcrPage(
+        "p", PageStatus.OK, "", 500, 600, tuple(lines), 0.0, PageGeometry((150, 100, 350, 400), 0.8, 1, tuple(around))
+    )
+
+
+def quantity(number: str, unit: str) -> Quantity:
+    return Quantity(Decimal(number), unit)
+
+
+LAYOUT = LayoutPage(
+    drawing(), (("height", quantity("30", "centimetre")), ("width", quantity("20", "centimetre")), ("depth", None))
+)
+
+
+def test_truths_of_changed_pages_are_still_among_their_candidates() -> None:
+    pages = list(generate_pages(250, 21, strength=0))
+    changed = list(augmented_pages(pages, 1))
+    assert len(changed) > 150
+    for page in changed:
+        quantities = page_quantities(page.page)
+        for name, value in page.truths:
+            if value is not None:
+                assert value in [one.quantity for one in find_candidates(page.page, CHALLENGE[name], quantities)]
+    assert {page.page.picture for page in changed}.isdisjoint(page.page.picture for page in pages)
+
+
+def test_the_same_seed_changes_pages_in_the_same_way() -> None:
+    pages = list(generate_pages(40, 22))
+    assert list(augmented_pages(pages, 3)) == list(augmented_pages(pages, 3))
+    assert list(augmented_pages(pages, 3)) != list(augmented_pages(pages, 4))
+
+
+def test_numbers_keep_their_digits_and_sizes_in_two_units_their_ratio() -> None:
+    layout = LayoutPage(drawing(("12.6 in / 32.0 cm",), "8.7 in / 22.1 cm"), (("height", quantity("12.6", "inch")),))
+    values = set()
+    for seed in range(30):
+        for page in augmented_pages([layout], seed):
+            inches, centimetres = (
+                one.quantity
+                for one in page_quantities(page.page)
+                if any("12.6" not in "" and one.line_ids == (number,) for number in _with_stroke(page.page, layout))
+            )
+            assert float(inches.value) * 2.54 == pytest.approx(float(centimetres.value), rel=0.02)
+            assert len(str(inches.value)) <= 4
+            values.add(inches)
+    assert len(values) > 8
+
+
+def _with_stroke(page: OcrPage, layout: LayoutPage) -> set[int]:
+    """The line that stands at the 300 pixels long line, whichever way it runs now."""
+    assert page.geometry is not None
+    assert layout.page.geometry is not None
+    return {one.line for one in page.geometry.lines if one.best is not None and one.best.length == 300}
+
+
+def test_a_longer_size_stays_the_longer_one() -> None:
+    for seed in range(30):
+        for page in augmented_pages([LAYOUT], seed):
+            values = {name: value for name, value in page.truths if value is not None}
+            swapped = page.page.width == 600
+            tall, wide = values["height"].value, values["width"].value
+            assert (tall < wide) if swapped else (tall > wide)
+
+
+def test_transposed_pages_swap_height_and_width() -> None:
+    swapped = [page for seed in range(40) for page in augmented_pages([LAYOUT], seed) if page.page.width == 600]
+    assert swapped
+    for page in swapped:
+        assert page.page.height == 500
+        assert page.page.geometry is not None
+        for one in page.page.geometry.lines:
+            text = page.page.lines[one.line].text
+            truths = {name: str(value.value) for name, value in page.truths if value is not None}
+            if one.vertical is not None and one.vertical.length == 200:
+                assert text == f"{truths['height']} cm"
+
+
+@pytest.mark.parametrize("word", ["H 30 cm", "Height: 30 cm", "30cm wide", "Ø 30 cm", "Breite 30 cm", "高 30 cm"])
+def test_pages_that_name_an_axis_are_not_transposed(word: str) -> None:
+    layout = LayoutPage(drawing((word,)), (("height", quantity("30", "centimetre")),))
+    assert all(page.page.width == 500 for seed in range(30) for page in augmented_pages([layout], seed))
+
+
+def test_pages_with_a_depth_or_other_questions_are_not_transposed() -> None:
+    deep = LayoutPage(LAYOUT.page, (("depth", quantity("20", "centimetre")),))
+    other = LayoutPage(LAYOUT.page, (("height", quantity("30", "centimetre")), ("item_weight", None)))
+    for layout in (deep, other):
+        assert all(page.page.width == 500 for seed in range(30) for page in augmented_pages([layout], seed))
+
+
+def test_lists_are_neither_mirrored_nor_transposed() -> None:
+    page = OcrPage("p", PageStatus.OK, "", 500, 600, (line("30 x 20 x 10 cm", 40, 100, 200),), 0.0, PageGeometry((100, 200, 300, 400), 0.9, 1,
+                   (LineGeometry(0, across=0.2, down=-0.4),)))  # fmt: skip
+    layout = LayoutPage(page, (("height", quantity("10", "centimetre")),))
+    for seed in range(20):
+        for changed in augmented_pages([layout], seed):
+            assert changed.page.lines[0].polygon == page.lines[0].polygon
+
+
+def test_a_page_whose_truth_is_not_on_it_is_left_out() -> None:
+    assert list(augmented_pages([LayoutPage(drawing(), (("height", quantity("99", "inch")),))], 0)) == []
+
+
+def test_a_number_beside_a_new_one_of_its_value_is_not_taken_for_it() -> None:
+    layout = LayoutPage(drawing(("10 x 12 x 14 x 17 cm",)), (("width", quantity("20", "centimetre")),))
+    for seed in range(20):
+        for page in augmented_pages([layout], seed):
+            text = next(one.text for one in page.page.lines if " x " in one.text)
+            numbers = [int(part) for part in text.removesuffix(" cm").split(" x ")]
+            assert numbers == sorted(numbers)
+            assert len(set(numbers)) >= 3
+
+
+def test_mirrored_twice_is_the_page_itself() -> None:
+    for layout in generate_pages(120, 30):
+        again = mirrored(mirrored(layout.page))
+        assert sorted(one.text for one in again.lines) == sorted(one.text for one in layout.page.lines)
+        if again.lines == layout.page.lines:
+            assert again.geometry is not None
+            assert layout.page.geometry is not None
+            for one, other in zip(again.geometry.lines, layout.page.geometry.lines, strict=True):
+                assert one.across == pytest.approx(other.across)
+                assert (one.vertical is None) == (other.vertical is None)
+
+
+def test_mirrored_text_stays_readable_on_the_other_side() -> None:
+    page = mirrored(drawing())
+    tall = next(one for one in page.lines if one.text == "30 cm")
+    assert tall.polygon == (380, 220, 460, 220, 460, 240, 380, 240)
+    assert page.geometry is not None
+    around = next(one for one in page.geometry.lines if one.vertical is not None)
+    assert around.vertical is not None
+    assert around.vertical.start == (370, 100)
+    assert around.across == pytest.approx(1.3)
+    assert page.geometry.product == (150, 100, 350, 400)
+
+
+def test_mirrored_upright_text_keeps_its_turn() -> None:
+    page = OcrPage("p", PageStatus.OK, "", 500, 600, (line("30 cm", 40, 100, 20, 80, 90.0),), 0.0, PageGeometry())
+    (one,) = mirrored(page).lines
+    assert one.rotation == 90.0
+    assert one.polygon == (440, 180, 440, 100, 460, 100, 460, 180)
+
+
+def test_transposed_strokes_and_places() -> None:
+    page = transposed(drawing(("30 cm", "11.8 in")), random.Random(0))
+    assert (page.width, page.height) == (600, 500)
+    assert page.geometry is not None
+    assert page.geometry.product == (100, 150, 400, 350)
+    texts = [one.text for one in page.lines]
+    assert texts.index("30 cm") < texts.index("11.8 in")  # the two lines of one size stay one above the other
+    around = page.geometry.of(texts.index("30 cm"))
+    assert around is not None
+    assert around.vertical is None
+    assert around.horizontal is not None
+    assert around.horizontal.start == (100, 130)
+    assert around.horizontal.end == (400, 130)
+    assert (around.across, around.down) == (0.5, -0.3)
+
+
+def test_transposed_text_on_its_side_comes_to_stand_level() -> None:
+    page = OcrPage("p", PageStatus.OK, "", 500, 600, (line("30 cm", 40, 100, 20, 80, 90.0),), 0.0, PageGeometry())
+    (one,) = transposed(page, random.Random(0)).lines
+    assert one.rotation == 0.0
+    assert one.polygon == (100, 40, 180, 40, 180, 60, 100, 60)
