@@ -41,7 +41,8 @@ def augmented_pages(pages: Iterable[LayoutPage], seed: int) -> Iterator[LayoutPa
     """One changed page for each page, with its truths; a page that bears no change is left out.
 
     Numbers are drawn anew with as many digits as before, every printing of one size by one factor; lines without a part
-    in any truth are lost now and then; pages that ask lengths only are mirrored, and transposed (height and width change
+    in any truth are lost now and then; pages that ask lengths only are mirrored,
+    and transposed (height and width change
     places) where no word on them names an axis. Each changed page is checked: what its truths say is still among its
     candidates.
     """
@@ -121,7 +122,8 @@ def _redrawn(
 ) -> tuple[dict[Quantity, Quantity], list[str]] | None:
     """New values of one size and the texts that print them; None where a number is not printed plainly or gets longer.
 
-    The roughest printed number is drawn first and the others follow its own ratio, so that both units still say one size.
+    The roughest printed number is drawn first and the others follow its own ratio,
+    so that both units still say one size.
     What is drawn is put down in digits of its own (`_DRAWN`), so that no later number is taken for it.
     """
     changed = list(texts)

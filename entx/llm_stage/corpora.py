@@ -1,6 +1,7 @@
 """Corpora for training: invented pages written into a store like real ones.
 
-`easyocr_pages` and `augmented_pages` give pages of the same kind (made in `real_texts` and `augment`), for `write_pages`.
+`easyocr_pages` and `augmented_pages` give pages of the same kind (made in `real_texts` and `augment`),
+for `write_pages`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ _A_CLUSTER = 2  # rows of one (group, entity, value): half of the table's rows r
 _MOST_WORDS = 160  # a page; longer texts are leaflets
 _EMPTY = 0.62  # empty questions a page, about a third of all
 _EMPTY_WEIGHTS = {
-    "height": 0.20, "width": 0.18, "depth": 0.22, "item_weight": 0.12, "item_volume": 0.09, "voltage": 0.07, "wattage": 0.07,
+    "height": 0.20, "width": 0.18, "depth": 0.22, "item_weight": 0.12, "item_volume": 0.09, "voltage": 0.07,
+    "wattage": 0.07,
     "maximum_weight_recommendation": 0.05,
 }  # fmt: skip
 

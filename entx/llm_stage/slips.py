@@ -1,4 +1,4 @@
-"""Slips of an OCR engine on a line of text: confused characters, lost spaces, points and strokes, arrow heads as letters.
+"""Slips of an OCR engine on a line of text: confused characters, lost spaces and points, arrow heads as letters.
 
 Used to wear down invented pages, and to measure how a model bears noise on real ones.
 """
@@ -9,10 +9,14 @@ import random
 import re
 
 CONFUSED: dict[str, str] = {
-    "0": "Oo", "O": "0QD", "o": "0c", "1": "lI|i", "l": "1I|i", "I": "1l|", "5": "S6", "S": "5", "s": "5", "8": "B3", "B": "8",
-    "6": "G8b", "G": "6C", "2": "Z7", "Z": "2", "z": "2", "9": "gq", "g": "9q", "3": "8", "7": "1T", "4": "A", "A": "4", "c": "e",
-    "e": "c", "n": "r", "m": "rn", "r": "n", "t": "f", "f": "t", "i": "l1", "u": "v", "V": "U", "W": "VV", "D": "0O", "C": "G", "h": "b",
-    "b": "h6", '"': "'", "'": "", ".": ",", ",": ".", "x": "*", "*": "x", "-": "~", "/": "I", "(": "C", ")": "", ":": ".", "%": "96",
+    "0": "Oo", "O": "0QD", "o": "0c", "1": "lI|i", "l": "1I|i", "I": "1l|", "5": "S6", "S": "5", "s": "5", "8": "B3",
+    "B": "8",
+    "6": "G8b", "G": "6C", "2": "Z7", "Z": "2", "z": "2", "9": "gq", "g": "9q", "3": "8", "7": "1T", "4": "A",
+    "A": "4", "c": "e",
+    "e": "c", "n": "r", "m": "rn", "r": "n", "t": "f", "f": "t", "i": "l1", "u": "v", "V": "U", "W": "VV", "D": "0O",
+    "C": "G", "h": "b",
+    "b": "h6", '"': "'", "'": "", ".": ",", ",": ".", "x": "*", "*": "x", "-": "~", "/": "I", "(": "C", ")": "",
+    ":": ".", "%": "96",
 }  # fmt: skip
 """What a character is read as; an empty reading loses it."""
 

@@ -16,10 +16,14 @@ from entx.storage.pages import load_pages, page_keys, unanswered_pages
 from entx.storage.questions import load_questions
 
 ROWS = [
-    {"image": "a.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "130 gram", "text": "BLACK REVERIE soy wax candle 130 g"},
-    {"image": "b.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "5.0 kilogram", "text": "nothing of the kind 130 g"},
-    {"image": "c.jpg", "group_id": 2, "entity_name": "voltage", "entity_value": "[220.0, 240.0] volt", "text": "Input 220-240V 50Hz motor 1500W"},
-    {"image": "c.jpg", "group_id": 2, "entity_name": "wattage", "entity_value": "1500.0 watt", "text": "Input 220-240V 50Hz motor 1500W"},
+    {"image": "a.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "130 gram",
+        "text": "BLACK REVERIE soy wax candle 130 g"},
+    {"image": "b.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "5.0 kilogram",
+        "text": "nothing of the kind 130 g"},
+    {"image": "c.jpg", "group_id": 2, "entity_name": "voltage", "entity_value": "[220.0, 240.0] volt",
+        "text": "Input 220-240V 50Hz motor 1500W"},
+    {"image": "c.jpg", "group_id": 2, "entity_name": "wattage", "entity_value": "1500.0 watt",
+        "text": "Input 220-240V 50Hz motor 1500W"},
     {"image": "d.jpg", "group_id": 3, "entity_name": "item_weight", "entity_value": "250 gram", "text": ""},
     {"image": "e.jpg", "group_id": 3, "entity_name": "item_weight", "entity_value": None, "text": "250 g of tea"},
 ]  # fmt: skip

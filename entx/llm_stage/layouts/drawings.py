@@ -89,7 +89,7 @@ def _draw(plan: Plan, thing: Body, voice: Voice) -> None:
     if axes == "hww":  # a second diameter, of the foot or the rim: the larger one is the product's
         _second_diameter(sheet, thing, voice, -sides["w"], thick)
     _partials(plan, voice, axes, sizes, sides, thick)
-    _truth(plan, thing, style, by_length, stated, axes)
+    _truth(plan, thing, style, by_length, stated)
     if rng.random() < measured.MARKS and drawn:
         near = rng.choice(drawn)
         letter = sheet.put(rng.choice("HHHIVKA"), near.x, near.y - 1.5 * near.thick, near.thick * 0.7)
@@ -208,7 +208,7 @@ def _partials(
             horizontal(sheet, texts, span, y_line, rng.choice((-1, 1)), thick * rng.uniform(0.75, 1.0), factor=0.95)
 
 
-def _truth(plan: Plan, thing: Body, style: str, by_length: bool, stated: dict[str, Quantity], axes: str) -> None:
+def _truth(plan: Plan, thing: Body, style: str, by_length: bool, stated: dict[str, Quantity]) -> None:
     """What the drawing answers: words win over arrows, a round body's width is its depth."""
     rng = plan.sheet.rng
     if "h" in stated:

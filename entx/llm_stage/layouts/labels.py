@@ -27,8 +27,17 @@ _POURED = {
     "depth": 0.08,
     "maximum_weight_recommendation": 0.04,
 }
-_NUTRIENTS = ("Protein", "Total Fat", "Saturated Fat", "Sodium", "Total Carbohydrate", "Dietary Fiber", "Sugars", "Cholesterol", "Added Sugars", "Calcium",
-              "Iron", "Potassium", "Vitamin D", "Salt", "Energy (kcal)", "Carbohydrates (g)", "Protein (g)", "Trans Fat")  # fmt: skip
+_DOSES = (50, 100, 200, 250, 400, 500, 600, 750, 1000, 1200, 1500, 2000, 3000)
+_DOSE_UNITS = (" mg", "mg", "mg", " MG", "mcg", " IU")
+_COUNTS = (30, 60, 90, 100, 120, 180, 240, 365)
+_COUNTED = ("Capsules", "TABLETS", "Softgels", "Veggie Caps", "GUMMIES", "SERVINGS")
+_PORTIONS = ("scoop", "capsules", "cup", "tbsp", "pieces")
+_SERVING_WORDS = ("Serving Size", "Serving size:", "Per Serving", "Amount per serving", "Portion")
+_AMOUNTS = (0, 1, 2, 3, 5, 8, 10, 12, 20, 24, 140, 250, 0.5, 2.5)
+_NUTRIENTS = ("Protein", "Total Fat", "Saturated Fat", "Sodium", "Total Carbohydrate", "Dietary Fiber", "Sugars",
+    "Cholesterol", "Added Sugars", "Calcium",
+              "Iron", "Potassium", "Vitamin D", "Salt", "Energy (kcal)", "Carbohydrates (g)", "Protein (g)",
+              "Trans Fat")  # fmt: skip
 
 
 def food(rng: random.Random) -> Plan:
@@ -105,12 +114,12 @@ def supplement(rng: random.Random) -> Plan:
     sheet = _pack_sheet(rng)
     plan = Plan("supplement", sheet, likely={"item_weight": 1.0, "item_volume": 0.15, "height": 0.05})
     name = rng.choice(words.SUPPLEMENTS)
-    dose = f"{rng.choice((50, 100, 200, 250, 400, 500, 600, 750, 1000, 1200, 1500, 2000, 3000))}{rng.choice((' mg', 'mg', 'mg', ' MG', 'mcg', ' IU'))}"
+    dose = f"{rng.choice(_DOSES)}{rng.choice(_DOSE_UNITS)}"
     texts = [
         words.brand(rng),
         case(rng, name),
         dose,
-        f"{rng.choice((30, 60, 90, 100, 120, 180, 240, 365))} {rng.choice(('Capsules', 'TABLETS', 'Softgels', 'Veggie Caps', 'GUMMIES', 'SERVINGS'))}",
+        f"{rng.choice(_COUNTS)} {rng.choice(_COUNTED)}",
     ]
     texts[2:2] = [rng.choice(words.SLOGANS) for _ in range(rng.randint(0, 3))]
     net: list[str] = []
@@ -207,7 +216,8 @@ def _nutrition(sheet: Sheet) -> None:
     thick = sheet.base * rng.uniform(0.45, 0.75)
     x, y = sheet.width * rng.choice((0.03, 0.55, 0.65)), sheet.height * rng.uniform(0.08, 0.5)
     count = rng.randint(2, 10)
-    serving = f"{rng.choice(('Serving Size', 'Serving size:', 'Per Serving', 'Amount per serving', 'Portion'))} {rng.choice((1, 2, 3))} {rng.choice(('scoop', 'capsules', 'cup', 'tbsp', 'pieces'))} ({rng.randint(2, 60)}{rng.choice(('g', ' g', 'ml'))})"
+    portion = f"{rng.choice((1, 2, 3))} {rng.choice(_PORTIONS)} ({rng.randint(2, 60)}{rng.choice(('g', ' g', 'ml'))})"
+    serving = f"{rng.choice(_SERVING_WORDS)} {portion}"
     heads = [
         rng.choice(
             (
@@ -227,7 +237,7 @@ def _nutrition(sheet: Sheet) -> None:
         if level > sheet.height - thick:
             break
         name = rng.choice(_NUTRIENTS)
-        amount = f"{rng.choice((0, 1, 2, 3, 5, 8, 10, 12, 20, 24, 140, 250, 0.5, 2.5))}{rng.choice(('g', 'mg', 'g', ' g', ''))}"
+        amount = f"{rng.choice(_AMOUNTS)}{rng.choice(('g', 'mg', 'g', ' g', ''))}"
         if split:
             sheet.put(name, x, level, thick, anchor=0.0)
             sheet.put(amount, x + 0.26 * sheet.width, level, thick, anchor=0.0)

@@ -138,9 +138,12 @@ def axis_lines(rng: random.Random) -> Plan:
         sheet.roundness = draw(rng, measured.ANY_ROUND)
     plan = Plan("axis lines", sheet, likely=dict(_LIKELY))
     voice = length_voice(rng, max(thing.wide, thing.tall), below=0.0)
-    names = rng.choice((("length", "width", "height"), ("width", "depth", "height"), ("width", "height"), ("height", "diameter"),
-                        ("length", "width"), ("length", "width", "thickness"), ("height", "width"), ("diameter",), ("height",), ("width",)))  # fmt: skip
-    sizes = {"length": max(thing.wide, thing.deep), "width": min(thing.wide, max(thing.deep, 1.0)), "height": thing.tall,
+    names = rng.choice((("length", "width", "height"), ("width", "depth", "height"), ("width", "height"), ("height",
+        "diameter"),
+                        ("length", "width"), ("length", "width", "thickness"), ("height", "width"), ("diameter",),
+                        ("height",), ("width",)))  # fmt: skip
+    sizes = {"length": max(thing.wide, thing.deep), "width": min(thing.wide, max(thing.deep, 1.0)),
+        "height": thing.tall,
              "depth": thing.deep, "thickness": max(0.1, thing.deep / 3), "diameter": thing.wide}  # fmt: skip
     colon = rng.choice((": ", ":", " ", " : ", "", "="))
     rows, values = [], {}

@@ -42,7 +42,8 @@ def title(sheet: Sheet, text: str, *, bottom: float = 0.05) -> Piece:
 
 
 def column(
-    sheet: Sheet, texts: list[str], x: float, y: float, thick: float, *, anchor: float = 0.0, widest: float | None = None,
+    sheet: Sheet, texts: list[str], x: float, y: float, thick: float, *, anchor: float = 0.0,
+    widest: float | None = None,
     spacing: float = 1.35,
 ) -> list[Piece]:  # fmt: skip
     """Lines one below the other; the block is moved up where it would leave the picture, and set smaller where tall."""
@@ -90,7 +91,7 @@ def chatter(sheet: Sheet, amount: int) -> None:
             texts = [words.code(rng)]
         else:
             texts = [
-                f"{rng.choice(('Material', 'Color', 'Material', 'Style', 'Package'))}: {rng.choice(words.MATERIALS + words.COLORS)}"
+                f"{rng.choice(('Material', 'Color', 'Style', 'Package'))}: {rng.choice(words.MATERIALS + words.COLORS)}"
             ]
         texts = texts[:left]
         placed = column(sheet, texts, x, y, thick)
@@ -134,8 +135,10 @@ def volume_line(sheet: Sheet, plan: Plan, x: float, y: float, thick: float) -> N
 def round_content(rng: random.Random) -> float:
     """A content or a capacity in millilitres, mostly a round number."""
     if rng.random() < 0.5:
-        return float(rng.choice((10, 15, 20, 30, 50, 60, 75, 100, 118, 120, 125, 150, 180, 200, 236, 237, 240, 250, 300, 330, 350, 355,
-                                 375, 400, 450, 473, 480, 500, 550, 591, 600, 650, 700, 709, 750, 800, 887, 946, 1000, 1200, 1500, 1750,
+        return float(rng.choice((10, 15, 20, 30, 50, 60, 75, 100, 118, 120, 125, 150, 180, 200, 236, 237, 240, 250,
+            300, 330, 350, 355,
+                                 375, 400, 450, 473, 480, 500, 550, 591, 600, 650, 700, 709, 750, 800, 887, 946, 1000,
+                                 1200, 1500, 1750,
                                  1800, 1892, 2000, 2500, 3000, 3785, 4000, 5000, 10000, 20000)))  # fmt: skip
     return float(number(10 ** rng.uniform(1.0, 4.2), 0)) // 5 * 5 + 5
 
@@ -144,9 +147,12 @@ def round_weight(rng: random.Random) -> float:
     """A net weight in grams, mostly a round number in grams or ounces."""
     draw = rng.random()
     if draw < 0.45:
-        return float(rng.choice((15, 20, 25, 28, 30, 40, 50, 56, 60, 70, 75, 80, 85, 90, 100, 113, 120, 125, 140, 150, 170, 180, 200, 227,
-                                 250, 283, 300, 320, 340, 350, 375, 400, 425, 450, 454, 500, 567, 600, 680, 700, 750, 800, 850, 900, 907,
-                                 1000, 1200, 1360, 1500, 1800, 2000, 2270, 2500, 3000, 4540, 5000, 10000, 15000, 20000)))  # fmt: skip
+        return float(rng.choice((15, 20, 25, 28, 30, 40, 50, 56, 60, 70, 75, 80, 85, 90, 100, 113, 120, 125, 140, 150,
+            170, 180, 200, 227,
+                                 250, 283, 300, 320, 340, 350, 375, 400, 425, 450, 454, 500, 567, 600, 680, 700, 750,
+                                 800, 850, 900, 907,
+                                 1000, 1200, 1360, 1500, 1800, 2000, 2270, 2500, 3000, 4540, 5000, 10000, 15000,
+                                 20000)))  # fmt: skip
     if draw < 0.7:
         return round(10 ** rng.uniform(0.3, 2.2) * 4) / 4 * 28.3495
     return float(number(10 ** rng.uniform(0.8, 4.2), 0))

@@ -11,10 +11,13 @@ from entx.llm_stage.layouts.plan import Plan, case, chatter, column, title
 from entx.llm_stage.layouts.sayings import form, plain
 from entx.llm_stage.layouts.sheet import blank
 
-_LIKELY = {"voltage": 1.0, "wattage": 1.0, "item_weight": 0.10, "height": 0.08, "width": 0.06, "depth": 0.06, "item_volume": 0.05,
+_LIKELY = {"voltage": 1.0, "wattage": 1.0, "item_weight": 0.10, "height": 0.08, "width": 0.06, "depth": 0.06,
+    "item_volume": 0.05,
            "maximum_weight_recommendation": 0.04}  # fmt: skip
-_MAINS = (("100-240", 240), ("110-240", 240), ("110-220", 220), ("220-240", 240), ("85-265", 265), ("110-120", 120), ("90-264", 264), ("100-120", 120),
-          ("200-240", 240), ("208-240", 240), ("12-24", 24), ("9-36", 36), ("10-30", 30), ("220~240", 240), ("100~240", 240), ("100 - 240", 240))  # fmt: skip
+_MAINS = (("100-240", 240), ("110-240", 240), ("110-220", 220), ("220-240", 240), ("85-265", 265), ("110-120", 120),
+    ("90-264", 264), ("100-120", 120),
+          ("200-240", 240), ("208-240", 240), ("12-24", 24), ("9-36", 36), ("10-30", 30), ("220~240", 240),
+          ("100~240", 240), ("100 - 240", 240))  # fmt: skip
 _SINGLE = (110, 115, 120, 125, 127, 220, 230, 240, 250, 380)
 _LOW = (
     "3.7",
@@ -44,8 +47,10 @@ _LOW = (
     "60",
     "80",
 )
-_WATTS = (3, 5, 6, 7, 8, 9, 10, 12, 15, 18, 20, 24, 25, 30, 36, 40, 45, 48, 50, 60, 65, 72, 75, 80, 90, 100, 120, 150, 180, 200, 240, 250, 300, 350, 400, 500, 600, 650,
-          700, 750, 800, 850, 900, 1000, 1100, 1200, 1300, 1400, 1500, 1600, 1800, 2000, 2200, 2400, 3000, 3500, 5000)  # fmt: skip
+_WATTS = (3, 5, 6, 7, 8, 9, 10, 12, 15, 18, 20, 24, 25, 30, 36, 40, 45, 48, 50, 60, 65, 72, 75, 80, 90, 100, 120, 150,
+    180, 200, 240, 250, 300, 350, 400, 500, 600, 650,
+          700, 750, 800, 850, 900, 1000, 1100, 1200, 1300, 1400, 1500, 1600, 1800, 2000, 2200, 2400, 3000, 3500,
+          5000)  # fmt: skip
 
 
 def adapter(rng: random.Random) -> Plan:
@@ -72,7 +77,8 @@ def adapter(rng: random.Random) -> Plan:
         )
     )
     texts = [rng.choice(words.POWER_TITLES), f"{rng.choice(('MODEL', 'Model:', 'MODEL NO.'))} {words.code(rng)}",
-             rng.choice(("INPUT: {}V~ 50/60Hz 1.5A", "Input: AC {}V 50-60Hz", "INPUT:{}VAC 50/60Hz 0.6A Max", "AC INPUT: {}V~50/60Hz", "INPUT: {}V 0.5A")).format(mains),
+             rng.choice(("INPUT: {}V~ 50/60Hz 1.5A", "Input: AC {}V 50-60Hz", "INPUT:{}VAC 50/60Hz 0.6A Max",
+                 "AC INPUT: {}V~50/60Hz", "INPUT: {}V 0.5A")).format(mains),
              output.format(v=low, a=amps).replace("⎓", "=")]  # fmt: skip
     plan.truth["voltage"] = volts
     if rng.random() < 0.4:
@@ -140,8 +146,10 @@ def appliance(rng: random.Random) -> Plan:
         )
         texts.append(f"{word}{value}{form(rng, unit)}")
         plan.truth["wattage"] = Quantity(value, unit)
-    texts += [rng.choice(("Frequency: 50Hz", "50/60Hz", "1.5A", "Current: 2A", "Speed: 1200 rpm", "IP44", "IPX4", "Class II", "Noise: <60dB", "RPM 12000", "3.5A", "Lumen: 800lm",
-                          "Capacity: 2000mAh", "Temp: 60-200°C", "Cable: 1.5 m", "CRI>80", "3000K", "Charging Time: 3h")) for _ in range(rng.randint(0, 5))]  # fmt: skip
+    texts += [rng.choice(("Frequency: 50Hz", "50/60Hz", "1.5A", "Current: 2A", "Speed: 1200 rpm", "IP44", "IPX4",
+        "Class II", "Noise: <60dB", "RPM 12000", "3.5A", "Lumen: 800lm",
+                          "Capacity: 2000mAh", "Temp: 60-200°C", "Cable: 1.5 m", "CRI>80", "3000K",
+                          "Charging Time: 3h")) for _ in range(rng.randint(0, 5))]  # fmt: skip
     if rng.random() < 0.6:
         rng.shuffle(texts)
     texts.insert(0, case(rng, rng.choice(words.APPLIANCES), 0.4))
@@ -202,8 +210,11 @@ def battery(rng: random.Random) -> Plan:
         plan.truth["wattage"] = Quantity(Decimal(watts), "watt")
         printed = f"{watts}{form(rng, 'watt')}"
         other = watts * rng.choice((6, 7, 8, 5))
-        texts = [rng.choice((printed, f"{printed} LED", f"{printed} = {other}W", f"{printed} ({other}W Equivalent)", f"{other}W Replacement {printed}")),
-                 rng.choice(("LED BULB", "LED", "Daylight White", "E27", "E26", "A19", "GU10", "Non-Dimmable", "Dimmable", "Solar Light")), rng.choice(("6500K", "3000K", "800 lumens", "5000K", "CRI 90"))]  # fmt: skip
+        texts = [rng.choice((printed, f"{printed} LED", f"{printed} = {other}W", f"{printed} ({other}W Equivalent)",
+            f"{other}W Replacement {printed}")),
+                 rng.choice(("LED BULB", "LED", "Daylight White", "E27", "E26", "A19", "GU10", "Non-Dimmable",
+                     "Dimmable", "Solar Light")), rng.choice(("6500K", "3000K", "800 lumens", "5000K",
+                     "CRI 90"))]  # fmt: skip
         if rng.random() < 0.35:
             plan.truth["voltage"], volts = _voltage(rng)
             texts.append(rng.choice(("AC", "", "AC ", "Input: ")) + volts)
@@ -238,7 +249,8 @@ def _plate(plan: Plan, texts: list[str]) -> None:
     style = rng.random()
     x0, y0, x1, y1 = sheet.product
     if style < 0.5:
-        column(sheet, texts, x0 + rng.uniform(0.05, 0.4) * (x1 - x0), y0 + rng.uniform(0.05, 0.5) * (y1 - y0), sheet.base * rng.uniform(0.5, 0.9),
+        column(sheet, texts, x0 + rng.uniform(0.05, 0.4) * (x1 - x0), y0 + rng.uniform(0.05, 0.5) * (y1 - y0),
+            sheet.base * rng.uniform(0.5, 0.9),
                anchor=rng.choice((0.0, 0.5)), spacing=rng.uniform(1.15, 1.8))  # fmt: skip
     elif style < 0.75:
         column(

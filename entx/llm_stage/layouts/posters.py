@@ -41,7 +41,7 @@ def load(rng: random.Random) -> Plan:
             column(sheet, rows if rng.random() < 0.7 else rows[::-1], x, y, thick, anchor=rng.choice((0.0, 0.5)))
         else:
             sheet.put(
-                f"{text} {rng.choice(('MAX', 'Capacity', 'CAPACITY', 'Weight Capacity', 'Load', 'Max load', 'LOAD CAPACITY', 'Weight Limit'))}",
+                f"{text} {rng.choice(_LOAD_TAILS)}",
                 x,
                 y,
                 thick,
@@ -62,16 +62,20 @@ def load(rng: random.Random) -> Plan:
 def data(rng: random.Random) -> Plan:
     """A table or a list of data: several kinds of quantity with their names."""
     sheet = blank(rng, studio=0.6)
-    plan = Plan("data", sheet, likely={"item_weight": 0.8, "voltage": 0.6, "wattage": 0.6, "item_volume": 0.3, "height": 0.6, "width": 0.5, "depth": 0.5,
+    plan = Plan("data", sheet, likely={"item_weight": 0.8, "voltage": 0.6, "wattage": 0.6, "item_volume": 0.3,
+        "height": 0.6, "width": 0.5, "depth": 0.5,
                                        "maximum_weight_recommendation": 0.3})  # fmt: skip
     rows: list[tuple[str, str]] = []
     makers = [_volt_row, _watt_row, _weight_row, _volume_row, _load_row, _size_row]
     rng.shuffle(makers)
     for maker in makers[: rng.randint(1, 4)]:
         rows.append(maker(plan))
-    others = (("Material", rng.choice(words.MATERIALS)), ("Color", rng.choice(words.COLORS)), ("Model", words.code(rng)), ("Speed", "12000 rpm"), ("Noise", "<55dB"),
-              ("Cable length", "1.5m"), ("Battery", "2000mAh"), ("Frequency", "50/60Hz"), ("Warranty", "2 years"), ("Quantity", "1 PCS"), ("Package", "1 x Manual"),
-              ("Temperature", "-10~60°C"), ("Charging time", "3-4 hours"), ("Name", rng.choice(words.BOX_PRODUCTS)), ("Brand", words.brand(rng)), ("Pressure", "120 PSI"))  # fmt: skip
+    others = (("Material", rng.choice(words.MATERIALS)), ("Color", rng.choice(words.COLORS)), ("Model",
+        words.code(rng)), ("Speed", "12000 rpm"), ("Noise", "<55dB"),
+              ("Cable length", "1.5m"), ("Battery", "2000mAh"), ("Frequency", "50/60Hz"), ("Warranty", "2 years"),
+              ("Quantity", "1 PCS"), ("Package", "1 x Manual"),
+              ("Temperature", "-10~60°C"), ("Charging time", "3-4 hours"), ("Name", rng.choice(words.BOX_PRODUCTS)),
+              ("Brand", words.brand(rng)), ("Pressure", "120 PSI"))  # fmt: skip
     rows += [rng.choice(others) for _ in range(rng.randint(1, 7))]
     rng.shuffle(rows)
     thick = sheet.base * rng.uniform(0.7, 1.2)
@@ -139,7 +143,8 @@ def capacity(rng: random.Random) -> Plan:
 def advertising(rng: random.Random) -> Plan:
     """A picture that answers nothing: features, prose, numbers of other kinds."""
     sheet = blank(rng, studio=0.35)
-    plan = Plan("advertising", sheet, likely={"item_weight": 0.6, "height": 0.5, "width": 0.5, "depth": 0.5, "voltage": 0.3, "wattage": 0.3, "item_volume": 0.3,
+    plan = Plan("advertising", sheet, likely={"item_weight": 0.6, "height": 0.5, "width": 0.5, "depth": 0.5,
+        "voltage": 0.3, "wattage": 0.3, "item_volume": 0.3,
                                               "maximum_weight_recommendation": 0.2})  # fmt: skip
     title(sheet, words.feature(rng))
     chatter(sheet, rng.randint(2, 24 if sheet.large else 8))
@@ -154,13 +159,19 @@ def advertising(rng: random.Random) -> Plan:
     return plan
 
 
+_LOAD_TAILS = (
+    "MAX", "Capacity", "CAPACITY", "Weight Capacity", "Load", "Max load", "LOAD CAPACITY", "Weight Limit",
+)  # fmt: skip
 _POUNDS = (
-    5, 10, 11, 15, 20, 22, 25, 30, 33, 35, 40, 44, 50, 55, 60, 66, 70, 75, 80, 88, 90, 100, 110, 120, 130, 132, 150, 165, 176, 180, 200, 220,
-    225, 240, 242, 250, 260, 264, 265, 275, 280, 286, 300, 308, 330, 350, 352, 375, 400, 440, 450, 500, 550, 600, 660, 700, 800, 880, 1000, 1100,
+    5, 10, 11, 15, 20, 22, 25, 30, 33, 35, 40, 44, 50, 55, 60, 66, 70, 75, 80, 88, 90, 100, 110, 120, 130, 132, 150,
+    165, 176, 180, 200, 220,
+    225, 240, 242, 250, 260, 264, 265, 275, 280, 286, 300, 308, 330, 350, 352, 375, 400, 440, 450, 500, 550, 600, 660,
+    700, 800, 880, 1000, 1100,
     1200, 1500, 2000, 3000,
 )  # fmt: skip
 _KILOGRAMS = (
-    1, 2, 3, 5, 8, 10, 12, 15, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 75, 80, 90, 100, 110, 120, 130, 135, 136, 140, 150, 160, 180, 200, 220, 250,
+    1, 2, 3, 5, 8, 10, 12, 15, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 75, 80, 90, 100, 110, 120, 130, 135, 136, 140,
+    150, 160, 180, 200, 220, 250,
     300, 350, 400, 500, 600, 800, 1000,
 )  # fmt: skip
 

@@ -11,7 +11,8 @@ from entx.core.quantity import Quantity
 FORMS: dict[str, tuple[tuple[str, int], ...]] = {
     "inch": (
         ('"', 26), (" inch", 13), ("in", 13), (" in", 11), (" inches", 9), ("''", 5), ("inch", 8), ("inches", 3),
-        ("IN", 2), ("′′", 2), ("”", 3), (" Inch", 3), (" INCH", 2), (" Inches", 2), (" INCHES", 1), (" in.", 3), ("Inch", 2),
+        ("IN", 2), ("′′", 2), ("”", 3), (" Inch", 3), (" INCH", 2), (" Inches", 2), (" INCHES", 1), (" in.", 3),
+        ("Inch", 2),
     ),
     "centimetre": (("cm", 50), (" cm", 26), ("CM", 17), (" CM", 4), ("Cm", 2), (" cms", 1), (" centimeters", 1)),
     "millimetre": (("mm", 60), (" mm", 25), ("MM", 12), (" MM", 3)),
@@ -19,18 +20,21 @@ FORMS: dict[str, tuple[tuple[str, int], ...]] = {
     "foot": ((" ft", 25), ("ft", 22), ("'", 22), (" feet", 12), (" FT", 6), ("FT", 6), ("Ft", 4), (" Feet", 3)),
     "yard": ((" yards", 50), (" yd", 30), ("yds", 20)),
     "gram": (
-        ("g", 42), (" g", 24), ("G", 9), (" G", 4), ("gm", 5), (" gm", 4), (" grams", 4), (" GMS", 2), ("gr", 2), (" GRAMS", 1),
+        ("g", 42), (" g", 24), ("G", 9), (" G", 4), ("gm", 5), (" gm", 4), (" grams", 4), (" GMS", 2), ("gr", 2),
+        (" GRAMS", 1),
     ),
     "kilogram": (("kg", 38), (" kg", 25), ("KG", 18), (" KG", 7), ("Kg", 6), (" Kg", 3), (" kgs", 2), ("kgs", 2)),
     "milligram": (("mg", 50), (" mg", 40), (" MG", 5), ("MG", 5)),
     "microgram": (("mcg", 60), (" mcg", 40)),
-    "ounce": ((" oz", 30), ("oz", 20), (" OZ", 28), ("OZ", 14), (" oz.", 4), (" OUNCES", 2), (" ounces", 2), (" Oz", 3)),
+    "ounce": ((" oz", 30), ("oz", 20), (" OZ", 28), ("OZ", 14), (" oz.", 4), (" OUNCES", 2), (" ounces", 2), (" Oz",
+    3)),
     "pound": (
         (" lbs", 24), ("lbs", 16), (" LBS", 17), ("LBS", 9), (" lb", 14), ("lb", 8), (" LB", 8), (" pounds", 3),
         (" POUNDS", 2), (" Lbs", 4), ("Lbs", 2), (" lbs.", 3),
     ),
     "ton": ((" TON", 30), (" ton", 30), ("T", 15), (" tons", 15), ("Ton", 10)),
-    "volt": (("V", 64), (" V", 14), (" Volt", 4), (" volts", 3), ("VDC", 3), (" VDC", 2), ("VAC", 2), ("V DC", 2), (" Volts", 4), ("v", 4)),
+    "volt": (("V", 64), (" V", 14), (" Volt", 4), (" volts", 3), ("VDC", 3), (" VDC", 2), ("VAC", 2), ("V DC", 2),
+    (" Volts", 4), ("v", 4)),
     "kilovolt": (("kV", 60), (" kV", 25), ("KV", 15)),
     "millivolt": (("mV", 100),),
     "watt": (("W", 62), (" W", 14), (" Watts", 7), (" watts", 4), (" WATTS", 3), (" Watt", 5), ("w", 5)),
@@ -38,7 +42,8 @@ FORMS: dict[str, tuple[tuple[str, int], ...]] = {
     "millilitre": (
         ("ml", 40), (" ml", 22), ("mL", 14), (" mL", 12), ("ML", 8), (" ML", 4),
     ),
-    "litre": (("L", 50), (" L", 18), (" Liter", 5), (" Liters", 4), (" litre", 4), ("l", 5), (" litres", 4), (" LITERS", 3), (" Ltr", 3)),
+    "litre": (("L", 50), (" L", 18), (" Liter", 5), (" Liters", 4), (" litre", 4), ("l", 5), (" litres", 4),
+    (" LITERS", 3), (" Ltr", 3)),
     "centilitre": (("cl", 50), (" cl", 40), ("CL", 10)),
     "decilitre": ((" dl", 100),),
     "fluid ounce": (
@@ -59,13 +64,15 @@ FORMS: dict[str, tuple[tuple[str, int], ...]] = {
 SIZES = {
     "millimetre": 0.1, "centimetre": 1.0, "metre": 100.0, "inch": 2.54, "foot": 30.48, "yard": 91.44,
     "milligram": 0.001, "gram": 1.0, "kilogram": 1000.0, "ounce": 28.3495, "pound": 453.592, "ton": 907185.0,
-    "millilitre": 1.0, "centilitre": 10.0, "decilitre": 100.0, "litre": 1000.0, "fluid ounce": 29.5735, "gallon": 3785.41, "quart": 946.353,
+    "millilitre": 1.0, "centilitre": 10.0, "decilitre": 100.0, "litre": 1000.0, "fluid ounce": 29.5735,
+    "gallon": 3785.41, "quart": 946.353,
     "pint": 473.176, "cup": 236.588, "cubic foot": 28316.8,
 }  # fmt: skip
 """In centimetres, grams or millilitres."""
 
 _JOINERS = (
-    ("{}/{}", 30), ("{} / {}", 14), ("{}({})", 20), ("{} ({})", 24), ("{} {}", 4), ("{}|{}", 2), ("{} | {}", 2), ("{} - {}", 2), ("{}，{}", 1),
+    ("{}/{}", 30), ("{} / {}", 14), ("{}({})", 20), ("{} ({})", 24), ("{} {}", 4), ("{}|{}", 2), ("{} | {}", 2),
+    ("{} - {}", 2), ("{}，{}", 1),
     ("{}({}", 1),
 )  # fmt: skip
 _EIGHTHS = {0.125: "1/8", 0.25: "1/4", 0.375: "3/8", 0.5: "1/2", 0.625: "5/8", 0.75: "3/4", 0.875: "7/8"}

@@ -1,4 +1,4 @@
-"""A sheet: texts and drawn lines placed in a picture that does not exist, and the OCR page that an engine makes of it."""
+"""A sheet: texts and drawn lines placed in a picture that does not exist, and the OCR page of it."""
 
 from __future__ import annotations
 

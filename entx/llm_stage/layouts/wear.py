@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 
 from entx.llm_stage.layouts import measured
 from entx.llm_stage.layouts.measured import draw
@@ -91,10 +92,11 @@ def _read_twice(sheet: Sheet, piece: Piece) -> Piece:
     if rng.random() < 0.5:
         piece.text = slip(rng, piece.text)
         return piece
-    half = piece.text[len(piece.text) // 2 :] or piece.text
+    half = piece.text[len(piece.text) // 2 :].strip() or piece.text
     wide = piece.wide / 2
     angle = math.radians(piece.rotation)
-    second = Piece(half, piece.x + math.cos(angle) * wide / 2, piece.y - math.sin(angle) * wide / 2, wide, piece.thick * 0.95, piece.rotation,
+    second = Piece(half, piece.x + math.cos(angle) * wide / 2, piece.y - math.sin(angle) * wide / 2, wide,
+        piece.thick * 0.95, piece.rotation,
                    piece.strokes, piece.length, draw(rng, measured.SLIP_SCORE), 2.0)  # fmt: skip
     sheet.settle(second)
     sheet.pieces.append(second)
@@ -107,11 +109,12 @@ def _joined(sheet: Sheet, pieces: list[Piece], level: float) -> list[Piece]:
     if rng.random() > level or len(pieces) < 2:
         return pieces
     flat = sorted((piece for piece in pieces if piece.rotation == 0.0), key=lambda piece: piece.x)
-    for one, other in zip(flat, flat[1:], strict=False):
+    for one, other in pairwise(flat):
         gap = (other.x - other.wide / 2) - (one.x + one.wide / 2)
         if abs(one.y - other.y) < 0.4 * one.thick and -0.2 * one.thick < gap < 2.5 * one.thick:
             left, right = one.x - one.wide / 2, other.x + other.wide / 2
-            whole = Piece(f"{one.text} {other.text}", (left + right) / 2, one.y, right - left, max(one.thick, other.thick), 0.0,
+            whole = Piece(f"{one.text} {other.text}", (left + right) / 2, one.y, right - left, max(one.thick,
+                other.thick), 0.0,
                           one.strokes or other.strokes, one.length or other.length)  # fmt: skip
             return [whole if piece is one else piece for piece in pieces if piece is not other]
     return pieces

@@ -10,25 +10,33 @@ ROUND_PRODUCTS = (
     "Frying Pan", "Pot", "Trash Can", "Humidifier", "Diffuser", "Spice Jar", "Pet Bowl", "Planter", "Travel Cup",
 )  # fmt: skip
 BOX_PRODUCTS = (
-    "Bookshelf", "Cabinet", "Sofa", "Coffee Table", "Desk", "Storage Box", "Backpack", "Handbag", "Suitcase", "Nightstand",
+    "Bookshelf", "Cabinet", "Sofa", "Coffee Table", "Desk", "Storage Box", "Backpack", "Handbag", "Suitcase",
+    "Nightstand",
     "Shoe Rack", "Office Chair", "Dining Chair", "Dresser", "TV Stand", "Toolbox", "Lunch Box", "Microwave", "Wallet",
-    "Bench", "Pet Carrier", "Drawer Organizer", "Bathroom Shelf", "Mailbox", "Bird House", "Tote Bag", "Speaker", "Tent",
+    "Bench", "Pet Carrier", "Drawer Organizer", "Bathroom Shelf", "Mailbox", "Bird House", "Tote Bag", "Speaker",
+    "Tent",
     "Vanity", "Recliner", "Wagon", "Cooler", "Router", "Car Seat", "Dog Crate", "Aquarium", "Printer Stand", "Crib",
 )  # fmt: skip
 FLAT_PRODUCTS = (
-    "Area Rug", "Wall Art", "Poster", "Throw Blanket", "Curtain", "Tablecloth", "Towel", "Mouse Pad", "Door Mat", "Sticker",
-    "Photo Frame", "Mirror", "Flag", "Banner", "Phone Case", "Cushion Cover", "Bed Sheet", "Place Mat", "Tapestry", "Sign",
+    "Area Rug", "Wall Art", "Poster", "Throw Blanket", "Curtain", "Tablecloth", "Towel", "Mouse Pad", "Door Mat",
+    "Sticker",
+    "Photo Frame", "Mirror", "Flag", "Banner", "Phone Case", "Cushion Cover", "Bed Sheet", "Place Mat", "Tapestry",
+    "Sign",
     "Keychain", "Earrings", "Bracelet Charm", "Brooch", "Patch", "Screen Protector", "Bandana", "Shower Curtain",
 )  # fmt: skip
 THIN_PRODUCTS = (
-    "Chef Knife", "Screwdriver", "Spatula", "Umbrella", "Fishing Rod", "Curtain Rod", "Necklace", "Pen", "Tweezers", "LED Tube",
+    "Chef Knife", "Screwdriver", "Spatula", "Umbrella", "Fishing Rod", "Curtain Rod", "Necklace", "Pen", "Tweezers",
+    "LED Tube",
     "Hair Brush", "Toothbrush", "Wrench", "Handle", "Belt", "Cable", "Hinge", "Drill Bit", "Paint Brush", "Towel Bar",
 )  # fmt: skip
 SIZE_TITLES = (
-    "Product Size", "PRODUCT SIZE", "SIZE", "Size", "Dimensions", "DIMENSIONS", "Dimension", "Product Dimensions", "PRODUCT DIMENSIONS",
+    "Product Size", "PRODUCT SIZE", "SIZE", "Size", "Dimensions", "DIMENSIONS", "Dimension", "Product Dimensions",
+    "PRODUCT DIMENSIONS",
     "Size Chart", "SIZE INFORMATION", "Size Information", "Product Parameters", "Measurements", "Specification",
-    "SPECIFICATIONS", "Size Display", "Perfect Size", "SIZE CHART", "Product details", "DETAILS", "Item Size", "SIZE GUIDE",
-    "Medidas", "DIMENSIONES", "Abmessungen", "Dimensioni", "Taille", "Tamaño", "Maße", "Dimensions du produit", "尺寸", "Maattabel",
+    "SPECIFICATIONS", "Size Display", "Perfect Size", "SIZE CHART", "Product details", "DETAILS", "Item Size",
+    "SIZE GUIDE",
+    "Medidas", "DIMENSIONES", "Abmessungen", "Dimensioni", "Taille", "Tamaño", "Maße", "Dimensions du produit", "尺寸",
+    "Maattabel",
 )  # fmt: skip
 ERROR_NOTES = (
     "Please allow {} error due to manual measurement", "Note: {} deviation due to manual measurement", "(±{})",
@@ -37,8 +45,10 @@ ERROR_NOTES = (
     "*Dimensions may vary slightly", "measured by hand, error of {}",
 )  # fmt: skip
 MATERIALS = (
-    "ABS", "Stainless Steel", "Cotton", "Polyester", "Bamboo", "Solid Wood", "Silicone", "PU Leather", "Ceramic", "Glass",
-    "Acrylic", "Alloy", "MDF", "Aluminum", "PVC", "ABS+PC", "Resin", "Oxford Cloth", "Zinc Alloy", "Canvas", "Iron", "Plush",
+    "ABS", "Stainless Steel", "Cotton", "Polyester", "Bamboo", "Solid Wood", "Silicone", "PU Leather", "Ceramic",
+    "Glass",
+    "Acrylic", "Alloy", "MDF", "Aluminum", "PVC", "ABS+PC", "Resin", "Oxford Cloth", "Zinc Alloy", "Canvas", "Iron",
+    "Plush",
 )  # fmt: skip
 COLORS = (
     "Black",
@@ -57,25 +67,33 @@ COLORS = (
     "Rose Gold",
 )
 PART_WORDS = (
-    "Seat Height", "Handle", "Seat Width", "Armrest", "Strap", "Shelf", "Drawer", "Inner", "Inside", "Opening", "Backrest",
+    "Seat Height", "Handle", "Seat Width", "Armrest", "Strap", "Shelf", "Drawer", "Inner", "Inside", "Opening",
+    "Backrest",
     "Cushion", "Leg", "Clearance", "Pocket", "Handle Drop", "Seat Depth", "Screen", "Cable Length", "Base", "Lid",
 )  # fmt: skip
 AXIS_WORDS: dict[str, tuple[str, ...]] = {
-    "height": ("Height", "HEIGHT", "H", "H", "H", "Height", "height", "High", "Tall", "Höhe", "Altura", "Hauteur", "Alto", "Altezza", "Total Height", "高"),
-    "width": ("Width", "WIDTH", "W", "W", "W", "Width", "width", "Wide", "Breite", "Ancho", "Largeur", "Larghezza", "宽"),
+    "height": ("Height", "HEIGHT", "H", "H", "H", "Height", "height", "High", "Tall", "Höhe", "Altura", "Hauteur",
+    "Alto", "Altezza", "Total Height", "高"),
+    "width": ("Width", "WIDTH", "W", "W", "W", "Width", "width", "Wide", "Breite", "Ancho", "Largeur", "Larghezza",
+    "宽"),
     "depth": ("Depth", "DEPTH", "D", "D", "D", "Depth", "depth", "Deep", "Tiefe", "Profundidad", "Profondeur", "Fondo"),
-    "length": ("Length", "LENGTH", "L", "L", "Length", "length", "Long", "Länge", "Largo", "Longueur", "Lunghezza", "长"),
+    "length": ("Length", "LENGTH", "L", "L", "Length", "length", "Long", "Länge", "Largo", "Longueur", "Lunghezza",
+    "长"),
     "thickness": ("Thickness", "Thick", "THICKNESS", "T", "Dicke", "Espesor", "Épaisseur"),
     "diameter": ("Diameter", "DIA", "Dia", "Ø", "Diameter", "diameter", "Diam.", "Durchmesser", "Diámetro", "Ø", "Φ"),
 }  # fmt: skip
 FEATURES = (
-    "Easy to Clean", "Premium Quality", "Durable", "Waterproof", "Non-Slip", "Foldable Design", "Easy Assembly", "BPA FREE",
+    "Easy to Clean", "Premium Quality", "Durable", "Waterproof", "Non-Slip", "Foldable Design", "Easy Assembly",
+    "BPA FREE",
     "Multi-purpose", "Large Capacity", "Lightweight", "Portable", "Eco-Friendly", "Heavy Duty", "Soft & Comfortable",
-    "Adjustable", "Sturdy Structure", "Leakproof", "Rust Resistant", "Scratch Resistant", "Perfect Gift", "Upgraded Version",
+    "Adjustable", "Sturdy Structure", "Leakproof", "Rust Resistant", "Scratch Resistant", "Perfect Gift",
+    "Upgraded Version",
     "Food Grade", "High Quality", "Energy Saving", "Quick Release", "Ergonomic Design", "Breathable", "Anti-Skid",
-    "Space Saving", "Modern Design", "Safe & Reliable", "Hand Made", "Strong and Durable", "Wide Application", "Fast Charging",
+    "Space Saving", "Modern Design", "Safe & Reliable", "Hand Made", "Strong and Durable", "Wide Application",
+    "Fast Charging",
     "Low Noise", "Long Battery Life", "Dishwasher Safe", "Reusable", "Odor Free", "Easy to Install", "Wear Resistant",
-    "Smooth Finish", "Thickened Material", "Reinforced Stitching", "Wireless", "Remote Control", "Memory Function", "One Touch",
+    "Smooth Finish", "Thickened Material", "Reinforced Stitching", "Wireless", "Remote Control", "Memory Function",
+    "One Touch",
 )  # fmt: skip
 SENTENCES = (
     "Great for home, office and travel use", "Made from high quality materials for long lasting use",
@@ -88,21 +106,32 @@ SENTENCES = (
     "Designed and tested in our own laboratory", "Works with most devices", "Keep out of reach of children",
 )  # fmt: skip
 DECOYS = (
-    "100%", "360°", "{} PCS", "{} pack", "{} Pcs", "24/7", "{}+", "No. {}", "Since 19{}", "{}% OFF", "{} in 1", "{} Colors", "Step {}", "{} Years Warranty",
-    "{}h", "{} hours", "{} min", "{}°C", "{}°F", "${}.99", "{} mAh", "{}00mAh", "{}0 RPM", "{}Hz", "{}dB", "{}MP", "{}GB", "1080P", "4K", "IP6{}",
-    "Model: {}", "A{}", "X-{}", "SPF {}", "2023", "2022", "{} Layers", "{}-Pack", "{} Modes", "{} sets", "{}x Zoom", "USB 3.0", "{} tabs", "Age {}+",
-    "LOT {}0{}", "EXP 12/202{}", "#{}", "{}00 Thread Count", "{}0 GSM", "{} km/h", "{} kcal", "{}0000 times", "R{}", "M{}", "WiFi 6", "Bluetooth 5.0",
+    "100%", "360°", "{} PCS", "{} pack", "{} Pcs", "24/7", "{}+", "No. {}", "Since 19{}", "{}% OFF", "{} in 1",
+    "{} Colors", "Step {}", "{} Years Warranty",
+    "{}h", "{} hours", "{} min", "{}°C", "{}°F", "${}.99", "{} mAh", "{}00mAh", "{}0 RPM", "{}Hz", "{}dB", "{}MP",
+    "{}GB", "1080P", "4K", "IP6{}",
+    "Model: {}", "A{}", "X-{}", "SPF {}", "2023", "2022", "{} Layers", "{}-Pack", "{} Modes", "{} sets", "{}x Zoom",
+    "USB 3.0", "{} tabs", "Age {}+",
+    "LOT {}0{}", "EXP 12/202{}", "#{}", "{}00 Thread Count", "{}0 GSM", "{} km/h", "{} kcal", "{}0000 times", "R{}",
+    "M{}", "WiFi 6", "Bluetooth 5.0",
 )  # fmt: skip
 FOODS = (
-    "Roasted Almonds", "Ground Coffee", "Basmati Rice", "Oat Granola", "Dried Mango", "Potato Chips", "Red Lentils", "Cocoa Powder", "Green Tea",
-    "Trail Mix", "Chia Seeds", "Penne Pasta", "Dark Chocolate", "Peanut Butter", "Whole Wheat Flour", "Black Pepper", "Cashew Nuts", "Corn Flakes",
-    "Protein Powder", "Dog Food", "Cat Treats", "Turmeric Powder", "Garlic Salt", "Gummy Bears", "Beef Jerky", "Pancake Mix", "Brown Sugar", "Cookies",
-    "Instant Noodles", "Sunflower Seeds", "Energy Bar", "Matcha Powder", "Chilli Powder", "Sea Salt", "Popcorn", "Crackers", "Honey", "Jam",
+    "Roasted Almonds", "Ground Coffee", "Basmati Rice", "Oat Granola", "Dried Mango", "Potato Chips", "Red Lentils",
+    "Cocoa Powder", "Green Tea",
+    "Trail Mix", "Chia Seeds", "Penne Pasta", "Dark Chocolate", "Peanut Butter", "Whole Wheat Flour", "Black Pepper",
+    "Cashew Nuts", "Corn Flakes",
+    "Protein Powder", "Dog Food", "Cat Treats", "Turmeric Powder", "Garlic Salt", "Gummy Bears", "Beef Jerky",
+    "Pancake Mix", "Brown Sugar", "Cookies",
+    "Instant Noodles", "Sunflower Seeds", "Energy Bar", "Matcha Powder", "Chilli Powder", "Sea Salt", "Popcorn",
+    "Crackers", "Honey", "Jam",
 )  # fmt: skip
 LIQUIDS = (
-    "Body Wash", "Olive Oil", "Shampoo", "Almond Milk", "Hand Lotion", "Maple Syrup", "Facial Toner", "Mouthwash", "Cold Brew", "Dish Soap",
-    "Apple Juice", "Sparkling Water", "Vinegar", "Conditioner", "Serum", "Perfume", "Essential Oil", "Soy Sauce", "Hot Sauce", "Cleaner", "Engine Oil",
-    "Sunscreen", "Hand Soap", "Lavender Oil", "Micellar Water", "Vodka", "Red Wine", "Glue", "Ink", "Paint", "Energy Drink", "Lemonade",
+    "Body Wash", "Olive Oil", "Shampoo", "Almond Milk", "Hand Lotion", "Maple Syrup", "Facial Toner", "Mouthwash",
+    "Cold Brew", "Dish Soap",
+    "Apple Juice", "Sparkling Water", "Vinegar", "Conditioner", "Serum", "Perfume", "Essential Oil", "Soy Sauce",
+    "Hot Sauce", "Cleaner", "Engine Oil",
+    "Sunscreen", "Hand Soap", "Lavender Oil", "Micellar Water", "Vodka", "Red Wine", "Glue", "Ink", "Paint",
+    "Energy Drink", "Lemonade",
 )  # fmt: skip
 CREAMS = (
     "Face Cream",
@@ -118,17 +147,25 @@ CREAMS = (
     "Eye Cream",
     "Toothpaste",
 )
-SUPPLEMENTS = ("Vitamin C", "Omega-3 Fish Oil", "Magnesium Citrate", "Turmeric Curcumin", "Vitamin D3", "Zinc Picolinate", "Biotin", "Collagen Peptides",
-               "Creatine Monohydrate", "Whey Protein", "Ashwagandha", "Probiotic", "Melatonin", "L-Carnitine", "Milk Thistle", "Multivitamin")  # fmt: skip
+SUPPLEMENTS = ("Vitamin C", "Omega-3 Fish Oil", "Magnesium Citrate", "Turmeric Curcumin", "Vitamin D3",
+    "Zinc Picolinate", "Biotin", "Collagen Peptides",
+               "Creatine Monohydrate", "Whey Protein", "Ashwagandha", "Probiotic", "Melatonin", "L-Carnitine",
+               "Milk Thistle", "Multivitamin")  # fmt: skip
 SLOGANS = (
-    "ALL NATURAL", "Gluten Free", "Non GMO", "ORGANIC", "USDA", "Vegan", "No Added Sugar", "Small Batch", "KEEP REFRIGERATED", "Original", "NEW", "Family Size",
-    "NO PRESERVATIVES", "Made in USA", "Premium", "Artificially Flavored", "Dermatologist Tested", "Cruelty Free", "Fragrance Free", "RESEALABLE BAG",
-    "Kosher", "Dietary Supplement", "DIETARY SUPPLEMENT", "Hydrating", "Moisturizing", "Rich in Fiber", "Fresh & Clean", "Spicy", "Sweet & Salty", "LIMITED EDITION",
-    "Classic Collection", "Paraben Free", "Good Source of Fiber", "Sugar Free", "Keto Friendly", "Hand Crafted", "Product of Italy", "Fair Trade", "Since 1952",
+    "ALL NATURAL", "Gluten Free", "Non GMO", "ORGANIC", "USDA", "Vegan", "No Added Sugar", "Small Batch",
+    "KEEP REFRIGERATED", "Original", "NEW", "Family Size",
+    "NO PRESERVATIVES", "Made in USA", "Premium", "Artificially Flavored", "Dermatologist Tested", "Cruelty Free",
+    "Fragrance Free", "RESEALABLE BAG",
+    "Kosher", "Dietary Supplement", "DIETARY SUPPLEMENT", "Hydrating", "Moisturizing", "Rich in Fiber",
+    "Fresh & Clean", "Spicy", "Sweet & Salty", "LIMITED EDITION",
+    "Classic Collection", "Paraben Free", "Good Source of Fiber", "Sugar Free", "Keto Friendly", "Hand Crafted",
+    "Product of Italy", "Fair Trade", "Since 1952",
 )  # fmt: skip
 NET_WORDS = (
-    "NET WT", "NET WT.", "Net Wt", "Net Wt.", "NET WEIGHT", "Net Weight", "Net Weight:", "NET WT:", "NET", "Net Qty", "Net Quantity:", "NET CONTENTS",
-    "Net Content:", "Poids net", "PESO NETO", "Peso Netto", "Nettogewicht", "CONT. NET.", "Contenido neto", "Peso líquido", "e", "",
+    "NET WT", "NET WT.", "Net Wt", "Net Wt.", "NET WEIGHT", "Net Weight", "Net Weight:", "NET WT:", "NET", "Net Qty",
+    "Net Quantity:", "NET CONTENTS",
+    "Net Content:", "Poids net", "PESO NETO", "Peso Netto", "Nettogewicht", "CONT. NET.", "Contenido neto",
+    "Peso líquido", "e", "",
 )  # fmt: skip
 WEIGHT_WORDS = (
     "Weight",
@@ -158,18 +195,26 @@ VOLUME_WORDS = (
     "Volume",
 )
 LOAD_WORDS = (
-    "Max Load", "MAX LOAD", "Weight Capacity", "WEIGHT CAPACITY", "Weight Capacity:", "Load Capacity", "Holds up to", "HOLDS UP TO", "Supports up to", "Up to",
-    "Max. Load:", "Max Weight", "Maximum Weight", "Load Bearing", "Max Weight Capacity", "Maximum Load", "Bearing Weight", "Loading Weight", "Max Capacity",
-    "Weight Limit", "Supports", "Max. Belastung", "Carga máxima", "Charge max", "Portata max", "User weight max", "Load-bearing", "MAX. CAPACITY", "Can hold up to",
-    "Static Load", "Maximum load:", "Strong Bearing Capacity", "Capacity", "Loading Capacity", "Weight Capability", "Rider weight up to", "Recommended weight:",
+    "Max Load", "MAX LOAD", "Weight Capacity", "WEIGHT CAPACITY", "Weight Capacity:", "Load Capacity", "Holds up to",
+    "HOLDS UP TO", "Supports up to", "Up to",
+    "Max. Load:", "Max Weight", "Maximum Weight", "Load Bearing", "Max Weight Capacity", "Maximum Load",
+    "Bearing Weight", "Loading Weight", "Max Capacity",
+    "Weight Limit", "Supports", "Max. Belastung", "Carga máxima", "Charge max", "Portata max", "User weight max",
+    "Load-bearing", "MAX. CAPACITY", "Can hold up to",
+    "Static Load", "Maximum load:", "Strong Bearing Capacity", "Capacity", "Loading Capacity", "Weight Capability",
+    "Rider weight up to", "Recommended weight:",
 )  # fmt: skip
 POWER_TITLES = (
-    "AC ADAPTER", "AC/DC ADAPTER", "SWITCHING ADAPTER", "POWER ADAPTER", "Battery Charger", "Switching Power Supply", "CHARGER", "Power Supply", "USB CHARGER",
+    "AC ADAPTER", "AC/DC ADAPTER", "SWITCHING ADAPTER", "POWER ADAPTER", "Battery Charger", "Switching Power Supply",
+    "CHARGER", "Power Supply", "USB CHARGER",
 )  # fmt: skip
 APPLIANCES = (
-    "Electric Kettle", "Hair Dryer", "Space Heater", "Vacuum Cleaner", "Blender", "Air Fryer", "Rice Cooker", "Toaster", "Table Fan", "Air Pump",
-    "Angle Grinder", "Cordless Drill", "Impact Driver", "Solar Panel", "LED Flood Light", "LED Bulb", "Inverter", "Water Pump", "Soldering Iron", "Massager",
-    "Induction Cooker", "Coffee Maker", "Hot Plate", "Steam Iron", "Heat Gun", "Ceiling Light", "LED Strip", "Motor", "Juicer", "Mixer Grinder", "Jump Starter",
+    "Electric Kettle", "Hair Dryer", "Space Heater", "Vacuum Cleaner", "Blender", "Air Fryer", "Rice Cooker",
+    "Toaster", "Table Fan", "Air Pump",
+    "Angle Grinder", "Cordless Drill", "Impact Driver", "Solar Panel", "LED Flood Light", "LED Bulb", "Inverter",
+    "Water Pump", "Soldering Iron", "Massager",
+    "Induction Cooker", "Coffee Maker", "Hot Plate", "Steam Iron", "Heat Gun", "Ceiling Light", "LED Strip", "Motor",
+    "Juicer", "Mixer Grinder", "Jump Starter",
 )  # fmt: skip
 MARKS_ON_PLATES = (
     "CE",
@@ -226,7 +271,8 @@ _CODAS = ("", "", "n", "r", "l", "s", "x", "nd", "ck", "m", "t")
 def brand(rng: random.Random) -> str:
     """An invented name, in capitals as often as not."""
     word = "".join(
-        rng.choice(_ONSETS) + rng.choice(_NUCLEI) + rng.choice(_CODAS) for _ in range(rng.choices((1, 2, 3), (0.15, 0.65, 0.2))[0])
+        rng.choice(_ONSETS) + rng.choice(_NUCLEI) + rng.choice(_CODAS) for _ in range(rng.choices((1, 2, 3), (0.15,
+            0.65, 0.2))[0])
     )  # fmt: skip
     style = rng.random()
     return word.upper() if style < 0.45 else word.title() if style < 0.85 else word
