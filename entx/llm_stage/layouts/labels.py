@@ -191,7 +191,7 @@ def _lay(sheet: Sheet, texts: list[str], net: list[str]) -> None:
     scale = min(1.0, room / (1.5 * sum(sizes) or 1.0))
     spread = max(1.0, min(2.2, room / (1.5 * sum(sizes) or 1.0)))
     y = y0 + 0.12 * tall
-    slant = rng.uniform(5, 25) * rng.choice((-1, 1)) % 360 if rng.random() < 0.06 else 0.0
+    slant = rng.uniform(5.5, 25) * rng.choice((-1, 1)) % 360 if rng.random() < 0.13 else 0.0
     for text, size in zip(texts, sizes, strict=True):
         size *= scale
         sheet.put(text, left, y + size / 2, size, slant, anchor=anchor, widest=0.9 * wide)

@@ -44,7 +44,7 @@ def title(sheet: Sheet, text: str, *, bottom: float = 0.05) -> Piece:
 def column(
     sheet: Sheet, texts: list[str], x: float, y: float, thick: float, *, anchor: float = 0.0,
     widest: float | None = None,
-    spacing: float = 1.35,
+    spacing: float = 1.35, rotation: float = 0.0,
 ) -> list[Piece]:  # fmt: skip
     """Lines one below the other; the block is moved up where it would leave the picture, and set smaller where tall."""
     tall = thick * spacing * len(texts)
@@ -53,7 +53,7 @@ def column(
         thick, tall = thick * room / tall, room
     top = min(y, sheet.height - tall)
     return [
-        sheet.put(text, x, top + (row + 0.5) * thick * spacing, thick, anchor=anchor, widest=widest)
+        sheet.put(text, x, top + (row + 0.5) * thick * spacing, thick, rotation, anchor=anchor, widest=widest)
         for row, text in enumerate(texts)
     ]
 
@@ -71,7 +71,7 @@ def wrapped(rng: random.Random, text: str) -> list[str]:
 def chatter(sheet: Sheet, amount: int) -> None:
     """Features, sentences, brands and numbers that answer nothing, in blocks."""
     rng = sheet.rng
-    left = amount
+    left = amount + (rng.randint(6, 36) if sheet.large and rng.random() < 0.14 else 0)  # leaflets, backs of packs
     while left > 0:
         kind = rng.random()
         x, y = sheet.width * rng.uniform(0.03, 0.8), sheet.height * rng.uniform(0.03, 0.92)
@@ -94,11 +94,22 @@ def chatter(sheet: Sheet, amount: int) -> None:
                 f"{rng.choice(('Material', 'Color', 'Style', 'Package'))}: {rng.choice(words.MATERIALS + words.COLORS)}"
             ]
         texts = texts[:left]
-        placed = column(sheet, texts, x, y, thick)
-        if kind >= 0.82:
+        garbled = 0.82 <= kind < 0.95
+        placed = column(sheet, texts, x, y, thick, rotation=_turn(rng, garbled))
+        if garbled:
             for piece in placed:
                 piece.score = rng.uniform(0.3, 0.99)
         left -= len(texts)
+
+
+def _turn(rng: random.Random, garbled: bool) -> float:
+    """Print on a product stands askew more often than a poster's; much garbage is print read upside down."""
+    kind = rng.random()
+    if kind < (0.14 if garbled else 0.02):
+        return 180.0
+    if kind < (0.34 if garbled else 0.13):
+        return rng.uniform(5.5, 40.0) * rng.choice((-1, 1)) % 360
+    return rng.choice((90.0, 270.0)) if kind < (0.40 if garbled else 0.16) else 0.0
 
 
 def weight_line(sheet: Sheet, plan: Plan, x: float, y: float, thick: float) -> None:
