@@ -24,7 +24,9 @@ def is_whole(checkpoint: Path) -> bool:
     """Whether all files of the manifest are there in their sizes."""
     try:
         sizes = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
-        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
+        return isinstance(sizes, dict) and all(
+            (checkpoint / name).stat().st_size == size for name, size in sizes.items()
+        )
     except (OSError, ValueError):
         return False
 

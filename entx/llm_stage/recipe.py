@@ -150,10 +150,10 @@ def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
         InputError: no such recipe, or faults in it; all of them at once.
     """
     file = find_recipe(name)
-    table = parse_toml(file.text, name)
+    table = override(parse_toml(file.text, name), assignments)
     if table.get("stage") == "vlm":
         raise InputError(f"{name} is a recipe of the vision-language stage, which this version cannot train yet")
-    recipe = read_settings(Recipe, override(table, assignments), name)
+    recipe = read_settings(Recipe, table, name)
     faults = _contradictions(recipe)
     if faults:
         raise InputError(f"{name}: " + "; ".join(faults))

@@ -116,6 +116,7 @@ class Stop(TrainerCallback):  # type: ignore[misc]
             control.should_save = control.should_log = not control.should_evaluate
             control.should_evaluate = False
             control.should_training_stop = True
+            args.load_best_model_at_end = False  # nobody will use it now
 
     @contextmanager
     def listening(self) -> Iterator[None]:

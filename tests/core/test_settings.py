@@ -1,0 +1,100 @@
+"""Settings files: every fault at once, nothing unknown, overrides as TOML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from entx.core.errors import InputError
+from entx.core.settings import override, parse_toml, read_settings, setting, settings_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    r: int = setting(least=1)
+    names: tuple[str, ...] = ("a",)
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    title: str
+    rate: float = setting(0.5, above=0, most=1)
+    kind: str = setting("x", choices=("x", "y"))
+    deep: bool = False
+    inner: Inner | None = None
+    free: dict[str, float] = field(default_factory=dict)
+
+
+def test_a_table_becomes_the_dataclass() -> None:
+    table = parse_toml('title = "t"\nrate = 1\ndeep = true\n[inner]\nr = 3\nnames = ["p", "q"]\n[free]\na = 2', "f")
+    assert read_settings(Outer, table, "f") == Outer("t", 1.0, "x", True, Inner(3, ("p", "q")), {"a": 2})
+
+
+def test_whole_numbers_serve_as_numbers_and_become_floats() -> None:
+    assert isinstance(read_settings(Outer, {"title": "t", "rate": 1}, "f").rate, float)
+
+
+def test_all_faults_come_in_one_message() -> None:
+    table = {"rate": 2, "kind": "z", "deep": 1, "inner": {"r": 0, "names": "a", "q": 1}, "free": 3}
+    with pytest.raises(InputError) as caught:
+        read_settings(Outer, table, "mine.toml")
+    message = str(caught.value)
+    assert message.startswith("mine.toml: ")
+    for part in (
+        "title is missing", "rate must be at most 1, not 2.0", "kind must be one of x, y, not 'z'",
+        "deep must be true or false, not 1", "inner.r must be at least 1, not 0", "inner.names must be a list of texts",
+        "unknown key inner.q", "free must be a table, not 3",
+    ):  # fmt: skip
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"title": "t", "rte": 1}, "did you mean rate?"),
+        ({"title": "t", "zzzzz": 1}, "known: title, rate, kind"),
+        ({"title": "t", "rate": 0}, "greater than 0"),
+        ({"title": "t", "rate": "fast"}, "rate must be a number"),
+        ({"title": "t", "rate": True}, "rate must be a number"),
+        ({"title": 5}, "title must be a text"),
+        ({"title": "t", "inner": 5}, "inner must be a table"),
+        ({"title": "t", "inner": {"r": 1.5}}, "inner.r must be a whole number"),
+        ({"title": "t", "inner": {"r": True}}, "inner.r must be a whole number"),
+        ({"title": "t", "inner": {"r": 1, "names": [""]}}, "list of texts"),
+    ],
+)
+def test_each_fault_says_what_and_where(table: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=r"^f: ") as caught:
+        read_settings(Outer, table, "f")
+    assert said in str(caught.value)
+
+
+def test_a_file_that_is_no_toml_names_the_line() -> None:
+    with pytest.raises(InputError, match=r"mine\.toml: not a readable TOML file.*line 2"):
+        parse_toml("a = 1\nb = = 2\n", "mine.toml")
+
+
+def test_overrides_are_toml_values_or_texts() -> None:
+    table = {"train": {"lr": 1.0, "kind": "a"}, "title": "t"}
+    changed = override(table, ["train.lr=1e-4", "train.kind=b c", "train.on = true", 'new.list=["x"]', "title=1"])
+    assert changed == {"train": {"lr": 1e-4, "kind": "b c", "on": True}, "title": 1, "new": {"list": ["x"]}}
+    assert table == {"train": {"lr": 1.0, "kind": "a"}, "title": "t"}
+
+
+def test_a_value_may_hold_an_equals_sign() -> None:
+    assert override({}, ["a=b=c"]) == {"a": "b=c"}
+
+
+def test_wrong_overrides_come_in_one_message() -> None:
+    with pytest.raises(InputError) as caught:
+        override({"title": "t"}, ["lr", "=3", ".x=1", "title.deep=3", "fine=1"])
+    for part in ("'lr' is not KEY=VALUE", "'=3' is not", "'.x=1' is not", "title is no table"):
+        assert part in str(caught.value)
+
+
+def test_the_digest_follows_values_not_spelling() -> None:
+    left = read_settings(Outer, parse_toml('title = "t"\nrate = 0.5', "f"), "f")
+    right = read_settings(Outer, parse_toml('# a comment\nrate = 5e-1\ntitle = "t"', "f"), "f")
+    other = read_settings(Outer, {"title": "t", "rate": 0.25}, "f")
+    assert settings_digest(left) == settings_digest(right) != settings_digest(other)
