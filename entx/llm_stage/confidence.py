@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from entx.core.metric import FloatArray
+
 _SURE = 1e-6  # probabilities are kept this far from 0 and 1
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -165,8 +167,10 @@ def fit(rows: Sequence[Labelled], unseen: Sequence[bool] = ()) -> Calibration:
     if not rows:
         raise ValueError("a calibration is fitted on labelled rows, and there are none")
 
+    table = _Table.of(rows)
+
     def loss(log_inverse: float, offset: float) -> float:
-        return -sum(_log_likelihood(row, exp(-log_inverse), offset) for row in rows)
+        return table.loss(exp(log_inverse), offset)
 
     log_inverse, offset = 0.0, 0.0
     for _ in range(6):  # the loss has one minimum and two coordinates: one by one gets there
@@ -185,14 +189,38 @@ def fit(rows: Sequence[Labelled], unseen: Sequence[bool] = ()) -> Calibration:
     return replace(fitted, f1=_reached(rows, unseen, fitted))
 
 
-def _log_likelihood(row: Labelled, temperature: float, offset: float) -> float:
-    """Of the truth: one of the right candidates; none; or, where OCR missed it, only that it is not none."""
-    shares = row.posterior.shares(temperature, offset)
-    if row.right:
-        chance = sum(shares[number] for number in row.right)
-    else:
-        chance = 1.0 - shares[-1] if row.present else shares[-1]
-    return log(max(chance, _SURE))
+@dataclass(frozen=True)
+class _Table:
+    """Posteriors as one array, for the fit.
+
+    Args:
+        scores: log-probabilities, shape (rows, most candidates + 1); none in the last column, -inf where there is none.
+        truths: of the same shape: the answers that the truth allows. A row whose truth OCR missed allows all
+            candidates: it only says that "none" is wrong.
+    """
+
+    scores: FloatArray
+    truths: np.ndarray[Any, np.dtype[np.bool_]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Labelled]) -> _Table:
+        width = max(len(row.posterior.candidates) for row in rows) + 1
+        scores = np.full((len(rows), width), -np.inf)
+        truths = np.zeros((len(rows), width), dtype=np.bool_)
+        for number, row in enumerate(rows):
+            candidates = row.posterior.candidates
+            scores[number, : len(candidates)] = candidates
+            scores[number, -1] = row.posterior.none
+            truths[number, sorted(row.right) or (range(len(candidates)) if row.present else [-1])] = True
+        return cls(scores, truths)
+
+    def loss(self, inverse: float, offset: float) -> float:
+        """Negative log-likelihood at a temperature of 1 / inverse and an offset of none."""
+        scaled = self.scores * inverse
+        scaled[:, -1] += offset
+        weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        chances = (weights * self.truths).sum(axis=1) / weights.sum(axis=1)
+        return -float(np.log(np.maximum(chances, _SURE)).sum())
 
 
 def _fit_platt(shares: Sequence[float], truths: Sequence[bool]) -> Platt:
@@ -216,13 +244,16 @@ def _fit_platt(shares: Sequence[float], truths: Sequence[bool]) -> Platt:
 
 def _reached(rows: Sequence[Labelled], unseen: Sequence[bool], calibration: Calibration) -> float:
     """The F1 at which the decision rule reproduces itself on the rows."""
+    judged = [judge(row.posterior, calibration) for row in rows]
+    p = np.array([one.p_correct for one in judged], dtype=np.float64)
+    q = np.array([one.p_present for one in judged], dtype=np.float64)
+    right = np.array([one.best in row.right for row, one in zip(rows, judged, strict=True)])
+    present = np.array([row.present for row in rows])
     f1 = 1.0
     for _ in range(50):
-        judged = [judge(row.posterior, replace(calibration, f1=f1)) for row in rows]
-        tp = sum(one.given and one.best in row.right for row, one in zip(rows, judged, strict=True))
-        fp = sum(one.given for one in judged) - tp
-        fn = sum(row.present and not one.given for row, one in zip(rows, judged, strict=True)) + sum(unseen)
-        reached = 2.0 * tp / max(2 * tp + fp + fn, 1)
+        given = p * (2.0 - f1) > f1 * (1.0 - q)
+        tp, fp = int((given & right).sum()), int((given & ~right).sum())
+        reached = 2.0 * tp / max(2 * tp + fp + int((present & ~given).sum()) + sum(unseen), 1)
         if reached == f1:
             break
         f1 = reached

@@ -9,6 +9,7 @@ from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
+from entx.core.model_folder import check_model_folder
 from entx.llm_stage.backends.base import TextModel
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.reader import Mode, TextReader
@@ -61,6 +62,10 @@ def open_reader(options: ModelOptions, schema: Schema) -> tuple[TextReader, dict
     if options.base_url is not None:
         raise InputError("--base-url is for --backend openai")
     folder = Path(options.model) if options.model else shipped_model()
+    if check_model_folder(folder).is_adapter:
+        raise InputError(f"{folder} holds an adapter: name its base by --model and the adapter by --adapter")
+    if options.adapter is not None and not check_model_folder(options.adapter).is_adapter:
+        raise InputError(f"--adapter {options.adapter}: holds a whole model, not an adapter; name it by --model")
     folders = [folder, *([options.adapter] if options.adapter else [])]
     serving = read_serving(folders[-1])
     settings = {
