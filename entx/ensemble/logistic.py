@@ -62,14 +62,16 @@ class Logistic:
 
 
 def fit_logistic(rows: Sequence[Features], labels: Sequence[bool], penalty: float = PENALTY) -> Logistic:
-    """Fits a model; deterministic. Without rows of both labels it is their smoothed share.
+    """Fits a model; deterministic. Without rows of both labels, or a feature that varies, it is a smoothed share.
 
     Raises:
         InputError: scikit-learn is not installed.
     """
-    right = sum(labels)
-    share = (right + 0.5) / (len(labels) + 1.0)
-    if right in (0, len(labels)):
+    names = tuple(sorted({name for row in rows for name in row}))
+    matrix = _matrix(rows, names)
+    varying = matrix.std(axis=0) > 1e-9 if rows else np.zeros(0, dtype=bool)
+    if not varying.any() or len(set(labels)) < 2:
+        share = (sum(labels) + 0.5) / (len(labels) + 1.0)
         return Logistic((), (), (), (), float(np.log(share / (1.0 - share))))
     try:
         from sklearn.linear_model import LogisticRegression
@@ -79,15 +81,12 @@ def fit_logistic(rows: Sequence[Features], labels: Sequence[bool], penalty: floa
             "scikit-learn is needed to fit an ensemble: pip install 'entx-hybrid[ensemble]'; a fitted one (--fitted) "
             "is used without it"
         ) from None
-    names = tuple(sorted({name for row in rows for name in row}))
-    matrix = _matrix(rows, names)
-    mean, scale = matrix.mean(axis=0), matrix.std(axis=0)
-    varying = scale > 1e-9
     names = tuple(name for name, varies in zip(names, varying, strict=True) if varies)
-    mean, scale = mean[varying], scale[varying]
+    matrix = matrix[:, varying]
+    mean, scale = matrix.mean(axis=0), matrix.std(axis=0)
     model = LogisticRegression(C=penalty, max_iter=2000)
     with threadpool_limits(1):  # the problem is tiny; threads that wait for a busy core cost a hundred times its time
-        model.fit((matrix[:, varying] - mean) / scale, np.array(labels, dtype=bool))
+        model.fit((matrix - mean) / scale, np.array(labels, dtype=bool))
     return Logistic(names, _plain(mean), _plain(scale), _plain(model.coef_[0]), float(model.intercept_[0]))
 
 

@@ -86,6 +86,9 @@ def test_the_run_is_named_after_its_policy(gold: Path, capsys: pytest.CaptureFix
         (["--fitted", "x.json"], "x.json: cannot be read"),
         (["--gold", "no.csv"], "no.csv"),
         (["--gold", "SHORT"], "2 labelled rows"),
+        (["--gold", "GOLD", "--param", "ask=0.4"], "--param ask: strategy vote has none"),
+        (["--gold", "GOLD", "--param", "ask=much"], "is not NAME=NUMBER"),
+        (["--param", "ask=0.4"], "--param is of what is learned from --gold"),
     ],
 )
 def test_wrong_use_is_one_line(gold: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
@@ -96,3 +99,15 @@ def test_wrong_use_is_one_line(gold: Path, capsys: pytest.CaptureFixture[str], a
     assert ended.code == 2
     assert says in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_a_cascade_tells_whom_it_spared(gold: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = _ensemble(
+        capsys, gold, "--strategy", "cascade", "--gold", gold / "gold.csv", "--param", "cost=9", "--run", "dear"
+    )
+    assert found["looked_at"] == {"a": ROWS + 1, "b": 0}
+    ended = run_entx(
+        capsys, "ensemble", "--store", gold / "s.duckdb", "--runs", "a,b", "--strategy", "cascade", "--gold",
+        gold / "gold.csv", "--param", "cost=9", "--run", "dear again",
+    )  # fmt: skip
+    assert f"b: asked 0 questions, {ROWS + 1} spared" in ended.out

@@ -50,7 +50,7 @@ def _share_right(strategy: Strategy, examples: list[Example]) -> float:
 def test_weights_by_hand() -> None:
     rows = [_example(ballot("5 gram", "6 gram"), "5 gram")] * 3 + [_example(ballot("5 gram", ""), "6 gram")]
     rows += [_example(ballot("5 metre", None, entity="height"), "5 metre")]
-    state = Weighted.fit(rows)
+    state = Weighted.fit(rows, {})
     first_all, first_weight = 8 / 9, 6 / 7  # TP 4 FP 1; of weights TP 3, FP 1
     assert state["weights"][0] == {
         "height": pytest.approx((1 + PRIOR_ROWS * first_all) / (1 + PRIOR_ROWS)),
@@ -81,7 +81,7 @@ def test_weighted_by_hand(said: list[str | None], wins: str) -> None:
 def test_each_learning_strategy_beats_the_vote_on_rows_it_has_not_seen() -> None:
     vote = _share_right(Vote(), OTHERS)
     for factory in (Weighted, Confidence, Stack):
-        assert _share_right(factory(factory.fit(TRAIN)), OTHERS) > vote + 0.05
+        assert _share_right(factory(factory.fit(TRAIN, factory.params)), OTHERS) > vote + 0.05
 
 
 def test_the_judge_is_calibrated_and_consistent() -> None:
@@ -193,7 +193,7 @@ def test_policies(fitted: Fitted) -> None:
 
     def right(choices: list[Choice]) -> list[bool]:
         return [
-            example.is_right(example.ballot.options[choice.option])
+            example.is_right(choice.ballot.options[choice.option])
             for example, choice in zip(OTHERS, choices, strict=True)
             if choice.option is not None
         ]

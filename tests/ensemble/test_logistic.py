@@ -53,6 +53,11 @@ def test_without_rows_of_both_labels_it_is_a_share(labels: list[bool], share: fl
     assert model.probabilities([{"x": 5.0}])[0] == pytest.approx(share)
 
 
+def test_without_a_feature_that_varies_it_is_a_share() -> None:
+    model = fit_logistic([{"x": 1.0}] * 4, [True, True, True, False])
+    assert model.probabilities([{"x": 5.0}])[0] == pytest.approx(3.5 / 5)
+
+
 def test_far_odds_stay_finite() -> None:
     model = Logistic(("a",), (0.0,), (1.0,), (1e6,), 0.0)
     assert list(model.probabilities([{"a": 1.0}, {"a": -1.0}])) == pytest.approx([1.0, 0.0])
