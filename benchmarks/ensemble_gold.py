@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--runs", required=True, help="the first one is compared with")
-    parser.add_argument("--strategies", default="vote,confidence,weighted,stack")
+    parser.add_argument("--strategies", default="vote,confidence,weighted,stack,cascade")
     parser.add_argument("--optimise", default="own,challenge-f1")
     parser.add_argument("--any-arm", action="store_true", help="all gold rows that some arm was asked")
     parser.add_argument("--no-also", action="store_true", help="only the first-named value is right")
@@ -98,9 +98,11 @@ def main() -> None:
         for policy in policies:
             choices = Chooser(name, factory, runs, fitted, policy).choose(ballots)
             chosen = [
-                None if choice.option is None else ballot.options[choice.option].quantity
-                for choice, ballot in zip(choices, ballots, strict=True)
+                None if choice.option is None else choice.ballot.options[choice.option].quantity for choice in choices
             ]
+            asked = [len(choice.ballot.asked) > 1 for choice, scored in zip(choices, rows, strict=True) if scored]
+            if not all(asked):
+                print(f"    asks more than the first arm on {np.mean(asked):.3f} of the scored rows")
             line(f"{name}, {'always' if policy.always else policy.optimise}", chosen)
         print(f"    expected calibration error out of fold, all {len(examples)} rows: {errors}")
         picks = [None if not example.present else quantity for example, quantity in zip(examples, chosen, strict=True)]

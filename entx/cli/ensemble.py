@@ -17,7 +17,7 @@ def ensemble(
     store: StoreOption,
     runs: Annotated[str, typer.Option("--runs", help="The arms: runs of the store, the best first.", metavar="A,B,C")],
     strategy: Annotated[
-        str, typer.Option("--strategy", help="vote, confidence, weighted, stack, or a plug-in.")
+        str, typer.Option("--strategy", help="vote, confidence, weighted, stack, cascade, or a plug-in.")
     ] = "vote",
     gold: Annotated[
         Path | None,
@@ -28,6 +28,10 @@ def ensemble(
     ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Keep what was learned from --gold.", metavar="FILE.json")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", help="Of the strategy, when it learns: ask=0.4 (cascade).", metavar="NAME=NUMBER"),
     ] = None,
     optimise: Annotated[
         str | None,
@@ -80,6 +84,9 @@ def ensemble(
         raise InputError("--gold learns anew, --fitted uses what was learned; give one of them")
     if save and not gold:
         raise InputError("--save keeps what is learned from --gold; give that too")
+    if param and not gold:
+        raise InputError("--param is of what is learned from --gold; give that too")
+    params = dict(map(_number, param or ()))
     policy = Policy(optimise or (CHALLENGE_F1 if gold or fitted else OWN), always)
     learned = load_fitted(fitted) if fitted else None
     truths = read_truths(gold) if gold else None
@@ -87,7 +94,7 @@ def ensemble(
     indices = parse_indices(read_table(only, ["index"])) if only else None
     with Store(store, write=True) as opened:
         if truths is not None:
-            learned = fit_on_gold(opened, strategy, names, entities, truths)
+            learned = fit_on_gold(opened, strategy, names, entities, truths, params)
             if save:
                 learned.save(save)
         with words.progress("questions", count_asked(opened, names)) as advance:
@@ -100,6 +107,10 @@ def ensemble(
     for arm, count in report.not_asked.items():
         if count:
             words.notice(f"{arm} was not asked {count:,} of these questions and has no vote there")
+    for arm, count in report.looked_at.items():
+        spared = report.questions - report.not_asked[arm] - count
+        if spared:
+            words.line(f"{arm}: asked {count:,} questions, {spared:,} spared")
     if report.spoiled:
         words.notice(f"{report.spoiled:,} answers name a unit that their entity does not allow; they cannot win")
     if learned is not None:
@@ -115,8 +126,19 @@ def ensemble(
     words.line(f"run {report.run}: {covered.asked} of {covered.questions} questions asked, {covered.answered} answered")
     words.result({
         "run": report.run, "decided": report.questions, "seconds": round(report.seconds, 3),
-        "not_asked": report.not_asked, "spoiled": report.spoiled, "converted": report.converted,
+        "not_asked": report.not_asked, "looked_at": report.looked_at, "spoiled": report.spoiled,
+        "converted": report.converted,
         "alignments": dict(report.alignments) if report.grounded else None, "questions": covered.questions,
         "asked": covered.asked, "answered": covered.answered,
         "reliability": dict(learned.reliability) if learned else None,
     })  # fmt: skip
+
+
+def _number(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    try:
+        if name and equals:
+            return name, float(value)
+    except ValueError:
+        pass
+    raise InputError(f"--param {text!r} is not NAME=NUMBER, for example ask=0.4")

@@ -23,12 +23,14 @@ class Choice:
     """What is done about a ballot.
 
     Args:
+        ballot: as far as the strategy looked at it.
         option: position of the answer that is given; None gives none.
         reason: why none is given; "" where one is.
         p_correct: that the answer is right, None without a fit or an answer.
         p_present: that the picture shows a value, None without a fit.
     """
 
+    ballot: Ballot
     option: int | None
     reason: str = ""
     p_correct: float | None = None
@@ -42,10 +44,21 @@ class Policy:
     Args:
         optimise: "own", or an objective as `Objective.parse` reads it.
         always: give every favourite, whatever its chances.
+
+    Raises:
+        InputError: an unknown objective.
     """
 
     optimise: str = OWN
     always: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.objective
+
+    @property
+    def objective(self) -> Objective | None:
+        """None for the strategy's own choice."""
+        return None if self.optimise == OWN else Objective.parse(self.optimise)
 
 
 class Chooser:
@@ -59,7 +72,7 @@ class Chooser:
         self, name: str, factory: StrategyFactory, runs: Sequence[str], fitted: Fitted | None, policy: Policy
     ) -> None:
         self._runs, self._policy = runs, policy
-        self._objective = None if policy.optimise == OWN else Objective.parse(policy.optimise)
+        self._objective = policy.objective
         if fitted is None and factory.needs:
             raise InputError(f"--strategy {name} learns from labelled rows; give --gold GOLD.csv, or --fitted FILE")
         if fitted is None and self._objective is not None:
@@ -74,42 +87,43 @@ class Chooser:
     def choose(self, ballots: Sequence[Ballot]) -> list[Choice]:
         """One choice a ballot, by the model of its fold."""
         if self._plain is not None:
-            orders = self._plain.rank(ballots)
-            return [self._own(ballot, order) for ballot, order in zip(ballots, orders, strict=True)]
+            seen = self._plain.view(ballots)
+            return [self._own(ballot, order) for ballot, order in zip(seen, self._plain.rank(seen), strict=True)]
         places: dict[int, list[int]] = defaultdict(list)
         for place, ballot in enumerate(ballots):
             places[ballot.fold].append(place)
-        choices = [Choice(None)] * len(ballots)
+        choices: dict[int, Choice] = {}
         for fold, own in places.items():
             strategy, model = self._folds[fold]
-            some = [ballots[place] for place in own]
+            seen = strategy.view([ballots[place] for place in own])
             for place, ballot, order, verdict in zip(
-                own, some, strategy.rank(some), model.judge.verdicts(some), strict=True
+                own, seen, strategy.rank(seen), model.judge.verdicts(seen), strict=True
             ):
                 choices[place] = self._judged(ballot, order, verdict, self._thresholds[fold])
-        return choices
+        return [choices[place] for place in range(len(ballots))]
 
     def _own(self, ballot: Ballot, order: Sequence[int]) -> Choice:
         if not order:
-            return Choice(None, "no arm's answer is in a legal unit")
+            return Choice(ballot, None, "no arm's answer is in a legal unit")
         if ballot.options[order[0]].quantity is not None:
-            return Choice(order[0])
+            return Choice(ballot, order[0])
         option = favourite(ballot, order) if self._policy.always else None
         if option is not None:
-            return Choice(option)
+            return Choice(ballot, option)
         by = ", ".join(self._runs[arm] for arm in ballot.options[order[0]].arms)
-        return Choice(None, f"no answer, as {by} said")
+        return Choice(ballot, None, f"no answer, as {by} said")
 
     def _judged(self, ballot: Ballot, order: Sequence[int], verdict: Verdict, threshold: float) -> Choice:
         option = favourite(ballot, order)
         if option is None or (self._objective is None and not self._policy.always):
             own = self._own(ballot, order)
             p = None if own.option is None else verdict.right[own.option]
-            return Choice(own.option, own.reason, p, verdict.present)
+            return Choice(ballot, own.option, own.reason, p, verdict.present)
         p, q = verdict.right[option], verdict.present
         if self._policy.always or self._objective is None or self._objective.gives(p, q, threshold):
-            return Choice(option, "", p, q)
+            return Choice(ballot, option, "", p, q)
         return Choice(
+            ballot,
             None,
             f"{ballot.options[option].quantity} is not worth the risk: right with {p:.2f}, a value is shown with "
             f"{q:.2f} ({self._policy.optimise})",

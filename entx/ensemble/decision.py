@@ -91,4 +91,5 @@ def _least_p(right: FloatArray, precision: float) -> float:
     """The lowest p such that all rows from it up are right with this probability on average; over 1 where none are."""
     ordered = np.sort(right)[::-1]
     kept = np.cumsum(ordered) / np.arange(1, len(ordered) + 1) >= precision
+    kept[:-1] &= ordered[1:] < ordered[:-1]  # equal p are given together or not at all
     return float(ordered[np.flatnonzero(kept)[-1]]) if kept.any() else 1.1

@@ -7,13 +7,15 @@ answer, its threshold, the calibration error) has seen the row's picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from entx.core.errors import InputError
 from entx.ensemble.ballot import Ballot
 from entx.ensemble.fitted import Fitted, FoldModel, parse_fitted
 from entx.ensemble.gold import digest
-from entx.ensemble.judge import Judge, Verdict, fit_judge
+from entx.ensemble.judge import Judge, fit_judge
 from entx.ensemble.reliability import reliability
 from entx.ensemble.strategy import Example, State, StrategyFactory
 from entx.storage.arms import Arm
@@ -24,13 +26,25 @@ LEAST_ROWS = 50
 
 
 def fit_ensemble(
-    name: str, factory: StrategyFactory, arms: Sequence[Arm], schema_digest: str, examples: Sequence[Example]
+    name: str,
+    factory: StrategyFactory,
+    arms: Sequence[Arm],
+    schema_digest: str,
+    examples: Sequence[Example],
+    params: Mapping[str, float] = MappingProxyType({}),
 ) -> Fitted:
-    """Fits strategy and judge.
+    """Fits strategy and judge; the judge learns from what the strategy looks at.
+
+    Args:
+        params: of the strategy, those that shall differ from its defaults.
 
     Raises:
-        InputError: too few labelled rows, or scikit-learn is missing.
+        InputError: too few labelled rows, a parameter that the strategy does not have, or scikit-learn is missing.
     """
+    unknown = params.keys() - factory.params.keys()
+    if unknown:
+        known_ones = ", ".join(factory.params) or "none"
+        raise InputError(f"--param {', '.join(sorted(unknown))}: strategy {name} has {known_ones}")
     if len(examples) < LEAST_ROWS:
         raise InputError(
             f"{len(examples)} labelled rows were answered by these runs; at least {LEAST_ROWS} are needed to fit"
@@ -41,20 +55,26 @@ def fit_ensemble(
         left_out = frozenset(folds)
         if left_out not in known:
             rows = [example for example in examples if example.ballot.fold not in left_out]
-            known[left_out] = factory.fit(rows), fit_judge(rows)
+            state = factory.fit(rows, {**factory.params, **params})
+            seen = factory(state).view([example.ballot for example in rows])
+            known[left_out] = (
+                state,
+                fit_judge([replace(example, ballot=ballot) for example, ballot in zip(rows, seen, strict=True)]),
+            )
         return known[left_out]
 
-    models, told = [], []
+    models: list[FoldModel] = []
+    told: list[_Told] = []
     for fold in range(FOLDS):
         state, judge = without(fold)
-        held_out = []
+        held_out: list[tuple[float, float]] = []
         for other in range(FOLDS):
             if other != fold:
                 rows = [example for example in examples if example.ballot.fold == other]
-                held_out += [pair[:2] for pair in _favourites(factory, *without(fold, other), rows)]
+                held_out += [(one.p, one.q) for one in _favourites(factory, *without(fold, other), rows)]
         models.append(FoldModel(state, judge, tuple(held_out)))
         own = [example for example in examples if example.ballot.fold == fold]
-        told += list(zip(_favourites(factory, state, judge, own), own, strict=True))
+        told += _favourites(factory, state, judge, own)
     fitted = Fitted(
         name, tuple(arm.stage for arm in arms), schema_digest, len(examples), digest(examples), tuple(models),
         _reliability(told), tuple(arm.run for arm in arms),
@@ -67,27 +87,35 @@ def favourite(ballot: Ballot, order: Sequence[int]) -> int | None:
     return next((option for option in order if ballot.options[option].quantity is not None), None)
 
 
-Told = tuple[float, float, int | None]
-"""p, q and the favourite option; p is 0 where no arm gives an answer."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """p and q of a row's favourite, and whether it is right; p is 0 and right None where no arm gives an answer."""
+
+    p: float
+    q: float
+    right: bool | None
+    present: bool
 
 
-def _favourites(factory: StrategyFactory, state: State, judge: Judge, rows: Sequence[Example]) -> list[Told]:
-    ballots = [example.ballot for example in rows]
-    orders = factory(state).rank(ballots)
-    return [
-        _told(verdict, favourite(ballot, order))
-        for ballot, order, verdict in zip(ballots, orders, judge.verdicts(ballots), strict=True)
-    ]
+def _favourites(factory: StrategyFactory, state: State, judge: Judge, rows: Sequence[Example]) -> list[_Told]:
+    strategy = factory(state)
+    seen = strategy.view([example.ballot for example in rows])
+    told = []
+    for example, ballot, order, verdict in zip(rows, seen, strategy.rank(seen), judge.verdicts(seen), strict=True):
+        option = favourite(ballot, order)
+        if option is None:
+            told.append(_Told(0.0, verdict.present, None, example.present))
+        else:
+            right = example.is_right(ballot.options[option])
+            told.append(_Told(verdict.right[option], verdict.present, right, example.present))
+    return told
 
 
-def _told(verdict: Verdict, option: int | None) -> Told:
-    return (0.0 if option is None else verdict.right[option]), verdict.present, option
-
-
-def _reliability(told: Sequence[tuple[Told, Example]]) -> dict[str, object]:
-    given = [
-        (p, example.is_right(example.ballot.options[option])) for (p, _, option), example in told if option is not None
-    ]
-    right = reliability([p for p, _ in given], [came_true for _, came_true in given])
-    present = reliability([q for (_, q, _), _ in told], [example.present for _, example in told])
+def _reliability(told: Sequence[_Told]) -> dict[str, object]:
+    right = reliability(*_columns([(one.p, one.right) for one in told if one.right is not None]))
+    present = reliability(*_columns([(one.q, one.present) for one in told]))
     return {"p": right.as_dict(), "q": present.as_dict()}
+
+
+def _columns(pairs: Sequence[tuple[float, bool]]) -> tuple[list[float], list[bool]]:
+    return [said for said, _ in pairs], [true for _, true in pairs]

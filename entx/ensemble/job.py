@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from entx.core.entities import Schema
@@ -35,6 +36,7 @@ class EnsembleReport:
         run: name of the run.
         questions: decided by this call.
         not_asked: for each arm, how many of these it was not asked.
+        looked_at: for each arm, how many of its answers the strategy asked for; a cascade spares some.
         spoiled: answers in a unit that is not legal and of no legal answer's size.
         converted: questions whose chosen answer the arms gave in different units.
         alignments: of the chosen answers, by `Alignment`; all "none" where there are no pages.
@@ -45,6 +47,7 @@ class EnsembleReport:
     run: str
     questions: int = 0
     not_asked: dict[str, int] = field(default_factory=dict)
+    looked_at: dict[str, int] = field(default_factory=dict)
     spoiled: int = 0
     converted: int = 0
     alignments: Counter[str] = field(default_factory=Counter)
@@ -59,7 +62,12 @@ def run_name(strategy: str, runs: Sequence[str], policy: Policy) -> str:
 
 
 def fit_on_gold(
-    store: Store, strategy: str, runs: Sequence[str], schema: Schema, truths: Mapping[int, Truth]
+    store: Store,
+    strategy: str,
+    runs: Sequence[str],
+    schema: Schema,
+    truths: Mapping[int, Truth],
+    params: Mapping[str, float] = MappingProxyType({}),
 ) -> Fitted:
     """Fits the ensemble on the questions of the store that have a truth.
 
@@ -68,7 +76,7 @@ def fit_on_gold(
     """
     factory = find_strategy(strategy)
     arms = find_arms(store, runs, schema.digest)
-    return fit_ensemble(strategy, factory, arms, schema.digest, gold_examples(store, arms, schema, truths))
+    return fit_ensemble(strategy, factory, arms, schema.digest, gold_examples(store, arms, schema, truths), params)
 
 
 def gold_examples(store: Store, arms: Sequence[Arm], schema: Schema, truths: Mapping[int, Truth]) -> list[Example]:
@@ -107,8 +115,9 @@ def run_ensemble(
         fitted.check(strategy, [arm.stage for arm in arms], schema.digest)
     chooser = Chooser(strategy, factory, runs, fitted, policy)
     key = choose_pages(store, arms)
+    nothing = dict.fromkeys(runs, 0)
     report = EnsembleReport(
-        run or run_name(strategy, runs, policy), not_asked=dict.fromkeys(runs, 0), grounded=key is not None
+        run or run_name(strategy, runs, policy), not_asked=dict(nothing), looked_at=nothing, grounded=key is not None
     )
     settings = _settings(store, strategy, arms, schema, key)
     settings |= {"fitted": fitted and fitted.digest, "optimise": policy.optimise, "always": policy.always}
@@ -118,7 +127,7 @@ def run_ensemble(
         add_answers(
             store,
             report.run,
-            [(ballot.index, _answer(ballot, choice, runs)) for ballot, choice in zip(batch, choices, strict=True)],
+            [(choice.ballot.index, _answer(choice, runs)) for choice in choices],
         )
         _count(report, batch, choices)
         advance(len(batch))
@@ -141,8 +150,9 @@ def _settings(store: Store, strategy: str, arms: Sequence[Arm], schema: Schema, 
     return settings
 
 
-def _answer(ballot: Ballot, choice: Choice, runs: Sequence[str]) -> Answer:
-    """The choice as an answer; its text is the tally, its seconds are those of the arms together."""
+def _answer(choice: Choice, runs: Sequence[str]) -> Answer:
+    """The choice as an answer; its text is the tally, its seconds those of the arms that were looked at."""
+    ballot = choice.ballot
     option = None if choice.option is None else ballot.options[choice.option]
     seconds = sum(answer.seconds for answer in ballot.answers if answer is not None)
     return Answer(
@@ -160,9 +170,10 @@ def _count(report: EnsembleReport, batch: Sequence[Ballot], choices: Sequence[Ch
     report.questions += len(batch)
     for arm, run in enumerate(report.not_asked):
         report.not_asked[run] += sum(ballot.answers[arm] is None for ballot in batch)
+        report.looked_at[run] += sum(choice.ballot.answers[arm] is not None for choice in choices)
     for ballot, choice in zip(batch, choices, strict=True):
         report.spoiled += len(ballot.asked) - sum(len(option.arms) for option in ballot.options)
         if choice.option is not None:
-            option = ballot.options[choice.option]
+            option = choice.ballot.options[choice.option]
             report.converted += option.converted
             report.alignments[option.evidence.alignment.value] += 1

@@ -22,6 +22,7 @@ BUILT_IN = {
     "vote": "entx.ensemble.strategies.vote:Vote",
     "confidence": "entx.ensemble.strategies.confidence:Confidence",
     "weighted": "entx.ensemble.strategies.weighted:Weighted",
+    "cascade": "entx.ensemble.strategies.cascade:Cascade",
     "stack": "entx.ensemble.strategies.stack:Stack",
 }
 """The same as pyproject.toml's entry points, for a source tree that is not installed."""
@@ -51,27 +52,43 @@ class Example:
 class Strategy(Protocol):
     """Orders the options of ballots."""
 
+    def view(self, ballots: Sequence[Ballot]) -> Sequence[Ballot]:
+        """The ballots as far as the strategy looks at them; answers that it does not ask for are left out."""
+        ...
+
     def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
-        """For each ballot the positions of its options, the best first; the first is the choice."""
+        """For each ballot, as `view` gives it, the positions of its options; the first is the choice."""
         ...
 
 
 class StrategyFactory(Protocol):
     """What an entry point names: usually a class.
 
-    `learns` says whether it can use gold rows, `needs` whether it cannot do without.
+    Args:
+        needs: whether it cannot do without gold rows.
+        params: its parameters (--param) with their defaults.
     """
 
-    learns: bool
     needs: bool
+    params: Mapping[str, float]
 
     def __call__(self, state: State | None) -> Strategy:
         """The strategy with what it learned; None where nothing was."""
         ...
 
-    def fit(self, examples: Sequence[Example]) -> State:
-        """What it learns from these rows."""
+    def fit(self, examples: Sequence[Example], params: Mapping[str, float]) -> State:
+        """What it learns from these rows; params has a value for each of its parameters."""
         ...
+
+
+class LooksAtAll:
+    """Base of strategies that ask every arm and have no parameters."""
+
+    params: Mapping[str, float] = {}
+
+    def view(self, ballots: Sequence[Ballot]) -> Sequence[Ballot]:
+        """See `Strategy.view`."""
+        return ballots
 
 
 def strategy_names() -> list[str]:

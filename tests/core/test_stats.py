@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from entx.core.metric import Counts, Outcome
-from entx.core.stats import Interval, bootstrap_f1, group_numbers
+from entx.core.stats import Interval, Paired, bootstrap_f1, group_numbers, paired_f1
 
 
 def table(pictures: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -106,3 +106,38 @@ def test_group_numbers_follow_appearance() -> None:
 
 def test_an_interval_prints_three_digits() -> None:
     assert str(Interval(0.12345, 0.9)) == "[0.123, 0.900]"
+
+
+def _paired(first: list[Outcome], second: list[Outcome], groups: list[int] | None = None) -> Paired:
+    numbers = np.array(groups if groups is not None else range(len(first)), dtype=np.int64)
+    return paired_f1(np.array(first, dtype=np.int64), np.array(second, dtype=np.int64), numbers)
+
+
+def test_an_arm_against_itself_does_not_differ() -> None:
+    rows = [Outcome.TP, Outcome.FP, Outcome.FN, Outcome.TN] * 20
+    found = _paired(rows, rows)
+    assert (found.difference, found.interval.low, found.interval.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert not found.separable
+
+
+def test_a_small_but_steady_gain_is_separable_though_the_intervals_overlap() -> None:
+    second = [Outcome.TP] * 300 + [Outcome.FP] * 100
+    first = [Outcome.TP] * 312 + [Outcome.FP] * 88
+    found = _paired(first, second)
+    assert found.difference == pytest.approx(624 / 712 - 600 / 700)
+    assert found.separable
+    assert found.p_value < 0.01
+    groups = np.arange(400, dtype=np.int64)
+    one = bootstrap_f1(np.array(first, dtype=np.int64), groups)
+    other = bootstrap_f1(np.array(second, dtype=np.int64), groups)
+    assert one.low < other.high
+    back = _paired(second, first)
+    assert back.difference == -found.difference
+
+
+def test_rows_of_one_picture_count_as_one() -> None:
+    second = [Outcome.TP] * 300 + [Outcome.FP] * 100
+    first = [Outcome.TP] * 312 + [Outcome.FP] * 88
+    found = _paired(first, second, [*range(300), *[300] * 12, *range(301, 389)])
+    assert not found.separable
+    assert found.p_value > 0.5

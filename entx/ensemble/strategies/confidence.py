@@ -7,7 +7,7 @@ gets a calibration of its own: what it said, its score or log-probability, and h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from entx.core.metric import Outcome
 from entx.ensemble.ballot import Ballot
@@ -15,24 +15,23 @@ from entx.ensemble.confidences import stated_confidence
 from entx.ensemble.features import answer_features
 from entx.ensemble.logistic import Logistic, fit_logistic
 from entx.ensemble.strategies.weighted import outcome_of
-from entx.ensemble.strategy import Example, State
+from entx.ensemble.strategy import Example, LooksAtAll, State
 
 
-class Confidence:
+class Confidence(LooksAtAll):
     """The surest arm.
 
     Args:
         state: {"arms": for each arm its calibration}; None goes by what the arms say themselves.
     """
 
-    learns = True
     needs = False
 
     def __init__(self, state: State | None = None) -> None:
         self._calibrations = None if state is None else [Logistic.of(plain) for plain in state["arms"]]
 
     @staticmethod
-    def fit(examples: Sequence[Example]) -> State:
+    def fit(examples: Sequence[Example], _: Mapping[str, float]) -> State:
         """A calibration of each arm: the probability that what it says, nothing included, is right."""
         arms = len(examples[0].ballot.answers) if examples else 0
         fitted = []

@@ -6,24 +6,23 @@ right as there is no value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from entx.ensemble.ballot import Ballot
 from entx.ensemble.judge import Judge, fit_judge
-from entx.ensemble.strategy import Example, State
+from entx.ensemble.strategy import Example, LooksAtAll, State
 
 
-class Stack:
+class Stack(LooksAtAll):
     """The most probable option."""
 
-    learns = True
     needs = True
 
     def __init__(self, state: State | None) -> None:
         self._judge = None if state is None else Judge.of(state)
 
     @staticmethod
-    def fit(examples: Sequence[Example]) -> State:
+    def fit(examples: Sequence[Example], _: Mapping[str, float]) -> State:
         """The judge's models."""
         return fit_judge(examples).as_dict()
 

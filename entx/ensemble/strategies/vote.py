@@ -6,25 +6,24 @@ then to the first arm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from entx.ensemble.ballot import Ballot
 from entx.ensemble.confidences import confidence_of
-from entx.ensemble.strategy import Example, State
+from entx.ensemble.strategy import Example, LooksAtAll, State
 
 
-class Vote:
+class Vote(LooksAtAll):
     """One arm, one vote."""
 
-    learns = False
     needs = False
 
     def __init__(self, state: State | None = None) -> None:
         pass
 
     @staticmethod
-    def fit(_: Sequence[Example]) -> State:
+    def fit(_: Sequence[Example], __: Mapping[str, float]) -> State:
         """Nothing is learned."""
         return {}
 

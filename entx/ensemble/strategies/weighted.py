@@ -7,7 +7,7 @@ seen on `PRIOR_ROWS` further rows of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,26 +15,25 @@ from entx.core.metric import Counts, Outcome
 from entx.core.types import Answer
 from entx.ensemble.ballot import Ballot
 from entx.ensemble.strategies.vote import by_weight
-from entx.ensemble.strategy import Example, State
+from entx.ensemble.strategy import Example, LooksAtAll, State
 
 PRIOR_ROWS = 20.0
 
 
-class Weighted:
+class Weighted(LooksAtAll):
     """Votes by F1.
 
     Args:
         state: {"weights": for each arm {entity: weight, "": weight of an entity that had no rows}}.
     """
 
-    learns = True
     needs = True
 
     def __init__(self, state: State | None) -> None:
         self._weights: list[dict[str, float]] = [] if state is None else list(state["weights"])
 
     @staticmethod
-    def fit(examples: Sequence[Example]) -> State:
+    def fit(examples: Sequence[Example], _: Mapping[str, float]) -> State:
         """The weights of the arms. An arm that was never asked weighs 0."""
         arms = len(examples[0].ballot.answers) if examples else 0
         return {"weights": [_weights(examples, arm) for arm in range(arms)]}
