@@ -165,12 +165,14 @@ def _joined(lines: Sequence[OcrLine]) -> dict[int, Candidate]:
     numbers = [(index, match[1]) for index, line in enumerate(lines) if (match := _ENDS_IN_NUMBER.search(line.text))]
     if not numbers:
         return {}
-    units = [index for index, line in enumerate(lines) if _opens_with_unit(line.text)]
+    units = [(index, _reach(line.polygon)) for index, line in enumerate(lines) if _opens_with_unit(line.text)]
     joined = {}
     for index, number in numbers:
         frame = frame_of(lines[index].polygon)
+        reach = frame.width + 2.0 * frame.height
         near = [
-            (distance, other) for other in units if other != index
+            (distance, other) for other, size in units
+            if other != index and _apart(lines[index].polygon, lines[other].polygon) <= reach + size
             and (distance := _distance(frame, lines[other].polygon)) is not None
         ]  # fmt: skip
         if near:
@@ -179,6 +181,16 @@ def _joined(lines: Sequence[OcrLine]) -> dict[int, Candidate]:
             if candidate is not None:
                 joined[index] = candidate
     return joined
+
+
+def _reach(polygon: Polygon) -> float:
+    """How far any corner of a polygon may lie from its first, pixels."""
+    return max(abs(polygon[i] - polygon[0]) + abs(polygon[i + 1] - polygon[1]) for i in (2, 4, 6))
+
+
+def _apart(one: Polygon, other: Polygon) -> float:
+    """The larger of the distances of two polygons' first corners along x and y, pixels: no more than as they lie."""
+    return max(abs(other[0] - one[0]), abs(other[1] - one[1]))
 
 
 def _opens_with_unit(text: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import radians, tan
@@ -78,18 +80,19 @@ class Extent:
 def extents_of(layout: Layout) -> list[Extent]:
     """Every length of the page, in reading order."""
     lengths = [one for one in layout.quantities if one.quantity.unit in CENTIMETRES and one.quantity.value > 0]
-    sizes = {group: sum(1 for c in lengths if c.group == group and c.role == "axis") for group in
-             {one.group for one in lengths if one.role == "axis"}}  # fmt: skip
+    sizes = Counter(one.group for one in lengths if one.role == "axis")
+    on_line = Counter(line for one in lengths if one.role != "same" for line in set(one.line_ids))
     seen: dict[int, int] = {}
     found: list[Extent] = []
-    words = _inherited(lengths, [_words(layout, one, lengths) for one in lengths])
-    for one, named in zip(lengths, words, strict=True):
+    words = _inherited(lengths, [_words(layout, one, on_line[one.line_ids[0]]) for one in lengths])
+    seconds = _seconds(layout, lengths)
+    for one, named, second in zip(lengths, words, seconds, strict=True):
         position = 0
         if one.role == "axis":
             position = seen.get(one.group, 0)
             seen[one.group] = position + 1
-        count = sizes.get(one.group, 0) if one.role == "axis" else 0
-        found.append(_extent(layout, one, lengths, named, position, count))
+        count = sizes[one.group] if one.role == "axis" else 0
+        found.append(_extent(layout, one, named, position, count, second=second))
     return _tilted(_listed(found))
 
 
@@ -148,12 +151,12 @@ def _takes(
     if not sloped or any(one.guess in (axis, "diameter" if axis == "width" else axis) for one in extents):
         return extents
     best = extreme([one.slope or 0.0 for one in sloped])
-    chosen = [one for one in sloped if abs((one.slope or 0.0) - best) <= 0.1]
-    return [replace(one, guess=axis, tilted=True) if one in chosen else one for one in extents]
+    chosen = {one.candidate.order for one in sloped if abs((one.slope or 0.0) - best) <= 0.1}
+    return [replace(one, guess=axis, tilted=True) if one.candidate.order in chosen else one for one in extents]
 
 
 def _extent(
-    layout: Layout, one: Candidate, lengths: Sequence[Candidate], words: dict[str, float], position: int, count: int
+    layout: Layout, one: Candidate, words: dict[str, float], position: int, count: int, *, second: bool
 ) -> Extent:
     geometry = _geometry(layout, one)
     scores = [0.0, 0.0, 0.0]
@@ -171,7 +174,7 @@ def _extent(
     guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
     return Extent(
         one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, scores[0], scores[1], scores[2], pixels,
-        turned, slanted, place, position, count, _is_second(layout, one, lengths), _is_lookalike(layout, one), guess,
+        turned, slanted, place, position, count, second, _is_lookalike(layout, one), guess,
         _span(geometry), _slope(geometry, rotation if slanted else None),
     )  # fmt: skip
 
@@ -206,7 +209,8 @@ def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
     return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=None)
 
 
-def _words(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> dict[str, float]:
+def _words(layout: Layout, one: Candidate, on_line: int) -> dict[str, float]:
+    """The axis that words name for a length, of which its line holds `on_line`; empty where they name none or two."""
     named: dict[str, float] = {}
     if _LEADING_ZERO.match(one.text):  # Ø76 read as 076: nobody prints a leading zero
         return {"diameter": _ON_LINE}
@@ -214,11 +218,10 @@ def _words(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> dict
         return {axis: _AT_NUMBER}
     line = one.line_ids[0]
     text = layout.page.lines[line].text
-    on_line = [other for other in lengths if line in other.line_ids and other.role != "same"]
     axes = axes_in(text)
-    if len(axes) == 1 and len(on_line) <= 1:
+    if len(axes) == 1 and on_line <= 1:
         return {axes[0]: _ON_LINE}
-    if len(on_line) <= 1 and not axes:
+    if on_line <= 1 and not axes:
         for caption in layout.around(one):
             axes = axes_in(caption) or ((letter_box(caption),) if letter_box(caption) else ())
             if len(axes) == 1:
@@ -243,22 +246,28 @@ def _guess(
     return "width" if place in (Place.BELOW, Place.ABOVE) else ""
 
 
-def _is_second(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> bool:
-    """Whether another candidate says the same size before it: in its expression, or in a box above or to the left."""
-    if one.role == "same":
-        return True
-    height = layout.heights[one.line_ids[0]]
-    for other in lengths:
-        if other.order >= one.order or other.quantity.unit == one.quantity.unit or other.role == "same":
-            continue
-        if other.line_ids == one.line_ids and one.order == other.order + 1 and not one.role and not other.role:
-            return True  # "4.2cm/11.65in": one size for the printer, though the units disagree
-        near = abs(other.polygon[0] - one.polygon[0]) + abs(other.polygon[1] - one.polygon[1]) <= 8.0 * height
-        if near and same_size(
-            float(other.quantity.value), other.quantity.unit, float(one.quantity.value), one.quantity.unit
-        ):
-            return True
-    return False
+def _seconds(layout: Layout, lengths: Sequence[Candidate]) -> list[bool]:
+    """Of each length, whether another one says the same size before it: in its expression, or above or to the left."""
+    by_top = sorted((one for one in lengths if one.role != "same"), key=lambda one: one.polygon[1])
+    tops = [one.polygon[1] for one in by_top]
+    found = []
+    for one in lengths:
+        reach = 8.0 * layout.heights[one.line_ids[0]]
+        first, last = bisect_left(tops, one.polygon[1] - reach), bisect_right(tops, one.polygon[1] + reach)
+        found.append(one.role == "same" or any(_repeats(one, other, reach) for other in by_top[first:last]))
+    return found
+
+
+def _repeats(one: Candidate, other: Candidate, reach: float) -> bool:
+    """Whether a length says again, in another unit, what the other says before it and at most `reach` pixels away."""
+    if other.order >= one.order or other.quantity.unit == one.quantity.unit:
+        return False
+    if other.line_ids == one.line_ids and one.order == other.order + 1 and not one.role and not other.role:
+        return True  # "4.2cm/11.65in": one size for the printer, though the units disagree
+    near = abs(other.polygon[0] - one.polygon[0]) + abs(other.polygon[1] - one.polygon[1]) <= reach
+    return near and same_size(
+        float(other.quantity.value), other.quantity.unit, float(one.quantity.value), one.quantity.unit
+    )
 
 
 def _is_lookalike(layout: Layout, one: Candidate) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from entx.core.entities import CHALLENGE, Entity, Schema
@@ -210,3 +212,18 @@ def test_the_same_page_gives_the_same_answers() -> None:
     page = drawn_page(*(Text(f"{n} cm", 0, 60.0 * n) for n in range(1, 15)), roundness=0.5)
     names = ["height", "width", "depth"]
     assert READER.read(page, names) == RulesReader(CHALLENGE).read(page, names)
+
+
+def test_the_time_grows_with_the_numbers_and_not_with_their_square() -> None:
+    def seconds(numbers: int) -> float:
+        drawn = drawn_page(
+            *(Text(f"{n + 1} cm", 120.0 * (n % 10), 60.0 * (n // 10), (n, n, n, n + 50.0)) for n in range(numbers))
+        )
+        taken = []
+        for _ in range(3):
+            began = time.process_time()
+            READER.read(drawn, ["height", "width", "depth"])
+            taken.append(time.process_time() - began)
+        return min(taken)
+
+    assert seconds(800) < 9 * seconds(200)  # 4 times where it is linear, 16 times where it is quadratic
