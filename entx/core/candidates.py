@@ -67,8 +67,11 @@ _BARE_LINE = re.compile(
 _LONE_DECIMAL = re.compile(r"[-—–.]{0,3}[ ]?([0-9]{1,3}[.,][0-9]{1,2})[ ]?[°*'.-]?", re.ASCII)
 _INCH_MARKS = ('"', "''", "″", "”", "“", "′′", "’’")
 _FOOT_MARK = re.compile(r"[.,][0-9]+['′’]$")
+_FEW_METRES = 2
+"""Below it metres may well be metres, whatever inches stand beside them."""
 _WEIGHT_WORD = re.compile(r"weigh|\bwt|\blbs?\b", re.IGNORECASE)
 _ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
+_REMARK = re.compile(r"[ ]?(?:\(.*\))?")
 _STARTS_WITH_UNIT = re.compile(r"[A-Za-z\"']")
 
 
@@ -94,7 +97,7 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
     if stated is None:
         found += _of_the_drawings_unit(page, found)
         found.sort(key=lambda one: one.line_ids[0])  # stable: the order within a line stays
-    return tuple(replace(one, order=order) for order, one in enumerate(_inches_for_feet(found)))
+    return tuple(replace(one, order=order) for order, one in enumerate(_lost_letters(_inches_for_feet(found))))
 
 
 def find_candidates(page: OcrPage, entity: Entity, quantities: Sequence[Candidate] | None = None) -> list[Candidate]:
@@ -137,6 +140,33 @@ def _inches_for_feet(found: Sequence[Candidate]) -> list[Candidate]:
     ]
 
 
+def _lost_letters(found: Sequence[Candidate]) -> list[Candidate]:
+    """Metres before which the engine lost a letter: 34 m beside 13.4 inches, or beside 36 cm, is 34 cm.
+
+    Without its size in inches only where nothing is sold in that many metres (34, 78, and not 5, 10 or 50).
+    """
+    lengths = [one.quantity for one in found if kind_of(one.quantity.unit) == "length"]
+    inches = [float(one.value) for one in lengths if one.unit == "inch"]
+    metric = {one.unit for one in lengths} & {"centimetre", "millimetre"}
+    return [
+        replace(one, quantity=Quantity(one.quantity.value, unit), alignment=Alignment.FUZZY)
+        if one.quantity.unit == "metre" and one.text.endswith(("m", "M"))
+        and (unit := _unit_of_metres(one.quantity.value, inches, metric))
+        else one
+        for one in found
+    ]  # fmt: skip
+
+
+def _unit_of_metres(value: Decimal, inches: Sequence[float], metric: set[str]) -> str:
+    """What a number of metres must have been printed in; "" where it may be metres."""
+    if value < _FEW_METRES:
+        return ""
+    for unit, per_inch in (("centimetre", 2.54), ("millimetre", 25.4)):
+        if any(abs(per_inch * one - float(value)) <= 0.015 * float(value) for one in inches):
+            return unit
+    return next(iter(metric)) if len(metric) == 1 and value > 10 and value % 5 else ""
+
+
 def _of_the_drawings_unit(page: OcrPage, found: Sequence[Candidate]) -> list[Candidate]:
     """Decimals on their own whose unit the engine lost (41.25, 31.1°), where all sizes of the page share one unit."""
     units = {one.quantity.unit for one in found if kind_of(one.quantity.unit) == "length"}
@@ -161,7 +191,11 @@ def _candidate(match: QuantityMatch, line_ids: tuple[int, ...], text: str, polyg
 
 
 def _joined(lines: Sequence[OcrLine]) -> dict[int, Candidate]:
-    """Numbers whose unit stands in the next box, by the number's line: the nearest unit on its baseline or below it."""
+    """Numbers whose unit stands in the next box, by the number's line.
+
+    The nearest unit on its baseline or below it; where there is none, a unit on its own above it that no other number
+    has ("LB" in the drawing of a weight, over 3.86). What stands above a length is another one's, and a letter is none.
+    """
     numbers = [(index, match[1]) for index, line in enumerate(lines) if (match := _ENDS_IN_NUMBER.search(line.text))]
     if not numbers:
         return {}
@@ -180,6 +214,19 @@ def _joined(lines: Sequence[OcrLine]) -> dict[int, Candidate]:
             candidate = _join(lines, index, number.strip(), other)
             if candidate is not None:
                 joined[index] = candidate
+    taken = {one.line_ids[1] for one in joined.values()}
+    alone = [(index, size) for index, size in units if index not in taken and _is_unit(lines[index].text)]
+    for index, number in numbers if alone else ():
+        if index in joined or lines[index].text.strip() != number.strip():
+            continue
+        frame = frame_of(lines[index].polygon)
+        over = [
+            (gap, other) for other, size in alone
+            if _apart(lines[index].polygon, lines[other].polygon) <= frame.width + 2.0 * frame.height + size
+            and (gap := _gap_above(frame, lines[other].polygon)) is not None
+        ]  # fmt: skip
+        if over and (candidate := _join(lines, index, number.strip(), min(over)[1])) is not None:
+            joined[index] = candidate
     return joined
 
 
@@ -198,6 +245,14 @@ def _opens_with_unit(text: str) -> bool:
         return False
     unit = unit_behind(text, 0)
     return unit is not None and kind_of(unit.unit) not in ("", "other") and unit.end > 0 and text[:1] != "-"
+
+
+def _is_unit(text: str) -> bool:
+    """Whether a line is nothing but a unit of no length, perhaps with a remark behind it in brackets."""
+    unit = unit_behind(text, 0)
+    if unit is None or unit.end < 2 or unit.unit == "microgram" or kind_of(unit.unit) == "length":
+        return False
+    return _REMARK.fullmatch(text, unit.end) is not None
 
 
 def _join(lines: Sequence[OcrLine], index: int, number: str, other: int) -> Candidate | None:
@@ -219,9 +274,18 @@ def _distance(frame: Frame, other: Polygon) -> float | None:
         return max(gap, 0.0) / height if -0.5 * height <= gap <= 1.2 * height else None
     overlap = min(right, frame.width) - max(left, 0.0)
     gap = top - height
-    if -0.2 * height <= gap <= 0.7 * height and overlap >= 0.5 * min(frame.width, right - left):  # directly below
+    if -0.4 * height <= gap <= 0.7 * height and overlap >= 0.5 * min(frame.width, right - left):  # directly below
         return 1.5 + max(gap, 0.0) / height
     return None
+
+
+def _gap_above(frame: Frame, other: Polygon) -> float | None:
+    """How far a unit's box lies above the number's, pixels; None where it does not stand over it."""
+    left, _, right, bottom = frame.box(other)
+    over = -0.7 * frame.height <= bottom <= 0.2 * frame.height
+    return (
+        -bottom if over and min(right, frame.width) - max(left, 0.0) >= 0.5 * min(frame.width, right - left) else None
+    )
 
 
 def _bare_ounces(page: OcrPage, quantities: Sequence[Candidate]) -> list[Candidate]:

@@ -14,7 +14,9 @@ MAX_DIGITS = 12
 """Longer digit strings are bar codes, not sizes."""
 
 _FRACTIONS = "".join(VULGAR)
-START = re.compile(rf"[0-9{_FRACTIONS}]|(?<![0-9])(?<![A-Za-z0-9][A-Za-z])\.[0-9]|(?<![A-Za-z0-9])[OoIl|](?=[.,]?[0-9])")
+START = re.compile(
+    rf"[0-9{_FRACTIONS}]|(?<![0-9])(?<![A-Za-z0-9][A-Za-z])\.[0-9]|(?<![A-Za-z0-9])[OoIl|](?=[.,]?[0-9])"
+)
 """Where a number can start; the letters are OCR's zeros and ones. The dot of "NET WT.14 oz" is the word's."""
 
 _NUMBER = re.compile(

@@ -220,7 +220,11 @@ def _glued(text: str, word: str, start: int, end: int) -> UnitAt | None:
     if word[-1] == "e" and word[:-1] in _ESTIMATED:
         return UnitAt(_ESTIMATED[word[:-1]], end, Alignment.NORMALISED)  # 500g℮, the European estimated sign
     match = _NET_GLUE.match(word)
-    if match is not None and (found := lookup(_ESTIMATED.get(match[1][:-1], match[1]))) is not None and found[0].kind in ("weight", "volume"):
+    if (
+        match is not None
+        and (found := lookup(_ESTIMATED.get(match[1][:-1], match[1]))) is not None
+        and found[0].kind in ("weight", "volume")
+    ):
         return UnitAt(found[0].name, start + len(match[1]), Alignment.FUZZY)  # 200gNET
     match = _LATIN_HEAD.match(word)
     if match is not None and (found := lookup(match[0])) is not None:
