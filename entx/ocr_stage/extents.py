@@ -5,22 +5,27 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import radians, tan
+from types import MappingProxyType
 
 from entx.core.candidates import Candidate
+from entx.core.entities import CHALLENGE, Schema
 from entx.core.types import Direction, LineGeometry, Place
 from entx.core.units import same_size
 from entx.ocr_stage.cues import LOOKALIKES, PERSON, axes_in, axis_of, letter_box
+from entx.ocr_stage.features import cue_pattern
 from entx.ocr_stage.layout import Layout
 
 CENTIMETRES = {
     "centimetre": 1.0, "millimetre": 0.1, "metre": 100.0, "inch": 2.54, "foot": 30.48, "yard": 91.44,
 }  # fmt: skip
+AXES = ("height", "width", "depth")
 _DRAWN = 0.15
 """Score from which a stroke counts as a number's dimension line when nothing else says its axis."""
 _AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7
+_DIGIT = re.compile(r"[0-9]")
 _LEADING_ZERO = re.compile(r"0[1-9]")
 _STEEP = 1.2
 """Slope above which an oblique line runs more upwards than along."""
@@ -35,7 +40,7 @@ class Extent:
     Args:
         candidate: the quantity.
         centimetres: its size, to compare sizes in different units.
-        words: axis (as `cues` names them) that words name for it -> how directly, 0 to 1.
+        words: axis (as `cues` names them), or length of the schema, that words name for it -> how directly, 0 to 1.
         vertical, horizontal, oblique: score of its dimension line in each direction.
         pixels: length of its best stroke, 0 without one.
         turned, slanted: the text stands on its side; askew.
@@ -77,14 +82,18 @@ class Extent:
         return {"height": self.vertical, "width": self.horizontal, "depth": self.oblique}[axis]
 
 
-def extents_of(layout: Layout) -> list[Extent]:
-    """Every length of the page, in reading order."""
+def extents_of(layout: Layout, schema_cues: Mapping[str, re.Pattern[str]] = MappingProxyType({})) -> list[Extent]:
+    """Every length of the page, in reading order.
+
+    Args:
+        schema_cues: what a user's schema calls a height, width, depth or a length of its own (`length_cues`).
+    """
     lengths = [one for one in layout.quantities if one.quantity.unit in CENTIMETRES and one.quantity.value > 0]
     sizes = Counter(one.group for one in lengths if one.role == "axis")
     on_line = Counter(line for one in lengths if one.role != "same" for line in set(one.line_ids))
     seen: dict[int, int] = {}
     found: list[Extent] = []
-    words = _inherited(lengths, [_words(layout, one, on_line[one.line_ids[0]]) for one in lengths])
+    words = _inherited(lengths, [_words(layout, one, on_line[one.line_ids[0]], schema_cues) for one in lengths])
     seconds = _seconds(layout, lengths)
     for one, named, second in zip(lengths, words, seconds, strict=True):
         position = 0
@@ -209,9 +218,39 @@ def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
     return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=None)
 
 
-def _words(layout: Layout, one: Candidate, on_line: int) -> dict[str, float]:
+def length_cues(schema: Schema) -> dict[str, re.Pattern[str]]:
+    """The cue words of a schema's lengths that `cues` does not know, by entity; empty for the challenge's.
+
+    A word of two letters or more; a single one is an axis letter (H, W, D, L) or none.
+    """
+    known = {cue for axis in AXES for cue in CHALLENGE[axis].cues}
+    own = {
+        entity.name: tuple(cue for cue in entity.cues if cue not in known and len(cue) > 1)
+        for entity in schema.entities.values() if entity.kind == CHALLENGE["height"].kind
+    }  # fmt: skip
+    return {name: cue_pattern(cues) for name, cues in own.items() if cues}
+
+
+def _of_schema(
+    layout: Layout, one: Candidate, on_line: int, cues: Mapping[str, re.Pattern[str]]
+) -> dict[str, float]:  # fmt: skip
+    """The entity whose cue of the schema stands before a length, on its line or at it; empty for none or two."""
+    text = layout.page.lines[one.line_ids[0]].text.lower()
+    before = _DIGIT.split(text[: max(text.find(one.text.lower()), 0)])[-1]
+    for shown, weight in ([before], _AT_NUMBER), ([text] * (on_line <= 1), _ON_LINE), (layout.around(one), _CAPTION):
+        named = {name for name, cue in cues.items() if any(cue.search(each.lower()) for each in shown)}
+        if named:
+            return {named.pop(): weight} if len(named) == 1 else {}
+    return {}
+
+
+def _words(
+    layout: Layout, one: Candidate, on_line: int, schema_cues: Mapping[str, re.Pattern[str]]
+) -> dict[str, float]:  # fmt: skip
     """The axis that words name for a length, of which its line holds `on_line`; empty where they name none or two."""
     named: dict[str, float] = {}
+    if schema_cues and (said := _of_schema(layout, one, on_line, schema_cues)):
+        return said
     if _LEADING_ZERO.match(one.text):  # Ø76 read as 076: nobody prints a leading zero
         return {"diameter": _ON_LINE}
     if (axis := axis_of(one.label)) != "":

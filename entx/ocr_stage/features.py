@@ -90,19 +90,20 @@ def quantity_features(
     own, rival = cue_pattern(entity.cues), cue_pattern(tuple(sorted(rival_cues)))
     alike = LOOKALIKES.get(entity.kind, _NEVER)
     said = " ".join(own_lines)
+    on_line = [text.lower() for text in own_lines]
+    beside = [text.lower() for text in captions]
+    own_on_line, own_beside = (any(own.search(text) for text in texts) for texts in (on_line, beside))
+    rival_on_line, rival_beside = (any(_beyond(own, rival, text) for text in texts) for texts in (on_line, beside))
+    part_of_own = any(one.label in match[0] for text in on_line for match in own.finditer(text))
     capacity = any(CAPACITY.search(text) for text in (*own_lines, *captions)) if entity.kind == "weight" else False
     features = {
         "label_own": float(one.label in entity.cues),
-        "label_rival": float(one.label in rival_cues),
-        "cue_on_line": float(any(own.search(text.lower()) for text in own_lines)),
-        "cue_beside": float(any(own.search(text.lower()) for text in captions)),
-        "rival_on_line": float(any(rival.search(text.lower()) for text in own_lines)),
-        "rival_beside": float(any(rival.search(text.lower()) for text in captions)),
-        "rival_alone": float(
-            any(rival.search(text.lower()) for text in (*own_lines, *captions))
-            and not capacity
-            and not any(own.search(text.lower()) for text in (*own_lines, *captions))
-        ),
+        "label_rival": float(one.label in rival_cues and not part_of_own),
+        "cue_on_line": float(own_on_line),
+        "cue_beside": float(own_beside),
+        "rival_on_line": float(rival_on_line),
+        "rival_beside": float(rival_beside),
+        "rival_alone": float((rival_on_line or rival_beside) and not (capacity or own_on_line or own_beside)),
         "capacity": float(capacity),
         "net": float(any(_TOTAL.search(text) for text in (*own_lines, *captions))),
         "lookalike_on_line": float(alike.search(said) is not None),
@@ -129,6 +130,12 @@ def quantity_features(
         "few_lines": float(len(layout.page.lines) <= 6),
     }
     return {name: value for name, value in features.items() if value}
+
+
+def _beyond(own: re.Pattern[str], rival: re.Pattern[str], text: str) -> bool:
+    """Whether a rival's cue stands in a text outside the entity's own: "cable length" speaks of no length but its."""
+    spans = [match.span() for match in own.finditer(text)]
+    return any(not any(a <= m.start() and m.end() <= b for a, b in spans) for m in rival.finditer(text))
 
 
 def _is_output(text: str) -> bool:

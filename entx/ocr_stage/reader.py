@@ -16,16 +16,14 @@ from entx.core.entities import Entity, Schema
 from entx.core.types import Answer, Evidence, OcrPage, PageStatus
 from entx.ocr_stage.axis_features import Company, axis_features
 from entx.ocr_stage.depth_features import depth_features
-from entx.ocr_stage.extents import CENTIMETRES, Extent, extents_of
+from entx.ocr_stage.extents import AXES, CENTIMETRES, Extent, extents_of, length_cues
 from entx.ocr_stage.features import Rivals, quantity_features
 from entx.ocr_stage.layout import Layout
 from entx.ocr_stage.weights import Family, Weights, shipped_weights
 from entx.storage.habits import Habit
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
-
-_AXES = ("height", "width", "depth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ class RulesReader:
         self._schema = schema
         self.weights = weights or shipped_weights()
         self._abstain = abstain
+        self.length_cues = length_cues(schema)
         self.rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
 
     def read(
@@ -100,7 +99,7 @@ class RulesReader:
 
     def family(self, entity: Entity) -> Family:
         """The weights for an entity; one that only shares an axis's name with the challenge's is any other."""
-        if entity.name in _AXES and not _has_axis(entity):
+        if entity.name in AXES and not _has_axis(entity):
             return self.weights.families["other"]
         return self.weights.of(entity.name, entity.kind)
 
@@ -146,7 +145,7 @@ class _Look:
 
     def _lengths(self) -> list[Extent]:
         if self._extents is None:
-            self._extents = extents_of(self._layout)
+            self._extents = extents_of(self._layout, self._reader.length_cues)
         return self._extents
 
     def _axis(self, axis: str) -> list[tuple[dict[str, float], float]]:
@@ -171,7 +170,7 @@ class _Look:
 
 
 def _has_axis(entity: Entity) -> bool:
-    return entity.name in _AXES and set(entity.units) <= CENTIMETRES.keys()
+    return entity.name in AXES and set(entity.units) <= CENTIMETRES.keys()
 
 
 def _rivals(schema: Schema, entity: Entity) -> frozenset[str]:
