@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from entx.core.entities import Entity
-from entx.core.frames import Frame, around, frame_of
+from entx.core.frames import around
 from entx.core.own_units import find_own_quantities
 from entx.core.quantities import QuantityMatch, find_quantities
 from entx.core.quantity import Quantity
+from entx.core.split_boxes import SplitQuantity, split_quantities
 from entx.core.types import Alignment, OcrLine, OcrPage, Polygon
-from entx.core.unit_scan import unit_behind
 from entx.core.units import kind_of, lookup
 
 
@@ -70,9 +70,6 @@ _FOOT_MARK = re.compile(r"[.,][0-9]+['′’]$")
 _FEW_METRES = 2
 """Below it metres may well be metres, whatever inches stand beside them."""
 _WEIGHT_WORD = re.compile(r"weigh|\bwt|\blbs?\b", re.IGNORECASE)
-_ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
-_REMARK = re.compile(r"[ ]?(?:\(.*\))?")
-_STARTS_WITH_UNIT = re.compile(r"[A-Za-z\"']")
 
 
 def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
@@ -80,8 +77,8 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
 
     Deterministic: the same lines give the same tuple.
     """
-    joined = _joined(page.lines)
-    taken = {other for one in joined.values() for other in one.line_ids[1:]}
+    joined = split_quantities(page.lines)
+    taken = {one.unit for one in joined.values()}
     stated = stated_unit([line for index, line in enumerate(page.lines) if index not in taken])
     found: list[Candidate] = []
     groups = 0
@@ -93,7 +90,7 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
         if matches:
             groups += 1 + max(match.group for match in matches)
         if index in joined:
-            found.append(joined[index])
+            found.append(_of_boxes(page.lines, index, joined[index]))
     if stated is None:
         found += _of_the_drawings_unit(page, found)
         found.sort(key=lambda one: one.line_ids[0])  # stable: the order within a line stays
@@ -190,102 +187,14 @@ def _candidate(match: QuantityMatch, line_ids: tuple[int, ...], text: str, polyg
     )  # fmt: skip
 
 
-def _joined(lines: Sequence[OcrLine]) -> dict[int, Candidate]:
-    """Numbers whose unit stands in the next box, by the number's line.
-
-    The nearest unit on its baseline or below it; where there is none, a unit on its own above it that no other number
-    has ("LB" in the drawing of a weight, over 3.86). What stands above a length is another one's, and a letter is none.
-    """
-    numbers = [(index, match[1]) for index, line in enumerate(lines) if (match := _ENDS_IN_NUMBER.search(line.text))]
-    if not numbers:
-        return {}
-    units = [(index, _reach(line.polygon)) for index, line in enumerate(lines) if _opens_with_unit(line.text)]
-    joined = {}
-    for index, number in numbers:
-        frame = frame_of(lines[index].polygon)
-        reach = frame.width + 2.0 * frame.height
-        near = [
-            (distance, other) for other, size in units
-            if other != index and _apart(lines[index].polygon, lines[other].polygon) <= reach + size
-            and (distance := _distance(frame, lines[other].polygon)) is not None
-        ]  # fmt: skip
-        if near:
-            other = min(near)[1]
-            candidate = _join(lines, index, number.strip(), other)
-            if candidate is not None:
-                joined[index] = candidate
-    taken = {one.line_ids[1] for one in joined.values()}
-    alone = [(index, size) for index, size in units if index not in taken and _is_unit(lines[index].text)]
-    for index, number in numbers if alone else ():
-        if index in joined or lines[index].text.strip() != number.strip():
-            continue
-        frame = frame_of(lines[index].polygon)
-        over = [
-            (gap, other) for other, size in alone
-            if _apart(lines[index].polygon, lines[other].polygon) <= frame.width + 2.0 * frame.height + size
-            and (gap := _gap_above(frame, lines[other].polygon)) is not None
-        ]  # fmt: skip
-        if over and (candidate := _join(lines, index, number.strip(), min(over)[1])) is not None:
-            joined[index] = candidate
-    return joined
-
-
-def _reach(polygon: Polygon) -> float:
-    """How far any corner of a polygon may lie from its first, pixels."""
-    return max(abs(polygon[i] - polygon[0]) + abs(polygon[i + 1] - polygon[1]) for i in (2, 4, 6))
-
-
-def _apart(one: Polygon, other: Polygon) -> float:
-    """The larger of the distances of two polygons' first corners along x and y, pixels: no more than as they lie."""
-    return max(abs(other[0] - one[0]), abs(other[1] - one[1]))
-
-
-def _opens_with_unit(text: str) -> bool:
-    if not _STARTS_WITH_UNIT.match(text) or text[:2] in ("a ", "A "):
-        return False
-    unit = unit_behind(text, 0)
-    return unit is not None and kind_of(unit.unit) not in ("", "other") and unit.end > 0 and text[:1] != "-"
-
-
-def _is_unit(text: str) -> bool:
-    """Whether a line is nothing but a unit of no length, perhaps with a remark behind it in brackets."""
-    unit = unit_behind(text, 0)
-    if unit is None or unit.end < 2 or unit.unit == "microgram" or kind_of(unit.unit) == "length":
-        return False
-    return _REMARK.fullmatch(text, unit.end) is not None
-
-
-def _join(lines: Sequence[OcrLine], index: int, number: str, other: int) -> Candidate | None:
-    text = f"{number} {lines[other].text}"
-    match = next((one for one in find_quantities(text) if one.start == 0 and one.end > len(number)), None)
-    if match is None:
-        return None
+def _of_boxes(lines: Sequence[OcrLine], index: int, joined: SplitQuantity) -> Candidate:
+    """A number and its unit in two boxes as one candidate."""
+    match = joined.match
     alignment = Alignment.NORMALISED if match.alignment is Alignment.EXACT else match.alignment
-    polygon = around(lines[index].polygon, lines[other].polygon)
-    return Candidate(match.quantity, (index, other), polygon, alignment, text[: match.end], match.label)
-
-
-def _distance(frame: Frame, other: Polygon) -> float | None:
-    """How far a unit's box lies from the number's, in text heights; None where it does not belong to it."""
-    left, top, right, bottom = frame.box(other)
-    height = frame.height
-    if min(bottom, height) - max(top, 0.0) >= 0.5 * min(height, bottom - top):  # on the same baseline, to the right
-        gap = left - frame.width
-        return max(gap, 0.0) / height if -0.5 * height <= gap <= 1.2 * height else None
-    overlap = min(right, frame.width) - max(left, 0.0)
-    gap = top - height
-    if -0.4 * height <= gap <= 0.7 * height and overlap >= 0.5 * min(frame.width, right - left):  # directly below
-        return 1.5 + max(gap, 0.0) / height
-    return None
-
-
-def _gap_above(frame: Frame, other: Polygon) -> float | None:
-    """How far a unit's box lies above the number's, pixels; None where it does not stand over it."""
-    left, _, right, bottom = frame.box(other)
-    over = -0.7 * frame.height <= bottom <= 0.2 * frame.height
-    return (
-        -bottom if over and min(right, frame.width) - max(left, 0.0) >= 0.5 * min(frame.width, right - left) else None
-    )
+    polygon = around(lines[index].polygon, lines[joined.unit].polygon)
+    return Candidate(
+        match.quantity, (index, joined.unit), polygon, alignment, joined.text[: match.end], match.label
+    )  # fmt: skip
 
 
 def _bare_ounces(page: OcrPage, quantities: Sequence[Candidate]) -> list[Candidate]:
