@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from entx.core.entities import Entity
-from entx.core.frames import Frame, around, frame_of
+from entx.core.frames import around
 from entx.core.own_units import find_own_quantities
 from entx.core.quantities import QuantityMatch, find_quantities
 from entx.core.quantity import Quantity
+from entx.core.split_boxes import SplitQuantity, split_quantities
 from entx.core.types import Alignment, OcrLine, OcrPage, Polygon
-from entx.core.unit_scan import unit_behind
 from entx.core.units import kind_of, lookup
 
 
@@ -67,9 +67,9 @@ _BARE_LINE = re.compile(
 _LONE_DECIMAL = re.compile(r"[-—–.]{0,3}[ ]?([0-9]{1,3}[.,][0-9]{1,2})[ ]?[°*'.-]?", re.ASCII)
 _INCH_MARKS = ('"', "''", "″", "”", "“", "′′", "’’")
 _FOOT_MARK = re.compile(r"[.,][0-9]+['′’]$")
+_FEW_METRES = 2
+"""Below it metres may well be metres, whatever inches stand beside them."""
 _WEIGHT_WORD = re.compile(r"weigh|\bwt|\blbs?\b", re.IGNORECASE)
-_ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
-_STARTS_WITH_UNIT = re.compile(r"[A-Za-z\"']")
 
 
 def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
@@ -77,8 +77,8 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
 
     Deterministic: the same lines give the same tuple.
     """
-    joined = _joined(page.lines)
-    taken = {other for one in joined.values() for other in one.line_ids[1:]}
+    joined = split_quantities(page.lines)
+    taken = {one.unit for one in joined.values()}
     stated = stated_unit([line for index, line in enumerate(page.lines) if index not in taken])
     found: list[Candidate] = []
     groups = 0
@@ -90,11 +90,11 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
         if matches:
             groups += 1 + max(match.group for match in matches)
         if index in joined:
-            found.append(joined[index])
+            found.append(_of_boxes(page.lines, index, joined[index]))
     if stated is None:
         found += _of_the_drawings_unit(page, found)
         found.sort(key=lambda one: one.line_ids[0])  # stable: the order within a line stays
-    return tuple(replace(one, order=order) for order, one in enumerate(_inches_for_feet(found)))
+    return tuple(replace(one, order=order) for order, one in enumerate(_lost_letters(_inches_for_feet(found))))
 
 
 def find_candidates(page: OcrPage, entity: Entity, quantities: Sequence[Candidate] | None = None) -> list[Candidate]:
@@ -137,6 +137,33 @@ def _inches_for_feet(found: Sequence[Candidate]) -> list[Candidate]:
     ]
 
 
+def _lost_letters(found: Sequence[Candidate]) -> list[Candidate]:
+    """Metres before which the engine lost a letter: 34 m beside 13.4 inches, or beside 36 cm, is 34 cm.
+
+    Without its size in inches only where nothing is sold in that many metres (34, 78, and not 5, 10 or 50).
+    """
+    lengths = [one.quantity for one in found if kind_of(one.quantity.unit) == "length"]
+    inches = [float(one.value) for one in lengths if one.unit == "inch"]
+    metric = {one.unit for one in lengths} & {"centimetre", "millimetre"}
+    return [
+        replace(one, quantity=Quantity(one.quantity.value, unit), alignment=Alignment.FUZZY)
+        if one.quantity.unit == "metre" and one.text.endswith(("m", "M"))
+        and (unit := _unit_of_metres(one.quantity.value, inches, metric))
+        else one
+        for one in found
+    ]  # fmt: skip
+
+
+def _unit_of_metres(value: Decimal, inches: Sequence[float], metric: set[str]) -> str:
+    """What a number of metres must have been printed in; "" where it may be metres."""
+    if value < _FEW_METRES:
+        return ""
+    for unit, per_inch in (("centimetre", 2.54), ("millimetre", 25.4)):
+        if any(abs(per_inch * one - float(value)) <= 0.015 * float(value) for one in inches):
+            return unit
+    return next(iter(metric)) if len(metric) == 1 and value > 10 and value % 5 else ""
+
+
 def _of_the_drawings_unit(page: OcrPage, found: Sequence[Candidate]) -> list[Candidate]:
     """Decimals on their own whose unit the engine lost (41.25, 31.1°), where all sizes of the page share one unit."""
     units = {one.quantity.unit for one in found if kind_of(one.quantity.unit) == "length"}
@@ -160,56 +187,14 @@ def _candidate(match: QuantityMatch, line_ids: tuple[int, ...], text: str, polyg
     )  # fmt: skip
 
 
-def _joined(lines: Sequence[OcrLine]) -> dict[int, Candidate]:
-    """Numbers whose unit stands in the next box, by the number's line: the nearest unit on its baseline or below it."""
-    numbers = [(index, match[1]) for index, line in enumerate(lines) if (match := _ENDS_IN_NUMBER.search(line.text))]
-    if not numbers:
-        return {}
-    units = [index for index, line in enumerate(lines) if _opens_with_unit(line.text)]
-    joined = {}
-    for index, number in numbers:
-        frame = frame_of(lines[index].polygon)
-        near = [
-            (distance, other) for other in units if other != index
-            and (distance := _distance(frame, lines[other].polygon)) is not None
-        ]  # fmt: skip
-        if near:
-            other = min(near)[1]
-            candidate = _join(lines, index, number.strip(), other)
-            if candidate is not None:
-                joined[index] = candidate
-    return joined
-
-
-def _opens_with_unit(text: str) -> bool:
-    if not _STARTS_WITH_UNIT.match(text) or text[:2] in ("a ", "A "):
-        return False
-    unit = unit_behind(text, 0)
-    return unit is not None and kind_of(unit.unit) not in ("", "other") and unit.end > 0 and text[:1] != "-"
-
-
-def _join(lines: Sequence[OcrLine], index: int, number: str, other: int) -> Candidate | None:
-    text = f"{number} {lines[other].text}"
-    match = next((one for one in find_quantities(text) if one.start == 0 and one.end > len(number)), None)
-    if match is None:
-        return None
+def _of_boxes(lines: Sequence[OcrLine], index: int, joined: SplitQuantity) -> Candidate:
+    """A number and its unit in two boxes as one candidate."""
+    match = joined.match
     alignment = Alignment.NORMALISED if match.alignment is Alignment.EXACT else match.alignment
-    polygon = around(lines[index].polygon, lines[other].polygon)
-    return Candidate(match.quantity, (index, other), polygon, alignment, text[: match.end], match.label)
-
-
-def _distance(frame: Frame, other: Polygon) -> float | None:
-    """How far a unit's box lies from the number's, in text heights; None where it does not belong to it."""
-    left, top, right, bottom = frame.box(other)
-    height = frame.height
-    if min(bottom, height) - max(top, 0.0) >= 0.5 * min(height, bottom - top):  # on the same baseline, to the right
-        gap = left - frame.width
-        return max(gap, 0.0) / height if -0.5 * height <= gap <= 1.2 * height else None
-    overlap = min(right, frame.width) - max(left, 0.0)
-    gap = top - height
-    if -0.2 * height <= gap <= 0.7 * height and overlap >= 0.5 * min(frame.width, right - left):  # directly below
-        return 1.5 + max(gap, 0.0) / height
-    return None
+    polygon = around(lines[index].polygon, lines[joined.unit].polygon)
+    return Candidate(
+        match.quantity, (index, joined.unit), polygon, alignment, joined.text[: match.end], match.label
+    )  # fmt: skip
 
 
 def _bare_ounces(page: OcrPage, quantities: Sequence[Candidate]) -> list[Candidate]:

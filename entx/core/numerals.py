@@ -14,14 +14,16 @@ MAX_DIGITS = 12
 """Longer digit strings are bar codes, not sizes."""
 
 _FRACTIONS = "".join(VULGAR)
-START = re.compile(rf"[0-9{_FRACTIONS}]|(?<![0-9])\.[0-9]|(?<![A-Za-z0-9])[OoIl|](?=[.,]?[0-9])")
-"""Where a number can start; the letters are OCR's zeros and ones."""
+START = re.compile(
+    rf"[0-9{_FRACTIONS}]|(?<![0-9])(?<![A-Za-z0-9][A-Za-z])\.[0-9]|(?<![A-Za-z0-9])[OoIl|](?=[.,]?[0-9])"
+)
+"""Where a number can start; the letters are OCR's zeros and ones. The dot of "NET WT.14 oz" is the word's."""
 
 _NUMBER = re.compile(
     rf"""
     (?P<vulgar>(?:[0-9]{{1,4}}[ -]?)?[{_FRACTIONS}])
-    | (?P<mixed>[0-9]{{1,4}}(?:[ ]-[ ]|[ -])[0-9]{{1,2}}[ ]?/[ ]?[0-9]{{1,2}}(?![0-9/]|[.][0-9]))
-    | (?P<fraction>[0-9]{{1,2}}/[0-9]{{1,2}}(?![0-9/]|[.,][0-9]))
+    | (?P<mixed>[0-9]{{1,4}}(?:[ ]-[ ]|[ -])[1-9][0-9]?[ ]?/[ ]?[0-9]{{1,2}}(?![0-9/]|[.][0-9]))
+    | (?P<fraction>[0-9]{{1,4}}/[0-9]{{1,2}}(?![0-9/]|[.,][0-9]))
     | (?P<comma_thousands>[0-9]{{1,3}}(?:,[0-9]{{3}})+(?![0-9]|,[0-9])(?:\.[0-9]+)?)
     | (?P<dot_thousands>[0-9]{{1,3}}(?:\.[0-9]{{3}})+,[0-9]{{1,2}}(?![0-9])
         |[0-9]{{1,3}}(?:\.[0-9]{{3}}){{2,}}(?![0-9.]))
@@ -99,9 +101,16 @@ def repair_number(text: str, start: int) -> Number | None:
 
 
 def _lost_space(printed: str) -> Decimal | None:
-    """The value of "33/8", which was printed 3 3/8: nobody prints inches as an improper fraction."""
+    """The value of "33/8", which was printed 3 3/8: nobody prints inches as an improper fraction.
+
+    Of 3 15/16 and 31 5/16 the former: fewer wholes end in a 1 than sixteenths have two digits.
+    """
     head, _, below = printed.partition("/")
-    return _fraction(f"{head[0]} {head[1]}/{below}") if len(head) == 2 and len(below) == 1 else None
+    for cut in range(max(len(head) - 2, 1), len(head)):
+        value = _fraction(f"{head[:cut]} {head[cut:]}/{below}") if head[cut] != "0" else None
+        if value is not None:
+            return value
+    return None
 
 
 def _fraction(printed: str) -> Decimal | None:

@@ -19,7 +19,7 @@ from entx.core.statements import choose, is_computed, is_hedged, says_nothing, s
 from entx.core.types import Alignment
 from entx.core.unwrap import unwrap
 
-POSTPROCESS_VERSION = 1
+POSTPROCESS_VERSION = 2
 """Raised with every change that can change a reading: an import is continued only by the version that began it."""
 
 _LIST = re.compile(r"\[([0-9.]{1,24}), ?([0-9.]{1,24})\] ([a-zA-Z ]{1,40})")

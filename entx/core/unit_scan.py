@@ -12,7 +12,7 @@ _BEHIND = re.compile(
     r"""[ ]{0,2}(?:-[ ]?(?=[^\W\d]))?           # 4-inch, 12V- battery
     (?: (?P<mark>''|'|")
       | (?P<slip>0[Zz]|02|O2|[1|][Bb][Ss]?|[mc]1
-          |(?![fF][lL][.]?[ ]?[oO][zZ])[fF][1lIL][.]?[ ]?[oO0][zZ2])(?![A-Za-z0-9])
+          |(?![fF][lL][.]?[ ]?[oO][zZ])[fF][1lIL][.]?[ ]?[oO0C][zZ2]|(?<=[.][0-9])U)(?![A-Za-z0-9])
       | (?P<word>[^\W\d_]+|[°º%][CFcf]?(?![a-z]))
       | (?P<bracket>[(\[][ ]?[A-Za-z"' .]{1,12}[)\]])
     )""",
@@ -39,6 +39,10 @@ _AXIS_LABEL = re.compile(  # "10W x 20H x 5D cm": the letter is no unit
 )
 _VOLT_GLUE = re.compile(r"([Vv])([A-Z]{2,3}|L[A-Z]{0,2}TH[A-Z]{0,3}M|Lithium|CORDLESS|Cordless|BATTERY|Battery)$")
 _NET_GLUE = re.compile(r"(.{1,3})(?:NET|Net|net)$")
+_LATIN_HEAD = re.compile(r"[A-Za-z]+(?=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])")
+_COUNT_OF_THREADS = re.compile(
+    r"[ ]?(?:poly|nylon|pongee|taffeta|oxford|cotton|ripstop|fabric|PU(?![a-z])|PVC|TCT|teeth|tooth)", re.IGNORECASE
+)
 _CAMEL_GLUE = re.compile(r"([a-z]+|[A-Z]{1,3}?)([A-Z][a-z]{2,})$")
 _IN_IS_INCH = re.compile(
     r"[ ]?(?:$|[.,;:)\](/\\|=~x×*+\n\"'&-]|[HWDLT](?![a-z])|[0-9]|(?:wide|tall|high|long|deep|thick|width|height|"
@@ -130,7 +134,7 @@ def _slip(text: str, printed: str, start: int, end: int, *, spaced: bool) -> Uni
             return None
     elif printed[0] == "1" and not spaced:
         return None  # "51bs" may as well be 51
-    found = lookup("fl oz" if printed[0] in "fF" else printed)
+    found = lookup({"f": "fl oz", "F": "fl oz", "U": "V"}.get(printed[0], printed))
     return None if found is None else UnitAt(found[0].name, _past_dot(text, end), Alignment.FUZZY)
 
 
@@ -184,7 +188,7 @@ def _bounded(text: str, word: str, found: tuple[Unit, Alignment], end: int) -> U
             pass
         elif _IN_IS_PREPOSITION.match(text, end) or (following != "." and not _IN_IS_INCH.match(text, end)):
             return None
-    elif word == "G" and _NETWORK.match(text, end):
+    elif (word == "G" and _NETWORK.match(text, end)) or (word == "T" and _COUNT_OF_THREADS.match(text, end)):
         return None
     return UnitAt(unit.name, _past_dot(text, end), alignment)
 
@@ -216,8 +220,15 @@ def _glued(text: str, word: str, start: int, end: int) -> UnitAt | None:
     if word[-1] == "e" and word[:-1] in _ESTIMATED:
         return UnitAt(_ESTIMATED[word[:-1]], end, Alignment.NORMALISED)  # 500g℮, the European estimated sign
     match = _NET_GLUE.match(word)
-    if match is not None and (found := lookup(match[1])) is not None and found[0].kind in ("weight", "volume"):
+    if (
+        match is not None
+        and (found := lookup(_ESTIMATED.get(match[1][:-1], match[1]))) is not None
+        and found[0].kind in ("weight", "volume")
+    ):
         return UnitAt(found[0].name, start + len(match[1]), Alignment.FUZZY)  # 200gNET
+    match = _LATIN_HEAD.match(word)
+    if match is not None and (found := lookup(match[0])) is not None:
+        return UnitAt(found[0].name, start + match.end(), found[1])  # 15kg以下
     match = _VOLT_GLUE.match(word)
     if match is not None:
         return UnitAt("volt", start + 1, Alignment.FUZZY)  # 18VLXT, 20VMAX

@@ -54,7 +54,7 @@ UNITS: tuple[Unit, ...] = (
           "millimètres, milímetro, milímetros, milimetros, millimetri, millimetro, 毫米, мм", slips="mrn, rnm"),
     _unit("centimetre", "length", 0.01, "cm, cms, ctm, cmt, cmts, centimetres, centimeter, centimeters, zentimeter, "
           "centimètre, centimètres, centímetro, centímetros, centimetros, centimetri, centimetro, 厘米, 公分, см",
-          slips="crn, cmn, cin"),
+          slips="crn, cmn, cin, cmm, ccmm, om, em"),
     _unit("metre", "length", 1.0, "m, mtr, mtrs, mt, mts, metres, meter, meters, mètre, mètres, metro, metros, metri, "
           "米, м"),
     _unit("inch", "length", 0.0254, 'in, ins, inches, inchs, inche, pouce, pouces, po, zoll, pulgada, pulgadas, '
@@ -72,7 +72,7 @@ UNITS: tuple[Unit, ...] = (
     _unit("ounce", "weight", 28.349523125, "oz, ozs, ounces, onza, onzas, onces, unze, unzen",
           slips="0z, 02, o2, ozz"),
     _unit("pound", "weight", 453.59237, "lb, lbs, lbm, pounds, pds, livre, livres, libra, libras, pfund, libbre",
-          slips="ib, ibs, 1b, 1bs, |b, |bs, lhs, lbz, bbs"),
+          slips="ib, ibs, 1b, 1bs, |b, |bs, lhs, lbz, bbs, bs, llb, llbs, ilb, ilbs"),
     _unit("ton", "weight", 1e6, "t, tons, tonne, tonnes, tonnen, tonelada, toneladas, metric ton, metric tons, "
           "short ton, short tons"),
 

@@ -92,7 +92,7 @@ LOOKALIKES = {
 CAPACITY = re.compile(
     r"capacit|\bload|hold|support|bear|\bmax|limit|up to|strong|withstand|heavy|traglast|belast"
     r"|tr[aä]gt|bis zu|jusqu|hasta|soporta|sopporta|carga|charge|portata"
-    r"|weight rec|recommended|user weight|suspension|tragf|rated",
+    r"|weight rec|accommodat|recommended|user weight|suspension|tragf|rated",
     re.IGNORECASE,
 )
 """Words of a load or a capacity: what a weight is then a maximum of, not the item's own."""

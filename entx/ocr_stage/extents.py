@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import radians, tan
+from types import MappingProxyType
 
 from entx.core.candidates import Candidate
+from entx.core.entities import CHALLENGE, Schema
 from entx.core.types import Direction, LineGeometry, Place
 from entx.core.units import same_size
 from entx.ocr_stage.cues import LOOKALIKES, PERSON, axes_in, axis_of, letter_box
+from entx.ocr_stage.features import cue_pattern
 from entx.ocr_stage.layout import Layout
 
 CENTIMETRES = {
     "centimetre": 1.0, "millimetre": 0.1, "metre": 100.0, "inch": 2.54, "foot": 30.48, "yard": 91.44,
 }  # fmt: skip
+AXES = ("height", "width", "depth")
 _DRAWN = 0.15
 """Score from which a stroke counts as a number's dimension line when nothing else says its axis."""
 _AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7
+_DIGIT = re.compile(r"[0-9]")
 _LEADING_ZERO = re.compile(r"0[1-9]")
 _STEEP = 1.2
 """Slope above which an oblique line runs more upwards than along."""
@@ -33,7 +40,7 @@ class Extent:
     Args:
         candidate: the quantity.
         centimetres: its size, to compare sizes in different units.
-        words: axis (as `cues` names them) that words name for it -> how directly, 0 to 1.
+        words: axis (as `cues` names them), or length of the schema, that words name for it -> how directly, 0 to 1.
         vertical, horizontal, oblique: score of its dimension line in each direction.
         pixels: length of its best stroke, 0 without one.
         turned, slanted: the text stands on its side; askew.
@@ -75,21 +82,26 @@ class Extent:
         return {"height": self.vertical, "width": self.horizontal, "depth": self.oblique}[axis]
 
 
-def extents_of(layout: Layout) -> list[Extent]:
-    """Every length of the page, in reading order."""
+def extents_of(layout: Layout, schema_cues: Mapping[str, re.Pattern[str]] = MappingProxyType({})) -> list[Extent]:
+    """Every length of the page, in reading order.
+
+    Args:
+        schema_cues: what a user's schema calls a height, width, depth or a length of its own (`length_cues`).
+    """
     lengths = [one for one in layout.quantities if one.quantity.unit in CENTIMETRES and one.quantity.value > 0]
-    sizes = {group: sum(1 for c in lengths if c.group == group and c.role == "axis") for group in
-             {one.group for one in lengths if one.role == "axis"}}  # fmt: skip
+    sizes = Counter(one.group for one in lengths if one.role == "axis")
+    on_line = Counter(line for one in lengths if one.role != "same" for line in set(one.line_ids))
     seen: dict[int, int] = {}
     found: list[Extent] = []
-    words = _inherited(lengths, [_words(layout, one, lengths) for one in lengths])
-    for one, named in zip(lengths, words, strict=True):
+    words = _inherited(lengths, [_words(layout, one, on_line[one.line_ids[0]], schema_cues) for one in lengths])
+    seconds = _seconds(layout, lengths)
+    for one, named, second in zip(lengths, words, seconds, strict=True):
         position = 0
         if one.role == "axis":
             position = seen.get(one.group, 0)
             seen[one.group] = position + 1
-        count = sizes.get(one.group, 0) if one.role == "axis" else 0
-        found.append(_extent(layout, one, lengths, named, position, count))
+        count = sizes[one.group] if one.role == "axis" else 0
+        found.append(_extent(layout, one, named, position, count, second=second))
     return _tilted(_listed(found))
 
 
@@ -148,12 +160,12 @@ def _takes(
     if not sloped or any(one.guess in (axis, "diameter" if axis == "width" else axis) for one in extents):
         return extents
     best = extreme([one.slope or 0.0 for one in sloped])
-    chosen = [one for one in sloped if abs((one.slope or 0.0) - best) <= 0.1]
-    return [replace(one, guess=axis, tilted=True) if one in chosen else one for one in extents]
+    chosen = {one.candidate.order for one in sloped if abs((one.slope or 0.0) - best) <= 0.1}
+    return [replace(one, guess=axis, tilted=True) if one.candidate.order in chosen else one for one in extents]
 
 
 def _extent(
-    layout: Layout, one: Candidate, lengths: Sequence[Candidate], words: dict[str, float], position: int, count: int
+    layout: Layout, one: Candidate, words: dict[str, float], position: int, count: int, *, second: bool
 ) -> Extent:
     geometry = _geometry(layout, one)
     scores = [0.0, 0.0, 0.0]
@@ -171,7 +183,7 @@ def _extent(
     guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
     return Extent(
         one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, scores[0], scores[1], scores[2], pixels,
-        turned, slanted, place, position, count, _is_second(layout, one, lengths), _is_lookalike(layout, one), guess,
+        turned, slanted, place, position, count, second, _is_lookalike(layout, one), guess,
         _span(geometry), _slope(geometry, rotation if slanted else None),
     )  # fmt: skip
 
@@ -206,19 +218,49 @@ def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
     return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=None)
 
 
-def _words(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> dict[str, float]:
+def length_cues(schema: Schema) -> dict[str, re.Pattern[str]]:
+    """The cue words of a schema's lengths that `cues` does not know, by entity; empty for the challenge's.
+
+    A word of two letters or more; a single one is an axis letter (H, W, D, L) or none.
+    """
+    known = {cue for axis in AXES for cue in CHALLENGE[axis].cues}
+    own = {
+        entity.name: tuple(cue for cue in entity.cues if cue not in known and len(cue) > 1)
+        for entity in schema.entities.values() if entity.kind == CHALLENGE["height"].kind
+    }  # fmt: skip
+    return {name: cue_pattern(cues) for name, cues in own.items() if cues}
+
+
+def _of_schema(
+    layout: Layout, one: Candidate, on_line: int, cues: Mapping[str, re.Pattern[str]]
+) -> dict[str, float]:  # fmt: skip
+    """The entity whose cue of the schema stands before a length, on its line or at it; empty for none or two."""
+    text = layout.page.lines[one.line_ids[0]].text.lower()
+    before = _DIGIT.split(text[: max(text.find(one.text.lower()), 0)])[-1]
+    for shown, weight in ([before], _AT_NUMBER), ([text] * (on_line <= 1), _ON_LINE), (layout.around(one), _CAPTION):
+        named = {name for name, cue in cues.items() if any(cue.search(each.lower()) for each in shown)}
+        if named:
+            return {named.pop(): weight} if len(named) == 1 else {}
+    return {}
+
+
+def _words(
+    layout: Layout, one: Candidate, on_line: int, schema_cues: Mapping[str, re.Pattern[str]]
+) -> dict[str, float]:  # fmt: skip
+    """The axis that words name for a length, of which its line holds `on_line`; empty where they name none or two."""
     named: dict[str, float] = {}
+    if schema_cues and (said := _of_schema(layout, one, on_line, schema_cues)):
+        return said
     if _LEADING_ZERO.match(one.text):  # Ø76 read as 076: nobody prints a leading zero
         return {"diameter": _ON_LINE}
     if (axis := axis_of(one.label)) != "":
         return {axis: _AT_NUMBER}
     line = one.line_ids[0]
     text = layout.page.lines[line].text
-    on_line = [other for other in lengths if line in other.line_ids and other.role != "same"]
     axes = axes_in(text)
-    if len(axes) == 1 and len(on_line) <= 1:
+    if len(axes) == 1 and on_line <= 1:
         return {axes[0]: _ON_LINE}
-    if len(on_line) <= 1 and not axes:
+    if on_line <= 1 and not axes:
         for caption in layout.around(one):
             axes = axes_in(caption) or ((letter_box(caption),) if letter_box(caption) else ())
             if len(axes) == 1:
@@ -243,22 +285,28 @@ def _guess(
     return "width" if place in (Place.BELOW, Place.ABOVE) else ""
 
 
-def _is_second(layout: Layout, one: Candidate, lengths: Sequence[Candidate]) -> bool:
-    """Whether another candidate says the same size before it: in its expression, or in a box above or to the left."""
-    if one.role == "same":
-        return True
-    height = layout.heights[one.line_ids[0]]
-    for other in lengths:
-        if other.order >= one.order or other.quantity.unit == one.quantity.unit or other.role == "same":
-            continue
-        if other.line_ids == one.line_ids and one.order == other.order + 1 and not one.role and not other.role:
-            return True  # "4.2cm/11.65in": one size for the printer, though the units disagree
-        near = abs(other.polygon[0] - one.polygon[0]) + abs(other.polygon[1] - one.polygon[1]) <= 8.0 * height
-        if near and same_size(
-            float(other.quantity.value), other.quantity.unit, float(one.quantity.value), one.quantity.unit
-        ):
-            return True
-    return False
+def _seconds(layout: Layout, lengths: Sequence[Candidate]) -> list[bool]:
+    """Of each length, whether another one says the same size before it: in its expression, or above or to the left."""
+    by_top = sorted((one for one in lengths if one.role != "same"), key=lambda one: one.polygon[1])
+    tops = [one.polygon[1] for one in by_top]
+    found = []
+    for one in lengths:
+        reach = 8.0 * layout.heights[one.line_ids[0]]
+        first, last = bisect_left(tops, one.polygon[1] - reach), bisect_right(tops, one.polygon[1] + reach)
+        found.append(one.role == "same" or any(_repeats(one, other, reach) for other in by_top[first:last]))
+    return found
+
+
+def _repeats(one: Candidate, other: Candidate, reach: float) -> bool:
+    """Whether a length says again, in another unit, what the other says before it and at most `reach` pixels away."""
+    if other.order >= one.order or other.quantity.unit == one.quantity.unit:
+        return False
+    if other.line_ids == one.line_ids and one.order == other.order + 1 and not one.role and not other.role:
+        return True  # "4.2cm/11.65in": one size for the printer, though the units disagree
+    near = abs(other.polygon[0] - one.polygon[0]) + abs(other.polygon[1] - one.polygon[1]) <= reach
+    return near and same_size(
+        float(other.quantity.value), other.quantity.unit, float(one.quantity.value), one.quantity.unit
+    )
 
 
 def _is_lookalike(layout: Layout, one: Candidate) -> bool:

@@ -5,6 +5,7 @@ Computed once per page, whatever number of questions is asked of it.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from entx.core.candidates import Candidate, page_quantities
@@ -64,19 +65,30 @@ def _captions(
     taken = set(numbers)
     letters = [number for number, line in enumerate(page.lines) if letter_box(line.text) and number not in marks]
     several = len({letter_box(page.lines[number].text) for number in letters}) > 1
+    by_top = sorted(numbers, key=lambda number: frames[number].y)
+    tops = [frames[number].y for number in by_top]
+    widest = max((frames[number].width for number in numbers), default=0.0)
     for index, line in enumerate(page.lines):
         if index in taken or index in marks or not any(map(str.isalpha, line.text)):
             continue
         if len(line.text.strip()) == 1 and not (several and index in letters):
             continue  # an H on its own is an arrow |-| more often than a height
         best, nearest = _REACH, -1
-        for number in numbers:
-            distance = _distance(frames[index], frames[number], page.lines[number].polygon)
+        caption = frames[index]
+        reach = _within(caption, max(caption.height, 1.0), widest)
+        first, last = bisect_left(tops, caption.y - reach), bisect_right(tops, caption.y + reach)
+        for number in sorted(by_top[first:last]):  # of two that are equally near, the first in reading order
+            distance = _distance(caption, frames[number], page.lines[number].polygon)
             if distance < best:
                 best, nearest = distance, number
         if nearest >= 0:
             found.setdefault(nearest, []).append(index)
     return {number: tuple(lines) for number, lines in found.items()}
+
+
+def _within(caption: Frame, unit: float, width: float) -> float:
+    """How far the corner of a number of this width may lie from its caption's at most, pixels."""
+    return 4 * _REACH * unit + 2 * (caption.width + width)
 
 
 def _distance(caption: Frame, number: Frame, number_polygon: Polygon) -> float:
@@ -85,7 +97,7 @@ def _distance(caption: Frame, number: Frame, number_polygon: Polygon) -> float:
     A number to the right of its caption or below it is the rule; one above it is taken a little less readily.
     """
     unit = max(min(caption.height, number.height), 1.0)
-    if abs(caption.x - number.x) + abs(caption.y - number.y) > 4 * _REACH * unit + 2 * (caption.width + number.width):
+    if abs(caption.x - number.x) + abs(caption.y - number.y) > _within(caption, unit, number.width):
         return float("inf")
     left, top, right, bottom = caption.box(number_polygon)
     if min(bottom, caption.height) - max(top, 0.0) >= 0.5 * min(caption.height, bottom - top):

@@ -14,18 +14,16 @@ from typing import Any
 from entx.core.candidates import Candidate, find_candidates
 from entx.core.entities import Entity, Schema
 from entx.core.types import Answer, Evidence, OcrPage, PageStatus
-from entx.ocr_stage.axis_features import axis_features
+from entx.ocr_stage.axis_features import Company, axis_features
 from entx.ocr_stage.depth_features import depth_features
-from entx.ocr_stage.extents import CENTIMETRES, Extent, extents_of
-from entx.ocr_stage.features import quantity_features
+from entx.ocr_stage.extents import AXES, CENTIMETRES, Extent, extents_of, length_cues
+from entx.ocr_stage.features import Rivals, quantity_features
 from entx.ocr_stage.layout import Layout
 from entx.ocr_stage.weights import Family, Weights, shipped_weights
 from entx.storage.habits import Habit
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
-
-_AXES = ("height", "width", "depth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ class RulesReader:
         self._schema = schema
         self.weights = weights or shipped_weights()
         self._abstain = abstain
+        self.length_cues = length_cues(schema)
         self.rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
 
     def read(
@@ -100,7 +99,7 @@ class RulesReader:
 
     def family(self, entity: Entity) -> Family:
         """The weights for an entity; one that only shares an axis's name with the challenge's is any other."""
-        if entity.name in _AXES and not _has_axis(entity):
+        if entity.name in AXES and not _has_axis(entity):
             return self.weights.families["other"]
         return self.weights.of(entity.name, entity.kind)
 
@@ -125,6 +124,7 @@ class _Look:
         self._reader = reader
         self._layout = Layout.of(page)
         self._extents: list[Extent] | None = None
+        self._company: Company | None = None
         self._upright: dict[str, list[tuple[dict[str, float], float]]] = {}
 
     def candidates(self, entity: Entity, habit: Habit | None) -> list[tuple[Candidate, dict[str, float], float]]:
@@ -139,20 +139,19 @@ class _Look:
                 if extent.candidate.quantity.unit in entity.units
             ]
         legal = find_candidates(self._layout.page, entity, self._layout.quantities)
-        rivals = self._reader.rivals[entity.name]
-        found = [(one, quantity_features(one, legal, self._layout, entity, rivals)) for one in legal]
+        rivals, cues = Rivals.of(legal, self._layout), self._reader.rivals[entity.name]
+        found = [(one, quantity_features(one, rivals, self._layout, entity, cues)) for one in legal]
         return [(one, features, family.score(features)) for one, features in found]
 
     def _lengths(self) -> list[Extent]:
         if self._extents is None:
-            self._extents = extents_of(self._layout)
+            self._extents = extents_of(self._layout, self._reader.length_cues)
         return self._extents
 
     def _axis(self, axis: str) -> list[tuple[dict[str, float], float]]:
         if axis not in self._upright:
             family = self._reader.weights.families["upright"]
-            extents = self._lengths()
-            features = [axis_features(one, extents, self._layout, axis) for one in extents]
+            features = self._of_axis(axis)
             self._upright[axis] = [(each, family.score(each)) for each in features]
         return self._upright[axis]
 
@@ -160,14 +159,18 @@ class _Look:
         extents = self._lengths()
         heights, widths = ([score for _, score in self._axis(axis)] for axis in ("height", "width"))
         more = depth_features(extents, self._layout, heights, widths, habit)
-        features = [
-            axis_features(one, extents, self._layout, "depth") | added for one, added in zip(extents, more, strict=True)
-        ]
+        features = [plain | added for plain, added in zip(self._of_axis("depth"), more, strict=True)]
         return [(each, family.score(each)) for each in features]
+
+    def _of_axis(self, axis: str) -> list[dict[str, float]]:
+        extents = self._lengths()
+        if self._company is None:
+            self._company = Company.of(extents)
+        return [axis_features(one, self._company, self._layout, axis) for one in extents]
 
 
 def _has_axis(entity: Entity) -> bool:
-    return entity.name in _AXES and set(entity.units) <= CENTIMETRES.keys()
+    return entity.name in AXES and set(entity.units) <= CENTIMETRES.keys()
 
 
 def _rivals(schema: Schema, entity: Entity) -> frozenset[str]:

@@ -8,10 +8,10 @@ import pytest
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.types import OcrPage
-from entx.ocr_stage.axis_features import axis_features, round_words
+from entx.ocr_stage.axis_features import Company, axis_features, round_words
 from entx.ocr_stage.depth_features import depth_features
 from entx.ocr_stage.extents import extents_of
-from entx.ocr_stage.features import cue_pattern, is_second, quantity_features
+from entx.ocr_stage.features import Rivals, cue_pattern, is_second, quantity_features
 from entx.ocr_stage.layout import Layout
 from entx.ocr_stage.weights import shipped_weights
 from entx.storage.habits import Habit
@@ -25,14 +25,16 @@ Features = dict[str, float]
 def _axis(drawn: OcrPage, axis: str) -> dict[str, Features]:
     layout = Layout.of(drawn)
     extents = extents_of(layout)
-    return {one.candidate.quantity.text: axis_features(one, extents, layout, axis) for one in extents}
+    company = Company.of(extents)
+    return {one.candidate.quantity.text: axis_features(one, company, layout, axis) for one in extents}
 
 
-def _quantities(drawn: OcrPage, entity: str, rivals: frozenset[str] = frozenset()) -> dict[str, Features]:
+def _quantities(drawn: OcrPage, entity: str, cues: frozenset[str] = frozenset()) -> dict[str, Features]:
     layout = Layout.of(drawn)
     asked = CHALLENGE[entity]
     legal = find_candidates(drawn, asked, layout.quantities)
-    return {one.quantity.text: quantity_features(one, legal, layout, asked, rivals) for one in legal}
+    rivals = Rivals.of(legal, layout)
+    return {one.quantity.text: quantity_features(one, rivals, layout, asked, cues) for one in legal}
 
 
 # Lengths
@@ -221,7 +223,7 @@ def test_the_printed_total_of_a_pack(texts: tuple[Text, ...], total: bool) -> No
 def test_the_second_spelling() -> None:
     drawn = page(Text("500 g (17.6 oz)", 0, 0), Text("500 g", 0, 300))
     legal = find_candidates(drawn, CHALLENGE["item_weight"])
-    assert [is_second(one, legal) for one in legal] == [False, True, False]
+    assert [is_second(one, {other.order: other for other in legal}) for one in legal] == [False, True, False]
 
 
 def test_single_letters_are_no_cues() -> None:
@@ -242,6 +244,7 @@ def test_an_entity_of_a_users_schema_has_features_too() -> None:
     layout = Layout.of(page(Text("Cable length 2 m", 0, 0), Text("3 m", 0, 300)))
     entity = Entity("cable_length", "length", ("metre",), ("cable length",))
     legal = find_candidates(layout.page, entity, layout.quantities)
-    found = [quantity_features(one, legal, layout, entity, frozenset()) for one in legal]
+    rivals = Rivals.of(legal, layout)
+    found = [quantity_features(one, rivals, layout, entity, frozenset()) for one in legal]
     assert found[0]["cue_on_line"] == 1.0
     assert "cue_on_line" not in found[1]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from entx.core.entities import CHALLENGE, Entity, Schema
@@ -210,3 +212,77 @@ def test_the_same_page_gives_the_same_answers() -> None:
     page = drawn_page(*(Text(f"{n} cm", 0, 60.0 * n) for n in range(1, 15)), roundness=0.5)
     names = ["height", "width", "depth"]
     assert READER.read(page, names) == RulesReader(CHALLENGE).read(page, names)
+
+
+LENGTHS = tuple(CHALLENGE["height"].units)
+
+
+def _schema(**cues: tuple[str, ...]) -> Schema:
+    """The challenge's schema with these lengths added or replaced."""
+    return Schema({**CHALLENGE.entities, **{name: Entity(name, "length", LENGTHS, cue) for name, cue in cues.items()}})
+
+
+def _answers(schema: Schema, page: OcrPage, *names: str) -> list[str]:
+    return [answer.quantity.text if answer.quantity else "" for answer in RulesReader(schema).read(page, names)]
+
+
+@pytest.mark.parametrize(("axis", "line"), [("height", WIDE), ("width", TALL), ("depth", TALL)])
+@pytest.mark.parametrize("text", ["Rozmiar B: 30 cm", "30 cm rozmiar b"])
+def test_a_schemas_cue_word_tells_the_axis_against_the_line(
+    axis: str, line: tuple[float, float, float, float], text: str
+) -> None:
+    drawn = drawn_page(Text(text, 0, 0, line))
+    assert _answers(CHALLENGE, drawn, axis) == [""]
+    assert _answers(_schema(**{axis: ("rozmiar b",)}), drawn, axis) == ["30.0 centimetre"]
+
+
+def test_a_schemas_cue_word_may_stand_in_the_box_beside() -> None:
+    drawn = drawn_page(Text("Rozmiar B", 0, 0), Text("30 cm", 0, 22, WIDE))
+    assert _answers(_schema(height=("rozmiar b",)), drawn, "height") == ["30.0 centimetre"]
+
+
+def test_the_nearest_cue_before_a_number_counts_on_a_line_with_several() -> None:
+    page = _page(
+        ("Rozmiar A 30 cm, rozmiar B 50 cm", 0, 0),
+    )
+    schema = _schema(height=("rozmiar b",), width=("rozmiar a",))
+    assert _answers(schema, page, "height", "width") == ["50.0 centimetre", "30.0 centimetre"]
+
+
+def test_a_length_that_a_schema_adds_is_read_and_is_nobodys_height() -> None:
+    drawn = drawn_page(Text("Hanging drop 150 cm", 0, 0, TALL))
+    schema = _schema(hanging_drop=("hanging drop",))
+    assert _answers(CHALLENGE, drawn, "height") == ["150.0 centimetre"]
+    assert _answers(schema, drawn, "hanging_drop", "height", "width", "depth") == ["150.0 centimetre", "", "", ""]
+
+
+def test_a_number_that_says_another_axis_is_no_answer_for_a_schemas_length() -> None:
+    schema = _schema(cable_length=("cable length", "cord"))
+    page = _page(
+        ("Height 20 cm", 0, 0),
+    )
+    (answer,) = RulesReader(schema).read(page, ["cable_length"])
+    assert (answer.quantity, answer.reason.partition(" (")[0]) == (None, "the only number says something else")
+    both = _page(("Height 20 cm", 0, 0), ("Cable length 1.5 m", 0, 200))
+    assert _answers(schema, both, "cable_length", "height") == ["1.5 metre", "20.0 centimetre"]
+
+
+def test_words_that_the_reader_knows_keep_their_meaning_under_a_schema() -> None:
+    page = _page(("Height 20 cm", 0, 0), ("Width 30 cm", 0, 200))
+    schema = _schema(cable_length=("length", "l", "width"))
+    assert _answers(schema, page, "height", "width") == ["20.0 centimetre", "30.0 centimetre"]
+
+
+def test_the_time_grows_with_the_numbers_and_not_with_their_square() -> None:
+    def seconds(numbers: int) -> float:
+        drawn = drawn_page(
+            *(Text(f"{n + 1} cm", 120.0 * (n % 10), 60.0 * (n // 10), (n, n, n, n + 50.0)) for n in range(numbers))
+        )
+        taken = []
+        for _ in range(3):
+            began = time.process_time()
+            READER.read(drawn, ["height", "width", "depth"])
+            taken.append(time.process_time() - began)
+        return min(taken)
+
+    assert seconds(800) < 9 * seconds(200)  # 4 times where it is linear, 16 times where it is quadratic

@@ -1,0 +1,103 @@
+"""Questions per second of `entx predict --stage rules` from a full store, end to end, and its peak memory.
+
+Copies a store that has pages of real pictures, repeats its pages under other pictures and other links, each with the
+questions of its own picture, until --questions of them have a page, and runs the command there as a user does:
+questions and habits read, pages parsed, answers committed. The rate is of the whole process, by the clock and by the
+processor time that it took (which a busy machine changes less). Then checks that every copy of a question has its
+original's answer; the fold of a picture comes from its link, so that a copy sees other labels: depths may differ.
+
+    python benchmarks/full_store.py --store s.duckdb [--questions 20000] [--at copy.duckdb]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from entx.ocr_stage.answer import choose_pages
+from entx.storage.connection import Store
+
+SHIFT = 100_000_000
+"""Added to the index of a question for each copy."""
+
+
+def fill(path: Path, questions: int) -> tuple[int, int]:
+    """Repeats the read pictures of a store; returns questions with a page, and pages."""
+    with Store(path, write=True) as store, store.transaction() as connection:
+        key = choose_pages(store, None)
+        connection.execute("delete from pages where (engine, model_hash, params_hash) <> (?, ?, ?)",
+                           [key.engine, key.model_hash, key.params_hash])  # fmt: skip
+        connection.execute("""create temp table asked as select q.* from questions q
+                              where image_link in (select image_link from pictures join pages using (picture))""")
+        connection.execute("create temp table read as select distinct p.* from pictures p join pages using (picture)")
+        connection.execute("create temp table page as select * from pages where picture in (select picture from read)")
+        have = connection.execute("select count(*) from asked").fetchall()[0][0]
+        for copy in range(1, -(-questions // have)):
+            connection.execute(f"""insert into questions by name
+                select * replace (idx + {copy * SHIFT} as idx, image_link || '?{copy}' as image_link) from asked""")
+            connection.execute(f"""insert into pictures by name
+                select * replace (image_link || '?{copy}' as image_link, picture || '-{copy}' as picture) from read""")
+            connection.execute(
+                f"insert into pages by name select * replace (picture || '-{copy}' as picture) from page"
+            )
+        rows = connection.execute("""select (select count(*) from questions join pictures using (image_link)
+                                             join pages using (picture)), (select count(*) from pages)""").fetchall()
+    return int(rows[0][0]), int(rows[0][1])
+
+
+def differing(path: Path, run: str) -> tuple[int, int, int]:
+    """Copies whose answer is not the original's, those of them that ask a depth, and copies."""
+    with Store(path) as store:
+        rows = store.connection.execute(
+            f"""select count(*) filter (different), count(*) filter (different and entity_name = 'depth'), count(*)
+                from (select (a.value, a.unit) is distinct from (b.value, b.unit) as different, entity_name
+                      from answers a join answers b on b.run = a.run and b.idx = a.idx % {SHIFT}
+                      join questions q on q.idx = a.idx where a.run = ? and a.idx >= {SHIFT})""", [run]
+        ).fetchall()  # fmt: skip
+    return rows[0][0], rows[0][1], rows[0][2]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, required=True, help="with pages of real pictures; is not changed")
+    parser.add_argument("--questions", type=int, default=20_000)
+    parser.add_argument("--at", type=Path, help="keep the filled store there; default: a temporary folder")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.at or Path(folder) / "full.duckdb"
+        shutil.copyfile(options.store, path)
+        asked, pages = fill(path, options.questions)
+        print(f"{asked} questions on {pages} pages; {path.stat().st_size / 1e6:.0f} MB")
+        run = "full-store"
+        command = ["predict", "--stage", "rules", "--store", str(path), "--run", run, "--json", "--quiet"]
+        began, peak = time.perf_counter(), 0
+        with subprocess.Popen([sys.executable, "-m", "entx", *command], stdout=subprocess.PIPE, text=True) as process:
+            me = psutil.Process(process.pid)
+            while process.poll() is None:
+                try:
+                    peak = max(peak, me.memory_info().rss)
+                except psutil.NoSuchProcess:
+                    break
+                time.sleep(0.05)
+            said = json.loads(process.stdout.read()) if process.stdout is not None else {}
+        wall = time.perf_counter() - began
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy = used.ru_utime + used.ru_stime
+        print(f"{said['read']} questions in {wall:.2f} s by the clock, {said['read'] / wall:,.0f} a second")
+        print(f"processor time {busy:.2f} s, {said['read'] / busy:,.0f} questions in a second of it")
+        print(f"peak memory {peak / 1e6:.0f} MB; {said['answered']} answered")
+        others, depths, copies = differing(path, run)
+        print(f"{others} of {copies} copies have another answer than their original, {depths} of them depths")
+
+
+if __name__ == "__main__":
+    main()
