@@ -4,7 +4,7 @@
 
 Every shard is made anew: invented layouts with known truths (`entx.llm_stage.layouts`); with --real the pages of a
 store with their labels, numbers re-drawn; with --texts the lines of other people's OCR. The rules reader's answers
-stand beside half of the questions as hints. A shard is made while the one before is trained on. Interrupted, it goes on
+stand beside some of the questions as hints. A shard is made while the one before is trained on. Interrupted, it goes on
 where it was. Then fine-tune what stands in DIR:
 
     entx train --stage llm --recipe entx-small --model DIR --store STORE --out FINAL
