@@ -35,6 +35,17 @@ ForOption = Annotated[
 ]
 
 
+def wanted_indices(only: Path | None) -> list[int] | None:
+    """The rows of --for in their order; None without it.
+
+    Raises:
+        InputError: no such table, or a cell of its column `index` is no index.
+    """
+    from entx.core.tables import parse_indices, read_table
+
+    return None if only is None else parse_indices(read_table(only, ["index"]))
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"entx {__version__}")

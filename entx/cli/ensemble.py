@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app
+from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app, wanted_indices
 from entx.cli.output import Output
 from entx.core.errors import InputError
 
@@ -65,7 +65,6 @@ def ensemble(
     Example: entx ensemble --strategy vote --store s.duckdb --runs rules,qwen --out pred.csv
     """
     from entx.core.entities import load_schema
-    from entx.core.tables import parse_indices, read_table
     from entx.ensemble.choose import OWN, Policy
     from entx.ensemble.decision import CHALLENGE_F1
     from entx.ensemble.fitted import load_fitted
@@ -91,7 +90,7 @@ def ensemble(
     learned = load_fitted(fitted) if fitted else None
     truths = read_truths(gold) if gold else None
     entities = load_schema(schema)
-    indices = parse_indices(read_table(only, ["index"])) if only else None
+    indices = wanted_indices(only)
     with Store(store, write=True) as opened:
         if truths is not None:
             learned = fit_on_gold(opened, strategy, names, entities, truths, params)

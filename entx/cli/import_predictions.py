@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app
+from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app, wanted_indices
 from entx.cli.output import Output
 
 
@@ -36,14 +36,13 @@ def import_predictions_command(
     from contextlib import ExitStack
 
     from entx.core.entities import load_schema
-    from entx.core.tables import parse_indices, read_table
     from entx.storage.connection import Store
     from entx.storage.imported import import_predictions
     from entx.storage.submission import coverage, write_predictions
 
     words = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
-    indices = parse_indices(read_table(only, ["index"])) if only else None
+    indices = wanted_indices(only)
     with Store(store, write=True) as opened, ExitStack() as stack:
         report = import_predictions(
             opened, file, stage=stage, run=run, schema=entities, column=column,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app
+from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app, wanted_indices
 from entx.cli.output import Output
 from entx.core.errors import InputError
 
@@ -78,7 +78,6 @@ def predict(
     --mode free
     """
     from entx.core.entities import load_schema
-    from entx.core.tables import parse_indices, read_table
     from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
     from entx.storage.submission import coverage, write_predictions
@@ -96,7 +95,7 @@ def predict(
     words = Output(quiet=quiet, as_json=as_json)
     name = run or stage
     entities = load_schema(schema)
-    indices = parse_indices(read_table(only, ["index"])) if only else None
+    indices = wanted_indices(only)
     if stage == "rules":
         job = _rules(entities)
     else:

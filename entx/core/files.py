@@ -12,6 +12,9 @@ from typing import IO, cast
 
 from entx.core.errors import InputError
 
+FORMULA_STARTS = "=+-@\t\r\n"
+"""A text of a csv file for people that begins with one of these gets an apostrophe before it: spreadsheets run it."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entx.core.errors import InputError
-from entx.core.files import atomic_text
+from entx.core.files import FORMULA_STARTS, atomic_text
 from entx.core.links import file_name, is_url
 from entx.download.fetch import Fetcher
 from entx.download.guard import DownloadError
@@ -245,7 +245,7 @@ def _write_failures(path: Path, failures: list[Outcome]) -> None:
 def _plain_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula, without characters that a text file cannot hold."""
     text = text.encode("utf-8", "replace").decode().replace("\0", "?")
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    return f"'{text}" if text.startswith(tuple(FORMULA_STARTS)) else text
 
 
 def _host(link: str) -> str:

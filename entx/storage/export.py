@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from entx.core.errors import InputError
-from entx.core.files import atomic_path
+from entx.core.files import FORMULA_STARTS, atomic_path
 from entx.storage.connection import Store
 
 _QUERIES = {
@@ -34,8 +34,8 @@ _OPTIONS = {".csv": "format csv, header", ".parquet": "format parquet, compressi
 def export_table(store: Store, table: str, out: Path) -> int:
     """Writes a table to a file whose suffix says the format; returns the number of rows.
 
-    In csv a text that begins with = + - @ TAB or CR, which a spreadsheet would run, gets an apostrophe before it;
-    parquet and jsonl are exact.
+    In csv a text that a spreadsheet would run (`FORMULA_STARTS`) gets an apostrophe before it; parquet and jsonl are
+    exact.
 
     Raises:
         InputError: unknown table or suffix, or the file cannot be written.
@@ -95,8 +95,8 @@ def _harmless(store: Store, query: str) -> str:
     """The query with every text column made safe for spreadsheets."""
     columns = store.connection.execute(f"describe {query}").fetchall()
     texts = [f'"{name}"' for name, kind, *_ in columns if kind == "VARCHAR"]
+    codes = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
     changed = ", ".join(
-        rf"case when regexp_matches({name}, '^[=+\-@\t\r]') then '''' || {name} else {name} end as {name}"
-        for name in texts
+        f"case when ascii({name}) in ({codes}) then '''' || {name} else {name} end as {name}" for name in texts
     )
     return f"select * replace ({changed}) from ({query})"

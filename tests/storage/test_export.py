@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError
+from entx.core.files import FORMULA_STARTS
 from entx.core.quantity import Quantity
 from entx.core.types import (
     Answer,
@@ -21,6 +22,7 @@ from entx.core.types import (
     Question,
     Stroke,
 )
+from entx.download.job import _plain_cell
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from entx.storage.export import TABLES, export_table, import_pages
@@ -112,3 +114,15 @@ def test_an_unknown_table_or_format_leaves_no_file(store: Store, tmp_path: Path)
         with pytest.raises(InputError, match=message):
             export_table(store, table, tmp_path / name)
     assert sorted(p.suffix for p in tmp_path.iterdir()) in ([".duckdb"], [".duckdb", ".wal"])
+
+
+@pytest.mark.parametrize("start", [*FORMULA_STARTS, "a", "é", "'", ""])
+def test_every_formulas_first_character_is_disarmed_alike(start: str, store: Store, tmp_path: Path) -> None:
+    """By the export's SQL as by the download's list of failures."""
+    link = f"{start}1"
+    add_questions(store, [Question(99, link, "", "height")], "more")
+    export_table(store, "questions", tmp_path / "q.csv")
+    with (tmp_path / "q.csv").open(newline="", encoding="utf-8") as stream:
+        written = {row["index"]: row["image_link"] for row in csv.DictReader(stream)}["99"]
+    assert written == _plain_cell(link)
+    assert written.startswith("'") == (start != "" and start in FORMULA_STARTS + "'")
