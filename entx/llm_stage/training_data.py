@@ -66,6 +66,8 @@ def training_data(dataset: Dataset, recipe: Recipe, tokenizer: Any) -> TrainingD
         order = visits([row.weight for row in encoded], seed=train.seed, epoch=epoch, share=share)
         rows += [encoded[number] for number in order]
         epoch += 1
+    if train.max_steps and not train.packing:
+        rows = rows[: train.max_steps * train.batch * train.accumulation]
     if train.group_by_length and not train.packing:
         order = group_by_length([len(row.tokens) for row in rows], train.batch, train.seed)
         rows = [rows[number] for number in order]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterable
+from contextlib import redirect_stderr
 from pathlib import Path
 
+import pytest
+
+from entx.cli.main import main
 from entx.core.entities import CHALLENGE
 from entx.llm_stage.prompt import Style, page_prompt, question_prompt
 from entx.llm_stage.tokenizer import train_tokenizer
@@ -82,3 +88,14 @@ def make_base(folder: Path, kind: str = "llama", *, chat: bool = False, vocabula
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def entx(*arguments: object) -> str:
+    """Runs a command that must end well, outside of a test's capture; what it said on stderr."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(said):
+        patch.setattr(sys, "argv", ["entx", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 0, said.getvalue()
+    return said.getvalue()
