@@ -17,12 +17,19 @@ CHANGED = ("model.budget=1100", "model.max_length=1300", "train.max_steps=2", "t
 """What is changed of a recipe: lengths, and how long it trains."""
 
 
+WIDE = {
+    "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 8, "num_key_value_heads": 4,
+    "num_hidden_layers": 2,
+}  # fmt: skip
+"""Whole blocks of 64 weights, which bitsandbytes needs on CPUs with AVX512-BF16."""
+
+
 @pytest.fixture(scope="module", params=["gemma2-9b", "mistral-nemo-12b"])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, str]:
     """Recipe, a folder with base, store and adapter, and what the training said on stderr."""
     recipe = str(request.param)
     folder = tmp_path_factory.mktemp(recipe)
-    make_base(folder / "base", "gemma2" if "gemma2" in recipe else "mistral", chat=True)
+    make_base(folder / "base", "gemma2" if "gemma2" in recipe else "mistral", chat=True, **WIDE)
     make_store(folder / "s.duckdb", pictures(24))
     arguments = ["train", "--stage", "llm", "--recipe", recipe, "--store", str(folder / "s.duckdb")]
     arguments += ["--model", str(folder / "base"), "--out", str(folder / "adapter")]
@@ -59,7 +66,7 @@ def test_the_adapter_holds_every_target_and_has_moved(trained: tuple[str, Path, 
     weights = load_file(folder / "adapter" / "adapter_model.safetensors")
     for target in ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"):
         second = [value for name, value in weights.items() if f"{target}.lora_B" in name]
-        assert len(second) == 4
+        assert len(second) == 2
         assert all(abs(value).max() > 0 for value in second)  # it starts at exactly 0
     config = json.loads((folder / "adapter" / "adapter_config.json").read_text())
     assert str(folder) not in json.dumps(config)  # no path of the machine that trained it
@@ -69,7 +76,7 @@ def test_the_merge_keeps_the_answers_and_is_whole(
     trained: tuple[str, Path, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, folder, _ = trained
-    ended = merge(capsys, folder, "merged", "--dtype", "fp32")
+    ended = merge(capsys, folder, "merged", "--dtype", "float32")
     assert ended.code == 0, ended.err
     said = json.loads(ended.out)
     assert (said["questions"], said["chosen"], said["written"]) == (6, 0, 0)
@@ -97,7 +104,7 @@ def test_a_merge_that_changes_answers_is_refused(
         save_file(worn, path / "model.safetensors", metadata={"format": "pt"})
 
     monkeypatch.setattr(PreTrainedModel, "save_pretrained", spoil)
-    ended = merge(capsys, folder, "spoilt", "--dtype", "fp32")
+    ended = merge(capsys, folder, "spoilt", "--dtype", "float32")
     assert ended.code == 2
     assert "refused: merging changes" in ended.err
     assert not (folder / "spoilt").exists()

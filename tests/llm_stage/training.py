@@ -71,7 +71,7 @@ def make_recipe(path: Path, text: str = RECIPE) -> Path:
     return path
 
 
-def make_base(folder: Path, kind: str = "llama", *, chat: bool = False, vocabulary: int = 700) -> Path:
+def make_base(folder: Path, kind: str = "llama", *, chat: bool = False, **changes: int) -> Path:
     """A folder with a model of random weights and a tokenizer of its own, made for prompts like the store's."""
     texts = []
     for style in Style:
@@ -79,12 +79,12 @@ def make_base(folder: Path, kind: str = "llama", *, chat: bool = False, vocabula
             page = page_of("p", shown.lines)
             prompt = page_prompt(page, CHALLENGE, style, count_tokens=lambda texts: [1] * len(texts), budget=99)
             texts += [prompt.text, *(question_prompt(CHALLENGE[one.entity_name], style) for one in shown.questions)]
-    tokenizer = train_tokenizer(texts, vocabulary)
+    tokenizer = train_tokenizer(texts, 700)
     tokenizer.add_special_tokens({"bos_token": "<s>"})
     if chat:
         tokenizer.chat_template = CHAT
     model = tiny_model(kind, len(tokenizer), initializer_range=0.05, bos_token_id=tokenizer.bos_token_id,
-                       eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)  # fmt: skip
+                       eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, **changes)  # fmt: skip
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
