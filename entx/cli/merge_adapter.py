@@ -23,7 +23,7 @@ def merge_adapter_command(
     out_dir: Annotated[Path, typer.Option("--out", help="Model folder to make.")],
     rows: Annotated[int, typer.Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
     allow: Annotated[int, typer.Option("--allow", min=0, help="Answers that may differ.")] = 0,
-    dtype: Annotated[str, typer.Option("--dtype", help="Of the merged weights: bf16, fp16 or fp32.")] = "bf16",
+    dtype: Annotated[str, typer.Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
     engine: Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")] = None,
     schema: SchemaOption = None,
     quiet: Quiet = False,
@@ -68,14 +68,14 @@ def _questions(
     from entx.core.entities import load_schema
     from entx.core.model_folder import check_model_folder
     from entx.core.settings import read_settings
-    from entx.llm_stage.adapters import load_tokenizer
+    from entx.llm_stage.adapters import prompt_tokenizer
     from entx.llm_stage.recipe import Recipe
     from entx.llm_stage.training_data import dev_questions, load_dataset
     from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
 
     recipe = read_settings(Recipe, cast("Any", record["recipe"])["settings"], "training.json")
-    tokenizer = load_tokenizer(check_model_folder(model))
+    tokenizer = prompt_tokenizer(recipe, check_model_folder(model))
     with Store(store) as opened:
         dataset = load_dataset(opened, choose_pages(opened, engine), load_schema(schema), recipe, tokenizer)
     return dev_questions(dataset.examples(sampled=False), rows)

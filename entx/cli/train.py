@@ -65,14 +65,15 @@ def train_command(
     folder = check_model_folder(_base(model, recipe, recipe_name))
     require_libraries()
 
-    from entx.llm_stage.adapters import choose_backend, load_tokenizer
+    from entx.llm_stage.adapters import choose_backend, prompt_tokenizer
+
+    backend = choose_backend(recipe, words.notice)  # before anything imports transformers
     from entx.llm_stage.train import train
     from entx.llm_stage.training_data import load_dataset, training_data
     from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
 
-    backend = choose_backend(recipe, words.notice)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = prompt_tokenizer(recipe, folder)
     with Store(store) as opened:
         dataset = load_dataset(opened, choose_pages(opened, engine), entities, recipe, tokenizer)
     data = training_data(dataset, recipe, tokenizer)

@@ -11,11 +11,15 @@ import importlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
 from entx.core.model_folder import ModelFolder
+from entx.llm_stage.prompt import Style
 from entx.llm_stage.recipe import LoraSettings, Recipe
+
+if TYPE_CHECKING:
+    from entx.llm_stage.backends.prompts import PromptTokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,19 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
         "device_map": {"": "cuda" if torch.cuda.is_available() else "cpu"},
     }
     if settings.load == "nf4":
-        options["quantization_config"] = four_bit()
+        from entx.llm_stage.backends.transformers import four_bit
+
+        options["quantization_config"] = four_bit(torch.bfloat16)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder.path, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
         )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder.path}: cannot be loaded: {str(error).strip().splitlines()[0]}") from None
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # bitsandbytes re-packs weights for such CPUs at the first evaluation, and no gradient passes them any more
+            module.support_avx512bf16_for_cpu = False
     if model.config.get_text_config().__dict__.get("attn_logit_softcapping") and settings.attention != "eager":
         raise InputError('this model caps its attention logits, which only model.attention = "eager" computes')
     lora = recipe.lora if recipe.train.method == "lora" else None
@@ -106,6 +116,18 @@ def load_tokenizer(folder: ModelFolder) -> Any:
     return tokenizer
 
 
+def prompt_tokenizer(recipe: Recipe, folder: ModelFolder) -> PromptTokenizer:
+    """The folder's tokenizer as prompts of the recipe's style need it.
+
+    Raises:
+        InputError: as `load_tokenizer`; or the style needs a chat template and there is none.
+    """
+    from entx.llm_stage.backends.prompts import PromptTokenizer
+
+    chat = Style(recipe.model.style) is Style.INSTRUCT
+    return PromptTokenizer(load_tokenizer(folder), chat=chat, name=folder.path.name)
+
+
 def lora_config(model: Any, lora: LoraSettings) -> Any:
     """The PEFT configuration of an adapter for that model.
 
@@ -121,17 +143,6 @@ def lora_config(model: Any, lora: LoraSettings) -> Any:
     return LoraConfig(
         r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(lora.targets), bias="none",
         task_type="CAUSAL_LM",
-    )  # fmt: skip
-
-
-def four_bit() -> Any:
-    """nf4 weights, quantised twice, computed in bfloat16: the setting of QLoRA (Dettmers et al. 2023)."""
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
     )  # fmt: skip
 
 

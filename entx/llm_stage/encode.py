@@ -1,27 +1,23 @@
 """Examples into token rows: prompt, then the completion and the end of the answer, which alone are learnt.
 
-The tokens of a row are exactly those that the model sees when it is asked: page part and question part together, in the
-chat template where the style has one, and the completion's tokens behind them.
+The tokens of a row are exactly those that the model sees when it is asked (`backends.prompts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
-from entx.core.errors import InputError
-from entx.llm_stage.prompt import Style
+from entx.llm_stage.backends.base import Ask, PageAsk
+from entx.llm_stage.backends.prompts import PromptTokenizer
 
 IGNORED = -100
 """The label of a token that is not learnt; PyTorch's cross entropy leaves it out."""
 
-_SLOT = "\ue000"  # a private-use character that no chat template holds and no page part keeps
 
-
-class TrainingExample(Protocol):
-    """What a row is made of; see `dataset`."""
+class Answered(Protocol):
+    """A question with its answer; `dataset.Example` is one."""
 
     @property
     def page(self) -> str: ...  # noqa: D102
@@ -53,59 +49,11 @@ class TokenRow:
         return [IGNORED] * self.prompt + list(self.tokens[self.prompt :])
 
 
-class Encoder:
-    """Turns prompts into tokens as one model reads them.
-
-    Args:
-        tokenizer: the model's fast tokenizer.
-        style: instruct puts page and question into the tokenizer's chat template as one user message.
-
-    Raises:
-        InputError: the style needs a chat template and there is none, or the tokenizer has no end-of-text token.
-    """
-
-    def __init__(self, tokenizer: Any, style: Style):
-        self._tokenizer = tokenizer
-        self._chat = style is Style.INSTRUCT
-        if self._chat and not tokenizer.chat_template:
-            raise InputError("the tokenizer has no chat template: take an instruction-tuned model, or style = compact")
-        if tokenizer.eos_token_id is None:
-            raise InputError("the tokenizer has no end-of-text token")
-
-    @cached_property
-    def _frame(self) -> tuple[str, str, int]:
-        """What stands before a user message, between it and the answer, and the token that ends an answer."""
-        if not self._chat:
-            return "", "", self._tokenizer.eos_token_id
-        user = {"role": "user", "content": _SLOT}
-        asked = self._tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
-        turns = [user, {"role": "assistant", "content": _SLOT}]
-        answered = self._tokenizer.apply_chat_template(turns, tokenize=False)
-        head, _, tail = asked.partition(_SLOT)
-        closing = self._tokenizer.encode(answered.rpartition(_SLOT)[2], add_special_tokens=False)
-        return head, tail, closing[0] if closing else self._tokenizer.eos_token_id
-
-    def encode(self, examples: Sequence[TrainingExample]) -> list[TokenRow]:
-        """The rows of the examples, in their order."""
-        if not examples:
-            return []
-        head, tail, end = self._frame
-        behind = [one.question + tail for one in examples]
-        prompts = self._tokens((head + one.page + text for one, text in zip(examples, behind, strict=True)), first=True)
-        questions = self._tokens(behind)
-        answered = self._tokens(text + one.completion for one, text in zip(examples, behind, strict=True))
-        return [
-            TokenRow((*prompt, *whole[len(question) :], end), len(prompt), one.weight)
-            for one, prompt, question, whole in zip(examples, prompts, questions, answered, strict=True)
-        ]
-
-    def _tokens(self, texts: Iterable[str], *, first: bool = False) -> list[list[int]]:
-        special = first and not self._chat  # a chat template writes its own first token
-        encoded = self._tokenizer.backend_tokenizer.encode_batch_fast(list(texts), add_special_tokens=special)
-        return [one.ids for one in encoded]
-
-
-def count_tokens(tokenizer: Any, texts: list[str]) -> list[int]:
-    """Number of tokens of each text, special ones not counted."""
-    encoded = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-    return [len(one.ids) for one in encoded]
+def encode(examples: Sequence[Answered], tokenizer: PromptTokenizer) -> list[TokenRow]:
+    """The rows of the examples, in their order."""
+    asked = [PageAsk(one.page, (Ask(one.question, (one.completion,)),)) for one in examples]
+    rows = []
+    for one, tokens in zip(examples, tokenizer.prepare(asked), strict=True):
+        prompt = (*tokens.page, *tokens.questions[0])
+        rows.append(TokenRow((*prompt, *tokens.completions[0][0], tokenizer.ends[0]), len(prompt), one.weight))
+    return rows

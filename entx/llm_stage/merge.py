@@ -1,6 +1,6 @@
 """A LoRA adapter merged into its base model's 16-bit weights, behind a guard: the answers must stay the same.
 
-Merging rounds: the product of the adapter's matrices is added to weights of 8 (bfloat16) or 11 bits. Merged into 4-bit
+Merging rounds: the product of the adapter's matrices is added to weights of 8 bits (bfloat16). Merged into 4-bit
 weights the error is large enough to change answers, so an adapter that was trained on 4-bit weights is merged into the
 16-bit ones as well, and what that changes is told beside the guard.
 """
@@ -23,7 +23,7 @@ from entx.llm_stage.dev import DevQuestion, choose
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.train import RECORD, write_about
 
-DTYPES = ("bf16", "fp16", "fp32")
+DTYPES = ("bfloat16", "float32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def merge_adapter(
     out: Path,
     questions: Sequence[DevQuestion],
     *,
-    dtype: str = "bf16",
+    dtype: str = "bfloat16",
     allowed: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Merged:
@@ -110,7 +110,7 @@ def merge_adapter(
     shutil.rmtree(part, ignore_errors=True)
     try:
         tell("answers with the adapter")
-        reference = _load(base, adapter, dtype, chat)
+        reference = TransformersModel.load(base, adapter=adapter, chat=chat, dtype=dtype)
         expected = _answers(reference, questions)
         tell("merging")
         reference.model.merge_and_unload(safe_merge=True).save_pretrained(part)  # refuses weights that are no numbers
@@ -118,13 +118,13 @@ def merge_adapter(
         del reference
         gc.collect()
         tell("answers of the merged model")
-        merged = _answers(_load(part, None, dtype, chat), questions)
+        merged = _answers(TransformersModel.load(part, chat=chat, dtype=dtype), questions)
         guard = _compare(expected, merged)
         if guard.changed > allowed:
             raise InputError(
                 f"refused: merging changes {guard.chosen} chosen and {guard.written} written answers of "
                 f"{guard.questions} (allowed: {allowed}); serve base and adapter side by side, or merge with "
-                "--dtype fp32"
+                "--dtype float32"
             )
         trained = None
         if record["recipe"]["settings"]["model"]["load"] == "nf4":
@@ -138,14 +138,6 @@ def merge_adapter(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Merged(guard, trained)
-
-
-def _load(folder: Path, adapter: Path | None, dtype: str, chat: bool) -> TransformersModel:
-    import torch
-
-    loaded = TransformersModel.load(folder, adapter=adapter, chat=chat)
-    kind = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[dtype]
-    return TransformersModel(loaded.model.to(kind), loaded.tokenizer, chat=chat, name=loaded.name)
 
 
 def _answers(model: TransformersModel, questions: Sequence[DevQuestion]) -> tuple[list[str], list[str]]:

@@ -27,12 +27,10 @@ from entx.llm_stage.dev import DevQuestion, measure_f1
 from entx.llm_stage.encode import TokenRow
 from entx.llm_stage.prompt import PROMPT_VERSION, Style
 from entx.llm_stage.recipe import Recipe
+from entx.llm_stage.serving import SERVING
 
 RECORD = "training.json"
 """In a trained folder: the whole record of its training."""
-
-SERVING = "entx.json"
-"""In a trained folder: what prediction needs to know."""
 
 _LIBRARIES = (
     "accelerate", "bitsandbytes", "entx-hybrid", "peft", "tokenizers", "torch", "transformers", "trl", "unsloth",

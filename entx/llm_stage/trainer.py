@@ -192,7 +192,7 @@ def sft_config(recipe: Recipe, folder: Path, backend: str, measured: bool) -> SF
         max_grad_norm=train.max_grad_norm,
         optim=train.optimizer,
         num_train_epochs=1,  # the rows come in the order of their visits, all epochs behind each other
-        max_steps=train.max_steps or -1,
+        max_steps=train.max_steps if train.packing and train.max_steps else -1,  # unpacked rows are cut to it before
         train_sampling_strategy="sequential",
         seed=train.seed,
         bf16=uses_bf16(train.autocast),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.types import PageKey
+from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.llm_stage.dataset import Dataset, Example, Hints
 from entx.llm_stage.dev import DevQuestion
-from entx.llm_stage.encode import Encoder, TokenRow, count_tokens
+from entx.llm_stage.encode import TokenRow, encode
 from entx.llm_stage.labels import RangePolicy
 from entx.llm_stage.prompt import NONE, Style
 from entx.llm_stage.recipe import Recipe
@@ -22,7 +21,7 @@ from entx.storage.connection import Store
 from entx.storage.runs import run_settings
 
 
-def load_dataset(store: Store, key: PageKey, schema: Schema, recipe: Recipe, tokenizer: Any) -> Dataset:
+def load_dataset(store: Store, key: PageKey, schema: Schema, recipe: Recipe, tokenizer: PromptTokenizer) -> Dataset:
     """The store's labelled questions as the recipe's [data] wants them.
 
     Raises:
@@ -36,7 +35,7 @@ def load_dataset(store: Store, key: PageKey, schema: Schema, recipe: Recipe, tok
 
     return Dataset.load(
         store, key, schema,
-        PageWriter(Style(recipe.model.style), partial(count_tokens, tokenizer), recipe.model.budget),
+        PageWriter(Style(recipe.model.style), tokenizer.count, recipe.model.budget),
         RowSettings(
             data.sources, RangePolicy(data.ranges), Unreadable(data.unreadable), data.unreadable_weight,
             data.negatives > 0,
@@ -46,7 +45,7 @@ def load_dataset(store: Store, key: PageKey, schema: Schema, recipe: Recipe, tok
     )  # fmt: skip
 
 
-def training_data(dataset: Dataset, recipe: Recipe, tokenizer: Any) -> TrainingData:
+def training_data(dataset: Dataset, recipe: Recipe, tokenizer: PromptTokenizer) -> TrainingData:
     """All epochs' visits, and the dev questions.
 
     Weights are applied by sampling (`visits`). Examples that have more tokens than the model may read are left out and
@@ -54,18 +53,19 @@ def training_data(dataset: Dataset, recipe: Recipe, tokenizer: Any) -> TrainingD
     """
     train = recipe.train
     learnt, held = dataset.split(recipe.data.dev_share) if recipe.data.dev_share > 0 else (dataset, None)
-    encoder = Encoder(tokenizer, Style(recipe.model.style))
     rows: list[TokenRow] = []
     too_long = 0
     epoch = 0
     while epoch < train.epochs:
         examples = learnt.examples(epoch)
-        encoded = [row for row in encoder.encode(examples) if len(row.tokens) <= recipe.model.max_length]
+        encoded = [row for row in encode(examples, tokenizer) if len(row.tokens) <= recipe.model.max_length]
         too_long += len(examples) - len(encoded)
         share = min(1.0, train.epochs - epoch)
         order = visits([row.weight for row in encoded], seed=train.seed, epoch=epoch, share=share)
         rows += [encoded[number] for number in order]
         epoch += 1
+    if train.max_steps and not train.packing:
+        rows = rows[: train.max_steps * train.batch * train.accumulation]
     if train.group_by_length and not train.packing:
         order = group_by_length([len(row.tokens) for row in rows], train.batch, train.seed)
         rows = [rows[number] for number in order]

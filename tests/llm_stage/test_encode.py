@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from entx.core.errors import InputError
 from entx.llm_stage.backends.base import Ask, PageAsk
+from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.llm_stage.backends.transformers import TransformersModel
-from entx.llm_stage.encode import IGNORED, Encoder, TokenRow, count_tokens
+from entx.llm_stage.encode import IGNORED, TokenRow, encode
 from entx.llm_stage.prompt import Style
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 from tests.llm_stage.training import CHAT
@@ -32,7 +32,7 @@ EXAMPLES = [
 
 def test_a_row_is_prompt_completion_and_end() -> None:
     tokenizer = tiny_tokenizer()
-    row = Encoder(tokenizer, Style.COMPACT).encode(EXAMPLES)[0]
+    row = encode(EXAMPLES, PromptTokenizer(tokenizer, chat=False, name="tiny"))[0]
     assert tokenizer.decode(row.tokens[: row.prompt]) == "[5 inch]\n<q> width<a>"
     assert tokenizer.decode(row.tokens[row.prompt : -1]) == "5 inch"
     assert row.tokens[-1] == tokenizer.eos_token_id
@@ -50,7 +50,7 @@ def test_the_loss_of_a_row_is_its_score_at_inference(kind: str, style: Style) ->
     """The mean negative log-likelihood that training lowers is the one that prediction ranks by."""
     tokenizer = tiny_tokenizer(CHAT if style is Style.INSTRUCT else None)
     model = tiny_model(kind)
-    rows = Encoder(tokenizer, style).encode(EXAMPLES)
+    rows = encode(EXAMPLES, PromptTokenizer(tokenizer, chat=style is Style.INSTRUCT, name="tiny"))
     scorer = TransformersModel(model, tokenizer, chat=style is Style.INSTRUCT)
     scored = scorer.score([PageAsk(one.page, (Ask(one.question, (one.completion,)),)) for one in EXAMPLES])
     for row, ((score,),) in zip(rows, scored, strict=True):
@@ -62,26 +62,25 @@ def test_the_loss_of_a_row_is_its_score_at_inference(kind: str, style: Style) ->
 
 def test_a_chat_row_ends_with_the_turn_not_with_the_text() -> None:
     tokenizer = tiny_tokenizer(CHAT)
-    row = Encoder(tokenizer, Style.INSTRUCT).encode(EXAMPLES)[0]
+    row = encode(EXAMPLES, PromptTokenizer(tokenizer, chat=True, name="tiny"))[0]
     text = tokenizer.decode(row.tokens)
     assert text == "<s>user\n[5 inch]\n<q> width<a><end>\n<s>assistant\n5 inch<end>"
     assert row.tokens.count(tokenizer.bos_token_id) == 2  # the template's own; none is added
 
 
-def test_instruct_needs_a_chat_template() -> None:
-    with pytest.raises(InputError, match="no chat template"):
-        Encoder(tiny_tokenizer(), Style.INSTRUCT)
+def test_rows_are_independent_of_what_else_is_encoded() -> None:
+    tokenizer = PromptTokenizer(tiny_tokenizer(), chat=False, name="tiny")
+    assert encode(EXAMPLES, tokenizer) == [*encode(EXAMPLES[:1], tokenizer), *encode(EXAMPLES[1:], tokenizer)]
+    assert encode([], tokenizer) == []
 
 
-def test_an_end_token_is_needed() -> None:
-    tokenizer = tiny_tokenizer()
-    tokenizer.eos_token = None
-    with pytest.raises(InputError, match="no end-of-text token"):
-        Encoder(tokenizer, Style.COMPACT)
-
-
-def test_nothing_encodes_to_nothing() -> None:
-    tokenizer = tiny_tokenizer()
-    assert Encoder(tokenizer, Style.COMPACT).encode([]) == []
-    assert count_tokens(tokenizer, []) == []
-    assert count_tokens(tokenizer, ["inch", "ab", ""]) == [1, 2, 0]
+@pytest.mark.parametrize("kind", ["llama", "mistral", "gemma2"])
+def test_rows_packed_into_one_sequence_see_only_themselves(kind: str) -> None:
+    """TRL's packing tells rows apart by their positions alone; this holds without flash attention too."""
+    model = tiny_model(kind).eval()
+    rows = [torch.randint(3, 200, (length,)) for length in (30, 17, 41)]
+    with torch.inference_mode():
+        alone = [model(input_ids=row[None]).logits[0] for row in rows]
+        positions = torch.cat([torch.arange(len(row)) for row in rows])
+        packed = model(input_ids=torch.cat(rows)[None], position_ids=positions[None], use_cache=False).logits[0]
+    torch.testing.assert_close(packed, torch.cat(alone), rtol=1e-4, atol=1e-4)

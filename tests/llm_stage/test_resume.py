@@ -17,9 +17,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from entx.cli.main import main
 from tests.cli.runner import run_entx
-from tests.llm_stage.training import make_base, make_recipe, make_store
+from tests.llm_stage.training import entx, make_base, make_recipe, make_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,11 +40,7 @@ def finish(arguments: list[str], out: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["entx", *arguments, "--out", str(out), "--quiet"])
-            with pytest.raises(SystemExit) as ended:
-                main()
-            assert ended.value.code == 0
+        entx(*arguments, "--out", out, "--quiet")
     finally:
         torch.set_num_threads(threads)
 

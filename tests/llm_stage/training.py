@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterable
+from contextlib import redirect_stderr
 from pathlib import Path
 
+import pytest
+
+from entx.cli.main import main
 from entx.core.entities import CHALLENGE
 from entx.llm_stage.prompt import Style, page_prompt, question_prompt
 from entx.llm_stage.tokenizer import train_tokenizer
@@ -65,7 +71,7 @@ def make_recipe(path: Path, text: str = RECIPE) -> Path:
     return path
 
 
-def make_base(folder: Path, kind: str = "llama", *, chat: bool = False, vocabulary: int = 700) -> Path:
+def make_base(folder: Path, kind: str = "llama", *, chat: bool = False, **changes: int) -> Path:
     """A folder with a model of random weights and a tokenizer of its own, made for prompts like the store's."""
     texts = []
     for style in Style:
@@ -73,12 +79,23 @@ def make_base(folder: Path, kind: str = "llama", *, chat: bool = False, vocabula
             page = page_of("p", shown.lines)
             prompt = page_prompt(page, CHALLENGE, style, count_tokens=lambda texts: [1] * len(texts), budget=99)
             texts += [prompt.text, *(question_prompt(CHALLENGE[one.entity_name], style) for one in shown.questions)]
-    tokenizer = train_tokenizer(texts, vocabulary)
+    tokenizer = train_tokenizer(texts, 700)
     tokenizer.add_special_tokens({"bos_token": "<s>"})
     if chat:
         tokenizer.chat_template = CHAT
     model = tiny_model(kind, len(tokenizer), initializer_range=0.05, bos_token_id=tokenizer.bos_token_id,
-                       eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)  # fmt: skip
+                       eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, **changes)  # fmt: skip
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def entx(*arguments: object) -> str:
+    """Runs a command that must end well, outside of a test's capture; what it said on stderr."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(said):
+        patch.setattr(sys, "argv", ["entx", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 0, said.getvalue()
+    return said.getvalue()
