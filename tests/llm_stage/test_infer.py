@@ -61,7 +61,7 @@ def path(tmp_path: Path) -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder as a training leaves it."""
     folder = tmp_path_factory.mktemp("model")
-    tiny_model("llama", seed=3).save_pretrained(folder)
+    tiny_model("llama", seed=3, hidden_size=64, intermediate_size=128).save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
     (folder / "entx.json").write_text(json.dumps({"style": "compact", "prompt_version": 1, "budget": 300, "base": {}}))
     return folder

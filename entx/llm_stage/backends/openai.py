@@ -97,7 +97,12 @@ class ServedModel:
 
     def _find(self, model: str | None) -> tuple[str, str]:
         """The model's name, and which server this is: "vllm", "llamacpp" or "" for any other."""
-        listed = self._call("GET", "/models", None).get("data")
+        try:
+            listed = self._call("GET", "/models", None).get("data")
+        except _AnsweredError:
+            if model is None:
+                raise
+            return model, ""  # some servers have no list; what they can is not known then
         known = {str(one.get("id")): str(one.get("owned_by", "")) for one in listed} if isinstance(listed, list) else {}
         if model is None:
             if len(known) != 1:
@@ -166,7 +171,7 @@ class ServedModel:
         if reply.status in (400, 422):
             raise _RefusedError(f"{url}: the server refuses the request: {_detail(content)}")
         if reply.status != 200:
-            raise InputError(f"{url}: the server answered {reply.status}: {_detail(content)}")
+            raise _AnsweredError(f"{url}: the server answered {reply.status}: {_detail(content)}")
         try:
             found = json.loads(content)
         except ValueError:
@@ -176,7 +181,11 @@ class ServedModel:
         return found
 
 
-class _RefusedError(InputError):
+class _AnsweredError(InputError):
+    """The server is there and answered with an error."""
+
+
+class _RefusedError(_AnsweredError):
     """The server does not take a field of the request."""
 
 

@@ -1,0 +1,158 @@
+"""Rows per second of the llm arm, against plain `generate` row by row on the same rows.
+
+Plain is what one writes first: for each row the prompt, tokenized, `model.generate` greedily, the answer parsed; no
+batches, nothing shared between the questions of a picture, no constraint. The arm reads the same rows from the store in
+both modes, all steps included (candidates, prompts, tokens, model, grounding). Both run interleaved in one process, so
+that a busy machine slows both; prompts are rendered in both. Also told: how often the answers agree. Plain generation may
+write an illegal answer, which the constrained one cannot; where it writes a legal one the two must be the same, up to
+ties. `--row-by-row` also runs generation under the same constraint one row at a time, which must agree on every row.
+
+    python benchmarks/llm_speed.py --store s.duckdb [--model DIR] [--rows 200] [--threads 2] [--dtype bfloat16]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from gold_rows import NO_RUN
+
+from entx.core.candidates import find_candidates
+from entx.core.entities import CHALLENGE
+from entx.core.postprocess import postprocess
+from entx.core.types import OcrPage, PageStatus
+from entx.llm_stage.backends.transformers import TransformersModel
+from entx.llm_stage.constrain import Constrainer, answer_pattern
+from entx.llm_stage.loading import ModelOptions, open_reader
+from entx.llm_stage.prompt import page_prompt, question_prompt
+from entx.llm_stage.reader import Asked, Mode, TextReader
+from entx.ocr_stage.answer import choose_pages
+from entx.storage.connection import Store
+from entx.storage.pages import unanswered_pages
+
+CHUNK = 64  # pages that each way reads in turn
+
+
+class Within:
+    """A logits processor: the constraint of the arm, for one row."""
+
+    def __init__(self, constrainer: Constrainer, pattern: str, prompt: int):
+        self.constrainer, self.matcher, self.prompt = constrainer, constrainer.matcher(pattern), prompt
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if input_ids.shape[1] > self.prompt:
+            self.matcher.consume_token(int(input_ids[0, -1]))
+        return scores.masked_fill(~torch.from_numpy(self.constrainer.allowed(self.matcher)), -torch.inf)
+
+
+class Plain:
+    """`model.generate` on one row after the other."""
+
+    def __init__(self, reader: TextReader, *, constrained: bool):
+        model = reader.model
+        assert isinstance(model, TransformersModel)
+        self.model, self.tokenizer, self.serving = model.model, model.tokenizer, reader.serving
+        self.count = model.count_tokens
+        self.constrainer = Constrainer(self.tokenizer, self.model.config.vocab_size, [self.tokenizer.eos_token_id])
+        self.constrained = constrained
+
+    def read(self, pages: Sequence[tuple[OcrPage, Sequence[str]]]) -> list[str]:
+        return [self.row(page, name) for page, names in pages for name in names]
+
+    def row(self, page: OcrPage, name: str) -> str:
+        entity = CHALLENGE[name]
+        style, budget = self.serving.style, self.serving.budget
+        prompt = page_prompt(page, CHALLENGE, style, count_tokens=self.count, budget=budget).text
+        given = self.tokenizer(prompt + question_prompt(entity, style), return_tensors="pt")
+        ids = given["input_ids"]
+        extra: dict[str, Any] = {}
+        if self.constrained:
+            extra["logits_processor"] = [Within(self.constrainer, answer_pattern(entity), ids.shape[1])]
+        with torch.inference_mode():
+            out = self.model.generate(
+                ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=32,
+                pad_token_id=self.tokenizer.pad_token_id, **extra,
+            )  # fmt: skip
+        written = self.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+        quantity = postprocess(written, entity).quantity
+        return quantity.text if quantity else ""
+
+
+class Arm:
+    """The arm's reader, page by page of a chunk."""
+
+    def __init__(self, reader: TextReader):
+        self.reader = reader
+
+    def read(self, pages: Sequence[tuple[OcrPage, Sequence[str]]]) -> list[str]:
+        batch = [Asked(page, tuple(names), (None,) * len(names)) for page, names in pages]
+        return [
+            answer.quantity.text if answer.quantity else "" for found in self.reader.read(batch) for answer in found
+        ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--model", help="default: the model that ships")
+    parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--dtype", help="of the arm; plain generation always computes in float32")
+    parser.add_argument("--row-by-row", action="store_true", help="also constrained generation one row at a time")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+
+    exact, _ = open_reader(ModelOptions(given.model, threads=given.threads, dtype="float32"), CHALLENGE)
+    reader, _ = open_reader(ModelOptions(given.model, threads=given.threads, dtype=given.dtype), CHALLENGE)
+    ways: dict[str, Plain | Arm] = {
+        "candidates": Arm(reader),
+        "free": Arm(TextReader(reader.model, reader.serving, CHALLENGE, Mode.FREE)),
+        "plain": Plain(exact, constrained=False),
+    }
+    if given.row_by_row:
+        ways["row by row"] = Plain(exact, constrained=True)
+
+    pages: list[tuple[OcrPage, list[str]]] = []
+    with Store(given.store) as store:
+        for page, questions in unanswered_pages(store, choose_pages(store, None), NO_RUN):
+            if page.status is PageStatus.OK and page.lines and sum(len(names) for _, names in pages) < given.rows:
+                pages.append((page, [question.entity_name for question in questions]))
+    for way in ways.values():  # the first call of each pays for what is made once
+        way.read(pages[:1])
+    seconds: dict[str, float] = defaultdict(float)
+    answers: dict[str, list[str]] = defaultdict(list)
+    for start in range(0, len(pages), CHUNK):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            answers[name] += way.read(pages[start : start + CHUNK])
+            seconds[name] += time.perf_counter() - began
+    rows = len(answers["plain"])
+    empty = sum(not find_candidates(page, CHALLENGE[name]) for page, names in pages for name in names)
+    print(f"{rows} rows of {len(pages)} pictures, {empty} without any candidate, {given.threads} threads")
+    found: dict[str, Any] = {"rows": rows, "pictures": len(pages), "without_candidate": empty}
+    for name in ways:
+        same = sum(a == b for a, b in zip(answers[name], answers["plain"], strict=True))
+        found[name] = {
+            "rows_per_second": rows / seconds[name], "times_plain": seconds["plain"] / seconds[name],
+            "same_as_plain": same,
+        }  # fmt: skip
+        print(
+            f"{name:11} {rows / seconds[name]:8.1f} rows/s, {seconds['plain'] / seconds[name]:5.1f} x plain; "
+            f"same answer as plain on {same} of {rows}"
+        )
+    if given.row_by_row:
+        same = sum(a == b for a, b in zip(answers["free"], answers["row by row"], strict=True))
+        found["free_same_as_row_by_row"] = same
+        print(f"free gives the same answer as one row at a time under its constraint on {same} of {rows}")
+    if given.json is not None:
+        given.json.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
