@@ -79,6 +79,8 @@ def main() -> None:
         for where in (rows & (slices == "small"), rows & (slices == "large"), rows):
             counts = Counts.of(outcomes[where])
             cells.append(f"{counts.f1:.4f} {bootstrap_f1(outcomes[where], pictures[where])}")
+        all_rows = Counts.of(outcomes[rows])
+        cells.append(f"P {all_rows.precision or 0:.3f} R {all_rows.recall or 0:.3f} cov {all_rows.coverage or 0:.3f}")
         against = paired_f1(outcomes[rows], baseline[0][rows], pictures[rows])
         test = f"{against.difference:+.4f} {against.interval} p {against.p_value:.3f}"
         print(f"{name:34} {'  '.join(cells)}  {test}", flush=True)

@@ -23,10 +23,28 @@ Size = tuple[str, Fraction]
 
 @lru_cache(maxsize=65536)
 def exact_size(quantity: Quantity) -> Size:
-    """The size of a quantity; equal for 500 gram and 0.5 kilogram, different for 5 kilogram and 11 pound.
-
-    A rounded conversion, as packs print it, is another size: to call "28 cm" and "11 inch" one size needs a tolerance,
-    and a tolerance is not transitive.
-    """
+    """The size of a quantity; equal for 500 gram and 0.5 kilogram, different for 5 kilogram and 11 pound."""
     kind, factor = _EXACT.get(quantity.unit, (quantity.unit, Fraction(1)))
     return kind, Fraction(quantity.value) * factor
+
+
+@lru_cache(maxsize=65536)
+def same_in_print(one: Quantity, other: Quantity) -> bool:
+    """Whether two quantities in different units are one size as packs print it twice: 5 kilogram (11 pound).
+
+    Each must be the other, converted and rounded to its own decimals: 5 kg are 11.02 lb and 11 lb are 4.99 kg. 1 kg and
+    800 g are not: 1 kg is 1000 g. Symmetric, not transitive.
+    """
+    if one.unit == other.unit or exact_size(one)[0] != exact_size(other)[0]:
+        return False
+    return _rounds_to(one, other) and _rounds_to(other, one)
+
+
+def _rounds_to(one: Quantity, other: Quantity) -> bool:
+    """Whether `one`, in the unit of `other`, lies within half of the last place of `other`."""
+    kind = _EXACT.get(other.unit)
+    if kind is None:
+        return False
+    exponent = other.value.normalize().as_tuple().exponent
+    decimals = max(-exponent, 0) if isinstance(exponent, int) else 0
+    return abs(exact_size(one)[1] / kind[1] - Fraction(other.value)) <= Fraction(1, 2 * 10**decimals)

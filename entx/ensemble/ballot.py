@@ -1,8 +1,9 @@
 """A ballot: the distinct answers to one question, with the arms that gave each.
 
-Answers are one option when they are equal in number and unit, or one size in two units (500 gram, 0.5 kilogram). That
-option is given in the unit that is printed: the form found in the OCR lines, else the form of the first arm. An answer
-in a unit that the entity does not allow supports an option of the same size, and is otherwise spoiled: it never wins.
+Answers are one option when they are equal in number and unit, or one size in two units: exactly (500 gram and 0.5
+kilogram), or as packs print it twice (5 kilogram and 11 pound), where that is clear among all the answers. That option
+is given in the unit that is printed: the form found in the OCR lines, else the form of the first arm. An answer in a
+unit that the entity does not allow supports an option of the same size, and is otherwise spoiled: it never wins.
 An empty answer is a vote for giving none. An arm that was not asked has no vote.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from entx.core.conversion import exact_size
+from entx.core.conversion import exact_size, same_in_print
 from entx.core.entities import Entity
 from entx.core.quantity import Quantity
 from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence
@@ -97,11 +98,36 @@ def make_ballot(
         if answer is not None:
             groups.setdefault(None if answer.quantity is None else exact_size(answer.quantity), []).append(arm)
     options = []
-    for arms in groups.values():
+    for arms in _merged(answers, list(groups.values())):
         option = _option(entity, answers, arms, find)
         if option is not None:
             options.append(option)
     return Ballot(index, entity, fold, tuple(answers), tuple(options), candidates)
+
+
+def _merged(answers: Sequence[Answer | None], groups: list[list[int]]) -> list[list[int]]:
+    """Groups of one size as print rounds it, joined; a group of groups that do not all agree stays apart.
+
+    To be the same in print is not transitive, and the order of the arms must not decide who joins whom.
+    """
+    forms = [{answer.quantity for arm in arms if (answer := answers[arm]) and answer.quantity} for arms in groups]
+    if sum(map(bool, forms)) < 2 or len({form.unit for own in forms for form in own}) < 2:
+        return groups
+    near = [
+        {other for other in range(len(groups)) if other == one or _same_in_print(forms[one], forms[other])}
+        for one in range(len(groups))
+    ]
+    joined = []
+    for one, others in enumerate(near):
+        if any(near[other] != others for other in others):
+            joined.append(groups[one])
+        elif one == min(others):
+            joined.append(sorted(arm for other in others for arm in groups[other]))
+    return joined
+
+
+def _same_in_print(ours: set[Quantity], theirs: set[Quantity]) -> bool:
+    return bool(ours and theirs) and all(same_in_print(one, other) for one in ours for other in theirs)
 
 
 def _option(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.core.conversion import exact_size
+from entx.core.conversion import exact_size, same_in_print
 from entx.core.entities import CHALLENGE
 from entx.core.quantity import Quantity, parse_written
 
@@ -73,3 +73,44 @@ def test_a_power_of_ten_of_a_unit_is_exact_to_any_length(value: Decimal, power: 
     scaled = Quantity(value.scaleb(power), unit)
     kind, size = exact_size(Quantity(value, unit))
     assert exact_size(scaled) == (kind, size * 10**power if power >= 0 else size / 10**-power)
+
+
+def _same_in_print(one: str, other: str) -> bool:
+    first, second = parse_written(one), parse_written(other)
+    assert first is not None
+    assert second is not None
+    assert same_in_print(first, second) == same_in_print(second, first)
+    return same_in_print(first, second)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("5 kilogram", "11 pound"),
+        ("11 inch", "28 centimetre"),
+        ("8.2 centimetre", "3.23 inch"),
+        ("16.9 fluid ounce", "500 millilitre"),
+        ("340 gram", "12.0 ounce"),
+        ("0.5 kilogram", "500 gram"),
+        ("250 millilitre", "8.45 fluid ounce"),
+    ],
+)
+def test_one_size_printed_twice(one: str, other: str) -> None:
+    assert _same_in_print(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1 kilogram", "800 gram"),  # 800 g round to 1 kg, but 1 kg is 1000 g
+        ("1 metre", "80 centimetre"),
+        ("11 inch", "27 centimetre"),
+        ("5 gram", "5.0 gram"),  # one unit: no conversion
+        ("5 gram", "5.2 gram"),
+        ("16 ounce", "473 millilitre"),
+        ("1 ton", "1000 kilogram"),
+        ("3 smoot", "3 metre"),
+    ],
+)
+def test_not_one_size_printed_twice(one: str, other: str) -> None:
+    assert not _same_in_print(one, other)

@@ -23,8 +23,20 @@ def test_a_converted_answer_supports_and_the_first_arm_gives_the_unit() -> None:
     assert not ballot("500.0 gram", "500 gram").options[0].converted
 
 
-def test_a_rounded_conversion_is_another_answer() -> None:
-    assert _options("5 kilogram", "11 pound") == {"5.0 kilogram": (0,), "11.0 pound": (1,)}
+def test_a_conversion_as_packs_print_it_supports() -> None:
+    assert _options("5 kilogram", "11 pound", "11 pound") == {"5.0 kilogram": (0, 1, 2)}
+    assert _options("1 kilogram", "800 gram") == {"1.0 kilogram": (0,), "800.0 gram": (1,)}
+    assert _options("6 gram", "5 kilogram", "", "11 pound") == {"6.0 gram": (0,), "5.0 kilogram": (1, 3), "": (2,)}
+
+
+def test_where_it_is_not_clear_who_says_the_same_nobody_is_joined() -> None:
+    # 11 inch are 28 cm; 27.9 cm are 11 inch; but 28 cm are not 27.9 cm
+    apart = {"11.0 inch": (0,), "28.0 centimetre": (1,), "27.9 centimetre": (2,)}
+    assert _options("11 inch", "28 centimetre", "27.9 centimetre", entity="width") == apart
+    assert set(_options("27.9 centimetre", "28 centimetre", "11 inch", entity="width")) == set(apart)
+    assert _options("11 inch", "27.94 centimetre", "28 centimetre", entity="width") == {
+        "11.0 inch": (0, 1), "28.0 centimetre": (2,),
+    }  # fmt: skip
 
 
 def test_the_printed_form_wins_over_the_first_arms() -> None:

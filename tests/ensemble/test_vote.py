@@ -75,7 +75,7 @@ def test_all_options_are_ranked() -> None:
     assert sorted(CONFIDENCE.rank([of])[0]) == [0, 1, 2]
 
 
-SIZES = ["5 gram", "6 gram", "0.006 kilogram", "7 gram", "5 volt", "6 horsepower", "", None]
+SIZES = ["5 gram", "6 gram", "0.006 kilogram", "0.2 ounce", "7 gram", "5 volt", "6 horsepower", "", None]
 SAID = st.lists(st.sampled_from(SIZES), min_size=1, max_size=7)
 SURE = st.lists(
     st.sampled_from(SIZES).flatmap(
