@@ -11,7 +11,11 @@ import typer
 from entx.cli.app import Json, Quiet, app
 from entx.cli.output import Output
 
-recipes = typer.Typer(no_args_is_help=True, help="List, show, copy and check training recipes.", rich_markup_mode=None)
+recipes = typer.Typer(
+    no_args_is_help=True,
+    help="List, show, copy and check training recipes.\n\nExample: entx recipe list",
+    rich_markup_mode=None,
+)
 app.add_typer(recipes, name="recipe")
 
 _Name = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of your own (*.toml).")]
