@@ -1,6 +1,6 @@
 """The shipped text model from nothing: tokenizer, pre-training on invented and real pages.
 
-    python scripts/shipped_model.py --out DIR [--shards 22] [--real STORE] [--texts EASYOCR.parquet --left-out GOLD.csv]
+    python scripts/shipped_model.py --out DIR [--shards 17] [--real STORE] [--texts EASYOCR.parquet --left-out GOLD.csv]
 
 Every shard is made anew: invented layouts with known truths (`entx.llm_stage.layouts`); with --real the pages of a
 store with their labels, numbers re-drawn; with --texts the lines of other people's OCR. The rules reader's answers
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import pickle
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ from pathlib import Path
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
+from entx.core.files import atomic_path
 from entx.core.quantity import Quantity
 from entx.llm_stage.augment import augmented_pages
 from entx.llm_stage.labels import clean_label
@@ -59,8 +61,9 @@ VOCABULARY = 2048
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the pages come from."""
+    """Where the pages come from, and where everything goes."""
 
+    out: Path
     real: Path | None
     texts: Path | None
     left_out: Path | None
@@ -79,7 +82,7 @@ def asked_pages(plan: Plan, number: int) -> Iterator[LayoutPage]:
         if number % 4 == 0:
             yield from real
     if plan.texts is not None:
-        texts = text_pages(plan.texts, plan.left_out)
+        texts = text_pages(plan.texts, plan.left_out, plan.out / "texts.pickle")
         yield from random.Random(number).sample(texts, min(TEXTS, len(texts)))
 
 
@@ -106,18 +109,25 @@ def real_pages(path: Path) -> list[LayoutPage]:
 
 
 @cache
-def text_pages(path: Path, left_out: Path | None) -> list[LayoutPage]:
-    """Pages from other people's OCR; of those that ask for a weight only, four fifths of the table, one in four."""
+def text_pages(path: Path, left_out: Path | None, kept: Path) -> list[LayoutPage]:
+    """Pages from other people's OCR; of those that ask for a weight only, four fifths of the table, one in four.
+
+    They take minutes to lay out and are kept in a file for the next call.
+    """
+    if kept.is_file():
+        return list(pickle.loads(kept.read_bytes()))
     names: set[str] = set()
     if left_out is not None:
         with left_out.open(encoding="utf-8", newline="") as file:
             names = {row["image"] for row in csv.DictReader(file)}
-    pages = list(easyocr_pages(path, names))
-    return [
+    pages = [
         page
-        for number, page in enumerate(pages)
+        for number, page in enumerate(easyocr_pages(path, names))
         if number % 4 == 0 or any(name != "item_weight" for name, value in page.truths if value is not None)
     ]
+    with atomic_path(kept) as part:
+        part.write_bytes(pickle.dumps(pages))
+    return pages
 
 
 def prompts(
@@ -136,7 +146,7 @@ def prompts(
         yield text, asks
 
 
-def make_tokenizer(plan: Plan, out: Path) -> None:
+def make_tokenizer(plan: Plan) -> None:
     """Trains the tokenizer on shards that the model never sees."""
     from entx.llm_stage.dataset import rough_tokens
     from entx.llm_stage.tokenizer import train_tokenizer
@@ -149,7 +159,7 @@ def make_tokenizer(plan: Plan, out: Path) -> None:
 
         lines = pandas.read_parquet(plan.texts, columns=["text"])["text"].dropna()
         texts += lines.sample(min(len(lines), INVENTED), random_state=plan.seed).str[:300].tolist()
-    train_tokenizer(texts, VOCABULARY).save_pretrained(out)
+    train_tokenizer(texts, VOCABULARY).save_pretrained(plan.out)
 
 
 def encode_shard(
@@ -158,7 +168,7 @@ def encode_shard(
     """One shard as token ids; runs in its own process."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(out)
+    tokenizer = AutoTokenizer.from_pretrained(plan.out)
     end = tokenizer.eos_token_id
 
     def count_tokens(texts: list[str]) -> list[int]:
@@ -180,16 +190,16 @@ def main() -> None:
     """Tokenizer, then pre-training with the next shard made ahead; leaves a model folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--shards", type=int, default=22)
+    parser.add_argument("--shards", type=int, default=17)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--left-out", type=Path, help="CSV with an image column: pictures whose texts are left out")
     options = parser.parse_args()
-    plan = Plan(options.real, options.texts, options.left_out, options.seed)
+    plan = Plan(options.out, options.real, options.texts, options.left_out, options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     if not (options.out / "tokenizer.json").is_file():
-        make_tokenizer(plan, options.out)
+        make_tokenizer(plan)
 
     from transformers import AutoTokenizer
 
@@ -204,7 +214,7 @@ def main() -> None:
         def shard(number: int) -> list[EncodedPage]:
             for wanted in (number, number + 1):
                 if wanted < settings.shards and wanted not in ahead:
-                    ahead[wanted] = pool.submit(encode_shard, plan, options.out, wanted)
+                    ahead[wanted] = pool.submit(encode_shard, plan, wanted)
             return [EncodedPage(page, asks) for page, asks in ahead.pop(number).result()]
 
         def report(row: dict[str, float]) -> None:
