@@ -162,9 +162,7 @@ def make_tokenizer(plan: Plan) -> None:
     train_tokenizer(texts, VOCABULARY).save_pretrained(plan.out)
 
 
-def encode_shard(
-    plan: Plan, out: Path, number: int
-) -> list[tuple[list[int], list[tuple[list[int], list[int], float]]]]:
+def encode_shard(plan: Plan, number: int) -> list[tuple[list[int], list[tuple[list[int], list[int], float]]]]:
     """One shard as token ids; runs in its own process."""
     from transformers import AutoTokenizer
 
