@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from entx.core.model_folder import check_model_folder
+from entx.llm_stage import plan
 from entx.llm_stage.prompt import PROMPT_VERSION
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.stores import Asked, Shown
@@ -118,6 +120,41 @@ def test_a_dry_run_of_an_adapter_counts_its_matrices(
     ]
     said = json.loads(train(capsys, inputs, tmp_path / "made", "--dry-run", "--json", *more).out)
     assert said["trained"] == 4 * 4 * (32 + 32)  # layers x r x (inputs + outputs)
+
+
+def test_a_dry_run_of_a_large_model_loads_nothing(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "_TIMED_PARAMETERS", 0)
+    said = json.loads(train(capsys, inputs, tmp_path / "made", "--dry-run", "--json").out)
+    assert "parameters x tokens" in said["basis"]
+    assert said["seconds"] > 0
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_model(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the size of files stands for the disk; room made, the same command goes on."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        ended = train(capsys, inputs, tmp_path / "made", "--set", "train.epochs=1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert ended.code == 2
+    assert "the checkpoint cannot be written" in ended.err
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "made").exists()
+    assert train(capsys, inputs, tmp_path / "made", "--set", "train.epochs=1").code == 0
+
+
+def test_a_loss_that_is_no_number_ends_the_training(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = train(capsys, inputs, tmp_path / "made", "--set", "train.lr=1e30", "--set", "train.max_grad_norm=0")
+    assert ended.code == 2
+    assert "lower train.lr" in ended.err
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize(
