@@ -6,7 +6,7 @@ Training and held-out pages differ in numbers, order and surrounding text. F1 on
 and after `entx train --stage llm`, by scoring candidates and by free writing, and on item_weight, which the pages state
 too, to see what is forgotten.
 
-    python benchmarks/lora_new_entity.py --model entx/models/entx-small [--method lora|full] [--rows 400] [--epochs 6]
+    python benchmarks/lora_new_entity.py --model entx/models/entx-small [--method lora|full] [--pages 200] [--mixed]
 """
 
 from __future__ import annotations
@@ -112,9 +112,10 @@ def run() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder of a base model of the compact style")
     parser.add_argument("--method", choices=("lora", "full"), default="lora")
-    parser.add_argument("--rows", type=int, default=400)
-    parser.add_argument("--held-out", type=int, default=200)
-    parser.add_argument("--epochs", type=float, default=6)
+    parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--mixed", action="store_true", help="also train on item_weight, so that it is not forgotten")
+    parser.add_argument("--held-out", type=int, default=80)
+    parser.add_argument("--epochs", type=float, default=5)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--rank", type=int, default=16)
     options = parser.parse_args()
@@ -123,7 +124,8 @@ def run() -> None:
         folder = Path(name)
         schema = folder / "noise.toml"
         schema.write_text(SCHEMA, encoding="utf-8")
-        train = write_store(folder / "train.duckdb", options.rows, 1, [ENTITY])
+        kinds = [ENTITY, "item_weight"] if options.mixed else [ENTITY]
+        train = write_store(folder / "train.duckdb", options.pages, 1, kinds)
         held = write_store(folder / "held.duckdb", options.held_out, 2, [ENTITY, "item_weight"])
         before = measure(options.model, None, held, schema)
         began = time.perf_counter()
@@ -146,7 +148,7 @@ def run() -> None:
             options.model if adapter else folder / "made", folder / "made" if adapter else None, held, schema
         )
         record = json.loads((folder / "made" / "training.json").read_text())
-    print(f"{options.method}, {options.rows} rows, {record['training']['steps']} steps in {seconds:.0f} s")
+    print(f"{options.method}, {options.pages} pages, {record['training']['steps']} steps in {seconds:.0f} s")
     print(f"{'F1 on held-out pages':<22}{'n':>5}{'scored':>16}{'free':>16}")
     for entity in before:
         first, last = before[entity], after[entity]

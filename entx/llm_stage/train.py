@@ -194,7 +194,7 @@ def _record(
         "style": recipe.model.style,
         "budget": recipe.model.budget,
         "prompt_version": PROMPT_VERSION,
-        "recipe": {"name": name, "digest": recipe.digest, "settings": asdict(recipe)},
+        "recipe": {"name": Path(name).name, "digest": recipe.digest, "settings": asdict(recipe)},
         "base": {"name": recipe.model.hub or folder.path.name, "fingerprint": plan["base"]},
         "data": dict(data.counts),
         "rows": {
