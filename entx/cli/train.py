@@ -68,6 +68,7 @@ def train_command(
     from entx.llm_stage.adapters import choose_backend, prompt_tokenizer
 
     backend = choose_backend(recipe, words.notice)  # before anything imports transformers
+    from entx.llm_stage.plan import optimiser_steps
     from entx.llm_stage.train import train
     from entx.llm_stage.training_data import load_dataset, training_data
     from entx.ocr_stage.answer import choose_pages
@@ -81,7 +82,8 @@ def train_command(
     if dry_run:
         _dry_run(words, recipe, folder, data)
         return
-    with words.progress("steps", None, unit="steps") as advance:
+    steps = optimiser_steps(recipe, [len(row.tokens) for row in data.visits])
+    with words.progress("steps", steps, unit="steps") as advance:
         ended = train(recipe, recipe_name, folder, data, out_dir, backend=backend, restart=not resume, advance=advance)
     _say_end(words, ended, out_dir)
 

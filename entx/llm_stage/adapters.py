@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ def choose_backend(recipe: Recipe, notice: Callable[[str], None]) -> str:
     Args:
         notice: told in one line why the backend is another than the recipe's.
     """
+    os.environ["HF_HUB_OFFLINE"] = "1"  # PEFT looks its base model up on the hub whenever it saves
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells every user of an optional CPU kernel
     if recipe.train.backend != "unsloth":
         return recipe.train.backend
@@ -80,9 +82,9 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
         "device_map": {"": "cuda" if torch.cuda.is_available() else "cpu"},
     }
     if settings.load == "nf4":
-        from entx.llm_stage.backends.transformers import four_bit
+        from entx.llm_stage.backends.transformers import nf4_config
 
-        options["quantization_config"] = four_bit(torch.bfloat16)
+        options["quantization_config"] = nf4_config(torch.bfloat16)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder.path, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options

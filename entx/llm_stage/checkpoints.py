@@ -42,6 +42,11 @@ def last_whole(folder: Path) -> Path | None:
     return found
 
 
+def step_of(checkpoint: Path | None) -> int:
+    """The step that a checkpoint was written after; 0 without one."""
+    return int(checkpoint.name.partition("-")[2]) if checkpoint else 0
+
+
 def keep_only(folder: Path, steps: set[int]) -> None:
     """Removes the checkpoints of all other steps."""
     for step, checkpoint in _numbered(folder):

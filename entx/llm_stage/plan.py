@@ -59,7 +59,7 @@ def plan_training(recipe: Recipe, folder: ModelFolder, data: TrainingData) -> Pl
     trained = parameters if recipe.train.method == "full" else _adapter_parameters(folder.path, recipe)
     gpu = torch.cuda.is_available()
     seconds, basis = _time(recipe, folder, data, parameters, tokens, gpu)
-    steps = whole = _steps(recipe, lengths)
+    steps = whole = optimiser_steps(recipe, lengths)
     if recipe.train.max_steps:
         steps = min(whole, recipe.train.max_steps)
     return Plan(
@@ -77,7 +77,7 @@ def plan_training(recipe: Recipe, folder: ModelFolder, data: TrainingData) -> Pl
     )
 
 
-def _steps(recipe: Recipe, lengths: Sequence[int]) -> int:
+def optimiser_steps(recipe: Recipe, lengths: Sequence[int]) -> int:
     """Steps of all visits; packs are counted as if they were filled to the brim."""
     units = math.ceil(sum(lengths) / recipe.model.max_length) if recipe.train.packing else len(lengths)
     return math.ceil(math.ceil(units / recipe.train.batch) / recipe.train.accumulation)

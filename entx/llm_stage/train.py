@@ -21,7 +21,7 @@ from entx.core.files import atomic_text
 from entx.core.model_folder import ModelFolder, check_model_folder, fingerprint
 from entx.llm_stage.adapters import load_trainable
 from entx.llm_stage.card import model_card
-from entx.llm_stage.checkpoints import last_whole
+from entx.llm_stage.checkpoints import last_whole, step_of
 from entx.llm_stage.curve import draw_curve
 from entx.llm_stage.dev import DevQuestion, measure_f1
 from entx.llm_stage.encode import TokenRow
@@ -115,7 +115,7 @@ def train(
 
     from transformers import set_seed
 
-    from entx.llm_stage.trainer import Progress, Stop, build_trainer
+    from entx.llm_stage.trainer import Interrupted, Progress, Stop, build_trainer
 
     set_seed(recipe.train.seed)  # before the adapter's random matrices are drawn
     trainable = load_trainable(recipe, folder, backend)
@@ -127,14 +127,18 @@ def train(
         callbacks=[Progress(recipe.train.patience, advance), stop],
     )  # fmt: skip
     checkpoint = last_whole(part / "checkpoints")
-    with stop.listening():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    try:
+        with stop.listening():
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Interrupted:
+        checkpoint = last_whole(part / "checkpoints")
+        return Trained(stop.signal, {"steps": step_of(checkpoint)})
     if stop.signal:
         return Trained(stop.signal, {"steps": trainer.state.global_step})
     record = _record(recipe, name, folder, data, plan, trainer.state, backend)
     record["training"] |= {
         "seconds": round(time.monotonic() - began, 1),
-        "resumed at step": int(checkpoint.name.partition("-")[2]) if checkpoint else 0,
+        "resumed at step": step_of(checkpoint),
     }
     _write_folder(part / "model", recipe, trainer.model, trainable.tokenizer, record)
     (part / "model").replace(out)
@@ -190,7 +194,7 @@ def _record(
         "style": recipe.model.style,
         "budget": recipe.model.budget,
         "prompt_version": PROMPT_VERSION,
-        "recipe": {"name": name, "digest": recipe.digest, "settings": asdict(recipe)},
+        "recipe": {"name": Path(name).name, "digest": recipe.digest, "settings": asdict(recipe)},
         "base": {"name": recipe.model.hub or folder.path.name, "fingerprint": plan["base"]},
         "data": dict(data.counts),
         "rows": {
@@ -220,10 +224,12 @@ def _record(
 
 def _write_folder(folder: Path, recipe: Recipe, model: Any, tokenizer: Any, record: Mapping[str, Any]) -> None:
     """The model with its card, curve and record, checked as any folder is before it is loaded."""
+    options: dict[str, Any] = {}
     if recipe.train.method == "lora":
         model.peft_config["default"].base_model_name_or_path = record["base"]["name"]  # not this machine's path
+        options["save_embedding_layers"] = False  # they are not trained; "auto" would ask the hub
     try:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, **options)
         tokenizer.save_pretrained(folder)
     except OSError as error:
         raise InputError(f"{folder}: the model cannot be written: {error.strerror or error}") from None

@@ -99,6 +99,10 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
 
 
+class Interrupted(BaseException):
+    """A step, a measurement or a checkpoint did not end in time after a signal; not for `except Exception` to catch."""
+
+
 class Stop(TrainerCallback):  # type: ignore[misc]
     """Ends the training after a signal: a checkpoint at the end of the running step, then out.
 
@@ -120,7 +124,11 @@ class Stop(TrainerCallback):  # type: ignore[misc]
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """SIGINT and SIGTERM are held back until a step's end, at most `GRACE_SECONDS`."""
+        """SIGINT and SIGTERM are held back until a step's end, at most `GRACE_SECONDS`.
+
+        Raises:
+            Interrupted: that time is over.
+        """
 
         def hear(number: int, _: FrameType | None) -> None:
             if not self.signal:
@@ -128,7 +136,7 @@ class Stop(TrainerCallback):  # type: ignore[misc]
                 signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
 
         def give_up(_: int, __: FrameType | None) -> None:
-            raise SystemExit(128 + self.signal)
+            raise Interrupted
 
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(number, hear) for number in numbers]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from entx.llm_stage.checkpoints import MANIFEST, is_whole, keep_only, last_whole, seal
+from entx.llm_stage.checkpoints import MANIFEST, is_whole, keep_only, last_whole, seal, step_of
 
 
 def checkpoint(folder: Path, step: int, *, sealed: bool = True) -> Path:
@@ -57,6 +57,7 @@ def test_the_last_whole_one_counts_by_number_and_broken_ones_go(tmp_path: Path) 
 def test_without_checkpoints_there_is_none(tmp_path: Path) -> None:
     assert last_whole(tmp_path) is None
     assert last_whole(tmp_path / "gone") is None
+    assert (step_of(None), step_of(tmp_path / "checkpoint-120")) == (0, 120)
 
 
 def test_only_the_named_steps_are_kept(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from entx.core.model_folder import check_model_folder
+from entx.llm_stage import plan
 from entx.llm_stage.prompt import PROMPT_VERSION
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.stores import Asked, Shown
@@ -51,7 +53,7 @@ def test_a_training_makes_a_whole_described_folder(
     assert losses[-1] < 0.75 * losses[0]
     measured = [entry["eval_f1"] for entry in record["history"] if "eval_f1" in entry]
     assert record["dev"]["f1"] == max(measured)
-    assert record["data"]["questions"] == {"dropped: no page": 0, "used: a candidate": 120}
+    assert record["data"]["questions"]["used: a candidate"] == 120
     card = (out / "README.md").read_text()
     for part in (f"**{record['dev']['f1']:.3f}** at step", record["recipe"]["digest"], "lr = 0.005", "transformers 5"):
         assert part in card
@@ -120,6 +122,41 @@ def test_a_dry_run_of_an_adapter_counts_its_matrices(
     assert said["trained"] == 4 * 4 * (32 + 32)  # layers x r x (inputs + outputs)
 
 
+def test_a_dry_run_of_a_large_model_loads_nothing(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "_TIMED_PARAMETERS", 0)
+    said = json.loads(train(capsys, inputs, tmp_path / "made", "--dry-run", "--json").out)
+    assert "parameters x tokens" in said["basis"]
+    assert said["seconds"] > 0
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_model(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the size of files stands for the disk; room made, the same command goes on."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        ended = train(capsys, inputs, tmp_path / "made", "--set", "train.epochs=1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert ended.code == 2
+    assert "the checkpoint cannot be written" in ended.err
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "made").exists()
+    assert train(capsys, inputs, tmp_path / "made", "--set", "train.epochs=1").code == 0
+
+
+def test_a_loss_that_is_no_number_ends_the_training(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = train(capsys, inputs, tmp_path / "made", "--set", "train.lr=1e30", "--set", "train.max_grad_norm=0")
+    assert ended.code == 2
+    assert "lower train.lr" in ended.err
+    assert not (tmp_path / "made").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -128,7 +165,7 @@ def test_a_dry_run_of_an_adapter_counts_its_matrices(
         (["--set", "model.style=instruct"], "no chat template"),
         (["--set", "train.method=lora", "--set", "lora.r=1", "--set", "lora.alpha=1", "--set", 'lora.targets=["wo"]'],
          "no layers named wo"),
-        (["--set", "model.max_length=97"], "no rows to train on"),
+        (["--set", 'data.sources={"own*" = 0}'], "no rows to train on"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_one_line(

@@ -101,7 +101,7 @@ class TransformersModel:
         if getattr(config.get_text_config(), "attn_logit_softcapping", None):
             options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
         if four_bit:
-            options["quantization_config"] = four_bit(options["dtype"])
+            options["quantization_config"] = nf4_config(options["dtype"])
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True,
             device_map={"": device}, **options,
@@ -257,7 +257,7 @@ def _passes(widths: Sequence[int], most: int) -> Iterator[list[int]]:
         order = order[fit:]
 
 
-def four_bit(compute: torch.dtype) -> Any:
+def nf4_config(compute: torch.dtype) -> Any:
     """nf4 weights, quantised twice, as QLoRA (Dettmers et al. 2023); `compute` is what they are multiplied in."""
     from transformers import BitsAndBytesConfig
 
