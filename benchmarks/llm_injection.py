@@ -192,7 +192,8 @@ def main() -> None:
                 print(f"  {mode}: {case.product.truth}: {clean.text} -> {answer.text}   ({case.order!r})")
         found[mode.value] = {"right_without": without, "right_with": ordered, "obeyed": obeyed, "illegal": illegal}
         print(
-            f"{mode:11} label's value: {without} without the order, {ordered} with it; obeyed {obeyed}; not legal {illegal}"
+            f"{mode:11} label's value: {without} without the order, {ordered} with it; "
+            f"obeyed {obeyed}; not legal {illegal}"
         )
     if given.json is not None:
         given.json.write_text(json.dumps({"pages": len(every), **found}, indent=1))

@@ -22,8 +22,8 @@ from entx.llm_stage.constrain import Constrainer
 
 T = TypeVar("T")
 
-TOKENS_PER_PASS = 4096
-"""Padded tokens of one forward pass: wide enough for the matrix kernels, narrow enough for caches and memory."""
+TOKENS_PER_PASS = {"cpu": 1024, "cuda": 16384}
+"""Padded tokens of one forward pass, by device: what fits a CPU's cache; enough to fill a GPU."""
 
 
 class TransformersModel:
@@ -34,7 +34,7 @@ class TransformersModel:
         tokenizer: its fast tokenizer.
         chat: put page and question into the tokenizer's chat template as one user message.
         name: for messages and the run's record.
-        tokens_per_pass: padded tokens of one forward pass.
+        tokens_per_pass: padded tokens of one forward pass; None for `TOKENS_PER_PASS`.
 
     Raises:
         InputError: `chat` without a chat template, no end-of-text token, layers that no token tree can be read by.
@@ -47,12 +47,12 @@ class TransformersModel:
         *,
         chat: bool = False,
         name: str = "model",
-        tokens_per_pass: int = TOKENS_PER_PASS,
+        tokens_per_pass: int | None = None,
     ):
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
-        self.tokens_per_pass = tokens_per_pass
+        self.tokens_per_pass = tokens_per_pass or TOKENS_PER_PASS.get(model.device.type, TOKENS_PER_PASS["cpu"])
         self._prompts = PromptTokenizer(tokenizer, chat=chat, name=name)
         self._masks = AttentionMasks(model.config, model.dtype)
         self._constrainer: Constrainer | None = None
