@@ -18,7 +18,7 @@ def ground(quantity: Quantity, page: OcrPage, entity: Entity, quantities: Sequen
     """Finds a quantity on its page.
 
     A candidate equal in number and unit comes first, the best aligned one. Else the model repaired something: FUZZY is
-    a quantity of the same number and kind in another unit, or a number of at least two digits that stands in one line only.
+    a quantity of the same number and kind in another unit, or a number of at least two digits in one line only.
     Anything else is NONE: there is no box for a value that the lines do not hold.
 
     Args:
