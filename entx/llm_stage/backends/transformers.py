@@ -81,14 +81,14 @@ class TransformersModel:
             InputError: the library cannot load what the folder holds.
         """
         try:
-            return cls._loaded(folder, adapter, four_bit=four_bit, chat=chat, dtype=dtype, device=device)
+            return cls._loaded(folder, adapter, nf4=four_bit, chat=chat, dtype=dtype, device=device)
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             why = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise InputError(f"{folder}: the model cannot be loaded: {why}") from error
 
     @classmethod
     def _loaded(
-        cls, folder: Path, adapter: Path | None, *, four_bit: bool, chat: bool, dtype: str | None, device: str | None
+        cls, folder: Path, adapter: Path | None, *, nf4: bool, chat: bool, dtype: str | None, device: str | None
     ) -> TransformersModel:
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
@@ -100,7 +100,7 @@ class TransformersModel:
         options: dict[str, Any] = {"dtype": numbers[dtype or ("float32" if device == "cpu" else "bfloat16")]}
         if getattr(config.get_text_config(), "attn_logit_softcapping", None):
             options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
-        if four_bit:
+        if nf4:
             options["quantization_config"] = four_bit(options["dtype"])
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True,
