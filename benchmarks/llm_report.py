@@ -42,6 +42,7 @@ from entx.storage.pages import unanswered_pages
 
 FOLDS = 5
 NOISE = 0.02
+NOT_ASKED = Choice((), None)
 
 Habits = Mapping[int, Habit | None]
 
@@ -77,23 +78,33 @@ def texts(answers: Sequence[Answer]) -> list[str]:
     return [answer.quantity.text if answer.quantity else "" for answer in answers]
 
 
-def read(reader: TextReader, rows: Sequence[GoldRow], hints: Sequence[Answer] | None) -> list[Answer]:
+def written(reader: TextReader, rows: Sequence[GoldRow], hints: Sequence[Answer] | None) -> list[str]:
+    """The answers of free mode."""
     batch = asked(rows, hints)
     found = []
     for start in range(0, len(batch), 64):
         found += [answer for of_page in reader.read(batch[start : start + 64]) for answer in of_page]
-    return found
+    return texts(found)
 
 
 def scored(reader: TextReader, rows: Sequence[GoldRow], hints: Sequence[Answer] | None) -> list[Choice]:
     """Each row's candidates with their posterior; pages without text have none."""
-    found = []
-    for one in asked(rows, hints):
-        if one.page.lines:
-            found += reader.choices([one])[0]
-        else:
-            found += [Choice((), None)] * len(one.entities)
-    return found
+    batch = asked(rows, hints)
+    legible = [one for one in batch if one.page.lines]
+    of_page = []
+    for start in range(0, len(legible), 64):
+        of_page += reader.choices(legible[start : start + 64])
+    known = iter(of_page)
+    return [choice for one in batch for choice in (next(known) if one.page.lines else [NOT_ASKED] * len(one.entities))]
+
+
+def likeliest(choices: Sequence[Choice]) -> list[str]:
+    """What the arm answers without a calibration: the larger share of best candidate and none."""
+    answers = []
+    for choice in choices:
+        judged = judge(choice.posterior, None) if choice.posterior else None
+        answers.append(choice.candidates[judged.best].quantity.text if judged and judged.given else "")
+    return answers
 
 
 def labelled(row: GoldRow, choice: Choice, scorer_of: type[Scorer] = Scorer) -> Labelled | None:
@@ -212,10 +223,10 @@ def main() -> None:
     crossed = {name: cross_fitted(rows, found) for name, found in choices.items()}
     arms = {"rules": texts(rules)}
     for name, hints in (("", None), ("+hints", rules)):
-        arms["cand" + name] = texts(read(plain, rows, hints))
+        arms["cand" + name] = likeliest(choices[name])
         arms["cal" + name] = crossed[name][0]
         if not given.no_free:
-            arms["free" + name] = texts(read(free, rows, hints))
+            arms["free" + name] = written(free, rows, hints)
     print(f"{len(rows)} rows, {folder.name} {settings['weights']}; cal: calibrated on the other pictures, 5 folds")
     found: dict[str, Any] = {"n": len(rows), "f1": table(scorer, arms), "against_rules": {}, "calibration": {}}
     for name in list(arms)[1:]:
@@ -244,8 +255,8 @@ def main() -> None:
     worn = noisy(rows)
     worn_rules = rules_answers(worn, habits)
     robust = {
-        "rules": texts(worn_rules), "cand": texts(read(plain, worn, None)),
-        "cand+hints": texts(read(plain, worn, worn_rules)),
+        "rules": texts(worn_rules), "cand": likeliest(scored(plain, worn, None)),
+        "cand+hints": likeliest(scored(plain, worn, worn_rules)),
     }  # fmt: skip
     print(f"with {NOISE:.0%} of the characters confused:")
     found["noise"] = table(scorer, robust)
@@ -257,8 +268,8 @@ def main() -> None:
         found["other"] = table(
             Scorer(others),
             {
-                "rules": texts(other_rules), "cand": texts(read(plain, others, None)),
-                "cand+hints": texts(read(plain, others, other_rules)),
+                "rules": texts(other_rules), "cand": likeliest(scored(plain, others, None)),
+                "cand+hints": likeliest(scored(plain, others, other_rules)),
             },
         )  # fmt: skip
     if given.calibrate:

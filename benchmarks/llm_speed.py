@@ -2,10 +2,10 @@
 
 Plain is what one writes first: for each row the prompt, tokenized, `model.generate` greedily, the answer parsed; no
 batches, nothing shared between the questions of a picture, no constraint. The arm reads the same rows from the store in
-both modes, all steps included (candidates, prompts, tokens, model, grounding). Both run interleaved in one process, so
-that a busy machine slows both; prompts are rendered in both. Also told: how often the answers agree. Plain generation may
-write an illegal answer, which the constrained one cannot; where it writes a legal one the two must be the same, up to
-ties. `--row-by-row` also runs generation under the same constraint one row at a time, which must agree on every row.
+both modes, all steps included (candidates, prompts, tokens, model, grounding). All run interleaved in one process, so
+that a busy machine slows each. Also told: how often the answers agree. Plain generation may write an illegal answer,
+which the arm cannot. `--row-by-row` also generates under the arm's constraint one row at a time: that must agree with
+its free mode on every row.
 
     python benchmarks/llm_speed.py --store s.duckdb [--model DIR] [--rows 200] [--threads 2] [--dtype bfloat16]
 """

@@ -9,6 +9,7 @@ from entx.core.candidates import Candidate, find_candidates
 from entx.core.entities import Entity
 from entx.core.quantity import Quantity
 from entx.core.types import NO_EVIDENCE, Alignment, Evidence, OcrPage
+from entx.core.units import kind_of
 
 _ORDER = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
 
@@ -17,7 +18,7 @@ def ground(quantity: Quantity, page: OcrPage, entity: Entity, quantities: Sequen
     """Finds a quantity on its page.
 
     A candidate equal in number and unit comes first, the best aligned one. Else the model repaired something: FUZZY is
-    a quantity with the same number in another unit, or a number of at least two digits that stands in one line only.
+    a quantity of the same number and kind in another unit, or a number of at least two digits in one line only.
     Anything else is NONE: there is no box for a value that the lines do not hold.
 
     Args:
@@ -27,13 +28,13 @@ def ground(quantity: Quantity, page: OcrPage, entity: Entity, quantities: Sequen
     if same:
         best = min(same, key=lambda one: _ORDER[one.alignment])
         return Evidence(best.alignment, best.line_ids, best.polygon)
-    number = [one for one in quantities if one.quantity.value == quantity.value]
-    if number:
-        return Evidence(Alignment.FUZZY, number[0].line_ids, number[0].polygon)
+    for one in quantities:
+        if one.quantity.value == quantity.value and kind_of(one.quantity.unit) == kind_of(quantity.unit):
+            return Evidence(Alignment.FUZZY, one.line_ids, one.polygon)
     digits = format(quantity.value.normalize(), "f")
     if len(digits.replace(".", "")) < 2:
         return NO_EVIDENCE
-    printed = re.compile(rf"(?<![0-9.,]){re.escape(digits).replace(re.escape('.'), '[.,]')}(?![0-9])")
+    printed = re.compile(rf"(?<![0-9.,]){re.escape(digits).replace(re.escape('.'), '[.,]')}(?![0-9]|[.,][0-9])")
     lines = [place for place, line in enumerate(page.lines) if printed.search(line.text)]
     if len(lines) != 1:
         return NO_EVIDENCE

@@ -22,8 +22,8 @@ from entx.llm_stage.constrain import Constrainer
 
 T = TypeVar("T")
 
-TOKENS_PER_PASS = 4096
-"""Padded tokens of one forward pass: wide enough for the matrix kernels, narrow enough for caches and memory."""
+TOKENS_PER_PASS = {"cpu": 1024, "cuda": 16384}
+"""Padded tokens of one forward pass, by device: what fits a CPU's cache; enough to fill a GPU."""
 
 
 class TransformersModel:
@@ -34,7 +34,7 @@ class TransformersModel:
         tokenizer: its fast tokenizer.
         chat: put page and question into the tokenizer's chat template as one user message.
         name: for messages and the run's record.
-        tokens_per_pass: padded tokens of one forward pass.
+        tokens_per_pass: padded tokens of one forward pass; None for `TOKENS_PER_PASS`.
 
     Raises:
         InputError: `chat` without a chat template, no end-of-text token, layers that no token tree can be read by.
@@ -47,12 +47,12 @@ class TransformersModel:
         *,
         chat: bool = False,
         name: str = "model",
-        tokens_per_pass: int = TOKENS_PER_PASS,
+        tokens_per_pass: int | None = None,
     ):
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
-        self.tokens_per_pass = tokens_per_pass
+        self.tokens_per_pass = tokens_per_pass or TOKENS_PER_PASS.get(model.device.type, TOKENS_PER_PASS["cpu"])
         self._prompts = PromptTokenizer(tokenizer, chat=chat, name=name)
         self._masks = AttentionMasks(model.config, model.dtype)
         self._constrainer: Constrainer | None = None
@@ -81,14 +81,14 @@ class TransformersModel:
             InputError: the library cannot load what the folder holds.
         """
         try:
-            return cls._loaded(folder, adapter, four_bit=four_bit, chat=chat, dtype=dtype, device=device)
+            return cls._loaded(folder, adapter, nf4=four_bit, chat=chat, dtype=dtype, device=device)
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             why = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise InputError(f"{folder}: the model cannot be loaded: {why}") from error
 
     @classmethod
     def _loaded(
-        cls, folder: Path, adapter: Path | None, *, four_bit: bool, chat: bool, dtype: str | None, device: str | None
+        cls, folder: Path, adapter: Path | None, *, nf4: bool, chat: bool, dtype: str | None, device: str | None
     ) -> TransformersModel:
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
@@ -100,7 +100,7 @@ class TransformersModel:
         options: dict[str, Any] = {"dtype": numbers[dtype or ("float32" if device == "cpu" else "bfloat16")]}
         if getattr(config.get_text_config(), "attn_logit_softcapping", None):
             options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
-        if four_bit:
+        if nf4:
             options["quantization_config"] = nf4_config(options["dtype"])
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True,

@@ -1,0 +1,85 @@
+"""Lines that give orders, in training pages."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import islice
+
+from entx.core.candidates import find_candidates
+from entx.core.entities import CHALLENGE
+from entx.llm_stage.layouts import LayoutPage, generate_pages
+from entx.llm_stage.orders import _ORDERS, with_order
+
+PAGES = list(islice(generate_pages(60, 7), 60))
+
+
+def changed(seed: int) -> list[tuple[LayoutPage, LayoutPage]]:
+    rng = random.Random(seed)
+    return [(layout, after) for layout in PAGES if (after := with_order(rng, layout)) is not layout]
+
+
+def added(before: LayoutPage, after: LayoutPage) -> int:
+    """Position of the line that is new."""
+    pairs = zip(before.page.lines, after.page.lines, strict=False)
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), len(before.page.lines))
+
+
+def test_most_pages_get_one_more_line_and_keep_their_truths() -> None:
+    pairs = changed(1)
+    assert len(pairs) > 50
+    for before, after in pairs:
+        place = added(before, after)
+        lines = after.page.lines
+        assert lines[:place] + lines[place + 1 :] == before.page.lines
+        assert after.truths == before.truths
+        for name, truth in after.truths:
+            legal = {one.quantity for one in find_candidates(after.page, CHALLENGE[name])}
+            assert truth is None or truth in legal
+
+
+def test_the_geometry_stays_with_its_lines() -> None:
+    checked = 0
+    for before, after in changed(2):
+        assert before.page.geometry is not None
+        assert after.page.geometry is not None
+        for one, other in zip(before.page.geometry.lines, after.page.geometry.lines, strict=True):
+            assert before.page.lines[one.line] == after.page.lines[other.line]
+            assert replace(other, line=one.line) == one
+            checked += 1
+        marked = [before.page.lines[mark] for mark in before.page.geometry.marks]
+        assert marked == [after.page.lines[mark] for mark in after.page.geometry.marks]
+    assert checked > 50
+
+
+def test_the_ordered_value_is_legal_and_wrong() -> None:
+    orders = 0
+    for before, after in changed(3):
+        for name, truth in after.truths:
+            was = {one.quantity for one in find_candidates(before.page, CHALLENGE[name])}
+            new = {one.quantity for one in find_candidates(after.page, CHALLENGE[name])} - was
+            assert truth not in new
+            orders += bool(new)
+    assert orders > 30
+
+
+def test_orders_stand_anywhere_and_are_many() -> None:
+    pairs = changed(4) + changed(5)
+    texts = {after.page.lines[added(before, after)].text for before, after in pairs}
+    assert len(texts) > 80
+    ends = [added(before, after) == len(before.page.lines) for before, after in pairs]
+    assert 0 < sum(ends) < len(ends) / 2
+
+
+def test_equal_seeds_give_equal_pages() -> None:
+    assert changed(6) == changed(6)
+
+
+def test_a_page_without_questions_stays() -> None:
+    layout = LayoutPage(PAGES[0].page, ())
+    assert with_order(random.Random(0), layout) is layout
+
+
+def test_the_wordings_are_not_those_of_the_benchmark() -> None:
+    for text in _ORDERS:
+        assert not any(word in text.lower() for word in ("ignore", "ignora", "ignoriere", "system:", "忽略", "repeat"))
