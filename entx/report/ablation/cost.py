@@ -52,6 +52,30 @@ def costs(store: Store, arms: Sequence[Arm], price: float | None) -> dict[str, d
     return found
 
 
+def hybrid_costs(
+    looked: Mapping[str, Mapping[str, float]], of_runs: Mapping[str, Mapping[str, Any]], price: float | None
+) -> dict[str, dict[str, Any]]:
+    """The same for hybrids: each run's seconds times the share of the questions on which it is looked at.
+
+    Args:
+        looked: for each hybrid and each of its runs that share.
+        of_runs: what `costs` found.
+    """
+    found = {}
+    for name, shares in looked.items():
+        own = [(share, of_runs[run]) for run, share in shares.items()]
+        answering = None
+        if all(cost["answering_seconds"] is not None for share, cost in own if share):
+            answering = sum(share * (cost["answering_seconds"] or 0.0) for share, cost in own)
+        rates = Rates(answering, max(cost["reading_seconds"] for _, cost in own))
+        together = rates.together
+        found[name] = {
+            "looked": dict(shares), "answering_seconds": rates.answering, "reading_seconds": rates.reading,
+            "seconds": together, "cost": None if price is None or together is None else together * price / 3600.0,
+        }  # fmt: skip
+    return found
+
+
 def _rates(store: Store, arm: Arm, own: RunTotals, members: Sequence[Rates] | None) -> Rates:
     per_thousand = 1000.0 / max(own.asked, 1)
     if arm.stage == ENSEMBLE_STAGE:

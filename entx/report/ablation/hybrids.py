@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
-from entx.ensemble.ballot import Ballot
 from entx.ensemble.choose import OWN, Choice, Chooser, Policy
 from entx.ensemble.decision import CHALLENGE_F1
 from entx.ensemble.fit import fit_ensemble
+from entx.ensemble.fitted import Fitted
 from entx.ensemble.gold import Truth, examples_of
 from entx.ensemble.ground import ballots
-from entx.ensemble.strategy import find_strategy
+from entx.ensemble.strategy import StrategyFactory, find_strategy
 from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, Column
 from entx.report.ablation.gold import Gold
 from entx.storage.arms import Arm, ArmsRow
@@ -32,11 +32,14 @@ class Hybrids:
     Args:
         columns: the hybrids.
         always: for the name of a hybrid, the same ranking with an answer to every row that has one.
+        looked: for the name of a hybrid, for each of its runs the share of the questions on which it was looked at; a
+            cascade spares some.
         notes: strategies that could not be run, and why.
     """
 
     columns: tuple[Column, ...] = ()
     always: Mapping[str, Column] = field(default_factory=dict)
+    looked: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -71,7 +74,8 @@ def decide_hybrids(
     cast = [ballot for batch in ballots(store, own, members, schema, key) for ballot in batch]
     truths = {row.index: Truth(row.rights, bool(row.truth)) for row in gold.rows}
     examples = examples_of(cast, truths)
-    columns, always, notes = [], {}, []
+    columns, always, looked, notes = [], {}, {}, []
+    ways: list[tuple[str, StrategyFactory, Fitted | None, str]] = []
     runs = [arm.run for arm in members]
     for name, factory in factories.items():
         try:
@@ -80,27 +84,34 @@ def decide_hybrids(
             notes.append(f"{name} learns nothing here: {error}")
             fitted = None
         if not factory.needs:
-            columns.append(_column(name, cast, Chooser(name, factory, runs, None, Policy(OWN)).choose(cast), gold))
-            choices = Chooser(name, factory, runs, None, Policy(OWN, always=True)).choose(cast)
-            always[name] = _column(name, cast, choices, gold)
+            ways.append((name, factory, None, OWN))
         if fitted is not None:
-            ruled = f"{name}+{CHALLENGE_F1}"
-            for policy, into in ((Policy(CHALLENGE_F1), None), (Policy(CHALLENGE_F1, always=True), ruled)):
-                column = _column(ruled, cast, Chooser(name, factory, runs, fitted, policy).choose(cast), gold)
-                if into is None:
-                    columns.append(column)
-                else:
-                    always[into] = column
-    return Hybrids(tuple(columns), always, tuple(notes))
+            ways.append((name, factory, fitted, CHALLENGE_F1))
+    for name, factory, fitted, optimise in ways:
+        shown = name if optimise == OWN else f"{name}+{optimise}"
+        choices = Chooser(name, factory, runs, fitted, Policy(optimise)).choose(cast)
+        columns.append(_column(shown, choices, gold))
+        looked[shown] = _looked(choices, runs)
+        every = Chooser(name, factory, runs, fitted, Policy(optimise, always=True)).choose(cast)
+        always[shown] = _column(shown, every, gold)
+    return Hybrids(tuple(columns), always, looked, tuple(notes))
 
 
-def _column(name: str, cast: Sequence[Ballot], choices: Sequence[Choice], gold: Gold) -> Column:
-    said = {ballot.index: _answer(ballot, choice) for ballot, choice in zip(cast, choices, strict=True)}
+def _column(name: str, choices: Sequence[Choice], gold: Gold) -> Column:
+    said = {choice.ballot.index: _answer(choice) for choice in choices}
     return Column(name, HYBRID, ENSEMBLE_STAGE, tuple(said.get(row.index) for row in gold.rows), gold)
 
 
-def _answer(ballot: Ballot, choice: Choice) -> Answer:
-    option = None if choice.option is None else ballot.options[choice.option]
+def _looked(choices: Sequence[Choice], runs: Sequence[str]) -> dict[str, float]:
+    """For each run the share of the questions on which its answer was looked at."""
+    return {
+        run: sum(choice.ballot.answers[arm] is not None for choice in choices) / max(len(choices), 1)
+        for arm, run in enumerate(runs)
+    }
+
+
+def _answer(choice: Choice) -> Answer:
+    option = None if choice.option is None else choice.ballot.options[choice.option]
     return Answer(
         option.quantity if option else None,
         reason=choice.reason,

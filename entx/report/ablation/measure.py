@@ -47,6 +47,7 @@ class Measured:
     Args:
         columns: the runs in their order, then the hybrids.
         always: for names of hybrids, the same with an answer to every row.
+        looked: for names of hybrids, what share of the questions each of their runs was looked at.
         key: of the pages; None without any.
         pages: by picture, of the gold rows.
         candidates: for each row the legal quantities of its page in reading order; None without a page.
@@ -57,6 +58,7 @@ class Measured:
     arms: tuple[Arm, ...]
     columns: tuple[Column, ...]
     always: Mapping[str, Column]
+    looked: Mapping[str, Mapping[str, float]]
     key: PageKey | None
     pages: Mapping[str, OcrPage]
     candidates: tuple[tuple[Candidate, ...] | None, ...]
@@ -103,7 +105,7 @@ def measure(store: Store, path: Path, runs: Sequence[str], schema: Schema, optio
     pictures = {row.picture for row in gold.rows if row.picture is not None}
     pages = {page.picture: page for page in load_pages(store, key, pictures)} if key and pictures else {}
     return Measured(
-        gold, tuple(arms), columns, hybrids.always, key, pages, _candidates(gold, pages, schema),
+        gold, tuple(arms), columns, hybrids.always, hybrids.looked, key, pages, _candidates(gold, pages, schema),
         (*notes, *hybrids.notes),
     )  # fmt: skip
 

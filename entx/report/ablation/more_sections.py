@@ -18,17 +18,16 @@ def cost(summary: Summary) -> str:
     price = summary["price"]
     rows = []
     for number, column in enumerate(summary["columns"]):
-        store = column["store"]
-        if store is None:
-            continue
-        money = [MISSING if store["cost"] is None else f"{store['cost']:.3g}"] if price is not None else []
+        own = column["cost"]
+        money = [MISSING if own["cost"] is None else f"{own['cost']:.3g}"] if price is not None else []
+        asks = ", ".join(f"{run} {part:.0%}" for run, part in own.get("looked", {}).items())
         rows.append([
-            name_of(column["name"], number), seconds(store["answering_seconds"]), seconds(store["reading_seconds"]),
-            seconds(store["seconds"]), *money,
-            share(column["scores"]["all"][""]["f1"]),
+            name_of(column["name"], number), seconds(own["answering_seconds"]), seconds(own["reading_seconds"]),
+            seconds(own["seconds"]), *money, share(column["scores"]["all"][""]["f1"]), foreign(asks),
         ])  # fmt: skip
     header = ["seconds for 1,000 rows", "answering", "reading pages", "together"]
-    header += [f"cost at {price:g} an hour", "F1"] if price is not None else ["F1"]
+    header += [f"cost at {price:g} an hour"] if price is not None else []
+    header += ["F1", "asks"]
     return section(
         "cost", "Time" if price is None else "Time and cost", table(header, rows),
         note("From the times stored with each run, on the machine that ran it. Pages: seconds of one worker, each "

@@ -34,14 +34,14 @@ def scores(summary: Summary) -> str:
     rows = []
     for number, column in enumerate(columns):
         score = column["scores"]["all"][""]
-        store = column["store"]
+        cost = column["cost"]
         rows.append([
             name_of(column["name"], number), f"<b>{share(score['f1'])}</b>", bounds(score, "f1_low", "f1_high"),
             interval_bar(score["f1"], score["f1_low"], score["f1_high"], number), share(score["precision"]),
             share(score["recall"]), share(score["coverage"]), f"{column['asked']:,} of {score['n']:,}",
             share(score["f1_string"]),
             *(_part(column["scores"]["slice"][part]) for part in slices),
-            f"{share(store['coverage'])} <small>of {store['asked']:,}</small>" if store else MISSING,
+            f"{share(cost['coverage'])} <small>of {cost['asked']:,}</small>" if "asked" in cost else MISSING,
         ])  # fmt: skip
     return section(
         "scores", "Scores", table(header, rows, "scores"),

@@ -10,7 +10,7 @@ from entx.core.entities import Schema
 from entx.core.metric import Outcome
 from entx.report.ablation.audit import label_noise, stored_labels, table_labels, unit_audit
 from entx.report.ablation.causes import cause_of, causes, oracle, single_arms
-from entx.report.ablation.cost import costs
+from entx.report.ablation.cost import costs, hybrid_costs
 from entx.report.ablation.curves import coverage_curves, reliabilities
 from entx.report.ablation.measure import Measured, Options
 from entx.report.ablation.pairs import pair_tests
@@ -29,6 +29,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
     """
     gold, columns, seed = measured.gold, measured.columns, options.seed
     of_runs = costs(store, measured.arms, options.price)
+    costs_of = {**of_runs, **hybrid_costs(measured.looked, of_runs, options.price)}
     if options.train is not None:
         labels, source = table_labels(options.train, schema), options.train.name
     else:
@@ -47,7 +48,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
         "columns": [
             {
                 "name": column.name, "kind": column.kind, "stage": column.stage, "asked": int(column.asked.sum()),
-                "scores": column.scores(seed), "store": of_runs.get(column.name),
+                "scores": column.scores(seed), "cost": costs_of[column.name],
             }
             for column in columns
         ],
