@@ -226,7 +226,9 @@ def test_reliability_and_curve_of_an_arm_with_probabilities(tmp_path: Path) -> N
     assert curve["points"][0] == [0.125, pytest.approx(2 / 7, abs=1e-6)]  # one right, five others missed
     assert curve["points"][3] == [0.5, pytest.approx(8 / 10)]  # four right; two that are wrong are missed
     assert curve["points"][-1][1] == pytest.approx(of(found["columns"], "p")["scores"]["all"][""]["f1"])
-    assert of(found["curves"], "rules")["by"] == "score"
+    rules = of(found["curves"], "rules")
+    assert (rules["by"], rules["at"]) == ("score", [0.625, 0.6])
+    assert rules["points"][-1] == [0.875, pytest.approx(8 / 11, abs=1e-6)]  # with its best candidates for rows 6 and 7
 
 
 def test_look_ups(tiny: tuple[Path, Path]) -> None:

@@ -36,19 +36,18 @@ def reliability_chart(name: str, bins: Sequence[Mapping[str, Any]], number: int)
     return _chart(f"Reliability of {name}", "said", "came true", diagonal + dots)
 
 
-def coverage_chart(curves: Sequence[tuple[int, str, Sequence[Sequence[float]]]]) -> str:
+def coverage_chart(curves: Sequence[tuple[int, Mapping[str, Any]]]) -> str:
     """F1 against coverage.
 
     Args:
-        curves: number of the column's colour, its name, and its points [coverage, f1].
+        curves: number of the column's colour and its curve, as `coverage_curves` gives it; a dot where it stands.
     """
     lines = "".join(
         f'<path class="c{number % COLOURS} curve" d="M'
-        + "L".join(f"{_x(x):.1f} {_y(y):.1f}" for x, y in points)
-        + f'"><title>{plain(name)}</title></path>'
-        + f'<circle class="c{number % COLOURS} point" cx="{_x(points[-1][0]):.1f}" '
-        f'cy="{_y(points[-1][1]):.1f}" r="3.5"/>'
-        for number, name, points in curves
+        + "L".join(f"{_x(x):.1f} {_y(y):.1f}" for x, y in one["points"])
+        + f'"><title>{plain(one["name"])}</title></path>'
+        + f'<circle class="c{number % COLOURS} point" cx="{_x(one["at"][0]):.1f}" cy="{_y(one["at"][1]):.1f}" r="3.5"/>'
+        for number, one in curves
     )
     return _chart("F1 against coverage", "coverage", "F1", lines)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from entx.core.metric import Outcome, f1_of
+from entx.core.metric import Counts, Outcome, f1_of
 from entx.core.types import Answer
 from entx.ensemble.reliability import reliability
 from entx.report.ablation.columns import Column
+from entx.report.ablation.variants import always_answering
 
 POINTS = 200
 """At most so many points of a curve."""
@@ -37,24 +38,29 @@ def reliabilities(columns: Sequence[Column]) -> list[dict[str, Any]]:
     return found
 
 
-def coverage_curves(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """F1 of each column when only its surest answers are given, from the surest on.
+def coverage_curves(columns: Sequence[Column], always: Mapping[str, Column]) -> list[dict[str, Any]]:
+    """F1 of each column when only its surest answers are given, from the surest to every candidate it knows.
 
     Surest by p_correct, else log-probability, else score, of which the column must state one for every answer. Equal
     ones are given together.
 
+    Args:
+        always: for names of hybrids, the same with an answer to every row.
+
     Returns:
-        One object a column: name, by (what the order is), points as [coverage, f1].
+        One object a column: name, by (what the order is), points as [coverage, f1], and at: those of what it gave.
     """
     found = []
-    for column in columns:
+    for told in columns:
+        column = always_answering(told, always) or told
         given = [(place, answer) for place, answer in enumerate(column.answers) if answer and answer.quantity]
         for by in ("p_correct", "log_prob", "score"):
             sure = [_sureness(answer, by) for _, answer in given]
             if given and all(value is not None for value in sure):
                 places = np.array([place for place, _ in given], dtype=np.int64)
                 points = _curve(column, places, np.array(sure, dtype=np.float64))
-                found.append({"name": column.name, "by": by, "points": points})
+                counts = Counts.of(told.outcomes)
+                found.append({"name": column.name, "by": by, "points": points, "at": [counts.coverage, counts.f1]})
                 break
     return found
 

@@ -81,14 +81,15 @@ def probabilities(summary: Summary) -> str:
     numbers = {column["name"]: number for number, column in enumerate(summary["columns"])}
     parts = []
     if summary["curves"]:
-        curves = [(numbers[one["name"]], one["name"], one["points"]) for one in summary["curves"]]
+        curves = [(numbers[one["name"]], one) for one in summary["curves"]]
         keys = "".join(
             f"<li>{name_of(one['name'], numbers[one['name']])} <small>by {plain(one['by'])}</small></li>"
             for one in summary["curves"]
         )
         parts.append(
             f"<h3>F1 when only the surest answers are given</h3><figure>{coverage_chart(curves)}"
-            f'<figcaption><ul class="keys">{keys}</ul></figcaption></figure>'
+            f'<figcaption><ul class="keys">{keys}</ul>The dot is what the column gave; beyond it, its best candidates '
+            "where it gave none.</figcaption></figure>"
         )
     charts = []
     for one in summary["reliability"]:

@@ -59,7 +59,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
         "units": unit_audit(columns),
         "labels": label_noise(labels, gold, source),
         "reliability": reliabilities(columns),
-        "curves": coverage_curves(columns),
+        "curves": coverage_curves(columns, measured.always),
         "rows": _rows(measured),
     }  # fmt: skip
     rounded: dict[str, Any] = _rounded(plain)

@@ -35,7 +35,7 @@ def variants(
     """
     found = []
     for column in columns:
-        strict, giving = _strict(column, schema), always.get(column.name) or _always(column)
+        strict, giving = _strict(column, schema), always_answering(column, always)
         found.append({
             "name": column.name,
             "f1": Counts.of(column.outcomes).f1,
@@ -70,7 +70,14 @@ def _strict(column: Column, schema: Schema) -> Column | None:
     return replace(column, answers=tuple(read))
 
 
-def _always(column: Column) -> Column | None:
+def always_answering(column: Column, always: Mapping[str, Column]) -> Column | None:
+    """The column with its best candidate also where it abstains; None where it never names one.
+
+    Args:
+        always: the same for names of hybrids, which know it.
+    """
+    if column.name in always:
+        return always[column.name]
     best = [
         best_candidate(answer) if answer is not None and answer.quantity is None else None for answer in column.answers
     ]
