@@ -11,7 +11,10 @@ import pyarrow as pa
 
 from entx.core.types import PageKey
 from entx.storage.connection import Store
+from entx.storage.habits import FOLD_OF_LINK
 from entx.storage.questions import CURRENT_PICTURES
+
+_FOLD = FOLD_OF_LINK.replace("image_link", "q.image_link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +22,15 @@ class FoundQuestion:
     """A question and where its picture's file lay at ingest.
 
     Args:
+        fold: of the picture's link, from 0 on (`habits.FOLDS`).
         picture, path: None while no file is known.
     """
 
     index: int
     entity_name: str
     image_link: str
+    group_id: str
+    fold: int
     picture: str | None
     path: str | None
 
@@ -52,7 +58,7 @@ def find_questions(store: Store, indices: Iterable[int]) -> dict[int, FoundQuest
     cursor = store.connection.cursor()
     cursor.register("chosen", pa.table({"idx": pa.array(list(indices), pa.int64())}))
     rows = cursor.execute(
-        f"""select q.idx, q.entity_name, q.image_link, c.picture, c.path
+        f"""select q.idx, q.entity_name, q.image_link, q.group_id, ({_FOLD})::int, c.picture, c.path
             from questions q join chosen using (idx) left join ({CURRENT_PICTURES}) c using (image_link)
             order by q.idx"""
     ).fetchall()

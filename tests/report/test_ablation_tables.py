@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.quantity import Quantity
-from entx.core.types import Answer, Question
+from entx.core.types import Answer, LineGeometry, OcrLine, PageGeometry, Question
+from entx.ocr_stage.answer import answer_questions
 from entx.report.ablation.audit import label_noise, relation, table_labels
 from entx.report.ablation.diff import diff, load_summary
 from entx.report.ablation.variants import best_candidate, strict_form
 from entx.storage.connection import Store
 from entx.storage.lookups import find_labels, find_questions, run_totals
-from entx.storage.questions import add_questions
+from entx.storage.pages import add_pages
+from entx.storage.questions import LinkedFile, add_files, add_questions
 from tests.report.ablations import KEY, default_arms, gram, make_store, measured, of, said, summary
+from tests.report.views import HORIZONTAL, VERTICAL, WIDE, page
 
 
 @pytest.fixture(scope="module")
@@ -300,3 +304,38 @@ def test_pages_of_the_key_are_those_of_the_first_arm_that_read_some(tiny: tuple[
     assert gathered.key == KEY
     assert len(gathered.pages) == 8
     assert gathered.printed == [False, False, False, False, False, False, True, False]
+
+
+def _read_by_rules(folder: Path) -> tuple[Path, Path]:
+    """A store with a drawing whose two numbers only geometry tells apart, read by the real rules reader."""
+    path, table = folder / "s.duckdb", folder / "gold.csv"
+    table.write_text("index,value\n0,24 centimetre\n1,30 centimetre\n", encoding="utf-8")
+    with Store(path, write=True) as store:
+        add_questions(store, [Question(0, "a.jpg", "g", "height"), Question(1, "a.jpg", "g", "width")], "t.csv")
+        beside = LineGeometry(0, vertical=replace(VERTICAL, score=0.9))
+        below = LineGeometry(1, None, replace(HORIZONTAL, score=0.9))
+        lines = (OcrLine("24 cm", 0.9, (20, 150, 70, 150, 70, 170, 20, 170)), OcrLine("30 cm", 0.9, WIDE))
+        drawn = replace(page(), lines=lines, geometry=PageGeometry(lines=(beside, below)))
+        add_files(store, [LinkedFile("a.jpg", drawn.picture, "a.jpg", 1, 1)])
+        add_pages(store, KEY, "ocr", [drawn])
+        answer_questions(store, KEY, CHALLENGE, "rules")
+    return path, table
+
+
+def test_rules_without_geometry_read_the_same_pages_again(tmp_path: Path) -> None:
+    path, table = _read_by_rules(tmp_path)
+    rules = of(summary(path, table, runs="rules")["variants"], "rules")
+    assert rules["f1"] == 1.0
+    assert rules["flat"]["f1"] < 1.0
+    assert rules["flat"]["changed"] > 0
+
+
+def test_a_run_of_another_reader_is_not_read_again(tmp_path: Path, tiny: tuple[Path, Path]) -> None:
+    assert of(summary(*tiny)["variants"], "rules")["flat"] is None  # its settings name no reader
+    path, table = _read_by_rules(tmp_path)
+    with Store(path, write=True) as store:  # a new label: other habits than those the run was made with
+        labels = [
+            Question(9, "b.jpg", "h", "depth", None, "3 inch"), Question(10, "b.jpg", "h", "width", None, "3 inch"),
+        ]  # fmt: skip
+        add_questions(store, labels, "u.csv")
+    assert of(summary(path, table, runs="rules")["variants"], "rules")["flat"] is None

@@ -31,7 +31,7 @@ class GoldRow:
         slice: the table's cell, "" without such a column.
         truth: "" where the picture states no value.
         also: other texts that are equally right.
-        link: the question's image_link.
+        link, group_id, fold: of the question's picture (`habits.FOLD_OF_LINK`).
         picture, path: sha256 and place of its file; None while the file is missing.
     """
 
@@ -41,6 +41,8 @@ class GoldRow:
     truth: str
     also: tuple[str, ...]
     link: str
+    group_id: str
+    fold: int
     picture: str | None
     path: str | None
 
@@ -120,7 +122,8 @@ def read_gold(path: Path, store: Store, schema: Schema, where: Sequence[tuple[st
         rows.append(
             GoldRow(
                 question.index, question.entity_name, slices[place] if slices else "", truths[place].strip(),
-                tuple(text for text in others if text), question.image_link, question.picture, question.path,
+                tuple(text for text in others if text), question.image_link, question.group_id,
+                question.fold, question.picture, question.path,
             )
         )  # fmt: skip
         keys.append(pictures[place] if pictures else question.image_link)

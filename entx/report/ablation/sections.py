@@ -114,15 +114,19 @@ def variants(summary: Summary) -> str:
     """What the postprocessor and the abstention are worth."""
     numbers = {column["name"]: number for number, column in enumerate(summary["columns"])}
     rows = [
-        [name_of(one["name"], numbers[one["name"]]), share(one["f1"]), _variant(one["strict"]), _variant(one["always"]),
-         share(one["perfect"]), share(one["perfect_always"])]
+        [
+            name_of(one["name"], numbers[one["name"]]), share(one["f1"]),
+            *(_variant(one[way]) for way in ("strict", "flat", "always")),
+            share(one["perfect"]), share(one["perfect_always"]),
+        ]
         for one in summary["variants"]
     ]  # fmt: skip
-    header = ["", "as it is", "without postprocessor", "always answering", "perfect abstention",
+    header = ["", "as it is", "without postprocessor", "without geometry", "always answering", "perfect abstention",
               "always answering, perfect abstention"]  # fmt: skip
     return section(
         "variants", "With and without", table(header, rows),
-        note("Without postprocessor: the raw text by the official form alone, where the run keeps one. Always "
+        note("Without postprocessor: the raw text by the official form alone, where the run keeps one. Without "
+             "geometry: the rules read the same lines again without dimension lines and places. Always "
              "answering: the best candidate also where none was given, where it is known. Perfect abstention: no "
              "answer on the rows whose picture states none, everything else as it is."),
     )  # fmt: skip

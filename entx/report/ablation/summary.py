@@ -14,6 +14,7 @@ from entx.report.ablation.cost import costs, hybrid_costs
 from entx.report.ablation.curves import coverage_curves, reliabilities
 from entx.report.ablation.measure import Measured, Options
 from entx.report.ablation.pairs import pair_tests
+from entx.report.ablation.rereading import without_geometry
 from entx.report.ablation.variants import variants
 from entx.storage.connection import Store
 
@@ -53,7 +54,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
             for column in columns
         ],
         "pairs": pair_tests(columns, seed),
-        "variants": variants(columns, measured.always, schema, seed),
+        "variants": variants(columns, measured.always, without_geometry(store, measured, schema), schema, seed),
         "oracle": oracle(columns, seed),
         "causes": causes(columns, measured.printed),
         "units": unit_audit(columns),

@@ -22,24 +22,27 @@ _OWN_WORDS = frozenset({"rules", ENSEMBLE_STAGE})
 
 
 def variants(
-    columns: Sequence[Column], always: Mapping[str, Column], schema: Schema, seed: int
+    columns: Sequence[Column], always: Mapping[str, Column], flat: Mapping[str, Column], schema: Schema, seed: int
 ) -> list[dict[str, Any]]:
-    """For each column its F1 as it is, in the strict official form, always answering, and with perfect abstention.
+    """For each column its F1 as it is, without what it shares, always answering, and with perfect abstention.
 
     Args:
         always: for names of hybrids, the same with an answer to every row.
+        flat: for names of runs, the same without geometry.
 
     Returns:
-        One object a column: name, f1, strict, always (each None or f1 with the paired difference to the column), and
-        perfect: F1 if it had given no answer wherever the picture states none.
+        One object a column: name, f1, strict (without postprocessor), flat, always (each None or f1 with the paired
+        difference to the column), and perfect, perfect_always: F1 if no answer were given wherever there is none.
     """
     found = []
     for column in columns:
         strict, giving = _strict(column, schema), always_answering(column, always)
+        plain = flat.get(column.name)
         found.append({
             "name": column.name,
             "f1": Counts.of(column.outcomes).f1,
             "strict": strict and _told(column, strict, seed),
+            "flat": plain and _told(column, plain, seed),
             "always": giving and _told(column, giving, seed),
             "perfect": _perfect(column),
             "perfect_always": giving and _perfect(giving),
