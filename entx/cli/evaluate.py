@@ -51,7 +51,7 @@ def evaluate_command(
     from entx.core.evaluation import evaluate
 
     out = Output(quiet=quiet, as_json=as_json)
-    pairs = [_pair(text) for text in where or ()]
+    pairs = [pair_of(text) for text in where or ()]
     found = evaluate(predictions, gold, load_schema(schema), where=pairs, by=by or (), use_also=not no_also, seed=seed)
     if found.missing:
         out.notice(f"{found.missing:,} truth rows have no prediction row; they count as not answered")
@@ -80,7 +80,12 @@ def print_evaluation(out: Output, found: Evaluation) -> None:
     out.table(_HEADER, rows)
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair_of(text: str) -> tuple[str, str]:
+    """Column and value of a --where.
+
+    Raises:
+        InputError: the text is not COLUMN=VALUE.
+    """
     column, equals, value = text.partition("=")
     if not column or not equals:
         raise InputError(f"--where {text!r} is not COLUMN=VALUE, for example origin=test")

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import NoReturn
 
 from entx.cli import (  # noqa: F401 - importing a command registers it
+    ablate,
     check,
     dataset,
     demo,

@@ -96,11 +96,11 @@ def evaluate(
     answers = read_table(predictions, ["index", "prediction"])
     answer_of = dict(zip(parse_indices(answers), answers["prediction"], strict=True))
 
-    kept = _kept_rows(truths, where)
+    kept = kept_rows(truths, where)
     predicted = [answer_of.get(indices[row], "") for row in kept]
-    truth_column, also = truths[_truth_column(truths)], truths.get("also") if use_also else None
+    stated, also = truths[truth_column(truths)], truths.get("also") if use_also else None
     by_quantity, by_text = outcomes(
-        predicted, [truth_column[row] for row in kept], [also[row] for row in kept] if also else None
+        predicted, [stated[row] for row in kept], [also[row] for row in kept] if also else None
     )
     pictures = next((truths[name] for name in _PICTURE_COLUMNS if name in truths), None)
     groups = group_numbers([pictures[row] for row in kept]) if pictures else np.arange(len(kept), dtype=np.int64)
@@ -128,7 +128,12 @@ def evaluate(
     )
 
 
-def _truth_column(truths: Table) -> str:
+def truth_column(truths: Table) -> str:
+    """Name of the truth table's column of answers.
+
+    Raises:
+        InputError: it has none, or both.
+    """
     found = [name for name in _TRUTH_COLUMNS if name in truths]
     if len(found) != 1:
         both = "has both entity_value and value; keep the one that is the truth"
@@ -137,7 +142,12 @@ def _truth_column(truths: Table) -> str:
     return found[0]
 
 
-def _kept_rows(truths: Table, where: Sequence[tuple[str, str]]) -> list[int]:
+def kept_rows(truths: Table, where: Sequence[tuple[str, str]]) -> list[int]:
+    """Positions of the rows that have these cells; pairs of one column are alternatives.
+
+    Raises:
+        InputError: no row is left.
+    """
     if not len(truths):
         raise InputError(f"{truths.path}: has a header and no rows; there is nothing to score")
     wanted: dict[str, set[str]] = {}

@@ -26,12 +26,14 @@ class PictureRefused(PictureError):  # noqa: N818 - a verdict on the picture, no
     """The picture may be sound, but is over a limit."""
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS, *, at_least: int | None = None) -> Image:
     """The upright picture as 8-bit BGR: EXIF orientation applied, first frame, alpha on white, 16 bits scaled down.
 
     Args:
         data: the whole file.
         max_pixels: width x height above this is refused before any pixel is decoded.
+        at_least: a JPEG may be halved while it is decoded (some times faster) as long as both sides keep so many
+            pixels; None never.
 
     Raises:
         PictureRefused: over the limit.
@@ -48,6 +50,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
                     raise PictureRefused(
                         f"{picture.width} x {picture.height} pixels, over the limit of {max_pixels} pixels"
                     )
+                if at_least is not None:
+                    picture.draft("RGB", (at_least, at_least))
                 return np.ascontiguousarray(_rgb(_upright(picture))[..., ::-1])
     except PictureError:
         raise

@@ -7,12 +7,7 @@ picture.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
-import re
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
@@ -20,6 +15,7 @@ import cv2
 
 from entx.core.files import atomic_text
 from entx.ocr_stage.engines.base import Image
+from entx.report.markup import asset, content_policy, data_uri, foreign, plain
 from entx.report.page_marks import ANSWERS, LINES, Layer, Mark, page_layers
 from entx.report.page_view import PageView
 
@@ -27,8 +23,6 @@ LONGER_SIDE = 2000
 """Pixels of the picture inside the page; larger ones are reduced, the marks stay in the original's pixels."""
 
 JPEG_QUALITY = 92
-
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def write_page_html(view: PageView, out: Path) -> None:
@@ -44,16 +38,15 @@ def write_page_html(view: PageView, out: Path) -> None:
 def page_html(view: PageView) -> str:
     """The whole page."""
     layers = page_layers(view)
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("entx.report", "page.css"), asset("entx.report", "page.js")
     answers = [layer for layer in layers if layer.name == ANSWERS]
     others = [layer for layer in reversed(layers) if layer.name != ANSWERS]
-    return Template(_asset("page.html")).substitute(
-        policy=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'",
-        title=_text(view.title),
+    return Template(asset("entx.report", "page.html")).substitute(
+        policy=content_policy(style, script),
+        title=plain(view.title),
         style=style,
         script=script,
-        facts="".join(f"<div><dt>{_text(name)}</dt><dd>{_foreign(value)}</dd></div>" for name, value in view.facts),
+        facts="".join(f"<div><dt>{plain(name)}</dt><dd>{foreign(value)}</dd></div>" for name, value in view.facts),
         switches="".join(_switch(layer) for layer in layers),
         picture=_svg(view, layers),
         answers="".join(_table(layer) for layer in answers),
@@ -63,7 +56,7 @@ def page_html(view: PageView) -> str:
 
 def _switch(layer: Layer) -> str:
     return (
-        f'<label class="{layer.name}"><input type="checkbox" id="show-{layer.name}" checked> {_text(layer.title)} '
+        f'<label class="{layer.name}"><input type="checkbox" id="show-{layer.name}" checked> {plain(layer.title)} '
         f"<small>{len(layer.marks)}</small></label>"
     )
 
@@ -77,7 +70,7 @@ def _svg(view: PageView, layers: tuple[Layer, ...]) -> str:
         for layer in layers
     )
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{_text(view.title)}">'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{plain(view.title)}">'
         f'<image href="{_data_uri(view.image)}" width="{width}" height="{height}"/>'
         f'<g font-size="{max(width, height) / 55:.1f}">{groups}</g></svg>'
     )
@@ -92,9 +85,9 @@ def _shape(layer: Layer, mark: Mark, width: float) -> str:
     (x, y), side = layer.label_place(mark, width)
     told = "; ".join(f"{name}: {cell}" for name, cell in zip(layer.columns, mark.cells, strict=True) if cell)
     return (
-        f'<g class="mark{" faint" if mark.faint else ""}" {_keys(mark)}><title>{_text(f"{mark.tag}. {told}")}</title>'
+        f'<g class="mark{" faint" if mark.faint else ""}" {_keys(mark)}><title>{plain(f"{mark.tag}. {told}")}</title>'
         f"{shape}{_read_text(mark) if layer.name == LINES else ''}"
-        f'<text class="tag {side}" x="{x:.1f}" y="{y:.1f}">{_text(mark.label)}</text></g>'
+        f'<text class="tag {side}" x="{x:.1f}" y="{y:.1f}">{plain(mark.label)}</text></g>'
     )
 
 
@@ -106,40 +99,30 @@ def _read_text(line: Mark) -> str:
     return (
         f'<text class="read" transform="translate({x4:.1f} {y4:.1f}) rotate({turned:.1f})" y="{-0.2 * height:.1f}" '
         f'font-size="{0.8 * height:.1f}" textLength="{length:.1f}" lengthAdjust="spacingAndGlyphs">'
-        f"{_text(line.cells[0])}</text>"
+        f"{plain(line.cells[0])}</text>"
     )
 
 
 def _table(layer: Layer) -> str:
     if not layer.marks:
-        return f'<section class="{layer.name}"><h2>{_text(layer.title)}</h2><p>None.</p></section>'
+        return f'<section class="{layer.name}"><h2>{plain(layer.title)}</h2><p>None.</p></section>'
     used = [i for i in range(len(layer.columns)) if any(mark.cells[i] for mark in layer.marks)]
-    head = "".join(f"<th>{_text(layer.columns[i])}</th>" for i in used)
+    head = "".join(f"<th>{plain(layer.columns[i])}</th>" for i in used)
     rows = "".join(
         f"<tr {_keys(mark)}>"
-        + f'<th scope="row">{_text(mark.tag)}</th>'
-        + "".join(f"<td>{_foreign(mark.cells[i])}</td>" for i in used)
+        + f'<th scope="row">{plain(mark.tag)}</th>'
+        + "".join(f"<td>{foreign(mark.cells[i])}</td>" for i in used)
         + "</tr>"
         for mark in layer.marks
     )
     return (
-        f'<section class="{layer.name}"><h2>{_text(layer.title)}</h2><div class="scroll"><table><thead><tr>'
+        f'<section class="{layer.name}"><h2>{plain(layer.title)}</h2><div class="scroll"><table><thead><tr>'
         f"<th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 
 def _keys(mark: Mark) -> str:
     return f'data-key="{mark.key}" data-related="{" ".join(mark.related)}"'
-
-
-def _text(text: str) -> str:
-    """Foreign text as HTML text or attribute value; what HTML cannot hold is shown as U+FFFD."""
-    return escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=True)
-
-
-def _foreign(text: str) -> str:
-    """Foreign text in a box of its own, so that its direction marks turn nothing around it."""
-    return f"<bdi>{_text(text)}</bdi>"
 
 
 def _data_uri(image: Image) -> str:
@@ -149,13 +132,4 @@ def _data_uri(image: Image) -> str:
     if factor < 1.0:
         image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
-
-
-def _asset(name: str) -> str:
-    return files("entx.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(source: str) -> str:
-    """As a content security policy names what it allows."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+    return data_uri(encoded.tobytes())

@@ -53,6 +53,19 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     assert (decode(encoded(stored, "PNG", exif=exif)) == array(corners())).all()
 
 
+def test_a_jpeg_may_be_halved_while_it_is_decoded_but_not_below_the_asked_size() -> None:
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stands on its side
+    Image.new("RGB", (1600, 800), (200, 30, 30)).save(stream, "JPEG", exif=exif)
+    data = stream.getvalue()
+    assert decode(data).shape == (1600, 800, 3)
+    assert decode(data, at_least=400).shape == (800, 400, 3)
+    assert decode(data, at_least=401).shape == (1600, 800, 3)
+    with pytest.raises(PictureRefused):
+        decode(data, 1600 * 800 - 1, at_least=100)
+
+
 def test_damaged_exif_does_not_lose_the_picture() -> None:
     data = encoded(corners(), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff broken")
     assert decode(data).shape == (40, 60, 3)
