@@ -1,6 +1,6 @@
 """The shipped text model from nothing: tokenizer, pre-training on invented and real pages.
 
-    python scripts/shipped_model.py --out DIR [--shards 17] [--real STORE] [--texts EASYOCR.parquet --left-out GOLD.csv]
+    python scripts/shipped_model.py --out DIR [--shards 19] [--real STORE] [--texts EASYOCR.parquet --left-out GOLD.csv]
 
 Every shard is made anew: invented layouts with known truths (`entx.llm_stage.layouts`); with --real the pages of a
 store with their labels, numbers re-drawn; with --texts the lines of other people's OCR. The rules reader's answers
@@ -32,6 +32,7 @@ from entx.core.quantity import Quantity
 from entx.llm_stage.augment import augmented_pages
 from entx.llm_stage.labels import clean_label
 from entx.llm_stage.layouts import LayoutPage, generate_pages
+from entx.llm_stage.orders import with_order
 from entx.llm_stage.prompt import Hint, Style, answer_text, page_prompt, question_prompt
 from entx.llm_stage.real_texts import easyocr_pages
 from entx.ocr_stage.reader import RulesReader
@@ -56,6 +57,11 @@ TRUSTED = ("curated", "confirmed", "supported", "abstained")
 
 BUDGET = 448
 HINTED = 0.4
+"""Share of the questions that carry the rules reader's answer."""
+
+ORDERED = 0.06
+"""Share of the pages with a line that gives orders."""
+
 VOCABULARY = 2048
 
 
@@ -136,7 +142,8 @@ def prompts(
     """Each page as text with its questions, answers and weights; some questions carry a hint of the rules."""
     reader = RulesReader(CHALLENGE)
     rng = random.Random(seed)
-    for layout in pages:
+    for made in pages:
+        layout = with_order(rng, made) if rng.random() < ORDERED else made
         said = reader.read(layout.page, [name for name, _ in layout.truths], [None] * len(layout.truths))
         asks = []
         for (name, truth), answer in zip(layout.truths, said, strict=True):
@@ -188,7 +195,7 @@ def main() -> None:
     """Tokenizer, then pre-training with the next shard made ahead; leaves a model folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--shards", type=int, default=17)
+    parser.add_argument("--shards", type=int, default=19)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--texts", type=Path)
