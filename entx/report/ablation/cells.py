@@ -73,9 +73,9 @@ def note(text: str) -> str:
 
 
 def name_of(name: str, number: int) -> str:
-    """A column's name with its colour."""
-    return f'<i class="dot c{number % COLOURS}"></i>{foreign(name)}'
+    """A column's name with its colour; it may be broken before a plus sign."""
+    return f'<i class="dot c{number % COLOURS}"></i>{foreign(name).replace("+", "<wbr>+")}'
 
 
-COLOURS = 10
-"""Colours that the style sheet has for columns, named c0 to c9."""
+COLOURS = 12
+"""Colours that the style sheet has for columns, named c0 to c11."""
