@@ -27,14 +27,15 @@ from pathlib import Path
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
-from entx.core.files import atomic_path
+from entx.core.files import atomic_path, atomic_text
 from entx.core.quantity import Quantity
 from entx.llm_stage.augment import augmented_pages
 from entx.llm_stage.labels import clean_label
 from entx.llm_stage.layouts import LayoutPage, generate_pages
 from entx.llm_stage.orders import with_order
-from entx.llm_stage.prompt import Hint, Style, answer_text, page_prompt, question_prompt
+from entx.llm_stage.prompt import PROMPT_VERSION, Hint, Style, answer_text, page_prompt, question_prompt
 from entx.llm_stage.real_texts import easyocr_pages
+from entx.llm_stage.serving import SERVING
 from entx.ocr_stage.reader import RulesReader
 from entx.storage.connection import Store
 from entx.storage.pages import page_keys
@@ -227,6 +228,8 @@ def main() -> None:
 
         pretrain(model, shard, settings, options.out, report=report)
     model.bfloat16().save_pretrained(options.out)
+    with atomic_text(options.out / SERVING) as file:
+        json.dump({"style": Style.COMPACT.value, "budget": BUDGET, "prompt_version": PROMPT_VERSION}, file, indent=1)
 
 
 if __name__ == "__main__":
