@@ -2,7 +2,7 @@
 
     python scripts/pack_model.py TRAINED entx/models/entx-small
 
-Then measure it and write its calibration: python benchmarks/llm_report.py --model entx/models/entx-small --calibrate ...
+Then measure it and write its calibration: benchmarks/llm_report.py --model entx/models/entx-small --calibrate
 """
 
 from __future__ import annotations

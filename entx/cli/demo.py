@@ -12,7 +12,9 @@ from entx.cli.evaluate import print_evaluation
 from entx.cli.output import Output
 
 if TYPE_CHECKING:
-    from entx.core.types import Question
+    from entx.core.types import PageKey, Question
+    from entx.llm_stage.infer import InferReport
+    from entx.storage.connection import Store
 
 
 @app.command("demo")
@@ -25,8 +27,9 @@ def demo(
 ) -> None:
     """Read two dozen drawn product pictures, answer the questions about them, and score the answers.
 
-    Runs ingest, ocr-cache, predict, evaluate and show; writes the store, predictions.csv, and evidence.png and
-    evidence.html: a picture with the place that an answer was read from.
+    Runs ingest, ocr-cache, predict by the rules and by the text model that ships (where torch is installed), evaluate
+    and show; writes the store, a table of predictions for each, and evidence.png and evidence.html: a picture with the
+    place that an answer was read from.
 
     Example: entx demo --out demo-out
     """
@@ -51,6 +54,7 @@ def demo(
     words = Output(quiet=quiet, as_json=as_json)
     out.mkdir(parents=True, exist_ok=True)
     predictions, picture, page = out / "predictions.csv", out / "evidence.png", out / "evidence.html"
+    scores = {}
     with ExitStack() as stack:
         shipped = stack.enter_context(as_file(files("entx.demo")))
         store = stack.enter_context(Store(out / "demo.duckdb", write=True))
@@ -66,9 +70,18 @@ def demo(
         answered = answer_questions(store, cached.key, CHALLENGE, "rules")
         words.line(f"predict    {answered.asked} questions answered in {answered.seconds:.2f} s by the rules reader")
         write_predictions(store, "rules", predictions)
-        found = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
-        words.line("evaluate\n")
-        print_evaluation(words, found)
+        scores["rules"] = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
+        if _has_torch():
+            read = _read_by_model(store, cached.key)
+            words.line(f"predict    {read.answered} questions answered in {read.seconds:.2f} s by the text model")
+            predictions = out / "predictions-llm.csv"
+            write_predictions(store, "llm", predictions)
+            scores["llm"] = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
+        else:
+            words.notice("the text model was not asked: it needs pip install 'entx-hybrid[llm]'")
+        for arm, found in scores.items():
+            words.line(f"evaluate   {arm}\n")
+            print_evaluation(words, found)
         questions = {question.index: question for question in load_questions(store)}
         located = {index: answer for index, answer in load_answers(store, "rules") if answer.evidence.polygon}
         index = next((index for index in located if _is_shown(questions[index])), min(located))
@@ -78,9 +91,25 @@ def demo(
     read = f"where {questions[index].entity_name} was read as {located[index].text!r}"
     words.line(f"\nWritten: {predictions}; {picture} and {page}: {read}")
     words.result({
-        "overall": found.overall.as_dict(), "predictions": str(predictions), "evidence": str(picture),
-        "page": str(page),
+        "overall": scores["rules"].overall.as_dict(),
+        "arms": {arm: one.overall.as_dict() for arm, one in scores.items()},
+        "predictions": str(predictions), "evidence": str(picture), "page": str(page),
     })  # fmt: skip
+
+
+def _has_torch() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("torch") is not None and find_spec("transformers") is not None
+
+
+def _read_by_model(store: Store, key: PageKey) -> InferReport:
+    from entx.core.entities import CHALLENGE
+    from entx.llm_stage.infer import answer_questions
+    from entx.llm_stage.loading import ModelOptions, open_reader
+
+    reader, settings = open_reader(ModelOptions(), CHALLENGE)
+    return answer_questions(store, key, CHALLENGE, reader, "llm", settings, hint_run="rules")
 
 
 def _is_shown(question: Question) -> bool:
