@@ -72,8 +72,8 @@ def demo(
         write_predictions(store, "rules", predictions)
         scores["rules"] = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
         if _has_torch():
-            read = _read_by_model(store, cached.key)
-            words.line(f"predict    {read.answered} questions answered in {read.seconds:.2f} s by the text model")
+            by_model = _read_by_model(store, cached.key)
+            words.line(f"predict    {by_model.answered} questions answered in {by_model.seconds:.2f} s by the text model")
             predictions = out / "predictions-llm.csv"
             write_predictions(store, "llm", predictions)
             scores["llm"] = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
