@@ -73,7 +73,8 @@ def demo(
         scores["rules"] = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
         if _has_torch():
             by_model = _read_by_model(store, cached.key)
-            words.line(f"predict    {by_model.answered} questions answered in {by_model.seconds:.2f} s by the text model")
+            seconds = f"{by_model.seconds:.2f} s"
+            words.line(f"predict    {by_model.answered} questions answered in {seconds} by the text model")
             predictions = out / "predictions-llm.csv"
             write_predictions(store, "llm", predictions)
             scores["llm"] = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
