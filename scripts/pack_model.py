@@ -1,4 +1,4 @@
-"""A trained model folder as it ships with the package: weights in 16 bits, without the curve and the training record.
+"""A trained model folder as it ships with the package: weights in 16 bits, without the training record.
 
     python scripts/pack_model.py TRAINED entx/models/entx-small
 
@@ -28,7 +28,7 @@ def main() -> None:
     model = AutoModelForCausalLM.from_pretrained(options.trained, dtype=torch.bfloat16, use_safetensors=True)
     model.save_pretrained(options.packed)
     AutoTokenizer.from_pretrained(options.trained).save_pretrained(options.packed)
-    for name in ("entx.json", "README.md"):
+    for name in ("entx.json", "README.md", "curve.png"):
         shutil.copy(options.trained / name, options.packed / name)
     for file in options.packed.iterdir():
         file.chmod(0o644)
