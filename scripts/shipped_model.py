@@ -1,6 +1,6 @@
 """The shipped text model from nothing: tokenizer, pre-training on invented and real pages.
 
-    python scripts/shipped_model.py --out DIR [--shards 19] [--real STORE] [--texts EASYOCR.parquet --left-out GOLD.csv]
+    python scripts/shipped_model.py --out DIR [--shards 21] [--real STORE] [--texts EASYOCR.parquet --left-out GOLD.csv]
 
 Every shard is made anew: invented layouts with known truths (`entx.llm_stage.layouts`); with --real the pages of a
 store with their labels, numbers re-drawn; with --texts the lines of other people's OCR. The rules reader's answers
@@ -60,7 +60,7 @@ BUDGET = 448
 HINTED = 0.4
 """Share of the questions that carry the rules reader's answer."""
 
-ORDERED = 0.06
+ORDERED = 0.15
 """Share of the pages with a line that gives orders."""
 
 VOCABULARY = 2048
@@ -196,7 +196,7 @@ def main() -> None:
     """Tokenizer, then pre-training with the next shard made ahead; leaves a model folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--shards", type=int, default=19)
+    parser.add_argument("--shards", type=int, default=21)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--texts", type=Path)
