@@ -5,9 +5,9 @@
 Every shard is made anew: invented layouts with known truths (`entx.llm_stage.layouts`); with --real the pages of a
 store with their labels, numbers re-drawn; with --texts the lines of other people's OCR. The rules reader's answers
 stand beside some of the questions as hints. A shard is made while the one before is trained on. Interrupted, it goes on
-where it was. Then fine-tune what stands in DIR:
+where it was. The model folder is DIR/model; then calibrate it:
 
-    entx train --stage llm --recipe entx-small --model DIR --store STORE --out FINAL
+    python benchmarks/llm_report.py --store S --gold LABELLED.csv --model DIR/model --calibrate
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.files import atomic_path, atomic_text
+from entx.core.model_folder import check_model_folder
 from entx.core.quantity import Quantity
 from entx.llm_stage.augment import augmented_pages
 from entx.llm_stage.labels import clean_label
@@ -227,9 +228,14 @@ def main() -> None:
             print(json.dumps({"minutes": round((time.monotonic() - started) / 60, 2), **row}), flush=True)
 
         pretrain(model, shard, settings, options.out, report=report)
-    model.bfloat16().save_pretrained(options.out)
-    with atomic_text(options.out / SERVING) as file:
-        json.dump({"style": Style.COMPACT.value, "budget": BUDGET, "prompt_version": PROMPT_VERSION}, file, indent=1)
+    folder = options.out / "model"
+    model.bfloat16().save_pretrained(folder)
+    AutoTokenizer.from_pretrained(options.out).save_pretrained(folder)
+    with atomic_text(folder / SERVING) as stream:
+        json.dump({"style": Style.COMPACT.value, "budget": BUDGET, "prompt_version": PROMPT_VERSION}, stream, indent=1)
+    for file in folder.iterdir():
+        file.chmod(0o644)  # the library makes the weights readable to their owner only
+    check_model_folder(folder)
 
 
 if __name__ == "__main__":
