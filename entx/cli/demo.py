@@ -53,7 +53,7 @@ def demo(
 
     words = Output(quiet=quiet, as_json=as_json)
     out.mkdir(parents=True, exist_ok=True)
-    predictions, picture, page = out / "predictions.csv", out / "evidence.png", out / "evidence.html"
+    written, picture, page = [out / "predictions.csv"], out / "evidence.png", out / "evidence.html"
     scores = {}
     with ExitStack() as stack:
         shipped = stack.enter_context(as_file(files("entx.demo")))
@@ -69,20 +69,22 @@ def demo(
         words.line(f"ocr-cache  {cached.read} pictures read in {cached.seconds:.1f} s")
         answered = answer_questions(store, cached.key, CHALLENGE, "rules")
         words.line(f"predict    {answered.asked} questions answered in {answered.seconds:.2f} s by the rules reader")
-        write_predictions(store, "rules", predictions)
-        scores["rules"] = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
+        write_predictions(store, "rules", written[0])
+        scores["rules"] = evaluate(written[0], shipped / "truth.csv", CHALLENGE)
         if _has_torch():
             by_model = _read_by_model(store, cached.key)
             seconds = f"{by_model.seconds:.2f} s"
             words.line(f"predict    {by_model.answered} questions answered in {seconds} by the text model")
-            predictions = out / "predictions-llm.csv"
-            write_predictions(store, "llm", predictions)
-            scores["llm"] = evaluate(predictions, shipped / "truth.csv", CHALLENGE)
+            written.append(out / "predictions-llm.csv")
+            write_predictions(store, "llm", written[-1])
+            scores["llm"] = evaluate(written[-1], shipped / "truth.csv", CHALLENGE)
         else:
             words.notice("the text model was not asked: it needs pip install 'entx-hybrid[llm]'")
         for arm, found in scores.items():
-            words.line(f"evaluate   {arm}\n")
-            print_evaluation(words, found)
+            whole, interval = found.overall.counts, found.overall.interval
+            words.line(f"evaluate   {arm}: F1 {whole.f1:.3f} [{interval.low:.3f}, {interval.high:.3f}], n {whole.rows}")
+        words.line("\nrules")
+        print_evaluation(words, scores["rules"])
         questions = {question.index: question for question in load_questions(store)}
         located = {index: answer for index, answer in load_answers(store, "rules") if answer.evidence.polygon}
         index = next((index for index in located if _is_shown(questions[index])), min(located))
@@ -90,11 +92,11 @@ def demo(
         write_page_png(view, picture)
         write_page_html(view, page)
     read = f"where {questions[index].entity_name} was read as {located[index].text!r}"
-    words.line(f"\nWritten: {predictions}; {picture} and {page}: {read}")
+    words.line(f"\nWritten: {', '.join(map(str, written))}; {picture} and {page}: {read}")
     words.result({
         "overall": scores["rules"].overall.as_dict(),
         "arms": {arm: one.overall.as_dict() for arm, one in scores.items()},
-        "predictions": str(predictions), "evidence": str(picture), "page": str(page),
+        "predictions": [str(path) for path in written], "evidence": str(picture), "page": str(page),
     })  # fmt: skip
 
 
