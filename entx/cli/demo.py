@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from entx.storage.connection import Store
 
 
+_PICTURE_BYTES = 4_000_000
+"""Of the report's gallery."""
+
+
 @app.command("demo")
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the store, the predictions and the picture.")] = Path(
@@ -28,8 +32,8 @@ def demo(
     """Read two dozen drawn product pictures, answer the questions about them, and score the answers.
 
     Runs ingest, ocr-cache, predict by the rules and by the text model that ships (where torch is installed), evaluate
-    and show; writes the store, a table of predictions for each, and evidence.png and evidence.html: a picture with the
-    place that an answer was read from.
+    ablate and show; writes the store, a table of predictions for each, report.html (what each arm and a vote of both
+    are worth), and evidence.png and evidence.html: a picture with the place that an answer was read from.
 
     Example: entx demo --out demo-out
     """
@@ -42,6 +46,10 @@ def demo(
     from entx.ocr_stage.engines import EngineSpec
     from entx.ocr_stage.job import fill_cache
     from entx.ocr_stage.pool import available_cores
+    from entx.report.ablation.document import write_html
+    from entx.report.ablation.gallery import make_gallery
+    from entx.report.ablation.measure import Options, measure
+    from entx.report.ablation.summary import summarise
     from entx.report.page_html import write_page_html
     from entx.report.page_png import write_page_png
     from entx.report.page_view import question_view
@@ -88,15 +96,21 @@ def demo(
         questions = {question.index: question for question in load_questions(store)}
         located = {index: answer for index, answer in load_answers(store, "rules") if answer.evidence.polygon}
         index = next((index for index in located if _is_shown(questions[index])), min(located))
+        options = Options(("vote",))
+        measured = measure(store, shipped / "truth.csv", list(scores), CHALLENGE, options)
+        summary = summarise(store, measured, CHALLENGE, options)
+        write_html(summary, make_gallery(measured, most=61, picture_bytes=_PICTURE_BYTES), out / "report.html")
         view = question_view(store, index, CHALLENGE, engine=None, runs=["rules"])
         write_page_png(view, picture)
         write_page_html(view, page)
     read = f"where {questions[index].entity_name} was read as {located[index].text!r}"
-    words.line(f"\nWritten: {', '.join(map(str, written))}; {picture} and {page}: {read}")
+    words.line(f"\nWritten: {', '.join(map(str, written))}; {out / 'report.html'}: what each arm is worth;")
+    words.line(f"{picture} and {page}: {read}")
     words.result({
         "overall": scores["rules"].overall.as_dict(),
         "arms": {arm: one.overall.as_dict() for arm, one in scores.items()},
-        "predictions": [str(path) for path in written], "evidence": str(picture), "page": str(page),
+        "predictions": [str(path) for path in written], "report": str(out / "report.html"),
+        "evidence": str(picture), "page": str(page),
     })  # fmt: skip
 
 
@@ -112,7 +126,7 @@ def _read_by_model(store: Store, key: PageKey) -> InferReport:
     from entx.llm_stage.loading import ModelOptions, open_reader
 
     reader, settings = open_reader(ModelOptions(), CHALLENGE)
-    return answer_questions(store, key, CHALLENGE, reader, "llm", settings, hint_run="rules")
+    return answer_questions(store, key, CHALLENGE, reader, "llm", settings)
 
 
 def _is_shown(question: Question) -> bool:

@@ -117,6 +117,7 @@ def test_the_demo_runs_and_is_repeatable(tmp_path: Path, capsys: pytest.CaptureF
     assert {arm["n"] for arm in arms.values()} == {len(_rows(DEMO / "truth.csv"))}
     assert min(arm["f1"] for arm in arms.values()) > 0.6
     assert "Question" in (tmp_path / "evidence.html").read_text(encoding="utf-8")
+    assert "vote" in (tmp_path / "report.html").read_text(encoding="utf-8")
     with Image.open(tmp_path / "evidence.png") as picture:
         assert picture.width > 300
     again = run_entx(capsys, "demo", "--out", tmp_path, "--json")
