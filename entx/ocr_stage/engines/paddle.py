@@ -2,14 +2,14 @@
 
 Without arguments it needs neither paddlepaddle nor the network. With `engine="paddle"` (and paddlepaddle or
 paddlepaddle-gpu installed) it reads with any text models that PaddleOCR knows, given by folder, or by name when
-PaddleOCR has them on this machine. Paddle and torch must never meet in one process.
+PaddleOCR has them on this machine. Paddle and torch must never meet in one process: native models are refused where
+torch is installed. On ONNX Runtime there is no Paddle in the process.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -50,13 +50,16 @@ class PaddleEngine:
             wheel, which only engine="onnxruntime" can read; without cls the lines' orientation is then not looked at.
 
     Raises:
-        EngineError: a package or a model is not here, or torch is loaded in this process.
+        EngineError: a package or a model is not here; native models are wanted where torch is installed.
     """
 
     def __init__(self, **params: Param) -> None:
+        if params.get("engine") == "paddle" and find_spec("torch") is not None:
+            raise EngineError(
+                "paddleocr: torch is installed here, paddleocr loads it (by modelscope), and native Paddle crashes "
+                "beside it; use an environment without the extra llm"
+            )
         settings = _settings(params)
-        if "torch" in sys.modules:
-            raise EngineError("paddleocr: torch is loaded in this process, and the two crash together; use another one")
         models = _models(settings)
         os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
         from paddleocr import PaddleOCR
