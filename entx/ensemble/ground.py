@@ -11,15 +11,15 @@ from itertools import islice
 
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
+from entx.core.grounding import evidence_of
 from entx.core.quantity import Quantity
-from entx.core.types import NO_EVIDENCE, Alignment, Evidence, PageKey
+from entx.core.types import Alignment, Evidence, PageKey
 from entx.ensemble.ballot import Ballot, make_ballot
 from entx.storage.arms import Arm, ArmsRow
 from entx.storage.connection import Store
 from entx.storage.pages import load_pages, page_keys
 
 _BATCH = 1024
-_ORDER = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
 
 
 def choose_pages(store: Store, arms: Sequence[Arm]) -> PageKey | None:
@@ -29,15 +29,6 @@ def choose_pages(store: Store, arms: Sequence[Arm]) -> PageKey | None:
             return arm.pages
     keys = page_keys(store)
     return keys[0][0] if keys else None
-
-
-def evidence_of(quantity: Quantity, candidates: Sequence[Candidate]) -> Evidence:
-    """The best-aligned candidate equal in number and unit, the first in reading order among equals."""
-    found = [one for one in candidates if one.quantity == quantity]
-    if not found:
-        return NO_EVIDENCE
-    best = min(found, key=lambda one: _ORDER[one.alignment])
-    return Evidence(best.alignment, best.line_ids, best.polygon)
 
 
 def ballots(

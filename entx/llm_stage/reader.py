@@ -14,13 +14,13 @@ from math import exp
 
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
+from entx.core.grounding import ground
 from entx.core.postprocess import postprocess
 from entx.core.quantity import Quantity
 from entx.core.types import Alignment, Answer, Evidence, OcrPage, PageStatus
 from entx.llm_stage.backends.base import Ask, Generated, PageAsk, TextModel
 from entx.llm_stage.confidence import Posterior, judge
 from entx.llm_stage.constrain import answer_pattern
-from entx.llm_stage.grounding import ground
 from entx.llm_stage.prompt import NONE, Hint, answer_text, page_prompt, question_prompt
 from entx.llm_stage.serving import Serving
 

@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from entx.llm_stage.encode import TokenRow
 from entx.llm_stage.prompt import PROMPT_VERSION, Style
 from entx.llm_stage.recipe import Recipe
 from entx.llm_stage.serving import SERVING
+from entx.storage.runs import library_versions
 
 RECORD = "training.json"
 """In a trained folder: the whole record of its training."""
@@ -218,7 +218,7 @@ def _record(
             "last loss": next((entry["loss"] for entry in reversed(history) if "loss" in entry), None),
         },
         "history": history,
-        "versions": _versions(),
+        "versions": library_versions(_LIBRARIES),
     }
 
 
@@ -251,13 +251,3 @@ def write_about(folder: Path, record: Mapping[str, Any]) -> None:
             json.dump(content, stream, indent=1)
     with atomic_text(folder / "README.md") as stream:
         stream.write(model_card(record))
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

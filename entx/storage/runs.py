@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -38,7 +38,7 @@ def begin_run(store: Store, run: str, stage: str, settings: Mapping[str, Any]) -
     with store.transaction() as connection:
         connection.execute(
             "insert into runs values (?, ?, ?, ?, ?, now())",
-            [run, stage, digest, json.dumps(settings, sort_keys=True), json.dumps(_versions())],
+            [run, stage, digest, json.dumps(settings, sort_keys=True), json.dumps(library_versions(_LIBRARIES))],
         )
     return False
 
@@ -62,9 +62,10 @@ def run_settings(store: Store, run: str) -> dict[str, Any]:
     raise InputError(f"no run {run!r} in {store.path}; it holds: {', '.join(name for name, _ in rows) or 'none'}")
 
 
-def _versions() -> dict[str, str]:
+def library_versions(names: Iterable[str]) -> dict[str, str]:
+    """The installed version of each distribution; those that are not installed are left out."""
     found = {}
-    for name in _LIBRARIES:
+    for name in names:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -10,10 +10,11 @@ import pytest
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
+from entx.core.grounding import evidence_of
 from entx.core.quantity import parse_written
 from entx.core.types import NO_EVIDENCE, Alignment, Evidence
 from entx.ensemble.ballot import Ballot
-from entx.ensemble.ground import ballots, choose_pages, evidence_of
+from entx.ensemble.ground import ballots, choose_pages
 from entx.storage.arms import find_arms, load_arms
 from entx.storage.connection import Store
 from entx.storage.questions import LinkedFile, add_files

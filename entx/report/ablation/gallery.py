@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from entx.core.grounding import evidence_of
 from entx.core.metric import Outcome
 from entx.core.types import Answer, OcrPage, Polygon
-from entx.ensemble.ground import evidence_of
 from entx.report.ablation.audit import CONVERTED, relation
 from entx.report.ablation.cells import COLOURS, MISSING, name_of, share
 from entx.report.ablation.columns import ARM, ENSEMBLE_STAGE, Column

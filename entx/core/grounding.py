@@ -14,6 +14,15 @@ from entx.core.units import kind_of
 _ORDER = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
 
 
+def evidence_of(quantity: Quantity, candidates: Sequence[Candidate]) -> Evidence:
+    """The best-aligned candidate equal in number and unit, the first in reading order among equals; NONE for none."""
+    found = [one for one in candidates if one.quantity == quantity]
+    if not found:
+        return NO_EVIDENCE
+    best = min(found, key=lambda one: _ORDER[one.alignment])
+    return Evidence(best.alignment, best.line_ids, best.polygon)
+
+
 def ground(quantity: Quantity, page: OcrPage, entity: Entity, quantities: Sequence[Candidate]) -> Evidence:
     """Finds a quantity on its page.
 
@@ -24,10 +33,9 @@ def ground(quantity: Quantity, page: OcrPage, entity: Entity, quantities: Sequen
     Args:
         quantities: of this page, from `page_quantities`.
     """
-    same = [one for one in find_candidates(page, entity, quantities) if one.quantity == quantity]
-    if same:
-        best = min(same, key=lambda one: _ORDER[one.alignment])
-        return Evidence(best.alignment, best.line_ids, best.polygon)
+    equal = evidence_of(quantity, find_candidates(page, entity, quantities))
+    if equal.line_ids:
+        return equal
     for one in quantities:
         if one.quantity.value == quantity.value and kind_of(one.quantity.unit) == kind_of(quantity.unit):
             return Evidence(Alignment.FUZZY, one.line_ids, one.polygon)
