@@ -31,6 +31,9 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
 from entx.cli.app import app
 from entx.core.errors import EntxError
 
+_heard: list[int] = []
+"""The signal that ends this process, once there is one."""
+
 
 def main() -> None:
     """Runs `entx`; the exit codes are those of `ExitCode`, and 128 + its number when a signal ends it."""
@@ -38,13 +41,18 @@ def main() -> None:
         signal.signal(number, _stop)
     try:
         app()
-    except EntxError as error:
+    except Exception as error:
+        if _heard:  # inside a query DuckDB asks for signals, and makes an error of its own of what their handler raises
+            sys.exit(128 + _heard[0])
+        if not isinstance(error, EntxError):
+            raise
         print(f"entx: {error}", file=sys.stderr)
         sys.exit(int(error.exit_code))
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     """Ends through every `finally`, so that batches in flight are committed and workers ended."""
+    _heard.append(number)
     for other in (signal.SIGINT, signal.SIGTERM):
         signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean end short
     print(f"entx: stopped by {signal.Signals(number).name}; the same command goes on from here", file=sys.stderr)

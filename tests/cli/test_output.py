@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +89,21 @@ def test_an_unknown_command_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> 
     ended = run_entx(capsys, "frobnicate")
     assert ended.code == 2
     assert "frobnicate" in ended.err
+
+
+def test_a_signal_that_duckdb_turns_into_an_error_still_ends_as_a_signal() -> None:
+    """Inside a query DuckDB runs the handler itself, swallows its SystemExit and raises a RuntimeError."""
+    code = """
+import os, signal
+from entx.cli import main
+def query():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except SystemExit:
+        raise RuntimeError("Query interrupted") from None
+main.app = query
+main.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (128 + signal.SIGTERM, 1)
+    assert "stopped by SIGTERM" in ended.stderr
