@@ -11,7 +11,8 @@ from entx.core.quantity import Quantity
 from entx.core.types import NO_EVIDENCE, Alignment, Evidence, OcrPage
 from entx.core.units import kind_of
 
-_ORDER = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
+ALIGNMENTS = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
+"""The surest first."""
 
 
 def evidence_of(quantity: Quantity, candidates: Sequence[Candidate]) -> Evidence:
@@ -19,7 +20,7 @@ def evidence_of(quantity: Quantity, candidates: Sequence[Candidate]) -> Evidence
     found = [one for one in candidates if one.quantity == quantity]
     if not found:
         return NO_EVIDENCE
-    best = min(found, key=lambda one: _ORDER[one.alignment])
+    best = min(found, key=lambda one: ALIGNMENTS[one.alignment])
     return Evidence(best.alignment, best.line_ids, best.polygon)
 
 

@@ -6,13 +6,12 @@ log-probability have no common scale. What it learns comes from gold rows, as pl
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
 from entx.core.errors import InputError
+from entx.core.plugins import load_plugin, plugin_names
 from entx.core.quantity import Quantity
 from entx.ensemble.ballot import Ballot, Option
 
@@ -93,7 +92,7 @@ class LooksAtAll:
 
 def strategy_names() -> list[str]:
     """All strategies, built in or plugged in, sorted."""
-    return sorted({point.name for point in entry_points(group=GROUP)} | set(BUILT_IN))
+    return plugin_names(GROUP, BUILT_IN)
 
 
 def find_strategy(name: str) -> StrategyFactory:
@@ -102,16 +101,4 @@ def find_strategy(name: str) -> StrategyFactory:
     Raises:
         InputError: unknown, or it cannot be imported.
     """
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    try:
-        if name in points:
-            return cast("StrategyFactory", points[name].load())
-        if name in BUILT_IN:
-            module, _, attribute = BUILT_IN[name].partition(":")
-            return cast("StrategyFactory", getattr(importlib.import_module(module), attribute))
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"strategy {name!r} cannot be imported: {error}") from error
-    raise InputError(
-        f"unknown strategy {name!r}; there are: {', '.join(strategy_names())}. "
-        f"Others plug in by an entry point of the group {GROUP!r}"
-    )
+    return cast("StrategyFactory", load_plugin("strategy", name, GROUP, BUILT_IN, InputError))

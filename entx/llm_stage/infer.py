@@ -9,9 +9,10 @@ from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.types import OcrPage, PageKey
+from entx.llm_stage.dataset import Hints
 from entx.llm_stage.prompt import PROMPT_VERSION, Hint
 from entx.llm_stage.reader import READER_VERSION, Asked, TextReader
-from entx.storage.answers import add_answers, load_answers
+from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from entx.storage.pages import AskedQuestion, unanswered_pages
 from entx.storage.runs import begin_run, end_run, run_settings, settings_hash
@@ -35,7 +36,7 @@ class InferReport:
     counts: Mapping[str, int]
 
 
-def load_hints(store: Store, run: str | None) -> dict[int, Hint]:
+def load_hints(store: Store, run: str | None) -> Mapping[int, Hint]:
     """What another run of the store said to each question; empty for None.
 
     Raises:
@@ -44,7 +45,7 @@ def load_hints(store: Store, run: str | None) -> dict[int, Hint]:
     if run is None:
         return {}
     run_settings(store, run)
-    return {index: Hint(answer.quantity, answer.score) for index, answer in load_answers(store, run)}
+    return Hints.of_run(store, run).answers
 
 
 def answer_questions(

@@ -20,6 +20,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from entx.core.files import atomic_path
 from entx.llm_stage.backends.tree import TokenTree, TreeBatch
 
 
@@ -211,7 +212,5 @@ def _groups(model: LlamaForCausalLM, decay: float) -> list[dict[str, object]]:
 
 
 def _save(path: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, place: dict[str, int]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), **place}, partial)
-    partial.replace(path)
+    with atomic_path(path) as part:
+        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), **place}, part)

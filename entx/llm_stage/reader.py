@@ -14,10 +14,10 @@ from math import exp
 
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
-from entx.core.grounding import ground
+from entx.core.grounding import ALIGNMENTS, ground
 from entx.core.postprocess import postprocess
 from entx.core.quantity import Quantity
-from entx.core.types import Alignment, Answer, Evidence, OcrPage, PageStatus
+from entx.core.types import Answer, Evidence, OcrPage, PageStatus
 from entx.llm_stage.backends.base import Ask, Generated, PageAsk, TextModel
 from entx.llm_stage.confidence import Posterior, judge
 from entx.llm_stage.constrain import answer_pattern
@@ -28,7 +28,6 @@ READER_VERSION = 1
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
 NO_CANDIDATE = "no quantity with a legal unit in the text"
-_SURENESS = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
 
 
 class Mode(StrEnum):
@@ -205,7 +204,7 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     best: dict[Quantity, Candidate] = {}
     for one in candidates:
         known = best.get(one.quantity)
-        if known is None or _SURENESS[one.alignment] < _SURENESS[known.alignment]:
+        if known is None or ALIGNMENTS[one.alignment] < ALIGNMENTS[known.alignment]:
             best[one.quantity] = one
     return tuple(best.values())
 

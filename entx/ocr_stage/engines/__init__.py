@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import inspect
 import json
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import cast
 
 from entx.core.errors import EngineError
+from entx.core.plugins import load_plugin, plugin_names
 from entx.core.types import PageKey
 from entx.ocr_stage.engines.base import Engine, EngineFactory, Param
 from entx.ocr_stage.settings import GEOMETRY_VERSION, READER_VERSION, ReaderSettings
@@ -52,7 +51,7 @@ class EngineSpec:
 
 def engine_names() -> list[str]:
     """All engines that can be asked for, built in or plugged in, sorted."""
-    return sorted({point.name for point in entry_points(group=GROUP)} | set(BUILT_IN))
+    return plugin_names(GROUP, BUILT_IN)
 
 
 def build_engine(spec: EngineSpec) -> Engine:
@@ -100,16 +99,4 @@ def _accepted(spec: EngineSpec, factory: EngineFactory) -> dict[str, Param]:
 
 
 def _factory(name: str) -> EngineFactory:
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    try:
-        if name in points:
-            return cast("EngineFactory", points[name].load())
-        if name in BUILT_IN:
-            module, _, attribute = BUILT_IN[name].partition(":")
-            return cast("EngineFactory", getattr(importlib.import_module(module), attribute))
-    except (ImportError, AttributeError) as error:
-        raise EngineError(f"engine {name!r} cannot be imported: {error}") from error
-    raise EngineError(
-        f"unknown engine {name!r}; there are: {', '.join(engine_names())}. "
-        f"Others plug in by an entry point of the group {GROUP!r}"
-    )
+    return cast("EngineFactory", load_plugin("engine", name, GROUP, BUILT_IN, EngineError))
