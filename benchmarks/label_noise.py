@@ -13,7 +13,7 @@ from pathlib import Path
 from entx.core.entities import CHALLENGE
 from entx.core.quantity import parse_written
 from entx.core.tables import read_table, require_entities
-from entx.llm_stage.labels import Cleaned, clean_label
+from entx.neural.labels import Cleaned, clean_label
 
 
 def main() -> None:

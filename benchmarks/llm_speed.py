@@ -28,10 +28,10 @@ from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 from entx.core.types import OcrPage, PageStatus
 from entx.llm_stage.backends.transformers import TransformersModel
-from entx.llm_stage.constrain import Constrainer, answer_pattern
 from entx.llm_stage.loading import ModelOptions, open_reader
 from entx.llm_stage.prompt import page_prompt, question_prompt
 from entx.llm_stage.reader import Asked, Mode, TextReader
+from entx.neural.constrain import Constrainer, answer_pattern
 from entx.ocr_stage.answer import choose_pages
 from entx.storage.connection import Store
 from entx.storage.pages import unanswered_pages
@@ -73,7 +73,7 @@ class Plain:
         ids = given["input_ids"]
         extra: dict[str, Any] = {}
         if self.constrained:
-            extra["logits_processor"] = [Within(self.constrainer, answer_pattern(entity), ids.shape[1])]
+            extra["logits_processor"] = [Within(self.constrainer, answer_pattern(entity, "none"), ids.shape[1])]
         with torch.inference_mode():
             out = self.model.generate(
                 ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=32,

@@ -81,11 +81,12 @@ def measure(model: Path, adapter: Path | None, store: Path, schema: Path) -> dic
     """F1 by entity and mode."""
     from entx.core.postprocess import postprocess
     from entx.llm_stage.adapters import prompt_tokenizer
-    from entx.llm_stage.backends.base import Ask, PageAsk
+    from entx.llm_stage.backends.base import PageAsk
     from entx.llm_stage.backends.transformers import TransformersModel
     from entx.llm_stage.dev import measure_f1
     from entx.llm_stage.recipe import load_recipe
     from entx.llm_stage.training_data import dev_questions, load_dataset
+    from entx.neural.asking import Ask
 
     entities = load_schema(schema)
     reader = TransformersModel.load(model, adapter=adapter)

@@ -22,7 +22,7 @@ from pathlib import Path
 from entx.core.entities import CHALLENGE
 from entx.core.files import atomic_text
 from entx.core.quantity import Quantity
-from entx.llm_stage.labels import clean_label
+from entx.neural.labels import clean_label
 from entx.storage.answers import load_answers
 from entx.storage.connection import Store
 

@@ -31,12 +31,12 @@ from entx.core.files import atomic_path, atomic_text
 from entx.core.model_folder import check_model_folder
 from entx.core.quantity import Quantity
 from entx.llm_stage.augment import augmented_pages
-from entx.llm_stage.labels import clean_label
 from entx.llm_stage.layouts import LayoutPage, generate_pages
 from entx.llm_stage.orders import with_order
 from entx.llm_stage.prompt import PROMPT_VERSION, Hint, Style, answer_text, page_prompt, question_prompt
 from entx.llm_stage.real_texts import easyocr_pages
 from entx.llm_stage.serving import SERVING
+from entx.neural.labels import clean_label
 from entx.ocr_stage.reader import RulesReader
 from entx.storage.connection import Store
 from entx.storage.pages import page_keys

@@ -94,10 +94,10 @@ def dataset_command(
     """
     from entx.core.entities import load_schema
     from entx.llm_stage.dataset import Dataset, Hints, rough_tokens
-    from entx.llm_stage.labels import RangePolicy
     from entx.llm_stage.prompt import Style
     from entx.llm_stage.rows import PageWriter, RowSettings, Unreadable
-    from entx.llm_stage.sampling import TEST_MIX, SampleSettings
+    from entx.neural.labels import RangePolicy
+    from entx.neural.sampling import TEST_MIX, SampleSettings
     from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
     from entx.storage.runs import run_settings

@@ -65,9 +65,10 @@ def train_command(
     folder = check_model_folder(_base(model, recipe, recipe_name))
     require_libraries()
 
-    from entx.llm_stage.adapters import choose_backend, prompt_tokenizer
+    from entx.llm_stage.adapters import prompt_tokenizer
+    from entx.neural.backend import choose_backend
 
-    backend = choose_backend(recipe, words.notice)  # before anything imports transformers
+    backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
     from entx.llm_stage.plan import optimiser_steps
     from entx.llm_stage.train import train
     from entx.llm_stage.training_data import load_dataset, training_data

@@ -8,16 +8,14 @@ cannot be, the training goes on with the reference and says so.
 from __future__ import annotations
 
 import importlib
-import logging
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
 from entx.core.model_folder import ModelFolder
 from entx.llm_stage.prompt import Style
-from entx.llm_stage.recipe import LoraSettings, Recipe
+from entx.llm_stage.recipe import Recipe
+from entx.neural.settings import LoraSettings
 
 if TYPE_CHECKING:
     from entx.llm_stage.backends.prompts import PromptTokenizer
@@ -38,25 +36,6 @@ class Trainable:
     tokenizer: Any
     adapter: Any
     backend: str
-
-
-def choose_backend(recipe: Recipe, notice: Callable[[str], None]) -> str:
-    """The recipe's backend, or "transformers" where Unsloth cannot be used; call it before torch is imported.
-
-    Args:
-        notice: told in one line why the backend is another than the recipe's.
-    """
-    os.environ["HF_HUB_OFFLINE"] = "1"  # PEFT looks its base model up on the hub whenever it saves
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells every user of an optional CPU kernel
-    if recipe.train.backend != "unsloth":
-        return recipe.train.backend
-    try:
-        importlib.import_module("unsloth")
-    except (ImportError, NotImplementedError) as error:  # the second: no GPU that it knows
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        notice(f"unsloth cannot be used here ({why}); training with PEFT and bitsandbytes instead")
-        return "transformers"
-    return "unsloth"
 
 
 def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainable:
@@ -82,7 +61,7 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
         "device_map": {"": "cuda" if torch.cuda.is_available() else "cpu"},
     }
     if settings.load == "nf4":
-        from entx.llm_stage.backends.transformers import nf4_config
+        from entx.neural.quantise import nf4_config
 
         options["quantization_config"] = nf4_config(torch.bfloat16)
     try:

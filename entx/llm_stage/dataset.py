@@ -18,7 +18,7 @@ from entx.core.entities import Schema
 from entx.core.types import PageKey
 from entx.llm_stage.prompt import Hint, Style, answer_text, question_prompt
 from entx.llm_stage.rows import PageWriter, Row, RowSettings, Tally, read_rows
-from entx.llm_stage.sampling import SampleSettings, coin, fold_rows, sample_rows, split_rows
+from entx.neural.sampling import SampleSettings, coin, fold_rows, sample_rows, split_rows
 from entx.storage.answers import load_answers
 from entx.storage.connection import Store
 

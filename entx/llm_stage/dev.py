@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entx.core.metric import Counts, outcomes
-from entx.llm_stage.backends.base import Ask, PageAsk, TextModel
+from entx.llm_stage.backends.base import PageAsk, TextModel
 from entx.llm_stage.prompt import NONE
+from entx.neural.asking import Ask
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from entx.llm_stage.backends.base import Ask, PageAsk
+from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.backends.prompts import PromptTokenizer
+from entx.neural.asking import Ask
 
 IGNORED = -100
 """The label of a token that is not learnt; PyTorch's cross entropy leaves it out."""

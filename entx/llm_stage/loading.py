@@ -13,7 +13,8 @@ from entx.core.model_folder import check_model_folder
 from entx.llm_stage.backends.base import TextModel
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.reader import Mode, TextReader
-from entx.llm_stage.serving import Serving, model_hash, read_serving
+from entx.llm_stage.serving import Serving, read_serving
+from entx.neural.weights import model_hash
 
 BACKENDS = ("transformers", "vllm", "openai")
 DTYPES = ("float32", "bfloat16")

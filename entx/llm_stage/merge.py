@@ -17,11 +17,12 @@ from typing import Any
 
 from entx.core.errors import InputError
 from entx.core.model_folder import check_model_folder, fingerprint
-from entx.llm_stage.backends.base import Ask, PageAsk
+from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.backends.transformers import TransformersModel
 from entx.llm_stage.dev import DevQuestion, choose
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.train import RECORD, write_about
+from entx.neural.asking import Ask
 
 DTYPES = ("bfloat16", "float32")
 

@@ -18,11 +18,12 @@ from entx.core.grounding import ALIGNMENTS, ground
 from entx.core.postprocess import postprocess
 from entx.core.quantity import Quantity
 from entx.core.types import Answer, Evidence, OcrPage, PageStatus
-from entx.llm_stage.backends.base import Ask, Generated, PageAsk, TextModel
+from entx.llm_stage.backends.base import PageAsk, TextModel
 from entx.llm_stage.confidence import Posterior, judge
-from entx.llm_stage.constrain import answer_pattern
 from entx.llm_stage.prompt import NONE, Hint, answer_text, page_prompt, question_prompt
 from entx.llm_stage.serving import Serving
+from entx.neural.asking import Ask, Generated
+from entx.neural.constrain import answer_pattern
 
 READER_VERSION = 1
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
@@ -97,7 +98,7 @@ class TextReader:
         self.mode = mode
         self.counts = ReaderCounts()
         self._schema = schema
-        self._patterns = {name: answer_pattern(entity) for name, entity in schema.entities.items()}
+        self._patterns = {name: answer_pattern(entity, NONE) for name, entity in schema.entities.items()}
 
     def read(self, batch: Sequence[Asked]) -> list[list[Answer]]:
         """For each page, one answer a question; pages are read side by side."""

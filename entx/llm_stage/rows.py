@@ -16,9 +16,9 @@ from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.quantity import Quantity
 from entx.core.types import OcrPage, PageKey
-from entx.llm_stage.labels import RangePolicy, clean_label
 from entx.llm_stage.negatives import certain_negatives
 from entx.llm_stage.prompt import Style, answer_text, page_prompt
+from entx.neural.labels import RangePolicy, clean_label
 from entx.storage.connection import Store
 from entx.storage.training import LabelledQuestion, labelled_questions, labelled_sources, pages_with_questions
 

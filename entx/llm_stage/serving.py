@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +13,6 @@ from entx.llm_stage.confidence import Calibration
 from entx.llm_stage.prompt import PROMPT_VERSION, Style
 
 SERVING = "entx.json"
-_WEIGHTS = (".safetensors", ".model", ".jinja")
-_CHUNK = 1 << 20
-_PARTS = (
-    "config",
-    "generation_config",
-    "tokenizer",
-    "special_tokens_map",
-    "added_tokens",
-    "vocab",
-    "adapter_config",
-    "tokenizer_config",
-    "merges",
-)
-"""Names, without their ending, of the files beside the weights that decide what a model answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +66,3 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
         raise InputError(f"{path}: not readable: {error}") from None
     with atomic_text(path) as stream:
         json.dump({**raw, "calibration": calibration.as_dict()}, stream, indent=1)
-
-
-def model_hash(*folders: Path) -> str:
-    """Hash over the weights, configurations and tokenizers of a model and perhaps its adapter.
-
-    Left out: entx.json, whose parts the run records by themselves, and files that only describe the model.
-    """
-    digest = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(folder.iterdir()):
-            if file.suffix not in _WEIGHTS and file.name.split(".")[0] not in _PARTS:
-                continue
-            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-            with file.open("rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-    return digest.hexdigest()[:16]

@@ -20,13 +20,13 @@ from entx.core.files import atomic_text
 from entx.core.model_folder import ModelFolder, check_model_folder, fingerprint
 from entx.llm_stage.adapters import load_trainable
 from entx.llm_stage.card import model_card
-from entx.llm_stage.checkpoints import last_whole, step_of
-from entx.llm_stage.curve import draw_curve
 from entx.llm_stage.dev import DevQuestion, measure_f1
 from entx.llm_stage.encode import TokenRow
 from entx.llm_stage.prompt import PROMPT_VERSION, Style
 from entx.llm_stage.recipe import Recipe
 from entx.llm_stage.serving import SERVING
+from entx.neural.checkpoints import last_whole, step_of
+from entx.neural.curve import draw_curve
 from entx.storage.runs import library_versions
 
 RECORD = "training.json"
@@ -94,7 +94,7 @@ def train(
         name: of the recipe, for the record.
         folder: the base model, checked.
         out: the model folder to make.
-        backend: as `adapters.choose_backend` said.
+        backend: as `neural.backend.choose_backend` said.
         restart: throw away what an unfinished training of the same `out` left.
         advance: told of optimiser steps.
 

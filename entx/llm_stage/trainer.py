@@ -20,9 +20,9 @@ from trl import SFTConfig, SFTTrainer
 
 from entx.core.errors import InputError
 from entx.llm_stage.adapters import Trainable
-from entx.llm_stage.checkpoints import keep_only, seal
 from entx.llm_stage.encode import TokenRow
 from entx.llm_stage.recipe import Recipe
+from entx.neural.checkpoints import keep_only, seal
 
 GRACE_SECONDS = 7.0
 """After a signal the running step may take so long; then the process ends with the last checkpoint that it has."""

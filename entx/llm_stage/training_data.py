@@ -10,13 +10,13 @@ from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.llm_stage.dataset import Dataset, Example, Hints
 from entx.llm_stage.dev import DevQuestion
 from entx.llm_stage.encode import TokenRow, encode
-from entx.llm_stage.labels import RangePolicy
 from entx.llm_stage.prompt import NONE, Style
 from entx.llm_stage.recipe import Recipe
 from entx.llm_stage.rows import PageWriter, RowSettings, Unreadable
-from entx.llm_stage.sampling import TEST_MIX, SampleSettings
 from entx.llm_stage.train import TrainingData
-from entx.llm_stage.visits import group_by_length, visits
+from entx.neural.labels import RangePolicy
+from entx.neural.sampling import TEST_MIX, SampleSettings
+from entx.neural.visits import group_by_length, visits
 from entx.storage.connection import Store
 from entx.storage.runs import run_settings
 

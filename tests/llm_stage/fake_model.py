@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from entx.llm_stage.backends.base import Generated, PageAsk
+from entx.llm_stage.backends.base import PageAsk
+from entx.neural.asking import Generated
 
 
 class FakeModel:

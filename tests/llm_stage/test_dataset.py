@@ -12,7 +12,7 @@ from entx.core.types import Answer
 from entx.llm_stage.dataset import Dataset, Hints, by_page, page_examples, rough_tokens
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.rows import PageWriter, RowSettings, Tally
-from entx.llm_stage.sampling import SampleSettings
+from entx.neural.sampling import SampleSettings
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from tests.llm_stage.stores import KEY, WRITER, Asked, Shown, fill

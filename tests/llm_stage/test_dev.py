@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from entx.llm_stage.backends.base import Generated, PageAsk
+from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.dev import DevQuestion, choose, measure_f1
+from entx.neural.asking import Generated
 
 
 class FakeModel:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from entx.llm_stage.backends.base import Ask, PageAsk
+from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.llm_stage.backends.transformers import TransformersModel
 from entx.llm_stage.encode import IGNORED, TokenRow, encode
 from entx.llm_stage.prompt import Style
+from entx.neural.asking import Ask
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 from tests.llm_stage.training import CHAT
 

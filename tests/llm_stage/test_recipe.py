@@ -9,7 +9,8 @@ import pytest
 
 from entx.core.errors import InputError
 from entx.core.recipes import find_recipe, shipped_recipes
-from entx.llm_stage.recipe import LINEAR_LAYERS, load_recipe
+from entx.llm_stage.recipe import load_recipe
+from entx.neural.settings import LINEAR_LAYERS
 from tests.cli.runner import run_entx
 
 NAMES = [recipe.name for recipe in shipped_recipes() if recipe.stage == "llm"]

@@ -7,9 +7,9 @@ import pytest
 
 from entx.core.entities import CHALLENGE, Schema, load_schema
 from entx.core.types import PageStatus
-from entx.llm_stage.labels import RangePolicy
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.rows import PageRows, PageWriter, Row, RowSettings, Tally, Unreadable, read_rows
+from entx.neural.labels import RangePolicy
 from tests.llm_stage.stores import KEY, WRITER, Asked, Shown, fill
 
 DRAWING = ["24.5 cm / 9.6 in", "18 cm"]

@@ -12,8 +12,9 @@ from types import ModuleType
 import pytest
 
 from entx.core.model_folder import ModelFolder
-from entx.llm_stage.adapters import choose_backend, unsloth_adapter_arguments, unsloth_load_arguments
+from entx.llm_stage.adapters import unsloth_adapter_arguments, unsloth_load_arguments
 from entx.llm_stage.recipe import load_recipe
+from entx.neural.backend import choose_backend
 
 SOURCE = os.environ.get("ENTX_UNSLOTH_SOURCE", "")
 """An unpacked wheel: `pip download unsloth==2026.10.* --no-deps`, then unzip."""
@@ -30,7 +31,7 @@ def test_without_unsloth_the_training_falls_back_with_one_line(
     recipe = load_recipe("gemma2-9b")
     monkeypatch.setattr(importlib, "import_module", fail)
     said: list[str] = []
-    assert choose_backend(recipe, said.append) == "transformers"
+    assert choose_backend(recipe.train.backend, said.append) == "transformers"
     assert len(said) == 1
     assert "PEFT and bitsandbytes" in said[0]
     assert str(error).splitlines()[0] in said[0]
@@ -40,9 +41,9 @@ def test_without_unsloth_the_training_falls_back_with_one_line(
 def test_unsloth_is_imported_only_where_the_recipe_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "unsloth", ModuleType("unsloth"))
     said: list[str] = []
-    assert choose_backend(load_recipe("gemma2-9b"), said.append) == "unsloth"
+    assert choose_backend(load_recipe("gemma2-9b").train.backend, said.append) == "unsloth"
     monkeypatch.delitem(sys.modules, "unsloth")
-    assert choose_backend(load_recipe("qwen3-1.7b"), said.append) == "transformers"
+    assert choose_backend(load_recipe("qwen3-1.7b").train.backend, said.append) == "transformers"
     assert said == []
 
 

@@ -6,20 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One question about a page.
-
-    Args:
-        question: the question part of the prompt; ends where the answer begins.
-        completions: texts to score as its answer.
-        pattern: regular expression that a generated answer must match as a whole; "" for none.
-    """
-
-    question: str
-    completions: tuple[str, ...] = ()
-    pattern: str = ""
+from entx.neural.asking import Ask, Generated
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +15,6 @@ class PageAsk:
 
     page: str
     asks: tuple[Ask, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """An answer that a model wrote.
-
-    Args:
-        text: without the end token.
-        log_prob: sum over its tokens and the end token under the model alone, not under the constraint; None where the
-            backend does not tell.
-    """
-
-    text: str
-    log_prob: float | None
 
 
 class TextModel(Protocol):

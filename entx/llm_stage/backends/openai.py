@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import urllib3
 
 from entx.core.errors import InputError
-from entx.llm_stage.backends.base import Ask, Generated, PageAsk
+from entx.llm_stage.backends.base import PageAsk
+from entx.neural.asking import Ask, Generated
 
 KEY_VARIABLE = "ENTX_API_KEY"
 """The environment variable with the server's key. Not OPENAI_API_KEY: that one is not for whatever --base-url names."""

@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import torch
 
 from entx.core.errors import InputError
-from entx.llm_stage.backends.base import Generated, PageAsk
-from entx.llm_stage.backends.greedy import Writing
+from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.llm_stage.backends.tree import AttentionMasks, PromptTokens, TreeBatch
-from entx.llm_stage.constrain import Constrainer
+from entx.neural.asking import Generated
+from entx.neural.constrain import Constrainer
+from entx.neural.greedy import Writing
+from entx.neural.quantise import nf4_config
 
 T = TypeVar("T")
 
@@ -255,12 +257,3 @@ def _passes(widths: Sequence[int], most: int) -> Iterator[list[int]]:
         fit = max(1, most // max(widths[order[0]], 1))
         yield order[:fit]
         order = order[fit:]
-
-
-def nf4_config(compute: torch.dtype) -> Any:
-    """nf4 weights, quantised twice, as QLoRA (Dettmers et al. 2023); `compute` is what they are multiplied in."""
-    from transformers import BitsAndBytesConfig
-
-    settings: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
-    make: Any = BitsAndBytesConfig
-    return make(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **settings)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from entx.core.errors import InputError
-from entx.llm_stage.backends.base import Generated, PageAsk
+from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.backends.prompts import PromptTokenizer
+from entx.neural.asking import Generated
 
 _LORA_RANK = 64  # the largest adapter that is taken; vLLM reserves memory by it
 

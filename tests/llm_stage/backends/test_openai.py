@@ -20,13 +20,14 @@ import urllib3
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.llm_stage.backends.base import Ask, PageAsk
+from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.backends.openai import KEY_VARIABLE, ServedModel, gbnf
 from entx.llm_stage.backends.transformers import TransformersModel
-from entx.llm_stage.constrain import answer_pattern
+from entx.neural.asking import Ask
+from entx.neural.constrain import answer_pattern
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 
-PATTERN = answer_pattern(CHALLENGE["height"])
+PATTERN = answer_pattern(CHALLENGE["height"], "none")
 BATCH = (
     PageAsk("<page>\n[5 inch]\n", (Ask("<q> height<a>", ("5 inch", "none"), PATTERN), Ask("<q> width<a>", ("none",)))),
     PageAsk("<page>\n[7 metre]\n", (Ask("<q> depth<a>", ("7 metre", "none"), PATTERN),)),
@@ -213,7 +214,7 @@ def test_the_grammar_of_llama_cpp_says_the_same() -> None:
         'root ::= [0-9]{1,6}( "." [0-9]{1,3})? " " ( "fluid ounce" | "litre" )| "none"'
     )
     for entity in CHALLENGE.entities.values():
-        literals = re.findall(r'"([^"]+)"', gbnf(answer_pattern(entity)))
+        literals = re.findall(r'"([^"]+)"', gbnf(answer_pattern(entity, "none")))
         assert set(literals) == {*entity.units, "none", ".", " "}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from entx.core.quantity import Quantity
 from entx.llm_stage.rows import Row
-from entx.llm_stage.sampling import (
+from entx.neural.sampling import (
     TEST_MIX,
     SampleSettings,
     coin,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.quantity import Quantity
 from entx.core.units import BY_NAME
-from entx.llm_stage.labels import BOUNDS, Cleaned, Fault, RangePolicy, clean_label
+from entx.neural.labels import BOUNDS, Cleaned, Fault, RangePolicy, clean_label
 
 ENTITIES = sorted(CHALLENGE.entities)
 

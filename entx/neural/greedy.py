@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from entx.llm_stage.constrain import Constrainer
+from entx.neural.constrain import Constrainer
 
 
 @dataclass

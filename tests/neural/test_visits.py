@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.llm_stage.visits import WINDOW, group_by_length, visits
+from entx.neural.visits import WINDOW, group_by_length, visits
 
 WEIGHTS = st.lists(st.floats(0, 3, allow_nan=False), min_size=1, max_size=60)
 

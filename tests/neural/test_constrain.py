@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
-from entx.llm_stage.constrain import Constrainer, answer_pattern
 from entx.llm_stage.prompt import answer_text
+from entx.neural.constrain import Constrainer, answer_pattern
 from tests.llm_stage.tiny_models import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
@@ -31,7 +31,7 @@ def accepted(text: str, pattern: str) -> bool:
 
 @pytest.mark.parametrize("entity", CHALLENGE.entities.values(), ids=lambda entity: entity.name)
 def test_every_unit_of_the_entity_and_none_pass(entity: Entity) -> None:
-    pattern = answer_pattern(entity)
+    pattern = answer_pattern(entity, "none")
     assert accepted("none", pattern)
     for unit in entity.units:
         assert accepted(f"12.5 {unit}", pattern)
@@ -44,28 +44,28 @@ def test_every_unit_of_the_entity_and_none_pass(entity: Entity) -> None:
      "1234567 inch", "1.2345 inch", "５ inch", "none ", "nonet", "5 inch or none", "5inch", "5\ninch"],
 )  # fmt: skip
 def test_anything_else_does_not(text: str) -> None:
-    assert not accepted(text, answer_pattern(CHALLENGE["height"]))
+    assert not accepted(text, answer_pattern(CHALLENGE["height"], "none"))
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.from_regex(re.compile(answer_pattern(CHALLENGE["item_volume"])), fullmatch=True))
+@given(st.from_regex(re.compile(answer_pattern(CHALLENGE["item_volume"], "none")), fullmatch=True))
 def test_what_the_pattern_allows_is_accepted_and_legal(text: str) -> None:
-    assert accepted(text, answer_pattern(CHALLENGE["item_volume"]))
+    assert accepted(text, answer_pattern(CHALLENGE["item_volume"], "none"))
     quantity = postprocess(text, CHALLENGE["item_volume"]).quantity
     if text != "none" and float(text.split()[0]) > 0:
         assert quantity is not None
         assert quantity.unit == text.split(" ", 1)[1]
-        assert accepted(answer_text(quantity), answer_pattern(CHALLENGE["item_volume"]))
+        assert accepted(answer_text(quantity), answer_pattern(CHALLENGE["item_volume"], "none"))
 
 
 def test_a_units_own_signs_are_not_read_as_a_pattern() -> None:
     entity = Entity("speed", "speed", ("m/s", "km/h (max.)"))
-    assert accepted("3 km/h (max.)", answer_pattern(entity))
-    assert not accepted("3 km/h (maxi)", answer_pattern(entity))
+    assert accepted("3 km/h (max.)", answer_pattern(entity, "none"))
+    assert not accepted("3 km/h (maxi)", answer_pattern(entity, "none"))
 
 
 def test_matchers_do_not_share_their_state() -> None:
-    pattern = answer_pattern(CHALLENGE["height"])
+    pattern = answer_pattern(CHALLENGE["height"], "none")
     one, other = CONSTRAINER.matcher(pattern), CONSTRAINER.matcher(pattern)
     (five,) = TOKENIZER("5")["input_ids"]
     (n,) = TOKENIZER("n")["input_ids"]
@@ -75,7 +75,7 @@ def test_matchers_do_not_share_their_state() -> None:
 
 
 def test_tokens_beyond_the_tokenizer_are_never_allowed() -> None:
-    matcher = CONSTRAINER.matcher(answer_pattern(CHALLENGE["height"]))
+    matcher = CONSTRAINER.matcher(answer_pattern(CHALLENGE["height"], "none"))
     allowed = CONSTRAINER.allowed(matcher)
     assert allowed.shape == (300,)
     assert not allowed[len(TOKENIZER) :].any()

@@ -6,15 +6,40 @@ import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
+from entx.core.quantity import Quantity
 from entx.core.split import deal_families, join_families
-from entx.llm_stage.rows import Row
 
 TEST_MIX: Mapping[str, float] = {
     "height": 0.246, "depth": 0.215, "width": 0.205, "item_weight": 0.168, "maximum_weight_recommendation": 0.054,
     "voltage": 0.042, "wattage": 0.042, "item_volume": 0.029,
 }  # fmt: skip
 """Share of each entity in the 131,187 questions of the challenge's test table."""
+
+
+class Sampled(Protocol):
+    """A training row, as far as sampling and splitting look at it.
+
+    `truth` None says that the picture shows no value; `generated` that no table asked the question; `weak` that its
+    label is not to be measured by.
+    """
+
+    @property
+    def picture(self) -> str: ...  # noqa: D102
+    @property
+    def group_id(self) -> str: ...  # noqa: D102
+    @property
+    def entity_name(self) -> str: ...  # noqa: D102
+    @property
+    def truth(self) -> Quantity | None: ...  # noqa: D102
+    @property
+    def generated(self) -> bool: ...  # noqa: D102
+    @property
+    def weak(self) -> bool: ...  # noqa: D102
+
+
+RowT = TypeVar("RowT", bound=Sampled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +60,7 @@ class SampleSettings:
     seed: int = 0
 
 
-def sample_rows(rows: Sequence[Row], settings: SampleSettings, epoch: int = 0) -> list[Row]:
+def sample_rows(rows: Sequence[RowT], settings: SampleSettings, epoch: int = 0) -> list[RowT]:
     """The rows of one epoch, rows of one page together; another epoch draws others where there are more than needed.
 
     Entities without a labelled row get no generated ones: the model would only learn to say "none" to them.
@@ -77,7 +102,7 @@ def _draw(places: Sequence[int], count: int, draw: random.Random) -> list[int]:
     return [*list(places) * whole, *draw.sample(list(places), rest)]
 
 
-def split_rows(rows: Sequence[Row], dev_share: float, seed: int = 0) -> tuple[list[Row], list[Row]]:
+def split_rows(rows: Sequence[RowT], dev_share: float, seed: int = 0) -> tuple[list[RowT], list[RowT]]:
     """Train and dev rows, stratified by entity, with no picture and no (group, entity, value) on both sides.
 
     Dev holds trusted labels only (all labels where none is trusted) and nothing generated.
@@ -86,13 +111,13 @@ def split_rows(rows: Sequence[Row], dev_share: float, seed: int = 0) -> tuple[li
     return _train_and_dev(rows, parts, 1)
 
 
-def fold_rows(rows: Sequence[Row], folds: int, seed: int = 0) -> list[tuple[list[Row], list[Row]]]:
+def fold_rows(rows: Sequence[RowT], folds: int, seed: int = 0) -> list[tuple[list[RowT], list[RowT]]]:
     """Train and dev rows of each fold of a cross-validation; every trusted label is in the dev rows of one fold."""
     parts = _parts(rows, [1.0] * folds, seed)
     return [_train_and_dev(rows, parts, fold) for fold in range(folds)]
 
 
-def _parts(rows: Sequence[Row], ratios: Sequence[float], seed: int) -> list[int]:
+def _parts(rows: Sequence[Sampled], ratios: Sequence[float], seed: int) -> list[int]:
     """The part of each row: labelled ones are dealt, generated ones go where their picture's labelled ones are."""
     dealt = [row for row in rows if not row.generated]
     clusters = [
@@ -104,7 +129,7 @@ def _parts(rows: Sequence[Row], ratios: Sequence[float], seed: int) -> list[int]
     return [of_picture.get(row.picture, 0) for row in rows]
 
 
-def _train_and_dev(rows: Sequence[Row], parts: Sequence[int], dev: int) -> tuple[list[Row], list[Row]]:
+def _train_and_dev(rows: Sequence[RowT], parts: Sequence[int], dev: int) -> tuple[list[RowT], list[RowT]]:
     weak_too = not any(not row.weak and not row.generated for row in rows)
     train = [row for row, part in zip(rows, parts, strict=True) if part != dev]
     held = [

@@ -1,4 +1,4 @@
-"""What a generated answer may look like: a number and a unit that the entity allows, or "none"."""
+"""What a generated answer may look like: a number and a unit that the entity allows, or the word for "not shown"."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from entx.core.entities import Entity
 from entx.core.errors import InputError
-from entx.llm_stage.prompt import NONE
 
 MAX_WHOLE_DIGITS = 6
 MAX_DECIMALS = 3
@@ -18,10 +17,14 @@ MAX_DECIMALS = 3
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def answer_pattern(entity: Entity) -> str:
-    """Regular expression of the legal answers. `[0-9]` because `\\d` has full-width digits; every repeat is bounded."""
+def answer_pattern(entity: Entity, empty: str) -> str:
+    """Regular expression of the legal answers. `[0-9]` because `\\d` has full-width digits; every repeat is bounded.
+
+    Args:
+        empty: what a model writes where the value is not shown; "" for nothing at all.
+    """
     units = "|".join(re.escape(unit).replace("\\ ", " ") for unit in sorted(entity.units))
-    return rf"[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,{MAX_DECIMALS}}})? ({units})|{NONE}"
+    return rf"[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,{MAX_DECIMALS}}})? ({units})|{re.escape(empty)}"
 
 
 class Constrainer:

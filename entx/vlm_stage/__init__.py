@@ -1,0 +1,1 @@
+"""The vision arm: a vision-language model answers from the picture itself, and is trained here."""

@@ -1,0 +1,1 @@
+"""What runs a vision-language model: one adapter file each, behind `PictureModel`."""

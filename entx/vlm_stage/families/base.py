@@ -1,0 +1,185 @@
+"""What differs between families of vision-language models: processor, prompt form, LoRA targets, image budget.
+
+A family loads a model with its `Codec` (what turns pictures and questions into the model's inputs); the trainer and the
+local backend see nothing else of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """One picture (all its views) as a vision tower takes it.
+
+    Args:
+        tensors: the processor's, for example {"pixel_values": (patches, features), "image_grid_thw": (views, 3)}.
+        views: tokens that each view takes up in the prompt.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    views: tuple[int, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all views."""
+        return sum(self.views)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A whole prompt.
+
+    Args:
+        tokens: with one placeholder for each image token; ends where the answer begins.
+        shared: how many of the first ones are the same for every question about the picture.
+    """
+
+    tokens: tuple[int, ...]
+    shared: int
+
+
+class Codec(Protocol):
+    """Pictures and questions into a model's inputs.
+
+    Attributes:
+        tokenizer: a fast one, with a padding token.
+        ends: tokens that end an answer; the first is the one that a trainer puts there.
+    """
+
+    tokenizer: Any
+    ends: tuple[int, ...]
+
+    def view_size(self, size: tuple[int, int], pixels: int) -> tuple[int, int]:
+        """The (width, height) at which a picture of that size is seen for a budget of so many pixels.
+
+        Never larger than the picture needs, always what the vision tower takes without resizing it again.
+        """
+        ...
+
+    def image_tokens(self, size: tuple[int, int]) -> int:
+        """Tokens that a view of (width, height) pixels takes up in a prompt; known without decoding the picture."""
+        ...
+
+    def pixels(self, views: Sequence[Image.Image]) -> Pixels:
+        """One picture's RGB views, each resized to its `view_size` before."""
+        ...
+
+    def prompt(self, pixels: Pixels, question: str) -> Prompt:
+        """The picture first, then the question, in the family's own form (a chat template where it has one)."""
+        ...
+
+    def completion(self, text: str) -> tuple[int, ...]:
+        """Tokens of an answer as they stand directly behind a prompt, without the end; () for an empty one."""
+        ...
+
+    def batch(self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, left: bool) -> dict[str, torch.Tensor]:
+        """Inputs of the model's forward pass for rows of tokens, each with its picture.
+
+        Args:
+            pixels: one a row.
+            rows: tokens, prompts perhaps with their answers.
+            left: pad at the left (to generate) instead of the right (to train).
+
+        Returns:
+            input_ids, attention_mask, the vision tower's tensors, and whatever else the family's forward pass takes of
+            each token (mm_token_type_ids, token_type_ids).
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes tokenizer and processor files beside a model, as `Family.load` reads them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How weights are put into memory.
+
+    Args:
+        dtype: "float32" or "bfloat16".
+        four_bit: nf4 by bitsandbytes.
+        attention: sdpa or eager; "" for the family's own choice.
+        device: of torch.
+        remote_code: revision whose code from the folder may run, for a family without a native class; "" refuses.
+    """
+
+    dtype: str = "float32"
+    four_bit: bool = False
+    attention: str = ""
+    device: str = "cpu"
+    remote_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model and what feeds it."""
+
+    model: Any
+    codec: Codec
+
+
+class Family(Protocol):
+    """A family of models.
+
+    Attributes:
+        name: "qwen-vl", "paligemma", "idefics3", ...
+        model_types: `model_type` of the configurations that belong to it.
+        shares_prefix: tokens of the picture do not see the question, so that their keys and values serve all of its
+            questions; False where the prompt is read in both directions.
+    """
+
+    name: str
+    model_types: tuple[str, ...]
+    shares_prefix: bool
+
+    def load(self, folder: Path, options: LoadOptions) -> Loaded:
+        """Loads a checked local folder; works without torchvision.
+
+        Raises:
+            InputError: the folder cannot be loaded; nothing of another folder or of a hub is ever asked for.
+        """
+        ...
+
+    def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
+        """Names of the linear layers that an adapter changes.
+
+        Args:
+            scope: "all", "language" or "vision".
+        """
+        ...
+
+    def vision_tower(self, model: Any) -> Any:
+        """The module that encodes pictures: called once a picture, and frozen where only the language part learns."""
+        ...
+
+    def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[torch.Tensor]:
+        """Each picture's image tokens as embeddings of the language model, shape (tokens, width)."""
+        ...
+
+    def inputs(
+        self,
+        model: Any,
+        codec: Codec,
+        pixels: Sequence[Pixels],
+        seen: Sequence[torch.Tensor],
+        rows: Sequence[Sequence[int]],
+    ) -> dict[str, torch.Tensor]:
+        """Left-padded inputs of the model's forward pass in which `encode`'s embeddings stand for the pictures.
+
+        Args:
+            pixels, seen, rows: one each a row.
+
+        Returns:
+            inputs_embeds, attention_mask, position_ids where the family computes its own, and what else its forward
+            pass takes, so that no picture passes the vision tower again.
+        """
+        ...
