@@ -27,13 +27,13 @@ from gold_rows import NO_RUN, GoldRow, Scorer, by_page, load_rows
 from entx.core.entities import CHALLENGE
 from entx.core.metric import Outcome
 from entx.core.types import Answer
-from entx.llm_stage.confidence import Calibration, Labelled, fit, judge
 from entx.llm_stage.loading import ModelOptions, open_reader, shipped_model
 from entx.llm_stage.prompt import Hint
 from entx.llm_stage.reader import Asked, Choice, Mode, TextReader
-from entx.llm_stage.reliability import brier, calibration_error, draw_reliability, reliability
 from entx.llm_stage.serving import write_calibration
 from entx.llm_stage.slips import confuse
+from entx.neural.confidence import Calibration, Labelled, fit, judge
+from entx.neural.reliability import brier, calibration_error, draw_reliability, reliability
 from entx.ocr_stage.answer import choose_pages
 from entx.ocr_stage.reader import RulesReader
 from entx.storage.connection import Store

@@ -19,10 +19,10 @@ from entx.core.postprocess import postprocess
 from entx.core.quantity import Quantity
 from entx.core.types import Answer, Evidence, OcrPage, PageStatus
 from entx.llm_stage.backends.base import PageAsk, TextModel
-from entx.llm_stage.confidence import Posterior, judge
 from entx.llm_stage.prompt import NONE, Hint, answer_text, page_prompt, question_prompt
 from entx.llm_stage.serving import Serving
 from entx.neural.asking import Ask, Generated
+from entx.neural.confidence import Posterior, judge
 from entx.neural.constrain import answer_pattern
 
 READER_VERSION = 1

@@ -9,8 +9,8 @@ from typing import Any
 
 from entx.core.errors import InputError
 from entx.core.files import atomic_text
-from entx.llm_stage.confidence import Calibration
 from entx.llm_stage.prompt import PROMPT_VERSION, Style
+from entx.neural.confidence import Calibration
 
 SERVING = "entx.json"
 

@@ -16,13 +16,13 @@ from entx.core.errors import InputError
 from entx.core.quantity import Quantity
 from entx.core.types import Answer, OcrLine, OcrPage, PageKey, PageStatus, Question
 from entx.llm_stage.backends.base import PageAsk
-from entx.llm_stage.confidence import Calibration
 from entx.llm_stage.infer import answer_questions
 from entx.llm_stage.loading import ModelOptions, open_reader
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.reader import Mode, TextReader
 from entx.llm_stage.serving import Serving, read_serving, write_calibration
 from entx.neural.asking import Ask
+from entx.neural.confidence import Calibration
 from entx.neural.weights import model_hash
 from entx.storage.answers import add_answers, load_answers
 from entx.storage.connection import Store

@@ -12,10 +12,10 @@ from entx.core.entities import CHALLENGE
 from entx.core.quantity import Quantity
 from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus, Polygon
 from entx.llm_stage.backends.transformers import TransformersModel
-from entx.llm_stage.confidence import Calibration, Platt
 from entx.llm_stage.prompt import Hint, Style
 from entx.llm_stage.reader import Asked, Mode, TextReader, distinct
 from entx.llm_stage.serving import Serving
+from entx.neural.confidence import Calibration, Platt
 from tests.llm_stage.fake_model import FakeModel
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from entx.llm_stage.confidence import Calibration, Labelled, Platt, Posterior, fit, judge
-from entx.llm_stage.reliability import brier, calibration_error, draw_reliability, reliability
+from entx.neural.confidence import Calibration, Labelled, Platt, Posterior, fit, judge
+from entx.neural.reliability import brier, calibration_error, draw_reliability, reliability
 
 
 def drawn(count: int, *, temperature: float, offset: float = 0.0, missed: float = 0.0, seed: int = 0) -> list[Labelled]:
