@@ -1,0 +1,291 @@
+"""A small vision-language model from nothing: the Qwen2-VL architecture, taught to read on rendered pictures.
+
+    nice python scripts/small_vlm.py --out DIR [--minutes 90] [--fonts FOLDER]
+
+First single printed lines, then sheets with several, then the demo's scenes. Pictures are drawn in a process of their
+own while the model learns. How far the course goes is a matter of time, not of steps: `--minutes` of training on this
+machine, interruptions not counted; called again, it goes on where it was. The model folder is DIR/model, the record of
+losses and of exact answers on held-out pictures DIR/log.jsonl. With --measure it only measures DIR/model, by size of
+print.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from entx.core.entities import CHALLENGE
+from entx.demo.prints import FACES, Sample, crop
+from entx.vlm_stage.prompt import PromptForm
+
+FORM = PromptForm("{entity}", "none")
+"""Few tokens: a small model has no use for instructions."""
+
+EVERY = "every value"
+"""A question that only the training asks: all values in reading order, which teaches to read more at once."""
+
+RATE = 1e-3
+WARMUP = 300
+SAVE_MINUTES = 5.0
+MEASURE_MINUTES = 5.0
+LINE_SIZES = ((56, 28), (84, 28), (112, 28), (140, 28), (168, 28), (224, 28), (112, 56), (168, 56), (224, 56))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Samples of one kind and size that share a batch.
+
+    Args:
+        name: for the record.
+        sizes: (width, height) of its pictures, one is chosen for each batch.
+        tokens: image tokens of a batch, at most.
+        draw: (generator, size, faces) -> sample.
+        asks: questions about each picture, `EVERY` not counted.
+        every: whether that is asked too.
+    """
+
+    name: str
+    sizes: tuple[tuple[int, int], ...]
+    tokens: int
+    draw: Callable[[random.Random, tuple[int, int], Sequence[str]], Sample]
+    asks: int
+    every: bool = False
+
+
+def _plain(rng: random.Random, size: tuple[int, int], faces: Sequence[str]) -> Sample:
+    return crop(rng, size, plain=True, faces=faces)
+
+
+def _line(rng: random.Random, size: tuple[int, int], faces: Sequence[str]) -> Sample:
+    return crop(rng, size, faces=faces)
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("plain", LINE_SIZES[:4], 288, _plain, 1),
+        Kind("line", LINE_SIZES, 320, _line, 1),
+    )
+}
+
+COURSE: tuple[tuple[float, dict[str, float]], ...] = (
+    (0.0, {"plain": 1.0}),
+    (0.05, {"plain": 0.3, "line": 0.7}),
+    (0.10, {"line": 1.0}),
+)
+"""From which share of the time on, which kinds with which shares of the batches."""
+
+
+def shares_at(progress: float) -> dict[str, float]:
+    """What is drawn at that share of the time."""
+    return [shares for start, shares in COURSE if start <= progress][-1]
+
+
+def make_batch(kind: Kind, seed: str, faces: Sequence[str], most: int | None = None) -> tuple[Any, list[float]]:
+    """A batch of samples of one size with the height of their print; equal seeds give equal batches."""
+    from entx.vlm_stage.small_model import SmallBatch
+
+    rng = random.Random(seed)
+    width, height = rng.choice(kind.sizes)
+    count = max(1, min(most or 10**6, kind.tokens * 784 // (width * height)))
+    samples = [kind.draw(random.Random(f"{seed}/{number}"), (width, height), faces) for number in range(count)]
+    asks = []
+    for sample in samples:
+        asked = [(FORM.ask(CHALLENGE[name]), FORM.answer(value)) for name, value in sample.asks[: kind.asks]]
+        if kind.every:
+            asked.append((EVERY, ", ".join(FORM.answer(value) for value in sample.every) or FORM.empty))
+        asks.append(tuple(asked))
+    pictures = np.stack([np.asarray(sample.image) for sample in samples])
+    return SmallBatch((pictures,), tuple(asks)), [sample.print_height for sample in samples]
+
+
+def draw_batches(
+    queue: Queue[Any], progress: Synchronized[float], seed: str, faces: Sequence[str], first: int
+) -> None:
+    """Fills the queue for ever; runs in its own process."""
+    number = first
+    while True:
+        shares = shares_at(progress.value)
+        rng = random.Random(f"{seed}/kind/{number}")
+        kind = KINDS[rng.choices(list(shares), list(shares.values()))[0]]
+        queue.put((kind.name, make_batch(kind, f"{seed}/{kind.name}/{number}", faces)[0]))
+        number += 1
+
+
+def held_out(faces: Sequence[str], batches: int = 4) -> Iterator[tuple[str, Any, list[float]]]:
+    """Pictures that no training draws: (kind, batch, print heights)."""
+    for kind in KINDS.values():
+        for number in range(batches):
+            yield kind.name, *make_batch(kind, f"held out/{kind.name}/{number}", faces)
+
+
+def measure(reader: Any, faces: Sequence[str], batches: int = 4) -> dict[str, dict[str, float]]:
+    """F1 by the challenge's rule and share of exact answers of every kind, and by height of print.
+
+    `EVERY` is not counted.
+    """
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for name, batch, heights in held_out(faces, batches):
+        said = iter(reader.answers(batch, most=40 if KINDS[name].every else 12))
+        for asks, height in zip(batch.asks, heights, strict=True):
+            edge = next(edge for edge in (8, 11, 14, 18, 10**6) if height < edge)
+            for question, truth in asks:
+                answer = next(said)
+                if question == EVERY:
+                    continue
+                for key in (name, f"{name} print < {edge} px"):
+                    count = counts[key]
+                    right = answer == truth
+                    count[0] += right
+                    count[1] += 1
+                    count[2] += right and truth != FORM.empty
+                    count[3] += (answer != FORM.empty and not right) + (answer == FORM.empty and not right)
+    return {
+        key: {"exact": round(right / n, 4), "f1": round(2 * tp / max(1, 2 * tp + wrong), 4), "n": n}
+        for key, (right, n, tp, wrong) in sorted(counts.items())
+    }
+
+
+def save(reader: Any, tokenizer: Any, folder: Path) -> None:
+    """A model folder that any loader of Qwen2-VL takes, with entx's own words about it."""
+    import torch
+    from transformers import Qwen2VLImageProcessorPil
+
+    from entx.vlm_stage.serving import Serving, write_serving
+
+    folder.mkdir(parents=True, exist_ok=True)
+    reader.model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=512 * 512).save_pretrained(folder)
+    write_serving(folder, Serving(FORM, 336 * 336))
+    for file in folder.iterdir():
+        file.chmod(0o644)  # the library makes the weights readable to their owner only
+    del torch
+
+
+def main() -> None:
+    """Trains, or goes on, or measures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--fonts", type=Path, help="folder with further .ttf files; pictures get these faces too")
+    parser.add_argument("--measure", action="store_true", help="only measure DIR/model, on 16 batches a kind")
+    options = parser.parse_args()
+    files = sorted(str(file) for file in options.fonts.rglob("*.ttf")) if options.fonts else []
+    faces = (*FACES, *(file for file in files if "Math" not in file))
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    import torch
+    from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
+
+    from entx.vlm_stage.small_model import SmallReader, SmallShape, build_model
+    from entx.vlm_stage.small_tokenizer import build_tokenizer
+
+    torch.set_num_threads(1)
+    folder, state_file = options.out / "model", options.out / "optimizer.pt"
+    fresh = not (folder / "config.json").is_file()
+    tokenizer = build_tokenizer(CHALLENGE, [f"{FORM.empty} {EVERY}"]) if fresh else AutoTokenizer.from_pretrained(folder)
+    model = (
+        build_model(tokenizer, SmallShape())
+        if fresh
+        else Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    )
+    reader = SmallReader(model, tokenizer)
+    if options.measure:
+        with torch.autocast("cpu", torch.bfloat16):
+            print(json.dumps(measure(reader, faces, 16), indent=1))
+        return
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": 0.05},
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), fused=True)
+    done = {"seconds": 0.0, "step": 0, "pictures": 0, "questions": 0, "drawn": 0}
+    if state_file.is_file():
+        kept = torch.load(state_file, weights_only=True)
+        optimizer.load_state_dict(kept["optimizer"])
+        done = kept["done"]
+
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue(12)
+    progress = context.Value("d", done["seconds"] / options.minutes / 60)
+    drawer = context.Process(
+        target=draw_batches, args=(queue, progress, options.seed, faces, done["drawn"]), daemon=True
+    )
+    drawer.start()
+    log = (options.out / "log.jsonl").open("a", encoding="utf-8")
+
+    def record(**row: Any) -> None:
+        line = json.dumps({"minutes": round(done["seconds"] / 60, 2), "step": done["step"], **row})
+        print(line, flush=True)
+        log.write(line + "\n")
+        log.flush()
+
+    def keep() -> None:
+        save(reader, tokenizer, folder)
+        torch.save({"optimizer": optimizer.state_dict(), "done": done}, state_file)
+
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
+    saved = measured = done["seconds"]
+    last = time.monotonic()
+    model.train()
+    while done["seconds"] < options.minutes * 60:
+        progress.value = done["seconds"] / options.minutes / 60
+        name, batch = queue.get()
+        rate = RATE * min(1.0, (done["step"] + 1) / WARMUP) * (0.51 + 0.49 * math.cos(math.pi * progress.value))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", torch.bfloat16):
+            losses, right = reader.losses(batch)
+        loss = losses.mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        total = sums[name]
+        total[0] += float(losses.detach().mean())
+        total[1] += float(right.float().mean())
+        total[2] += 1
+        now = time.monotonic()
+        done["seconds"] += now - last
+        last = now
+        done["step"] += 1
+        done["drawn"] += 1
+        done["pictures"] += len(batch.asks)
+        done["questions"] += sum(len(asks) for asks in batch.asks)
+        if done["step"] % 100 == 0:
+            means = {key: [round(a / n, 4), round(b / n, 4), n] for key, (a, b, n) in sorted(sums.items())}
+            record(rate=round(rate, 6), pictures=done["pictures"], questions=done["questions"], waiting=queue.qsize(), **means)
+            sums.clear()
+            others = os.getloadavg()[0] - torch.get_num_threads()
+            torch.set_num_threads(2 if others < 0.6 else 1)
+        if done["seconds"] - measured > MEASURE_MINUTES * 60:
+            model.eval()
+            with torch.autocast("cpu", torch.bfloat16):
+                record(held_out=measure(reader, faces))
+            model.train()
+            measured, last = done["seconds"], time.monotonic()
+        if done["seconds"] - saved > SAVE_MINUTES * 60:
+            keep()
+            saved, last = done["seconds"], time.monotonic()
+    keep()
+    drawer.terminate()
+
+
+if __name__ == "__main__":
+    main()
