@@ -21,6 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing.queues import Queue
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -29,7 +30,11 @@ from typing import Any
 import numpy as np
 
 from entx.core.entities import CHALLENGE
+from entx.demo import sheets
+from entx.demo.draw import draw_scene
+from entx.demo.draw import KINDS as SCENES
 from entx.demo.prints import FACES, Sample, crop
+from entx.demo.scene import Scene
 from entx.vlm_stage.prompt import PromptForm
 
 FORM = PromptForm("{entity}", "none")
@@ -42,43 +47,81 @@ RATE = 1e-3
 WARMUP = 300
 SAVE_MINUTES = 5.0
 MEASURE_MINUTES = 5.0
-LINE_SIZES = ((56, 28), (84, 28), (112, 28), (140, 28), (168, 28), (224, 28), (112, 56), (168, 56), (224, 56))
+
+
+Layout = tuple[tuple[int, int], ...]
+"""(width, height) of each view."""
+
+LINES: tuple[Layout, ...] = tuple(
+    (size,) for size in ((56, 28), (84, 28), (112, 28), (140, 28), (168, 28), (224, 28), (112, 56), (168, 56), (224, 56))
+)
+SHEETS: tuple[Layout, ...] = tuple((size,) for size in ((168, 168), (196, 196), (224, 224), (252, 196), (196, 252)))
+CLOSE_UPS: tuple[Layout, ...] = tuple(
+    (whole, *[crop] * count)
+    for whole in ((168, 168), (196, 196), (196, 140), (140, 196))
+    for crop in ((112, 56), (168, 56), (224, 56), (168, 84))
+    for count in (1, 2, 3, 4)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Samples of one kind and size that share a batch.
+    """Samples that share a batch, all of one layout.
 
     Args:
         name: for the record.
-        sizes: (width, height) of its pictures, one is chosen for each batch.
+        layouts: one is chosen for each batch.
         tokens: image tokens of a batch, at most.
-        draw: (generator, size, faces) -> sample.
+        draw: (seed, layout, faces) -> sample.
         asks: questions about each picture, `EVERY` not counted.
         every: whether that is asked too.
     """
 
     name: str
-    sizes: tuple[tuple[int, int], ...]
+    layouts: tuple[Layout, ...]
     tokens: int
-    draw: Callable[[random.Random, tuple[int, int], Sequence[str]], Sample]
+    draw: Callable[[str, Layout, Sequence[str]], Sample]
     asks: int
     every: bool = False
 
 
-def _plain(rng: random.Random, size: tuple[int, int], faces: Sequence[str]) -> Sample:
-    return crop(rng, size, plain=True, faces=faces)
+def _plain(seed: str, layout: Layout, faces: Sequence[str]) -> Sample:
+    return crop(random.Random(seed), layout[0], plain=True, faces=faces)
 
 
-def _line(rng: random.Random, size: tuple[int, int], faces: Sequence[str]) -> Sample:
-    return crop(rng, size, faces=faces)
+def _line(seed: str, layout: Layout, faces: Sequence[str]) -> Sample:
+    return crop(random.Random(seed), layout[0], faces=faces)
+
+
+def _sheet(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
+    return sheets.sheet_sample(random.Random(seed), layout[0])
+
+
+def _close_up(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
+    return sheets.close_up_sample(random.Random(seed), layout)
+
+
+def _scene(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
+    """Scenes take long to draw: four samples are made of each."""
+    batch, _, number = seed.rpartition("/")
+    scene = _drawn(f"{batch}/{int(number) // 4}")
+    return sheets.close_up_sample(random.Random(seed), layout, scene)
+
+
+@lru_cache(maxsize=4)
+def _drawn(seed: str) -> Scene:
+    rng = random.Random(seed)
+    return draw_scene(rng.choice(list(SCENES)), seed, size=rng.randint(480, 640))
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("plain", LINE_SIZES[:4], 288, _plain, 1),
-        Kind("line", LINE_SIZES, 320, _line, 1),
+        Kind("plain", LINES[:4], 288, _plain, 1),
+        Kind("line", LINES, 320, _line, 1),
+        Kind("sheet", SHEETS, 512, _sheet, 2, every=True),
+        Kind("close-up", CLOSE_UPS, 640, _close_up, 2, every=True),
+        Kind("scene", CLOSE_UPS, 640, _scene, 2),
     )
 }
 
@@ -86,6 +129,9 @@ COURSE: tuple[tuple[float, dict[str, float]], ...] = (
     (0.0, {"plain": 1.0}),
     (0.05, {"plain": 0.3, "line": 0.7}),
     (0.10, {"line": 1.0}),
+    (0.25, {"line": 0.5, "sheet": 0.5}),
+    (0.40, {"line": 0.3, "sheet": 0.35, "close-up": 0.35}),
+    (0.70, {"line": 0.2, "sheet": 0.25, "close-up": 0.4, "scene": 0.15}),
 )
 """From which share of the time on, which kinds with which shares of the batches."""
 
@@ -97,20 +143,23 @@ def shares_at(progress: float) -> dict[str, float]:
 
 def make_batch(kind: Kind, seed: str, faces: Sequence[str], most: int | None = None) -> tuple[Any, list[float]]:
     """A batch of samples of one size with the height of their print; equal seeds give equal batches."""
-    from entx.vlm_stage.small_model import SmallBatch
+    from entx.vlm_stage.small_model import SmallBatch, glyph_map
 
     rng = random.Random(seed)
-    width, height = rng.choice(kind.sizes)
-    count = max(1, min(most or 10**6, kind.tokens * 784 // (width * height)))
-    samples = [kind.draw(random.Random(f"{seed}/{number}"), (width, height), faces) for number in range(count)]
+    layout = rng.choice(kind.layouts)
+    count = max(1, min(most or 10**6, kind.tokens * 784 // sum(width * height for width, height in layout)))
+    samples = [kind.draw(f"{seed}/{number}", layout, faces) for number in range(count)]
     asks = []
     for sample in samples:
         asked = [(FORM.ask(CHALLENGE[name]), FORM.answer(value)) for name, value in sample.asks[: kind.asks]]
         if kind.every:
             asked.append((EVERY, ", ".join(FORM.answer(value) for value in sample.every) or FORM.empty))
         asks.append(tuple(asked))
-    pictures = np.stack([np.asarray(sample.image) for sample in samples])
-    return SmallBatch((pictures,), tuple(asks)), [sample.print_height for sample in samples]
+    views = tuple(np.stack([np.asarray(sample.views[place]) for sample in samples]) for place in range(len(layout)))
+    characters = None
+    if all(sample.glyphs for sample in samples):
+        characters = np.stack([glyph_map(sample.glyphs, *layout[0]) for sample in samples])
+    return SmallBatch(views, tuple(asks), characters), [sample.print_height for sample in samples]
 
 
 def draw_batches(
@@ -162,7 +211,6 @@ def measure(reader: Any, faces: Sequence[str], batches: int = 4) -> dict[str, di
 
 def save(reader: Any, tokenizer: Any, folder: Path) -> None:
     """A model folder that any loader of Qwen2-VL takes, with entx's own words about it."""
-    import torch
     from transformers import Qwen2VLImageProcessorPil
 
     from entx.vlm_stage.serving import Serving, write_serving
@@ -174,7 +222,6 @@ def save(reader: Any, tokenizer: Any, folder: Path) -> None:
     write_serving(folder, Serving(FORM, 336 * 336))
     for file in folder.iterdir():
         file.chmod(0o644)  # the library makes the weights readable to their owner only
-    del torch
 
 
 def main() -> None:
@@ -193,7 +240,7 @@ def main() -> None:
     import torch
     from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
 
-    from entx.vlm_stage.small_model import SmallReader, SmallShape, build_model
+    from entx.vlm_stage.small_model import GlyphHead, SmallReader, SmallShape, build_model
     from entx.vlm_stage.small_tokenizer import build_tokenizer
 
     torch.set_num_threads(1)
@@ -210,15 +257,18 @@ def main() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             print(json.dumps(measure(reader, faces, 16), indent=1))
         return
+    glyphs = GlyphHead(model.config.vision_config.embed_dim)
+    weights = [*model.parameters(), *glyphs.parameters()]
     groups = [
-        {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": 0.05},
-        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in weights if p.ndim >= 2], "weight_decay": 0.05},
+        {"params": [p for p in weights if p.ndim < 2], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), fused=True)
     done = {"seconds": 0.0, "step": 0, "pictures": 0, "questions": 0, "drawn": 0}
     if state_file.is_file():
         kept = torch.load(state_file, weights_only=True)
         optimizer.load_state_dict(kept["optimizer"])
+        glyphs.load_state_dict(kept["glyphs"])
         done = kept["done"]
 
     context = multiprocessing.get_context("spawn")
@@ -238,9 +288,9 @@ def main() -> None:
 
     def keep() -> None:
         save(reader, tokenizer, folder)
-        torch.save({"optimizer": optimizer.state_dict(), "done": done}, state_file)
+        torch.save({"optimizer": optimizer.state_dict(), "glyphs": glyphs.state_dict(), "done": done}, state_file)
 
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0, 0.0])
     saved = measured = done["seconds"]
     last = time.monotonic()
     model.train()
@@ -251,16 +301,19 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16):
-            losses, right = reader.losses(batch)
+            losses, right, read = reader.losses(batch, glyphs)
         loss = losses.mean()
+        if read is not None:
+            loss = loss + read[0]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         total = sums[name]
         total[0] += float(losses.detach().mean())
         total[1] += float(right.float().mean())
-        total[2] += 1
+        total[2] += float(read[1]) if read is not None else 0.0
+        total[3] += 1
         now = time.monotonic()
         done["seconds"] += now - last
         last = now
@@ -269,7 +322,10 @@ def main() -> None:
         done["pictures"] += len(batch.asks)
         done["questions"] += sum(len(asks) for asks in batch.asks)
         if done["step"] % 100 == 0:
-            means = {key: [round(a / n, 4), round(b / n, 4), n] for key, (a, b, n) in sorted(sums.items())}
+            means = {
+                key: {"loss": round(a / n, 4), "right": round(b / n, 4), "read": round(c / n, 4), "batches": n}
+                for key, (a, b, c, n) in sorted(sums.items())
+            }
             record(rate=round(rate, 6), pictures=done["pictures"], questions=done["questions"], waiting=queue.qsize(), **means)
             sums.clear()
             others = os.getloadavg()[0] - torch.get_num_threads()

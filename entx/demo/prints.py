@@ -22,11 +22,22 @@ from entx.demo.values import Line, line, plain_line
 from entx.demo.wear import worn
 
 FACES = tuple(dict.fromkeys((*PLAIN, *BOLD)))
-_NAMES = tuple(CHALLENGE.entities)
-_SHARES = (20, 20, 22, 18, 6, 5, 5, 4)
+NAMES = tuple(CHALLENGE.entities)
+SHARES = (20, 20, 22, 18, 6, 5, 5, 4)
 """How often a line is of each entity, in the order of the schema: near to the challenge's test table."""
 
 _OVERSIZE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """One printed character and the box around it, in pixels; the line's height, not the character's own."""
+
+    character: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +45,18 @@ class Sample:
     """A picture with questions.
 
     Args:
-        image: RGB.
+        views: RGB; the whole picture, or it and then parts of it.
         asks: entity names with the value that the picture states, or None.
         every: all stated values in reading order.
         print_height: pixels of a capital letter in the smallest print that answers.
+        glyphs: of a single line, where its characters stand (before any slant of the picture).
     """
 
-    image: Image.Image
+    views: tuple[Image.Image, ...]
     asks: tuple[tuple[str, Quantity | None], ...]
     every: tuple[Quantity, ...]
     print_height: float
+    glyphs: tuple[Glyph, ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -68,7 +81,7 @@ def crop(
     """
     width, height = size
     while True:
-        entity = CHALLENGE[rng.choices(_NAMES, _SHARES)[0]]
+        entity = CHALLENGE[rng.choices(NAMES, SHARES)[0]]
         said = plain_line(rng, entity) if plain else line(rng, entity, cued=rng.random() < 0.35)
         face = rng.choice(faces)
         reference = face_at(face, 40)
@@ -88,16 +101,21 @@ def crop(
         _clutter(rng, pen, (width, height), (x, y, pixels), ink, face)
     font = face_at(face, max(8, round(pixels * _OVERSIZE)))
     pen.text((x * _OVERSIZE, y * _OVERSIZE), said.text, ink, font, anchor="lm")
+    edges = [x + font.getlength(said.text[:end]) / _OVERSIZE for end in range(len(said.text) + 1)]
+    glyphs = tuple(
+        Glyph(character, edges[place], y - pixels * 0.45, edges[place + 1], y + pixels * 0.45)
+        for place, character in enumerate(said.text)
+    )
     image = image.resize(size, rng.choice((Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)))
     if not plain:
         image = worn(image, rng)
     questions = []
     for _ in range(asks):
         right = sorted(said.answers)
-        wrong = [name for name in _NAMES if name not in said.answers]
+        wrong = [name for name in NAMES if name not in said.answers]
         name = rng.choice(wrong) if rng.random() < 1 / 6 else (entity.name if rng.random() < 0.7 else rng.choice(right))
         questions.append((name, said.value if name in said.answers else None))
-    return Sample(image, tuple(questions), (said.value,), pixels * 0.7)
+    return Sample((image,), tuple(questions), (said.value,), pixels * 0.7, glyphs)
 
 
 def colours(rng: random.Random) -> tuple[Colour, Colour]:
@@ -106,8 +124,8 @@ def colours(rng: random.Random) -> tuple[Colour, Colour]:
         grey = rng.randint(0, 110)
         return (255, 255, 255), (grey, grey, grey)
     while True:
-        ground = rng.choice((*PALE, *DARK, *VIVID)) if rng.random() < 0.7 else _any(rng)
-        ink = rng.choice(((255, 255, 255), (20, 20, 22), _any(rng), rng.choice(VIVID)))
+        ground = rng.choice((*PALE, *DARK, *VIVID)) if rng.random() < 0.7 else any_colour(rng)
+        ink = rng.choice(((255, 255, 255), (20, 20, 22), any_colour(rng), rng.choice(VIVID)))
         if abs(_light(ground) - _light(ink)) > 75:
             return ground, ink
 
@@ -128,7 +146,7 @@ def backdrop(rng: random.Random, width: int, height: int, ground: Colour, *, pla
     return Image.fromarray(blots.clip(0, 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def _any(rng: random.Random) -> Colour:
+def any_colour(rng: random.Random) -> Colour:
     return rng.randint(0, 255), rng.randint(0, 255), rng.randint(0, 255)
 
 
@@ -153,14 +171,10 @@ def _clutter(
         pen.line((rng.uniform(0, width / 3), place, width - rng.uniform(0, width / 3), place), ink, rng.randint(1, 4))
     elif choice < 0.25:  # the edge of a thing
         place = rng.uniform(0, width)
-        pen.rectangle((place, 0, place + rng.uniform(2, 12), height), _any(rng))
+        pen.rectangle((place, 0, place + rng.uniform(2, 12), height), any_colour(rng))
     elif choice < 0.45 and height > 80:  # words above and below
         font = face_at(face, max(8, round(pixels * rng.uniform(0.5, 0.8))))
         words = "".join(rng.choices("abcdefghijklmnoprstuvwy ", k=rng.randint(4, 16)))
         place = y + rng.choice((-1, 1)) * pixels * rng.uniform(0.95, 1.1)
         pen.text((rng.uniform(-20, width / 3), place), words.title(), ink, font, anchor="lm")
 
-
-def reading_order(placed: Sequence[tuple[float, float, Line]]) -> tuple[Quantity, ...]:
-    """Values of lines at (x, y) from top to bottom, then from left to right."""
-    return tuple(said.value for _, _, said in sorted(placed, key=lambda one: (one[1], one[0])))

@@ -78,10 +78,20 @@ def of_kind(kind: str) -> frozenset[str]:
     return frozenset(name for name, one in CHALLENGE.entities.items() if one.kind == kind)
 
 
-def invented(rng: random.Random, kind: str) -> Quantity:
-    """A quantity of a physical kind: any digits, so that reading pays and guessing does not."""
-    shares = _SHARES[kind]
-    unit = rng.choices(list(shares), list(shares.values()))[0]
+def invented_unit(rng: random.Random, kind: str) -> str:
+    """A unit of a physical kind, as often as products carry it."""
+    return rng.choices(list(_SHARES[kind]), list(_SHARES[kind].values()))[0]
+
+
+def invented(rng: random.Random, kind: str, unit: str = "") -> Quantity:
+    """A quantity of a physical kind: any digits, so that reading pays and guessing does not.
+
+    Args:
+        rng: decides.
+        kind: "length", "weight", ...
+        unit: "" for any.
+    """
+    unit = unit or invented_unit(rng, kind)
     most = 2 if unit in _SMALL_NUMBERS else rng.choices((1, 2, 3, 4), (25, 40, 30, 5))[0]
     value = Decimal(rng.randint(1, 10 ** rng.randint(1, most) - 1))
     if rng.random() < (0.35 if most < 3 else 0.08):
@@ -122,11 +132,18 @@ def plain_line(rng: random.Random, entity: Entity) -> Line:
     return Line(spelled(rng, value), value, of_kind(entity.kind))
 
 
-def line(rng: random.Random, entity: Entity, *, cued: bool) -> Line:
-    """A quantity, in one unit or two, with or without a word that says which entity it is."""
-    value = invented(rng, entity.kind)
+def line(rng: random.Random, entity: Entity, *, cued: bool, unit: str = "") -> Line:
+    """A quantity, in one unit or two, with or without a word that says which entity it is.
+
+    Args:
+        rng: decides.
+        entity: which the text answers.
+        cued: with such a word; else it answers every entity of its kind.
+        unit: "" for any.
+    """
+    value = invented(rng, entity.kind, unit)
     text = spelled(rng, value)
-    if rng.random() < 0.15 and (other := second(rng, value)):
+    if rng.random() < 0.12 and (other := second(rng, value)):
         text = rng.choice(("{} / {}", "{}/{}", "{} ({})", "{}({})")).format(text, other)
     if not cued:
         return Line(text, value, of_kind(entity.kind))

@@ -6,12 +6,14 @@ forward pass goes through them one by one. Both give the same numbers (a test sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_vision, get_vision_position_ids
@@ -45,10 +47,13 @@ class SmallBatch:
     Args:
         views: for every view one array of (pictures, height, width, 3), 8 bits; sides are multiples of 28.
         asks: for every picture its questions and answers.
+        characters: what is printed in the patches of the first view, `glyph_map` of each picture; None where that is
+            not known.
     """
 
     views: tuple[Any, ...]
     asks: tuple[tuple[tuple[str, str], ...], ...]
+    characters: Any = None
 
 
 def build_model(tokenizer: PreTrainedTokenizerBase, shape: SmallShape, seed: int = 0) -> Qwen2VLForConditionalGeneration:
@@ -85,15 +90,55 @@ def build_model(tokenizer: PreTrainedTokenizerBase, shape: SmallShape, seed: int
     return model
 
 
+ALPHABET = "0123456789.,/:()\"'-%&ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""Characters that `glyph_map` tells apart; class 0 is no character and class 1 any other."""
+
+ACROSS = 3
+"""Places across a patch of which each has a character of its own."""
+
+
+def glyph_map(glyphs: Iterable[Any], width: int, height: int) -> Any:
+    """Which character stands where in a picture.
+
+    Args:
+        glyphs: with character, x0, y0, x1, y1.
+        width, height: of the picture; multiples of 28.
+
+    Returns:
+        classes of shape (patches, ACROSS), patches in the order in which the vision tower takes them.
+    """
+    rows, columns = height // PATCH, width // PATCH
+    found = np.zeros((rows, columns * ACROSS), dtype=np.int64)
+    for glyph in glyphs:
+        if glyph.character != " ":
+            left, right = (round(side * ACROSS / PATCH) for side in (glyph.x0, glyph.x1))
+            top, bottom = round(glyph.y0 / PATCH), round(glyph.y1 / PATCH)
+            place = slice(max(0, top), max(top + 1, bottom)), slice(max(0, left), max(left + 1, right))
+            found[place] = ALPHABET.find(glyph.character) + 2
+    cut = found.reshape(rows // MERGE, MERGE, columns // MERGE, MERGE, ACROSS)
+    return cut.transpose(0, 2, 1, 3, 4).reshape(-1, ACROSS)
+
+
 def encode_views(model: Qwen2VLForConditionalGeneration, pictures: torch.Tensor) -> torch.Tensor:
     """Image tokens of pictures of one size.
 
     Args:
+        model: of the Qwen2-VL architecture.
         pictures: 8 bits, shape (pictures, height, width, 3).
 
     Returns:
         shape (pictures, height * width / 784, hidden).
     """
+    return _merged(model, _patches(model, pictures))
+
+
+def _merged(model: Qwen2VLForConditionalGeneration, hidden: torch.Tensor) -> torch.Tensor:
+    merged: torch.Tensor = model.model.visual.merger(hidden)
+    return merged.view(len(hidden), -1, merged.shape[-1])
+
+
+def _patches(model: Qwen2VLForConditionalGeneration, pictures: torch.Tensor) -> torch.Tensor:
+    """The vision tower up to its merger, shape (pictures, patches, width of the tower)."""
     tower = model.model.visual
     count, height, width = pictures.shape[:3]
     rows, columns = height // PATCH, width // PATCH
@@ -107,8 +152,7 @@ def encode_views(model: Qwen2VLForConditionalGeneration, pictures: torch.Tensor)
     for block in tower.blocks:
         hidden = hidden + _attend(block.attn, block.norm1(hidden), cos, sin)
         hidden = hidden + block.mlp(block.norm2(hidden))
-    merged: torch.Tensor = tower.merger(hidden)
-    return merged.view(count, -1, merged.shape[-1])
+    return hidden
 
 
 def _attend(layer: Any, hidden: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
@@ -122,6 +166,29 @@ def _attend(layer: Any, hidden: torch.Tensor, cos: torch.Tensor, sin: torch.Tens
     seen = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2])
     done: torch.Tensor = layer.proj(seen.transpose(1, 2).reshape(count, length, width))
     return done
+
+
+class GlyphHead(nn.Module):
+    """Reads the characters off the patches of the vision tower: only the training has it.
+
+    From nothing, a tower learns nothing from answers alone for a long time: the loss stays where guessing takes it. Told
+    what is printed where, it learns to read within minutes, and the answers follow.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.read = nn.Linear(width, ACROSS * (len(ALPHABET) + 2))
+
+    def forward(self, patches: torch.Tensor, characters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(loss, share of the printed places that are read rightly)."""
+        logits = self.read(self.norm(patches)).float().view(-1, len(ALPHABET) + 2)
+        wanted = characters.reshape(-1)
+        printed = wanted > 0
+        losses = functional.cross_entropy(logits, wanted, reduction="none")
+        weights = torch.where(printed, 1.0, 0.2)
+        right = (logits.argmax(-1) == wanted)[printed].float().mean()
+        return (losses * weights).sum() / weights.sum(), right
 
 
 class SmallReader:
@@ -143,8 +210,10 @@ class SmallReader:
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False).input_ids)
 
-    def losses(self, batch: SmallBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """(loss of each answer token, whether it is the likeliest), one row after another."""
+    def losses(
+        self, batch: SmallBatch, glyphs: GlyphHead | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, torch.Tensor] | None]:
+        """(loss of each answer token, whether it is the likeliest), one row after another; what `glyphs` says."""
         rows = [
             ([*self._ids(question), self._ask], [*self._ids(answer), self._stop])
             for asks in batch.asks
@@ -157,11 +226,15 @@ class SmallReader:
             size = len(question) + len(answer)
             tokens[number, :size] = torch.tensor(question + answer)
             targets[number, len(question) - 1 : size - 1] = torch.tensor(answer)
-        hidden = self._forward(batch, tokens)
+        patches = [_patches(self.model, torch.from_numpy(view)) for view in batch.views]
+        read = None
+        if glyphs is not None and batch.characters is not None:
+            read = glyphs(patches[0], torch.from_numpy(batch.characters))
+        hidden = self._forward(batch, tokens, [_merged(self.model, one) for one in patches])
         chosen = targets >= 0
         logits = self.model.lm_head(hidden[chosen]).float()
         wanted = targets[chosen]
-        return functional.cross_entropy(logits, wanted, reduction="none"), logits.argmax(-1) == wanted
+        return functional.cross_entropy(logits, wanted, reduction="none"), logits.argmax(-1) == wanted, read
 
     @torch.no_grad()
     def answers(self, batch: SmallBatch, most: int = 12) -> list[str]:
@@ -177,7 +250,7 @@ class SmallReader:
             tokens[number, : len(question)] = torch.tensor(question)
         every = torch.arange(len(questions))
         open_rows = torch.ones(len(questions), dtype=torch.bool)
-        seen = self._see(batch)
+        seen = [encode_views(self.model, torch.from_numpy(view)) for view in batch.views]
         for _ in range(most):
             hidden = self._forward(batch, tokens[:, : int(ends.max())], seen)
             token = self.model.lm_head(hidden[every, ends - 1]).argmax(-1)
@@ -191,14 +264,10 @@ class SmallReader:
             for number, question in enumerate(questions)
         ]
 
-    def _see(self, batch: SmallBatch) -> list[torch.Tensor]:
-        return [encode_views(self.model, torch.from_numpy(view)) for view in batch.views]
-
     def _forward(
-        self, batch: SmallBatch, tokens: torch.Tensor, seen: Sequence[torch.Tensor] | None = None
+        self, batch: SmallBatch, tokens: torch.Tensor, seen: Sequence[torch.Tensor]
     ) -> torch.Tensor:
         """Hidden states at the tokens behind the pictures, shape (questions, tokens, hidden)."""
-        seen = self._see(batch) if seen is None else seen
         embed = self.model.get_input_embeddings()
         edges = embed(torch.tensor([self._start, self._end]))
         count = len(batch.asks)
