@@ -31,8 +31,8 @@ import numpy as np
 
 from entx.core.entities import CHALLENGE
 from entx.demo import sheets
-from entx.demo.draw import draw_scene
 from entx.demo.draw import KINDS as SCENES
+from entx.demo.draw import draw_scene
 from entx.demo.prints import FACES, Sample, crop
 from entx.demo.scene import Scene
 from entx.vlm_stage.prompt import PromptForm
@@ -53,7 +53,8 @@ Layout = tuple[tuple[int, int], ...]
 """(width, height) of each view."""
 
 LINES: tuple[Layout, ...] = tuple(
-    (size,) for size in ((56, 28), (84, 28), (112, 28), (140, 28), (168, 28), (224, 28), (112, 56), (168, 56), (224, 56))
+    (size,)
+    for size in ((56, 28), (84, 28), (112, 28), (140, 28), (168, 28), (224, 28), (112, 56), (168, 56), (224, 56))
 )
 SHEETS: tuple[Layout, ...] = tuple((size,) for size in ((168, 168), (196, 196), (224, 224), (252, 196), (196, 252)))
 CLOSE_UPS: tuple[Layout, ...] = tuple(
@@ -130,8 +131,8 @@ COURSE: tuple[tuple[float, dict[str, float]], ...] = (
     (0.05, {"plain": 0.3, "line": 0.7}),
     (0.10, {"line": 1.0}),
     (0.25, {"line": 0.5, "sheet": 0.5}),
-    (0.40, {"line": 0.3, "sheet": 0.35, "close-up": 0.35}),
-    (0.70, {"line": 0.2, "sheet": 0.25, "close-up": 0.4, "scene": 0.15}),
+    (0.38, {"line": 0.3, "sheet": 0.3, "close-up": 0.4}),
+    (0.70, {"line": 0.2, "sheet": 0.2, "close-up": 0.4, "scene": 0.2}),
 )
 """From which share of the time on, which kinds with which shares of the batches."""
 
@@ -162,9 +163,7 @@ def make_batch(kind: Kind, seed: str, faces: Sequence[str], most: int | None = N
     return SmallBatch(views, tuple(asks), characters), [sample.print_height for sample in samples]
 
 
-def draw_batches(
-    queue: Queue[Any], progress: Synchronized[float], seed: str, faces: Sequence[str], first: int
-) -> None:
+def draw_batches(queue: Queue[Any], progress: Synchronized[float], seed: str, faces: Sequence[str], first: int) -> None:
     """Fills the queue for ever; runs in its own process."""
     number = first
     while True:
@@ -175,14 +174,14 @@ def draw_batches(
         number += 1
 
 
-def held_out(faces: Sequence[str], batches: int = 4) -> Iterator[tuple[str, Any, list[float]]]:
+def held_out(faces: Sequence[str], batches: int = 2) -> Iterator[tuple[str, Any, list[float]]]:
     """Pictures that no training draws: (kind, batch, print heights)."""
     for kind in KINDS.values():
         for number in range(batches):
             yield kind.name, *make_batch(kind, f"held out/{kind.name}/{number}", faces)
 
 
-def measure(reader: Any, faces: Sequence[str], batches: int = 4) -> dict[str, dict[str, float]]:
+def measure(reader: Any, faces: Sequence[str], batches: int = 2) -> dict[str, dict[str, float]]:
     """F1 by the challenge's rule and share of exact answers of every kind, and by height of print.
 
     `EVERY` is not counted.
@@ -246,7 +245,9 @@ def main() -> None:
     torch.set_num_threads(1)
     folder, state_file = options.out / "model", options.out / "optimizer.pt"
     fresh = not (folder / "config.json").is_file()
-    tokenizer = build_tokenizer(CHALLENGE, [f"{FORM.empty} {EVERY}"]) if fresh else AutoTokenizer.from_pretrained(folder)
+    tokenizer = (
+        build_tokenizer(CHALLENGE, [f"{FORM.empty} {EVERY}"]) if fresh else AutoTokenizer.from_pretrained(folder)
+    )
     model = (
         build_model(tokenizer, SmallShape())
         if fresh
@@ -326,7 +327,13 @@ def main() -> None:
                 key: {"loss": round(a / n, 4), "right": round(b / n, 4), "read": round(c / n, 4), "batches": n}
                 for key, (a, b, c, n) in sorted(sums.items())
             }
-            record(rate=round(rate, 6), pictures=done["pictures"], questions=done["questions"], waiting=queue.qsize(), **means)
+            record(
+                rate=round(rate, 6),
+                pictures=done["pictures"],
+                questions=done["questions"],
+                waiting=queue.qsize(),
+                **means,
+            )
             sums.clear()
             others = os.getloadavg()[0] - torch.get_num_threads()
             torch.set_num_threads(2 if others < 0.6 else 1)

@@ -18,7 +18,7 @@ from entx.core.quantity import Quantity
 from entx.demo.backdrop import DARK, PALE, VIVID, gradient, paper
 from entx.demo.canvas import Colour
 from entx.demo.fonts import BOLD, PLAIN, load_face
-from entx.demo.values import Line, line, plain_line
+from entx.demo.values import line, plain_line
 from entx.demo.wear import worn
 
 FACES = tuple(dict.fromkeys((*PLAIN, *BOLD)))
@@ -147,6 +147,7 @@ def backdrop(rng: random.Random, width: int, height: int, ground: Colour, *, pla
 
 
 def any_colour(rng: random.Random) -> Colour:
+    """Any colour."""
     return rng.randint(0, 255), rng.randint(0, 255), rng.randint(0, 255)
 
 
@@ -177,4 +178,3 @@ def _clutter(
         words = "".join(rng.choices("abcdefghijklmnoprstuvwy ", k=rng.randint(4, 16)))
         place = y + rng.choice((-1, 1)) * pixels * rng.uniform(0.95, 1.1)
         pen.text((rng.uniform(-20, width / 3), place), words.title(), ink, font, anchor="lm")
-

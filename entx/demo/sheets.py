@@ -26,7 +26,7 @@ from entx.demo.wear import worn
 
 _WORDS = (
     "PREMIUM", "Organic", "New", "Classic", "Pro", "Home", "Natural", "Deluxe", "Ultra", "Original", "Pack of 2",
-    "24 pcs", "100% cotton", "3 in 1", "Size chart", "Model A12", "Since 1987", "No. 7", "2 year warranty", "Dimensions",
+    "24 pcs", "100% cotton", "3 in 1", "Size chart", "Model A12", "Since 1987", "No. 7", "2 year warranty",
 )  # fmt: skip
 _WEIGHTS = ("item_weight", "maximum_weight_recommendation")
 
@@ -55,7 +55,9 @@ def sheet(rng: random.Random, size: tuple[int, int], print_share: tuple[float, f
     raise problem
 
 
-def asked(rng: random.Random, truth: Mapping[str, Quantity | None], count: int) -> tuple[tuple[str, Quantity | None], ...]:
+def asked(
+    rng: random.Random, truth: Mapping[str, Quantity | None], count: int
+) -> tuple[tuple[str, Quantity | None], ...]:
     """Questions about a picture: three in four about what it states, where it states anything; may repeat."""
     stated = [name for name, value in truth.items() if value is not None]
     absent = [name for name in NAMES if truth.get(name) is None]
@@ -68,7 +70,9 @@ def asked(rng: random.Random, truth: Mapping[str, Quantity | None], count: int) 
 
 def values_in_order(scene: Scene) -> tuple[Quantity, ...]:
     """The stated values from top to bottom, each once."""
-    printed = sorted((text for text in scene.texts if text.entities), key=lambda text: (min(text.polygon[1::2]), text.polygon[0]))
+    printed = sorted(
+        (text for text in scene.texts if text.entities), key=lambda text: (min(text.polygon[1::2]), text.polygon[0])
+    )
     found = (scene.truth[text.entities[0]].value for text in printed)
     return tuple(dict.fromkeys(value for value in found if value is not None))
 
@@ -114,12 +118,19 @@ _Size = Callable[[], float]
 
 
 def _put(
-    canvas: Canvas, at: tuple[float, float], said: Line, name: str, face: str, size: float, ink: Colour, room: float,
-    **options: str,
+    canvas: Canvas,
+    at: tuple[float, float],
+    said: Line,
+    name: str,
+    face: str,
+    size: float,
+    ink: Colour,
+    room: float,
+    anchor: str = "mm",
 ) -> tuple[str, Quantity]:
     canvas.text(
         at, said.text, face, canvas.fit(said.text, face, size, room), ink,
-        role=Role.ANSWER, entities=(name,), **options,
+        role=Role.ANSWER, entities=(name,), anchor=anchor,
     )  # fmt: skip
     return name, said.value
 

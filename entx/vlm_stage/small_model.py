@@ -56,7 +56,9 @@ class SmallBatch:
     characters: Any = None
 
 
-def build_model(tokenizer: PreTrainedTokenizerBase, shape: SmallShape, seed: int = 0) -> Qwen2VLForConditionalGeneration:
+def build_model(
+    tokenizer: PreTrainedTokenizerBase, shape: SmallShape, seed: int = 0
+) -> Qwen2VLForConditionalGeneration:
     """A model of random weights for that tokenizer."""
     torch.manual_seed(seed)
     number = {name: int(tokenizer.convert_tokens_to_ids(name)) for name in (PAD, ASK, END, IMAGE, VIDEO)}
@@ -110,7 +112,7 @@ def glyph_map(glyphs: Iterable[Any], width: int, height: int) -> Any:
     rows, columns = height // PATCH, width // PATCH
     found = np.zeros((rows, columns * ACROSS), dtype=np.int64)
     for glyph in glyphs:
-        if glyph.character != " ":
+        if glyph.character != " " and glyph.x1 > 0 and glyph.y1 > 0:
             left, right = (round(side * ACROSS / PATCH) for side in (glyph.x0, glyph.x1))
             top, bottom = round(glyph.y0 / PATCH), round(glyph.y1 / PATCH)
             place = slice(max(0, top), max(top + 1, bottom)), slice(max(0, left), max(left + 1, right))
@@ -162,17 +164,19 @@ def _attend(layer: Any, hidden: torch.Tensor, cos: torch.Tensor, sin: torch.Tens
     query, key = apply_rotary_pos_emb_vision(
         query.reshape(flat), key.reshape(flat), cos.repeat(count, 1), sin.repeat(count, 1)
     )
-    parts = [one.reshape(count, length, layer.num_heads, -1).transpose(1, 2).to(value.dtype) for one in (query, key, value)]
+    parts = [
+        one.reshape(count, length, layer.num_heads, -1).transpose(1, 2).to(value.dtype) for one in (query, key, value)
+    ]
     seen = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2])
     done: torch.Tensor = layer.proj(seen.transpose(1, 2).reshape(count, length, width))
     return done
 
 
-class GlyphHead(nn.Module):
+class GlyphHead(nn.Module):  # type: ignore[misc]  # torch is untyped here
     """Reads the characters off the patches of the vision tower: only the training has it.
 
-    From nothing, a tower learns nothing from answers alone for a long time: the loss stays where guessing takes it. Told
-    what is printed where, it learns to read within minutes, and the answers follow.
+    From nothing, a tower learns nothing from answers alone for a long time: the loss stays where guessing takes it.
+    Told what is printed where, it learns to read within minutes, and the answers follow.
     """
 
     def __init__(self, width: int) -> None:
@@ -236,7 +240,6 @@ class SmallReader:
         wanted = targets[chosen]
         return functional.cross_entropy(logits, wanted, reduction="none"), logits.argmax(-1) == wanted, read
 
-    @torch.no_grad()
     def answers(self, batch: SmallBatch, most: int = 12) -> list[str]:
         """The likeliest answer to every question, token by token; questions of all pictures in order.
 
@@ -248,8 +251,17 @@ class SmallReader:
         ends = torch.tensor([len(question) for question in questions])
         for number, question in enumerate(questions):
             tokens[number, : len(question)] = torch.tensor(question)
-        every = torch.arange(len(questions))
-        open_rows = torch.ones(len(questions), dtype=torch.bool)
+        with torch.no_grad():
+            self._write(batch, tokens, ends, most)
+        return [
+            self._tokenizer.decode(tokens[number, len(question) : int(ends[number])], skip_special_tokens=True)
+            for number, question in enumerate(questions)
+        ]
+
+    def _write(self, batch: SmallBatch, tokens: torch.Tensor, ends: torch.Tensor, most: int) -> None:
+        """Puts up to `most` tokens into each row behind `ends`, and moves those."""
+        every = torch.arange(len(tokens))
+        open_rows = torch.ones(len(tokens), dtype=torch.bool)
         seen = [encode_views(self.model, torch.from_numpy(view)) for view in batch.views]
         for _ in range(most):
             hidden = self._forward(batch, tokens[:, : int(ends.max())], seen)
@@ -259,14 +271,8 @@ class SmallReader:
                 break
             tokens[every[open_rows], ends[open_rows]] = token[open_rows]
             ends[open_rows] += 1
-        return [
-            self._tokenizer.decode(tokens[number, len(question) : int(ends[number])], skip_special_tokens=True)
-            for number, question in enumerate(questions)
-        ]
 
-    def _forward(
-        self, batch: SmallBatch, tokens: torch.Tensor, seen: Sequence[torch.Tensor]
-    ) -> torch.Tensor:
+    def _forward(self, batch: SmallBatch, tokens: torch.Tensor, seen: Sequence[torch.Tensor]) -> torch.Tensor:
         """Hidden states at the tokens behind the pictures, shape (questions, tokens, hidden)."""
         embed = self.model.get_input_embeddings()
         edges = embed(torch.tensor([self._start, self._end]))

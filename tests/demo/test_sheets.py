@@ -1,0 +1,129 @@
+"""Sheets with several prints: truths, print sizes, directions of dimension lines, crops that show the print."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from entx.core.entities import CHALLENGE
+from entx.core.quantities import find_quantities
+from entx.core.types import Direction
+from entx.demo.prints import NAMES
+from entx.demo.scene import Role, Scene
+from entx.demo.sheets import asked, close_up_sample, close_ups, sheet, sheet_sample, smallest_print, values_in_order
+
+
+@pytest.fixture(scope="module")
+def made() -> list[Scene]:
+    return [sheet(random.Random(seed), (224, 224), (0.07, 0.13)) for seed in range(80)]
+
+
+def test_sheets_are_of_the_wanted_size_and_of_all_kinds(made: list[Scene]) -> None:
+    assert {one.image.size for one in made} == {(224, 224)}
+    assert {one.kind for one in made} == {"drawing", "label", "list", "banner"}
+
+
+def test_every_truth_is_printed(made: list[Scene]) -> None:
+    for one in made:
+        for name, truth in one.truth.items():
+            texts = [text.text for text in one.texts if name in text.entities]
+            assert bool(texts) == (truth.value is not None)
+            if truth.value is not None:
+                read = {(found.quantity.value, found.quantity.unit) for found in find_quantities(texts[0])}
+                assert (truth.value.value, truth.value.unit) in read
+                assert truth.value.unit in CHALLENGE[name].units
+
+
+def test_words_state_nothing(made: list[Scene]) -> None:
+    assert all(not text.entities for one in made for text in one.texts if text.role is Role.WORDS)
+
+
+def test_heights_stand_at_upright_lines_and_widths_at_level_ones(made: list[Scene]) -> None:
+    wanted = {"height": Direction.VERTICAL, "width": Direction.HORIZONTAL, "depth": Direction.OBLIQUE}
+    checked = Counter()
+    for one in made:
+        for text in one.texts:
+            if text.line >= 0:
+                (name,) = text.entities
+                assert one.lines[text.line].direction is wanted[name]
+                checked[name] += 1
+    assert min(checked[name] for name in wanted) > 3
+
+
+def test_print_is_as_large_as_wanted(made: list[Scene]) -> None:
+    heights = [smallest_print(one) for one in made if any(text.entities for text in one.texts)]
+    assert min(heights) > 8  # ink of print of 15 pixels
+    assert max(heights) < 45
+
+
+def test_values_are_in_reading_order(made: list[Scene]) -> None:
+    for one in made:
+        values = values_in_order(one)
+        assert set(values) == {truth.value for truth in one.truth.values() if truth.value is not None}
+        if one.kind == "list":
+            printed = sorted((text for text in one.texts), key=lambda text: text.polygon[1])
+            assert values[0] == one.truth[printed[0].entities[0]].value
+
+
+def test_questions_are_mostly_of_what_is_stated() -> None:
+    truth = dict.fromkeys(NAMES)
+    some = sheet(random.Random(3), (224, 224), (0.07, 0.12))
+    stated = {name: one.value for name, one in some.truth.items()}
+    counts = Counter()
+    for seed in range(200):
+        for name, value in asked(random.Random(seed), stated, 2):
+            assert value == stated[name]
+            counts[value is None] += 1
+        assert all(value is None for _, value in asked(random.Random(seed), truth, 2))
+    assert 60 < counts[True] < 140
+
+
+def test_two_questions_are_of_two_entities_where_there_are_two() -> None:
+    stated = {"height": None, "width": None}
+    for seed in range(50):
+        first, second = asked(random.Random(seed), stated, 2)
+        assert first[0] != second[0]
+
+
+def test_equal_seeds_give_equal_sheets() -> None:
+    one, other = (sheet_sample(random.Random("s"), (196, 252)) for _ in range(2))
+    assert one.asks == other.asks
+    assert one.every == other.every
+    assert np.array_equal(np.asarray(one.views[0]), np.asarray(other.views[0]))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_close_ups_have_their_sizes(count: int) -> None:
+    sample = close_up_sample(random.Random(1), ((196, 140), *[(168, 56)] * count))
+    assert [view.size for view in sample.views] == [(196, 140), *[(168, 56)] * count]
+
+
+def test_crops_show_the_print_larger_than_the_whole_picture() -> None:
+    """Of a level text the crop holds its ink, enlarged."""
+    checked = 0
+    for seed in range(30):
+        rng = random.Random(seed)
+        scene = sheet(rng, (600, 600), (0.03, 0.06))
+        level = [text for text in scene.texts if text.entities and not text.rotation]
+        if len(level) != 1 or len([text for text in scene.texts if text.entities]) != 1:
+            continue
+        views, height = close_ups(rng, (168, 168), (168, 56), 1, scene)
+        x1, y1, _, _, _, _, _, y4 = level[0].polygon
+        assert height > (y4 - y1) * 168 / 600
+        crop = np.asarray(views[1].convert("L")).astype(int)
+        assert crop.max() - crop.min() > 40
+        checked += 1
+        assert x1 >= 0
+    assert checked > 4
+
+
+def test_a_scene_without_print_gives_crops_too() -> None:
+    drawn = (sheet(random.Random(seed), (300, 300), (0.06, 0.1)) for seed in range(400))
+    blank = next(one for one in drawn if not any(text.entities for text in one.texts))
+    views, height = close_ups(random.Random(0), (84, 84), (84, 56), 2, blank)
+    assert len(views) == 3
+    assert height >= 0
+    assert close_up_sample(random.Random(0), ((84, 84), (84, 56)), blank).every == ()
