@@ -20,7 +20,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing.queues import Queue
 from multiprocessing.sharedctypes import Synchronized
@@ -57,12 +57,25 @@ LINES: tuple[Layout, ...] = tuple(
     for size in ((56, 28), (84, 28), (112, 28), (140, 28), (168, 28), (224, 28), (112, 56), (168, 56), (224, 56))
 )
 SHEETS: tuple[Layout, ...] = tuple((size,) for size in ((168, 168), (196, 196), (224, 224), (252, 196), (196, 252)))
-CLOSE_UPS: tuple[Layout, ...] = tuple(
-    (whole, *[crop] * count)
-    for whole in ((168, 168), (196, 196), (196, 140), (140, 196))
-    for crop in ((112, 56), (168, 56), (224, 56), (168, 84))
-    for count in (1, 2, 3, 4)
-)
+TALL: tuple[Layout, ...] = tuple((size,) for size in ((28, 84), (28, 112), (28, 168), (56, 112), (56, 168)))
+LARGE: tuple[Layout, ...] = tuple((size,) for size in ((280, 280), (336, 336), (336, 252), (252, 336), (448, 448)))
+
+
+def _close_ups() -> tuple[Layout, ...]:
+    """A small whole picture with one to five crops of all shapes; a tall one in every second layout."""
+    rng = random.Random("close-ups")
+    wide, tall = ((112, 56), (140, 56), (168, 56), (224, 56), (168, 84), (112, 28)), ((56, 112), (56, 168))
+    found = []
+    for whole in ((168, 168), (196, 196), (224, 224), (196, 140), (140, 196)):
+        for count in (1, 2, 2, 3, 3, 4, 5):
+            crops = rng.choices(wide, k=count)
+            if rng.random() < 0.5:
+                crops[rng.randrange(count)] = rng.choice(tall)
+            found.append((whole, *crops))
+    return tuple(found)
+
+
+CLOSE_UPS = _close_ups()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +107,30 @@ def _line(seed: str, layout: Layout, faces: Sequence[str]) -> Sample:
     return crop(random.Random(seed), layout[0], faces=faces)
 
 
+def _tall(seed: str, layout: Layout, faces: Sequence[str]) -> Sample:
+    (wide, high), *_ = layout
+    made = crop(random.Random(seed), (high, wide), faces=faces)
+    return replace(made, views=(made.views[0].rotate(90, expand=True),), glyphs=())
+
+
 def _sheet(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
     return sheets.sheet_sample(random.Random(seed), layout[0])
 
 
 def _close_up(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
-    return sheets.close_up_sample(random.Random(seed), layout)
+    """Two samples are made of each sheet."""
+    batch, _, number = seed.rpartition("/")
+    size = layout[0][0] * 9 // 4, layout[0][1] * 9 // 4
+    return sheets.close_up_sample(random.Random(seed), layout, _sheet_of(f"{batch}/{int(number) // 2}", size))
+
+
+@lru_cache(maxsize=4)
+def _sheet_of(seed: str, size: tuple[int, int]) -> Scene:
+    return sheets.sheet(random.Random(seed), size, (0.035, 0.085))
 
 
 def _scene(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
-    """Scenes take long to draw: four samples are made of each."""
+    """One of the demo's scenes, whole or with crops; they take long to draw, so that four samples are made of each."""
     batch, _, number = seed.rpartition("/")
     scene = _drawn(f"{batch}/{int(number) // 4}")
     return sheets.close_up_sample(random.Random(seed), layout, scene)
@@ -121,8 +148,11 @@ KINDS = {
         Kind("plain", LINES[:4], 288, _plain, 1),
         Kind("line", LINES, 320, _line, 1),
         Kind("sheet", SHEETS, 512, _sheet, 2, every=True),
+        Kind("tall", TALL, 320, _tall, 1),
+        Kind("large sheet", LARGE, 576, _sheet, 2, every=True),
         Kind("close-up", CLOSE_UPS, 640, _close_up, 2, every=True),
         Kind("scene", CLOSE_UPS, 640, _scene, 2),
+        Kind("large scene", LARGE, 576, _scene, 2),
     )
 }
 
@@ -130,9 +160,20 @@ COURSE: tuple[tuple[float, dict[str, float]], ...] = (
     (0.0, {"plain": 1.0}),
     (0.05, {"plain": 0.3, "line": 0.7}),
     (0.10, {"line": 1.0}),
-    (0.25, {"line": 0.5, "sheet": 0.5}),
-    (0.38, {"line": 0.3, "sheet": 0.3, "close-up": 0.4}),
-    (0.70, {"line": 0.2, "sheet": 0.2, "close-up": 0.4, "scene": 0.2}),
+    (0.25, {"line": 0.55, "tall": 0.05, "sheet": 0.4}),
+    (0.38, {"line": 0.3, "tall": 0.05, "sheet": 0.25, "close-up": 0.4}),
+    (
+        0.70,
+        {
+            "line": 0.2,
+            "tall": 0.05,
+            "sheet": 0.15,
+            "large sheet": 0.1,
+            "close-up": 0.3,
+            "scene": 0.15,
+            "large scene": 0.05,
+        },
+    ),
 )
 """From which share of the time on, which kinds with which shares of the batches."""
 

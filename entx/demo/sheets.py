@@ -90,12 +90,12 @@ def close_up_sample(
 
     Args:
         rng: decides.
-        sizes: of the views; the whole picture first, all others alike.
-        scene: None for a sheet with print of 3 to 8.5 hundredths of its side.
+        sizes: of the views; the whole picture first.
+        scene: None for a sheet with print of 3.5 to 8.5 hundredths of its side.
         asks: questions.
     """
-    scene = scene or sheet(rng, (max(sizes[0]) * 3, sizes[0][1] * max(sizes[0]) * 3 // sizes[0][0]), (0.03, 0.085))
-    views, height = close_ups(rng, sizes[0], sizes[1], len(sizes) - 1, scene)
+    scene = scene or sheet(rng, (sizes[0][0] * 9 // 4, sizes[0][1] * 9 // 4), (0.035, 0.085))
+    views, height = close_ups(rng, sizes, scene)
     return Sample(tuple(views), asked(rng, _plain(scene), asks), values_in_order(scene), height)
 
 
@@ -246,30 +246,35 @@ def _product(rng: random.Random, canvas: Canvas, box: tuple[float, float, float,
         canvas.rounded(box, rng.choice((0, 30, 120)), colour)
 
 
-def close_ups(
-    rng: random.Random, whole: tuple[int, int], crop: tuple[int, int], count: int, scene: Scene
-) -> tuple[list[Image.Image], float]:
-    """A scene as a model sees it with guided crops: the whole picture, small, and `count` crops around print.
+def close_ups(rng: random.Random, sizes: Sequence[tuple[int, int]], scene: Scene) -> tuple[list[Image.Image], float]:
+    """A scene as a model sees it with guided crops: the whole picture, small, and crops around print.
 
     Args:
         rng: decides which print, and how exactly it is cut.
-        whole, crop: (width, height) of the views.
-        count: crops; prints that answer something come first, then others, then places without print.
+        sizes: (width, height) of the views. The first is the whole picture's, the others are of crops: tall ones show
+            text that runs upwards, wide ones other text. Prints that answer something come before others, and places
+            without print are shown where there are too few.
         scene: of the whole picture's aspect, about.
 
     Returns:
-        the views, the whole picture first, then crops from top to bottom; height of the print in the crops.
+        the views in the order of `sizes`; height of the lowest print that a crop shows, 0 for none.
     """
     image = scene.image
-    texts = sorted(scene.texts, key=lambda text: (not text.entities, rng.random()))[:count]
-    boxes = [_cut(rng, text, crop, image.size) for text in texts]
-    while len(boxes) < count:
-        x, y = rng.uniform(0, image.width - crop[0]), rng.uniform(0, image.height - crop[1])
-        boxes.append((max(0.0, x), max(0.0, y), min(image.width, x + crop[0]), min(image.height, y + crop[1])))
-    boxes.sort(key=lambda box: (box[1], box[0]))
-    views = [worn(image.resize(whole, Image.Resampling.BICUBIC), rng, 0.5)]
-    views += [worn(image.resize(crop, Image.Resampling.BICUBIC, box=box), rng, 0.5) for box in boxes]
-    heights = [_across(text) * crop[1] / (box[3] - box[1]) for text, box in zip(texts, boxes, strict=False)]
+    views = [worn(image.resize(sizes[0], Image.Resampling.BICUBIC), rng, 0.5)]
+    texts = sorted(scene.texts, key=lambda text: (not text.entities, rng.random()))
+    heights = []
+    for crop in sizes[1:]:
+        upwards = crop[1] > crop[0]
+        text = next((one for one in texts if (45 < one.rotation % 180 < 135) == upwards), None)
+        if text is not None:
+            texts.remove(text)
+            box = _cut(rng, text, crop, image.size)
+            heights.append(_across(text) * crop[1] / (box[3] - box[1]))
+        else:
+            wide, high = min(crop[0], image.width), min(crop[1], image.height)
+            x, y = rng.uniform(0, image.width - wide), rng.uniform(0, image.height - high)
+            box = (x, y, x + wide, y + high)
+        views.append(worn(image.resize(crop, Image.Resampling.BICUBIC, box=box), rng, 0.5))
     return views, min(heights, default=0.0)
 
 
@@ -279,7 +284,11 @@ def _cut(
     """A box of the crop's aspect around a text: its print a third of the crop high, lower for a long text."""
     xs, ys = text.polygon[0::2], text.polygon[1::2]
     wide, high = max(xs) - min(xs), max(ys) - min(ys)
-    scale = max((wide + high * rng.uniform(0.2, 1.5)) / crop[0], high * rng.uniform(1.5, 3) / crop[1])
+    lengthwise, across = rng.uniform(0.2, 1.5) * min(wide, high), rng.uniform(1.5, 3)
+    if crop[0] >= crop[1]:
+        scale = max((wide + lengthwise) / crop[0], high * across / crop[1])
+    else:
+        scale = max(wide * across / crop[0], (high + lengthwise) / crop[1])
     width, height = min(scale * crop[0], size[0]), min(scale * crop[1], size[1])
     slack_x, slack_y = max(0.0, width - wide), max(0.0, height - high)
     x = min(max(0.0, min(xs) - slack_x * rng.uniform(0.3, 0.7)), size[0] - width)
