@@ -180,7 +180,10 @@ def make_batch(kind: Kind, seed: str, faces: Sequence[str], most: int | None = N
             asked.append((EVERY, ", ".join(FORM.answer(value) for value in sample.every) or FORM.empty))
         asks.append(tuple(asked))
     views = tuple(np.stack([np.asarray(sample.views[place]) for sample in samples]) for place in range(len(layout)))
-    characters = None
+    characters: tuple[Any, ...] = ()
     if all(sample.glyphs for sample in samples):
-        characters = np.stack([glyph_map(sample.glyphs, *layout[0]) for sample in samples])
+        characters = tuple(
+            np.stack([glyph_map(sample.glyphs[place], *size) for sample in samples])
+            for place, size in enumerate(layout)
+        )
     return SmallBatch(views, tuple(asks), characters), [sample.print_height for sample in samples]

@@ -105,7 +105,7 @@ def real_kind(store: Path) -> Kind:
         image.draft("RGB", (900, 900))
         scale = image.width / one.size[0]
         texts = tuple(_scaled(text, scale) for text in one.texts)
-        views, height = close_ups(rng, layout, Scene("real", image.convert("RGB"), {}, texts))
+        views, _, height = close_ups(rng, layout, Scene("real", image.convert("RGB"), {}, texts))
         asks = tuple(
             (rng.choice(one.absent), None) if one.absent and rng.random() < _GENERATED else rng.choice(one.truths)
             for _ in range(2)

@@ -31,7 +31,11 @@ _OVERSIZE = 2
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """One printed character and the box around it, in pixels; the line's height, not the character's own."""
+    """One printed character and the box around it, in pixels; the line's height, not the character's own.
+
+    Args:
+        character: "" where it is not known which one stands there.
+    """
 
     character: str
     x0: float
@@ -49,14 +53,14 @@ class Sample:
         asks: entity names with the value that the picture states, or None.
         every: all stated values in reading order.
         print_height: pixels of a capital letter in the smallest print that answers.
-        glyphs: of a single line, where its characters stand (before any slant of the picture).
+        glyphs: of each view, where its characters stand (before any slant of the picture); () where that is not known.
     """
 
     views: tuple[Image.Image, ...]
     asks: tuple[tuple[str, Quantity | None], ...]
     every: tuple[Quantity, ...]
     print_height: float
-    glyphs: tuple[Glyph, ...] = ()
+    glyphs: tuple[tuple[Glyph, ...], ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -115,7 +119,7 @@ def crop(
         wrong = [name for name in NAMES if name not in said.answers]
         name = rng.choice(wrong) if rng.random() < 1 / 6 else (entity.name if rng.random() < 0.7 else rng.choice(right))
         questions.append((name, said.value if name in said.answers else None))
-    return Sample((image,), tuple(questions), (said.value,), pixels * 0.7, glyphs)
+    return Sample((image,), tuple(questions), (said.value,), pixels * 0.7, (glyphs,))
 
 
 def colours(rng: random.Random) -> tuple[Colour, Colour]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from PIL import Image
 
@@ -17,8 +18,8 @@ from entx.core.quantity import Quantity
 from entx.demo.backdrop import VIVID
 from entx.demo.canvas import BLACK, WHITE, Canvas, Colour, LayoutError
 from entx.demo.dimension import DimensionStyle, dimension
-from entx.demo.fonts import BOLD, PLAIN
-from entx.demo.prints import NAMES, SHARES, Sample, any_colour, backdrop, colours
+from entx.demo.fonts import BOLD, PLAIN, load_face
+from entx.demo.prints import NAMES, SHARES, Glyph, Sample, any_colour, backdrop, colours
 from entx.demo.scene import PrintedText, Role, Scene, Truth
 from entx.demo.shapes import bag, bottle, jar, solid
 from entx.demo.values import Line, invented_unit, line
@@ -28,6 +29,12 @@ _WORDS = (
     "PREMIUM", "Organic", "New", "Classic", "Pro", "Home", "Natural", "Deluxe", "Ultra", "Original", "Pack of 2",
     "24 pcs", "100% cotton", "3 in 1", "Size chart", "Model A12", "Since 1987", "No. 7", "2 year warranty",
 )  # fmt: skip
+_SLANT = 0.02
+"""Of the wear of these pictures: little, so that `glyphs_of` stays about right."""
+
+_READABLE = 5.0  # pixels of ink
+
+_Box = tuple[float, float, float, float]
 _WEIGHTS = ("item_weight", "maximum_weight_recommendation")
 
 
@@ -80,7 +87,10 @@ def values_in_order(scene: Scene) -> tuple[Quantity, ...]:
 def sheet_sample(rng: random.Random, size: tuple[int, int], asks: int = 2) -> Sample:
     """One sheet with print of about 15 to 30 pixels, worn."""
     made = sheet(rng, size, (15 / min(size), 30 / min(size)))
-    return Sample((worn(made.image, rng),), asked(rng, _plain(made), asks), values_in_order(made), smallest_print(made))
+    return Sample(
+        (worn(made.image, rng, slant=_SLANT),), asked(rng, _plain(made), asks), values_in_order(made),
+        smallest_print(made), (glyphs_of(made),),
+    )  # fmt: skip
 
 
 def close_up_sample(
@@ -95,8 +105,50 @@ def close_up_sample(
         asks: questions.
     """
     scene = scene or sheet(rng, (sizes[0][0] * 9 // 4, sizes[0][1] * 9 // 4), (0.035, 0.085))
-    views, height = close_ups(rng, sizes, scene)
-    return Sample(tuple(views), asked(rng, _plain(scene), asks), values_in_order(scene), height)
+    views, boxes, height = close_ups(rng, sizes, scene)
+    known = glyphs_of(scene)
+    glyphs = tuple(moved(known, box, size) for box, size in zip(boxes, sizes, strict=True))
+    return Sample(tuple(views), asked(rng, _plain(scene), asks), values_in_order(scene), height, glyphs)
+
+
+def glyphs_of(scene: Scene) -> tuple[Glyph, ...]:
+    """Where the characters of level texts stand; places of other texts as unknown.
+
+    Which face a text has is not recorded: widths are those of one face, stretched to the text's own.
+    """
+    found = []
+    for text in scene.texts:
+        xs, ys = text.polygon[0::2], text.polygon[1::2]
+        if 12 < text.rotation < 348:
+            found.append(Glyph("", min(xs), min(ys), max(xs), max(ys)))
+            continue
+        widths = [_width(character) for character in text.text]
+        scale, at = (max(xs) - min(xs)) / sum(widths), min(xs)
+        for character, width in zip(text.text, widths, strict=True):
+            found.append(Glyph(character, at, min(ys), at + width * scale, max(ys)))
+            at += width * scale
+    return tuple(found)
+
+
+@lru_cache(maxsize=512)
+def _width(character: str) -> float:
+    return load_face("roboto Regular", 40).getlength(character)
+
+
+def moved(glyphs: Sequence[Glyph], box: _Box, size: tuple[int, int]) -> tuple[Glyph, ...]:
+    """Glyphs of a picture as they stand in a view of one of its parts; those outside of it are left out.
+
+    Those that are too low to be read become unknown ones.
+    """
+    across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
+    found = (
+        Glyph(
+            one.character if (one.y1 - one.y0) * down >= _READABLE else "", (one.x0 - box[0]) * across, (one.y0 - box[1]) * down,
+            (one.x1 - box[0]) * across, (one.y1 - box[1]) * down,
+        )
+        for one in glyphs
+    )  # fmt: skip
+    return tuple(one for one in found if one.x1 > 0 and one.y1 > 0 and one.x0 < size[0] and one.y0 < size[1])
 
 
 def smallest_print(scene: Scene) -> float:
@@ -246,7 +298,9 @@ def _product(rng: random.Random, canvas: Canvas, box: tuple[float, float, float,
         canvas.rounded(box, rng.choice((0, 30, 120)), colour)
 
 
-def close_ups(rng: random.Random, sizes: Sequence[tuple[int, int]], scene: Scene) -> tuple[list[Image.Image], float]:
+def close_ups(
+    rng: random.Random, sizes: Sequence[tuple[int, int]], scene: Scene
+) -> tuple[list[Image.Image], list[_Box], float]:
     """A scene as a model sees it with guided crops: the whole picture, small, and crops around print.
 
     Args:
@@ -257,10 +311,11 @@ def close_ups(rng: random.Random, sizes: Sequence[tuple[int, int]], scene: Scene
         scene: of the whole picture's aspect, about.
 
     Returns:
-        the views in the order of `sizes`; height of the lowest print that a crop shows, 0 for none.
+        the views in the order of `sizes`; which part of the picture each shows; height of the lowest print that a crop
+        shows, 0 for none.
     """
     image = scene.image
-    views = [worn(image.resize(sizes[0], Image.Resampling.BICUBIC), rng, 0.5)]
+    boxes: list[_Box] = [(0.0, 0.0, float(image.width), float(image.height))]
     texts = sorted(scene.texts, key=lambda text: (not text.entities, rng.random()))
     heights = []
     for crop in sizes[1:]:
@@ -274,13 +329,15 @@ def close_ups(rng: random.Random, sizes: Sequence[tuple[int, int]], scene: Scene
             wide, high = min(crop[0], image.width), min(crop[1], image.height)
             x, y = rng.uniform(0, image.width - wide), rng.uniform(0, image.height - high)
             box = (x, y, x + wide, y + high)
-        views.append(worn(image.resize(crop, Image.Resampling.BICUBIC, box=box), rng, 0.5))
-    return views, min(heights, default=0.0)
+        boxes.append(box)
+    views = [
+        worn(image.resize(size, Image.Resampling.BICUBIC, box=box), rng, 0.5, _SLANT)
+        for size, box in zip(sizes, boxes, strict=True)
+    ]
+    return views, boxes, min(heights, default=0.0)
 
 
-def _cut(
-    rng: random.Random, text: PrintedText, crop: tuple[int, int], size: tuple[int, int]
-) -> tuple[float, float, float, float]:
+def _cut(rng: random.Random, text: PrintedText, crop: tuple[int, int], size: tuple[int, int]) -> _Box:
     """A box of the crop's aspect around a text: its print a third of the crop high, lower for a long text."""
     xs, ys = text.polygon[0::2], text.polygon[1::2]
     wide, high = max(xs) - min(xs), max(ys) - min(ys)

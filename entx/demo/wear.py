@@ -11,16 +11,17 @@ from PIL import Image, ImageFilter
 from entx.demo.backdrop import generator
 
 
-def worn(image: Image.Image, rng: random.Random, strength: float = 1.0) -> Image.Image:
+def worn(image: Image.Image, rng: random.Random, strength: float = 1.0, slant: float = 0.06) -> Image.Image:
     """A picture of the same size, after some of those.
 
     Args:
         image: RGB.
         rng: decides which, and how much.
         strength: 0 leaves the picture as it is, 1 is what careless sellers do.
+        slant: how far a corner moves at most, as a share of the shorter side.
     """
     if rng.random() < 0.3 * strength:
-        image = slanted(image, rng, 0.06)
+        image = slanted(image, rng, slant)
     if rng.random() < 0.25 * strength:
         image = coarse(image, rng.uniform(0.55, 0.9))
     if rng.random() < 0.25 * strength:

@@ -47,13 +47,13 @@ class SmallBatch:
     Args:
         views: for every view one array of (pictures, height, width, 3), 8 bits; sides are multiples of 28.
         asks: for every picture its questions and answers.
-        characters: what is printed in the patches of the first view, `glyph_map` of each picture; None where that is
-            not known.
+        characters: for every view what is printed in its patches, `glyph_map` of each picture; () where that is not
+            known.
     """
 
     views: tuple[Any, ...]
     asks: tuple[tuple[tuple[str, str], ...], ...]
-    characters: Any = None
+    characters: tuple[Any, ...] = ()
 
 
 def build_model(
@@ -99,11 +99,15 @@ ACROSS = 3
 """Places across a patch of which each has a character of its own."""
 
 
+UNKNOWN = -1
+"""Class of a place that holds print of which nobody says what it is: nothing is learnt there."""
+
+
 def glyph_map(glyphs: Iterable[Any], width: int, height: int) -> Any:
     """Which character stands where in a picture.
 
     Args:
-        glyphs: with character, x0, y0, x1, y1.
+        glyphs: with character ("" for an unknown one), x0, y0, x1, y1.
         width, height: of the picture; multiples of 28.
 
     Returns:
@@ -116,7 +120,7 @@ def glyph_map(glyphs: Iterable[Any], width: int, height: int) -> Any:
             left, right = (round(side * ACROSS / PATCH) for side in (glyph.x0, glyph.x1))
             top, bottom = round(glyph.y0 / PATCH), round(glyph.y1 / PATCH)
             place = slice(max(0, top), max(top + 1, bottom)), slice(max(0, left), max(left + 1, right))
-            found[place] = ALPHABET.find(glyph.character) + 2
+            found[place] = ALPHABET.find(glyph.character) + 2 if glyph.character else UNKNOWN
     cut = found.reshape(rows // MERGE, MERGE, columns // MERGE, MERGE, ACROSS)
     return cut.transpose(0, 2, 1, 3, 4).reshape(-1, ACROSS)
 
@@ -189,10 +193,10 @@ class GlyphHead(nn.Module):  # type: ignore[misc]  # torch is untyped here
         logits = self.read(self.norm(patches)).float().view(-1, len(ALPHABET) + 2)
         wanted = characters.reshape(-1)
         printed = wanted > 0
-        losses = functional.cross_entropy(logits, wanted, reduction="none")
-        weights = torch.where(printed, 1.0, 0.2)
-        right = (logits.argmax(-1) == wanted)[printed].float().mean()
-        return (losses * weights).sum() / weights.sum(), right
+        losses = functional.cross_entropy(logits, wanted, reduction="none", ignore_index=UNKNOWN)
+        weights = printed + 0.2 * (wanted == 0)
+        right = (logits.argmax(-1) == wanted)[printed].float().sum() / printed.sum().clamp(min=1)
+        return (losses * weights).sum() / weights.sum().clamp(min=1), right
 
 
 class SmallReader:
@@ -232,8 +236,9 @@ class SmallReader:
             targets[number, len(question) - 1 : size - 1] = torch.tensor(answer)
         patches = [_patches(self.model, torch.from_numpy(view)) for view in batch.views]
         read = None
-        if glyphs is not None and batch.characters is not None:
-            read = glyphs(patches[0], torch.from_numpy(batch.characters))
+        if glyphs is not None and batch.characters:
+            flat = torch.cat([one.reshape(-1, one.shape[-1]) for one in patches])
+            read = glyphs(flat, torch.cat([torch.from_numpy(one).flatten() for one in batch.characters]))
         hidden = self._forward(batch, tokens, [_merged(self.model, one) for one in patches])
         chosen = targets >= 0
         logits = self.model.lm_head(hidden[chosen]).float()

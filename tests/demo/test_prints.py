@@ -65,20 +65,20 @@ def test_glyphs_stand_on_ink() -> None:
         ground = np.median(pixels.reshape(-1, 3), axis=0)
         ink = np.abs(pixels - ground).sum(2) > 40
         columns = np.flatnonzero(ink.any(0))
-        first, last = sample.glyphs[0].x0, sample.glyphs[-1].x1
+        first, last = sample.glyphs[0][0].x0, sample.glyphs[0][-1].x1
         assert columns.min() >= first - 2.5
         assert columns.max() <= last + 2.5
         inside = ink[:, max(0, int(first)) : int(last) + 1]
         assert inside.sum() >= ink.sum() * 0.97
         rows = np.flatnonzero(ink.any(1))
-        assert rows.min() >= sample.glyphs[0].y0 - 3
-        assert rows.max() <= sample.glyphs[0].y1 + 4
+        assert rows.min() >= sample.glyphs[0][0].y0 - 3
+        assert rows.max() <= sample.glyphs[0][0].y1 + 4
 
 
 def test_glyphs_follow_each_other_and_spell_the_text() -> None:
     sample = crop(random.Random(5), (168, 28))
-    assert all(one.x1 == other.x0 for one, other in zip(sample.glyphs, sample.glyphs[1:], strict=False))
-    text = "".join(one.character for one in sample.glyphs)
+    assert all(one.x1 == other.x0 for one, other in zip(sample.glyphs[0], sample.glyphs[0][1:], strict=False))
+    text = "".join(one.character for one in sample.glyphs[0])
     digits = format(sample.every[0].value, "f").replace(".", "").strip("0")
     assert digits in text.replace(".", "").replace(",", "")
 

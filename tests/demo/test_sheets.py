@@ -110,7 +110,7 @@ def test_crops_show_the_print_larger_than_the_whole_picture() -> None:
         level = [text for text in scene.texts if text.entities and not text.rotation]
         if len(level) != 1 or len([text for text in scene.texts if text.entities]) != 1:
             continue
-        views, height = close_ups(rng, ((168, 168), (168, 56)), scene)
+        views, _, height = close_ups(rng, ((168, 168), (168, 56)), scene)
         x1, y1, _, _, _, _, _, y4 = level[0].polygon
         assert height > (y4 - y1) * 168 / 600
         crop = np.asarray(views[1].convert("L")).astype(int)
@@ -123,7 +123,7 @@ def test_crops_show_the_print_larger_than_the_whole_picture() -> None:
 def test_a_scene_without_print_gives_crops_too() -> None:
     drawn = (sheet(random.Random(seed), (300, 300), (0.06, 0.1)) for seed in range(400))
     blank = next(one for one in drawn if not any(text.entities for text in one.texts))
-    views, height = close_ups(random.Random(0), ((84, 84), (84, 56), (28, 84)), blank)
+    views, _, height = close_ups(random.Random(0), ((84, 84), (84, 56), (28, 84)), blank)
     assert len(views) == 3
     assert height >= 0
     assert close_up_sample(random.Random(0), ((84, 84), (84, 56)), blank).every == ()
@@ -136,10 +136,10 @@ def test_tall_crops_show_text_that_runs_upwards() -> None:
         rng = random.Random(seed)
         scene = sheet(rng, (450, 450), (0.04, 0.06))
         if any(85 < text.rotation < 95 for text in scene.texts):
-            views, height = close_ups(rng, ((168, 168), (56, 168)), scene)
+            views, _, height = close_ups(rng, ((168, 168), (56, 168)), scene)
             assert views[1].size == (56, 168)
             assert 8 < height < 45
             checked += 1
         else:
-            assert close_ups(rng, ((84, 84), (28, 84)), scene)[1] == 0
+            assert close_ups(rng, ((84, 84), (28, 84)), scene)[2] == 0
     assert checked > 3

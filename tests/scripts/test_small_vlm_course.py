@@ -51,10 +51,11 @@ def test_a_batch_has_one_layout_and_answers_in_the_models_form(name: str) -> Non
             assert question in WORDS or (kind.every and question == course.EVERY)
             for one in answer.split(", "):
                 assert one == "none" or one.partition(" ")[2] in units
-    assert (batch.characters is not None) == (name in ("plain", "line"))
-    if batch.characters is not None:
-        assert batch.characters.shape[1] == sizes[0][0] * sizes[0][1] // 14**2
-        assert (batch.characters > 0).any()
+    assert len(batch.characters) == (0 if name == "tall" else len(sizes))
+    for (width, height), found in zip(sizes, batch.characters, strict=False):
+        assert found.shape[1] == width * height // 14**2
+    if batch.characters:
+        assert any((found > 0).any() for found in batch.characters) or "scene" in name
 
 
 @pytest.mark.parametrize("name", ["line", "close-up", "scene"])

@@ -136,7 +136,7 @@ def test_a_few_pictures_are_learnt_and_shuffled_ones_are_not(tokenizer) -> None:
     )
     batch = SmallBatch(
         (np.stack([np.asarray(one.views[0]) for one in samples]),), asks,
-        np.stack([glyph_map(one.glyphs, 84, 28) for one in samples]),
+        (np.stack([glyph_map(one.glyphs[0], 84, 28) for one in samples]),),
     )  # fmt: skip
     optimizer = torch.optim.AdamW([*model.parameters(), *glyphs.parameters()], lr=3e-3)
     for step in range(160):
