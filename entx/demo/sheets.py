@@ -143,7 +143,8 @@ def moved(glyphs: Sequence[Glyph], box: _Box, size: tuple[int, int]) -> tuple[Gl
     across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
     found = (
         Glyph(
-            one.character if (one.y1 - one.y0) * down >= _READABLE else "", (one.x0 - box[0]) * across, (one.y0 - box[1]) * down,
+            one.character if (one.y1 - one.y0) * down >= _READABLE else "",
+            (one.x0 - box[0]) * across, (one.y0 - box[1]) * down,
             (one.x1 - box[0]) * across, (one.y1 - box[1]) * down,
         )
         for one in glyphs

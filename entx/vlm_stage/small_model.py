@@ -285,15 +285,24 @@ class SmallReader:
         before = []
         for one in seen:
             before += [edges[:1].expand(count, 1, -1), one, edges[1:].expand(count, 1, -1)]
-        prefix = torch.cat([part.to(edges.dtype) for part in before], 1).repeat_interleave(len(batch.asks[0]), 0)
-        embedded = torch.cat([prefix, embed(tokens)], 1)
+        prefix = torch.cat([part.to(edges.dtype) for part in before], 1)
+        decoder, length, several = self.model.model.language_model, prefix.shape[1], len(batch.asks[0])
         position = self._positions(tuple(view.shape[1:3] for view in batch.views), tokens.shape[1])
-        hidden: torch.Tensor = self.model.model.language_model(
-            inputs_embeds=embedded,
-            position_ids=position.expand(3, len(embedded), -1),
-            use_cache=False,
-        ).last_hidden_state
-        return hidden[:, prefix.shape[1] :]
+        if several == 1:
+            hidden: torch.Tensor = decoder(
+                inputs_embeds=torch.cat([prefix, embed(tokens)], 1), position_ids=position.expand(3, count, -1),
+                use_cache=False,
+            ).last_hidden_state  # fmt: skip
+            return hidden[:, length:]
+        seen_keys = decoder(
+            inputs_embeds=prefix, position_ids=position[..., :length].expand(3, count, -1), use_cache=True
+        ).past_key_values  # pictures pass once for all of their questions
+        seen_keys.batch_repeat_interleave(several)
+        behind: torch.Tensor = decoder(
+            inputs_embeds=embed(tokens), position_ids=position[..., length:].expand(3, len(tokens), -1),
+            past_key_values=seen_keys, use_cache=True,
+        ).last_hidden_state  # fmt: skip
+        return behind
 
     def _positions(self, sizes: Sequence[tuple[int, int]], behind: int) -> torch.Tensor:
         """Positions in time, height and width of all tokens of a row, shape (3, 1, tokens)."""
