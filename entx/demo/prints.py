@@ -91,9 +91,9 @@ def crop(
         reference = face_at(face, 40)
         wide = reference.getlength(said.text) / 40
         largest = min((width - 4) / wide, height * (0.95 if height < 40 else 0.7))
-        if largest >= 11:
+        if largest >= 13:
             break
-    pixels = largest * rng.uniform(max(0.6, 10 / largest), 1.0)
+    pixels = largest * rng.uniform(max(0.6, 12 / largest), 1.0)
     ground, ink = colours(rng)
     image = backdrop(rng, width * _OVERSIZE, height * _OVERSIZE, ground, plain=plain)
     pen = ImageDraw.Draw(image)
