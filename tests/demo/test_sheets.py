@@ -11,9 +11,19 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.quantities import find_quantities
 from entx.core.types import Direction
-from entx.demo.prints import NAMES
+from entx.demo.prints import NAMES, Glyph
 from entx.demo.scene import Role, Scene
-from entx.demo.sheets import asked, close_up_sample, close_ups, sheet, sheet_sample, smallest_print, values_in_order
+from entx.demo.sheets import (
+    asked,
+    close_up_sample,
+    close_ups,
+    glyphs_of,
+    moved,
+    sheet,
+    sheet_sample,
+    smallest_print,
+    values_in_order,
+)
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +153,49 @@ def test_tall_crops_show_text_that_runs_upwards() -> None:
         else:
             assert close_ups(rng, ((84, 84), (28, 84)), scene)[2] == 0
     assert checked > 3
+
+
+def test_glyphs_spell_level_texts_and_leave_others_unknown(made: list[Scene]) -> None:
+    turned = 0
+    for one in made:
+        level = "".join(text.text for text in one.texts if not 12 < text.rotation < 348)
+        glyphs = glyphs_of(one)
+        assert "".join(glyph.character for glyph in glyphs) == level
+        unknown = [glyph for glyph in glyphs if not glyph.character]
+        assert len(unknown) == sum(12 < text.rotation < 348 for text in one.texts)
+        turned += len(unknown)
+        assert all(0 <= glyph.x0 < glyph.x1 <= 224 and 0 <= glyph.y0 < glyph.y1 <= 224 for glyph in glyphs)
+    assert turned > 10
+
+
+def test_glyphs_stand_on_the_ink_of_their_text() -> None:
+    """Each glyph of a list on a plain ground holds ink; the gaps between rows hold none."""
+    checked = 0
+    for seed in range(60):
+        one = sheet(random.Random(seed), (300, 300), (0.07, 0.12))
+        if one.kind != "list":
+            continue
+        pixels = np.asarray(one.image.convert("L")).astype(int)
+        if pixels.std(axis=1).min() > 0:
+            continue  # not one ground colour
+        ink = np.abs(pixels - np.median(pixels)) > 30
+        for glyph in glyphs_of(one):
+            if glyph.character.isalnum():
+                assert ink[int(glyph.y0) : int(glyph.y1) + 1, int(glyph.x0) - 1 : int(glyph.x1) + 2].any()
+                checked += 1
+    assert checked > 40
+
+
+def test_glyphs_move_with_a_crop() -> None:
+    glyphs = (Glyph("7", 10, 10, 20, 30), Glyph("x", 200, 10, 210, 30), Glyph("i", 40, 10, 44, 12))
+    found = moved(glyphs, (0.0, 0.0, 100.0, 50.0), (200, 100))
+    assert found == (Glyph("7", 20, 20, 40, 60), Glyph("", 80, 20, 88, 24))  # the last is too low to be read
+
+
+def test_samples_tell_the_glyphs_of_every_view() -> None:
+    sizes = ((168, 168), (168, 56), (56, 112))
+    sample = close_up_sample(random.Random(4), sizes)
+    assert len(sample.glyphs) == 3
+    for glyphs, (width, height) in zip(sample.glyphs, sizes, strict=True):
+        assert all(one.x0 < width and one.y0 < height and one.x1 > 0 and one.y1 > 0 for one in glyphs)
+    assert len(sheet_sample(random.Random(4), (168, 168)).glyphs) == 1

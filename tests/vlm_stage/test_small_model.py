@@ -20,6 +20,7 @@ from entx.demo.prints import Glyph, crop  # noqa: E402
 from entx.vlm_stage.small_model import (  # noqa: E402
     ACROSS,
     ALPHABET,
+    UNKNOWN,
     GlyphHead,
     SmallBatch,
     SmallReader,
@@ -107,6 +108,22 @@ def test_glyphs_are_found_in_the_patches_where_they_stand() -> None:
 def test_glyphs_outside_of_the_picture_and_spaces_are_left_out() -> None:
     found = glyph_map([Glyph(" ", 0, 0, 14, 14), Glyph("a", -20, 0, -5, 14), Glyph("b", 50, -3, 70, 11)], 56, 28)
     assert set(found.reshape(-1).tolist()) == {0, ALPHABET.index("b") + 2}
+
+
+def test_nothing_is_learnt_where_print_is_unknown() -> None:
+    """Loss and gradient are those of the other places alone."""
+    torch.manual_seed(0)
+    head, patches = GlyphHead(16), torch.randn(1, 4, 16)
+    known = glyph_map([Glyph("7", 0, 0, 14, 14)], 28, 28)
+    half = glyph_map([Glyph("7", 0, 0, 14, 14), Glyph("", 14, 0, 28, 28)], 28, 28)
+    assert (half == UNKNOWN).sum() == 2 * ACROSS
+    whole, _ = head(patches, torch.from_numpy(half))
+    only, right = head(patches[:, [0, 2]], torch.from_numpy(half[[0, 2]]))
+    torch.testing.assert_close(whole, only)
+    assert 0 <= float(right) <= 1
+    assert float(head(patches, torch.from_numpy(known))[0].detach()) != pytest.approx(float(whole.detach()))
+    empty, share = head(patches, torch.full((1, 4, ACROSS), UNKNOWN))
+    assert float(empty.detach()) == float(share) == 0.0
 
 
 def test_the_order_of_glyph_maps_is_the_order_of_patches(reader: SmallReader) -> None:
