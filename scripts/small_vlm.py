@@ -31,7 +31,9 @@ from entx.core.entities import CHALLENGE
 from entx.demo.prints import FACES
 
 RATE = 1e-3
-WARMUP = 300
+WARMUP, WARMUP_AGAIN = 300, 50
+"""Steps, from nothing and from a trained model."""
+
 SAVE_MINUTES = 5.0
 MEASURE_MINUTES = 5.0
 
@@ -135,7 +137,7 @@ def main() -> None:
         else build_model(tokenizer, SmallShape())
     )
     model.set_attn_implementation("eager")  # in bf16 on a CPU, plain products are faster than the fused kernel
-    reader = SmallReader(model, tokenizer)
+    reader, warmup = SmallReader(model, tokenizer), WARMUP_AGAIN if options.start else WARMUP
     if options.measure:
         with torch.autocast("cpu", torch.bfloat16):
             print(json.dumps(measure(reader, faces, 16), indent=1))
@@ -180,7 +182,7 @@ def main() -> None:
     while done["seconds"] < options.minutes * 60:
         progress.value = done["seconds"] / options.minutes / 60
         name, batch = queue.get()
-        rate = options.rate * min(1.0, (done["step"] + 1) / WARMUP) * (0.51 + 0.49 * math.cos(math.pi * progress.value))
+        rate = options.rate * min(1.0, (done["step"] + 1) / warmup) * (0.51 + 0.49 * math.cos(math.pi * progress.value))
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16):
