@@ -26,7 +26,7 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
-from small_vlm_course import FORM, KINDS, make_batch, shares_at
+from small_vlm_course import EVERY, FORM, KINDS, make_batch, shares_at
 
 from entx.core.entities import CHALLENGE
 from entx.demo.prints import FACES
