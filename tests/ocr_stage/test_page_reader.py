@@ -2,6 +2,7 @@ import hashlib
 
 import pytest
 from PIL import Image
+from tests.core.test_decode import mutations
 
 from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.engines import BUILT_IN, EngineSpec
@@ -9,7 +10,6 @@ from entx.ocr_stage.engines.base import RawLine
 from entx.ocr_stage.page_reader import PageReader
 from tests.ocr_stage.fake_engine import FakeEngine, box
 from tests.ocr_stage.pictures import encoded, label
-from tests.ocr_stage.test_decode import mutations
 
 
 def read(reader: PageReader, data: bytes) -> OcrPage:
