@@ -99,7 +99,7 @@ def reduced_size(size: Size, pixels: int) -> Size:
 
 
 def rough_tokens(size: Size) -> int:
-    """Image tokens of a view by the rule of the Qwen models, to tell pictures apart where the real rule is not known."""
+    """Image tokens of a view as Qwen models count them, to tell pictures apart where the real rule is not known."""
     return -(-size[0] // _PATCH) * -(-size[1] // _PATCH)
 
 

@@ -1,7 +1,8 @@
 """vLLM in this process, on a GPU: the pictures of a batch at once, constrained, each encoded once for its questions.
 
-vLLM knows each model's own prompt form and image tokens, so it is given messages. A given answer is scored by having it written: a constraint that allows nothing else, and the
-log-probabilities of the model alone. That reads no picture again, as prompt log-probabilities would.
+vLLM knows each model's own prompt form and image tokens, so it is given messages. A given answer is scored by having it
+written: a constraint that allows nothing else, and the log-probabilities of the model alone. That reads no picture
+again, as prompt log-probabilities would.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from entx.neural.vllm_engine import VllmEngine
 from entx.vlm_stage.backends.base import PictureAsk, Said
+from entx.vlm_stage.views import reduced_size, rough_tokens
 
 MOST_VIEWS = 8
 """Views of one picture that vLLM reserves memory for: the whole picture and the crops."""
