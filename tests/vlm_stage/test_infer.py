@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -35,17 +36,24 @@ LOOK, PLAIN = Look(10_000), Serving()
 NAMES = ("item_weight", "height", "width")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve labels with three questions each; OCR has read the first six."""
+    folder = tmp_path_factory.mktemp("labels")
     made = [Pictured(f"{n}.png", NAMES) for n in range(PICTURES)]
     pages = {}
     for n in range(PICTURES):
-        file = label(tmp_path / f"{n}.png", f"NET WT {n + 1} g", (120 + 10 * n, 90))
+        file = label(folder / f"{n}.png", f"NET WT {n + 1} g", (120 + 10 * n, 90))
         if n < 6:
             picture = hash_of(file)
             pages[picture] = page((120 + 10 * n, 90), line(f"NET WT {n + 1} g", 8, 30, 100, 16), picture=picture)
-    return fill(tmp_path, made, pages)
+    return fill(folder, made, pages)
+
+
+@pytest.fixture
+def path(filled: Path, tmp_path: Path) -> Path:
+    """A copy of that store; the files lie where they were."""
+    return Path(shutil.copy(filled, tmp_path / "s.duckdb"))
 
 
 def run(
@@ -186,15 +194,15 @@ def test_a_run_is_not_continued_with_other_settings(path: Path, changed: str) ->
 
 
 def test_shards_of_separate_stores_make_up_the_whole(path: Path, tmp_path: Path) -> None:
-    whole = FakePictureModel("5 gram")
-    run(path, whole, "whole")
+    run(path, FakePictureModel("5 gram"), "whole")
+    whole = answers(path, "whole")
     seen: list[int] = []
     for number in (1, 2, 3):
-        model = FakePictureModel("5 gram")
-        run(path, model, f"part {number}", shard=Shard(number, 3))
-        found = answers(path, f"part {number}")
+        copy = Path(shutil.copy(path, tmp_path / f"{number}.duckdb"))
+        run(copy, FakePictureModel("5 gram"), shard=Shard(number, 3))
+        found = answers(copy)
         assert {index // 3 for index in found} == {index // 3 for index in found if index % 3 == 2}  # no picture is cut
-        assert all(replace(found[n], seconds=0.0) == replace(answers(path, "whole")[n], seconds=0.0) for n in found)
+        assert all(replace(found[n], seconds=0.0) == replace(whole[n], seconds=0.0) for n in found)
         seen += found
     assert sorted(seen) == list(range(36))
 
