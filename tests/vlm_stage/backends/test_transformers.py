@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +76,7 @@ def plain_generate(model: TransformersPictureModel, asked: PictureAsk, ask: Ask,
     if ask.pattern:
         constrainer = Constrainer(codec.tokenizer, vocabulary, codec.ends)
         led = f"{codec.lead}({ask.pattern})" if codec.lead else ask.pattern
-        led = f"({led})?" if codec.lead and ask.pattern.endswith("|") else led  # the empty answer has no lead
+        led = f"({led})?" if codec.lead and re.fullmatch(ask.pattern, "") else led  # the empty answer has no lead
         extra["logits_processor"] = LogitsProcessorList([Within(constrainer, led, len(prompt))])
     out = model.model.generate(
         **inputs, do_sample=False, max_new_tokens=max_tokens, output_logits=True, return_dict_in_generate=True,
