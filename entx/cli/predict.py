@@ -78,8 +78,8 @@ def predict(
     --mode free
     """
     from entx.core.entities import load_schema
-    from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
+    from entx.storage.pages import choose_pages
     from entx.storage.submission import coverage, write_predictions
 
     of_llm = {
