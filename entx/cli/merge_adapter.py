@@ -71,8 +71,8 @@ def _questions(
     from entx.llm_stage.adapters import prompt_tokenizer
     from entx.llm_stage.recipe import Recipe
     from entx.llm_stage.training_data import dev_questions, load_dataset
-    from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
+    from entx.storage.pages import choose_pages
 
     recipe = read_settings(Recipe, cast("Any", record["recipe"])["settings"], "training.json")
     tokenizer = prompt_tokenizer(recipe, check_model_folder(model))
