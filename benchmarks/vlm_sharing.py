@@ -1,12 +1,11 @@
-"""Pictures per second of the vision arm, against one call a row and against `generate` row by row.
+"""What it saves to ask all questions of a picture at once: pictures per second against one call a row, files included.
 
-Each picture gets the same questions. Three ways, interleaved in one process so that a busy machine slows each:
-`arm` is the real reader (a picture decoded and encoded once, pictures side by side, answers constrained and scored);
-`a call a row` is the same reader given one question at a time, which is how an API is mostly used; `generate` is
-`model.generate` of the library on one row, greedy, no constraint, at most as many tokens as the arm's longest answer.
-Decodings, vision encodings and answers of the arm are counted; the first two ways must agree on every answer.
+Each picture file gets the same three questions. The same reader is given them together (decoded and encoded once,
+pictures side by side), and one at a time, which is how an API is mostly used. Both take turns batch by batch in one
+process, so that a busy machine slows both; vision encodings are counted, and the answers must agree. Against
+`generate` of the library: vlm_speed.py.
 
-    python benchmarks/vlm_speed.py --model DIR --images PICTURES [--pictures 100] [--pixels 50176] [--threads 2]
+    python benchmarks/vlm_sharing.py --model DIR --images PICTURES [--pictures 100] [--pixels 50176] [--threads 2]
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import Answer
@@ -58,21 +55,6 @@ def one_by_one(reader: VisionReader, look: Look, files: Sequence[Path]) -> list[
     ]
 
 
-def generated(reader: VisionReader, look: Look, files: Sequence[Path], tokens: int) -> list[str]:
-    model = reader.model
-    assert isinstance(model, TransformersPictureModel)
-    codec, made = model.codec, []
-    for file in files:
-        for name in NAMES:
-            pixels = codec.pixels(see_file(file, model, look).images)
-            prompt = codec.prompt(pixels, reader.serving.form.ask(CHALLENGE[name])).tokens
-            inputs = codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
-            with torch.inference_mode():
-                out = model.model.generate(**inputs, do_sample=False, max_new_tokens=tokens)
-            made.append(codec.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True))
-    return made
-
-
 def _text(answer: Answer) -> str:
     return answer.text
 
@@ -91,11 +73,9 @@ def main() -> None:
     reader, look, _ = open_reader(ModelOptions(given.model, threads=given.threads, pixels=given.pixels), CHALLENGE)
     assert isinstance(reader.model, TransformersPictureModel)
     counted = Counted(reader.model)
-    tokens = max(len(reader.model.codec.completion("123456.123 centimetre")), 8)
     ways = {
-        "arm": lambda some: together(reader, look, some),
+        "together": lambda some: together(reader, look, some),
         "a call a row": lambda some: one_by_one(reader, look, some),
-        "generate": lambda some: generated(reader, look, some, tokens),
     }
     for way in ways.values():  # the first call of each pays for what is made once
         way(files[:1])
@@ -115,11 +95,10 @@ def main() -> None:
         found[name] = {"pictures_per_second": len(files) / seconds[name], "encodings": encodings[name]}
         print(
             f"{name:13} {len(files) / seconds[name]:7.2f} pictures/s, {rows / seconds[name]:7.2f} rows/s, "
-            f"{seconds[name] / seconds['arm']:5.2f} times the arm's time"
-            + (f", {encodings[name]} vision encodings" if encodings[name] else "")
+            f"{seconds[name] / seconds['together']:5.2f} times the time of together, {encodings[name]} vision encodings"
         )
-    same = sum(a == b for a, b in zip(texts["arm"], texts["a call a row"], strict=True))
-    print(f"the arm and a call a row agree on {same} of {rows} answers")
+    same = sum(a == b for a, b in zip(texts["together"], texts["a call a row"], strict=True))
+    print(f"both ways agree on {same} of {rows} answers")
     if given.json is not None:
         given.json.write_text(json.dumps({**found, "agree": same}, indent=1))
 
