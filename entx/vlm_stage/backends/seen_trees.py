@@ -67,7 +67,7 @@ class SeenTrees:
         """Reads the trees.
 
         Returns:
-            Logits behind each question, shape (trees, most questions, vocabulary), on the CPU; log-probability of each
+            Logits behind each question, shape (trees, most questions, vocabulary); log-probability of each
             of its completions and the first end token, a tuple a question.
         """
         batch = self._batch
@@ -99,10 +99,10 @@ class SeenTrees:
         every = torch.arange(len(self._trees))[:, None]
         self._visible = batch.visible[every, self._columns]
         self._depths, self._key_depths = batch.depths[every, self._columns], batch.depths
-        return self._head(states[every, self._columns]).float().cpu(), scores
+        return self._head(states[every, self._columns]), scores
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Appends a token to each question's answer; logits behind it, on the CPU.
+        """Appends a token to each question's answer; logits behind it.
 
         Args:
             tokens: shape (trees, most questions); what stands where an answer has ended does not matter.
@@ -117,7 +117,7 @@ class SeenTrees:
         masks = self._masks.of(self._visible.to(there), self._depths.to(there), self._key_depths.to(there))
         states = self._read({"inputs_embeds": self._embedding(tokens.to(there))}, positions, masks)
         logits: torch.Tensor = self._head(states)
-        return logits.float().cpu()
+        return logits
 
     def _inputs(self) -> dict[str, Any]:
         """The trees' embeddings, the pictures in place of their placeholders."""
