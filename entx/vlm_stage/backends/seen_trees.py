@@ -11,7 +11,6 @@ import torch
 
 from entx.neural.tree import AttentionMasks, PromptTokens, TreeBatch
 from entx.vlm_stage.families.base import Codec, Family, Pixels, Seen
-from entx.vlm_stage.families.loading import bare
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class SeenTrees:
         from transformers import DynamicCache
 
         self._reader = family.language_model(model)
-        self._embedding = bare(model).get_input_embeddings()
-        self._head = bare(model).get_output_embeddings()
+        self._embedding = self._reader.get_input_embeddings()
+        self._head = family.head(model)
         self._image_token = codec.image_token
         self._masks = masks
         self._trees = trees

@@ -23,7 +23,6 @@ from entx.neural.tree import AttentionMasks, PromptTokens
 from entx.vlm_stage.backends.base import PictureAsk, Said
 from entx.vlm_stage.backends.seen_trees import SeenTree, SeenTrees
 from entx.vlm_stage.families.base import Codec, Family, LoadOptions, Pixels
-from entx.vlm_stage.families.loading import bare
 from entx.vlm_stage.families.lookup import family_of
 
 
@@ -61,8 +60,8 @@ class TransformersPictureModel:
         self.codec = codec
         self.name = name
         self.tokens_per_pass = tokens_per_pass or TOKENS_PER_PASS.get(model.device.type, TOKENS_PER_PASS["cpu"])
-        embedding = bare(model).get_input_embeddings()
-        self._masks = AttentionMasks(bare(model).config, embedding.weight.dtype)
+        reader = family.language_model(model)
+        self._masks = AttentionMasks(reader.config, reader.get_input_embeddings().weight.dtype)
         self._constrainer: Constrainer | None = None
 
     @classmethod
