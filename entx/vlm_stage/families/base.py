@@ -181,6 +181,14 @@ class Family(Protocol):
         """
         ...
 
+    def codec(self, folder: Path) -> Codec:
+        """The codec of a checked local folder alone: what a training plans with, before any weight is read.
+
+        Raises:
+            InputError: as `load`.
+        """
+        ...
+
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
         """Names of the linear layers that an adapter changes.
 
@@ -194,7 +202,11 @@ class Family(Protocol):
         ...
 
     def language_model(self, model: Any) -> Any:
-        """The layers that read embeddings, below the output head."""
+        """The layers that read embeddings, below the output head; its input embeddings are the model's."""
+        ...
+
+    def head(self, model: Any) -> Any:
+        """The output head: states to logits."""
         ...
 
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
