@@ -167,6 +167,7 @@ def test_what_is_read_by_ocr_grounds_the_answer(store: Path, model: Path, capsys
         (["--model", "m", "--base-url", "http://localhost:1/v1"], "--base-url is for --backend openai"),
         (["--model", "m", "--hint-run", "rules"], "--hint-run: not of --stage vlm"),
         (["--model", "m", "--engine", "paddleocr"], "no such model folder"),
+        (["--model", "m", "--backend", "vllm", "--remote-code", "a"], "is for the backends transformers and unsloth"),
         (["--backend", "openai"], "needs --base-url"),
         (["--backend", "openai", "--base-url", "http://h/v1", "--four-bit"], "the server has its own"),
         (["--backend", "openai", "--base-url", "http://h/v1", "--mode", "candidates"], "no server scores"),
@@ -216,6 +217,20 @@ def test_a_folder_with_pickle_or_code_is_refused(
     assert f"refused before loading: {file}" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [("main", "a branch or a tag may move"), ("0" * 40, "modeling.py does not say of which revision it is")],
+)
+def test_code_of_a_revision_that_cannot_be_told_is_refused(
+    store: Path, model: Path, tmp_path: Path, revision: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = Path(shutil.copytree(model, tmp_path / "bad"))
+    (bad / "modeling.py").write_text("raise SystemExit")
+    ended = predict(capsys, store, "--model", bad, "--remote-code", revision)
+    assert ended.code == 2
+    assert said in ended.err
+
+
 def test_a_text_model_in_the_place_of_a_vision_model_is_told(
     store: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -250,6 +265,13 @@ def test_coarser_numbers_are_recorded(model: Path, options: dict[str, Any]) -> N
     assert isinstance(exact.model, TransformersPictureModel)
     kinds = [{weight.dtype for weight in one.model.model.parameters()} for one in (reader, exact)]
     assert kinds[0] != kinds[1]
+
+
+def test_who_lets_code_run_is_warned(model: Path) -> None:
+    told: list[str] = []
+    open_reader(ModelOptions(str(model), remote_code="0" * 40), CHALLENGE, told.append)
+    assert len(told) == 1
+    assert f"runs code of its own, revision {'0' * 40}, with all rights of this process" in told[0]
 
 
 def test_unsloth_falls_back_with_a_notice_and_the_record_says_so(model: Path) -> None:
