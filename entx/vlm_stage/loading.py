@@ -112,8 +112,6 @@ def _local(
     if options.adapter is not None and not check_model_folder(options.adapter).is_adapter:
         raise InputError(f"--adapter {options.adapter}: holds a whole model, not an adapter; name it by --model")
     folders = [folder, *([options.adapter] if options.adapter else [])]
-    if options.remote_code:
-        notice(f"{folder} runs code of its own, revision {options.remote_code}, with all rights of this process")
     serving = read_serving(folders[-1])
     backend = choose_backend(options.backend, notice)  # Unsloth changes transformers, so it is imported before it
     settings = {

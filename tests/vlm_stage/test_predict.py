@@ -267,13 +267,6 @@ def test_coarser_numbers_are_recorded(model: Path, options: dict[str, Any]) -> N
     assert kinds[0] != kinds[1]
 
 
-def test_who_lets_code_run_is_warned(model: Path) -> None:
-    told: list[str] = []
-    open_reader(ModelOptions(str(model), remote_code="0" * 40), CHALLENGE, told.append)
-    assert len(told) == 1
-    assert f"runs code of its own, revision {'0' * 40}, with all rights of this process" in told[0]
-
-
 def test_unsloth_falls_back_with_a_notice_and_the_record_says_so(model: Path) -> None:
     told: list[str] = []
     _, _, settings = open_reader(ModelOptions(str(model), backend="unsloth"), CHALLENGE, told.append)
