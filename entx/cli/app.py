@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,20 @@ def wanted_indices(only: Path | None) -> list[int] | None:
     from entx.core.tables import parse_indices, read_table
 
     return None if only is None else parse_indices(read_table(only, ["index"]))
+
+
+def run_names(text: str) -> list[str]:
+    """The names of --runs A,B,C; a comma in brackets belongs to the name of an ensemble, as in "vote(rules,qwen)".
+
+    Raises:
+        InputError: no name stands between two commas.
+    """
+    from entx.core.errors import InputError
+
+    names = [name.strip() for name in re.split(r",(?![^()]*\))", text)]
+    if not all(names):
+        raise InputError(f"--runs {text!r} names no run between two commas; for example --runs rules,qwen")
+    return names
 
 
 def _print_version(wanted: bool) -> None:

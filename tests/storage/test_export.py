@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError
-from entx.core.files import FORMULA_STARTS
+from entx.core.files import FORMULA_STARTS, harmless_cell
 from entx.core.quantity import Quantity
 from entx.core.types import (
     Answer,
@@ -22,7 +22,6 @@ from entx.core.types import (
     Question,
     Stroke,
 )
-from entx.download.job import _plain_cell
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from entx.storage.export import TABLES, export_table, import_pages
@@ -124,5 +123,5 @@ def test_every_formulas_first_character_is_disarmed_alike(start: str, store: Sto
     export_table(store, "questions", tmp_path / "q.csv")
     with (tmp_path / "q.csv").open(newline="", encoding="utf-8") as stream:
         written = {row["index"]: row["image_link"] for row in csv.DictReader(stream)}["99"]
-    assert written == _plain_cell(link)
+    assert written == harmless_cell(link)
     assert written.startswith("'") == (start != "" and start in FORMULA_STARTS + "'")

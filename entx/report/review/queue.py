@@ -130,18 +130,15 @@ def make_panel(store: Store, runs: Sequence[str], schema: Schema, fitted: Fitted
     Raises:
         InputError: as `find_arms`; two ensembles; an ensemble and a fit; a fit for other arms.
     """
-    found = find_arms(store, runs, schema.digest)
-    ensembles = [arm for arm in found if arm.stage == ENSEMBLE_STAGE]
-    others = [arm for arm in found if arm.stage != ENSEMBLE_STAGE]
-    if len(ensembles) > 1:
-        raise InputError(f"--runs names {len(ensembles)} ensembles; name the one whose answers stand")
-    if ensembles and fitted is not None:
-        raise InputError(f"--fitted decides anew, and {ensembles[0].run} has decided; give one of them")
-    if ensembles:
+    ensemble = ensemble_among(store, runs, schema)
+    others = [arm for arm in find_arms(store, runs, schema.digest) if arm != ensemble]
+    if ensemble is not None:
+        if fitted is not None:
+            raise InputError(f"--fitted decides anew, and {ensemble.run} has decided; give one of them")
         if not others:
-            members = [member["run"] for member in run_settings(store, ensembles[0].run)["members"]]
+            members = [member["run"] for member in run_settings(store, ensemble.run)["members"]]
             others = find_arms(store, members, schema.digest)
-        return Panel(tuple(others), ensembles[0], None, ensembles[0].run)
+        return Panel(tuple(others), ensemble, None, ensemble.run)
     if fitted is not None:
         fitted.check(fitted.strategy, [arm.stage for arm in others], schema.digest)
         factory, policy = find_strategy(fitted.strategy), Policy(CHALLENGE_F1)
@@ -151,6 +148,18 @@ def make_panel(store: Store, runs: Sequence[str], schema: Schema, fitted: Fitted
     if len(others) == 1:
         return Panel(tuple(others), others[0], None, others[0].run)
     return Panel(tuple(others), None, Chooser("vote", find_strategy("vote"), runs, None, Policy()), "vote of the runs")
+
+
+def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | None:
+    """The run that is an ensemble; None where there is none.
+
+    Raises:
+        InputError: as `find_arms`; two of them.
+    """
+    found = [arm for arm in find_arms(store, runs, schema.digest) if arm.stage == ENSEMBLE_STAGE]
+    if len(found) > 1:
+        raise InputError(f"--runs names {len(found)} ensembles; name the one whose answers stand")
+    return found[0] if found else None
 
 
 def make_queue(
