@@ -32,7 +32,7 @@ def read_label_studio(path: Path) -> VerdictFile:
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}") from None
     records = plain if isinstance(plain, list) else [plain]
-    if not records or not all(isinstance(record, dict) for record in records):
+    if not all(isinstance(record, dict) for record in records):
         raise InputError(f"{path}: is no export of Label Studio; expected a list of tasks (format JSON or JSON-MIN)")
     found = VerdictFile()
     if all("annotations" in record and isinstance(record.get("data"), dict) for record in records):
@@ -61,7 +61,8 @@ def _read_task(task: Mapping[str, Any], found: VerdictFile) -> None:
             found.skipped += 1
             continue
         said: dict[str, list[str]] = {name: [] for name in _CONTROLS}
-        for region in annotation.get("result") or []:
+        result = annotation.get("result")
+        for region in result if isinstance(result, list) else []:
             if isinstance(region, dict) and region.get("from_name") in said:
                 said[region["from_name"]] += _strings(region.get("value"))
         place = f"task {task.get('id', '?')}, annotation {annotation.get('id', '?')}"
@@ -96,7 +97,6 @@ def _add(
     except ValueError as reason:
         found.problems.append(Problem(place, index, annotator, str(reason)))
         return
-    lead = annotation.get("lead_time")
     found.verdicts.append(
         Verdict(
             place,
@@ -106,7 +106,7 @@ def _add(
             annotator,
             utc(annotation.get("updated_at")) or utc(annotation.get("created_at")),
             annotation.get("ground_truth") is True,
-            float(lead) if isinstance(lead, int | float) and not isinstance(lead, bool) else None,
+            _seconds(annotation.get("lead_time")),
             storable(task),
             _was_said(data),
         )
@@ -149,6 +149,13 @@ def _person(completed_by: object) -> str:
     if isinstance(completed_by, Mapping):
         completed_by = completed_by.get("email") or completed_by.get("id")
     return "" if completed_by is None else storable(str(completed_by))
+
+
+def _seconds(lead_time: object) -> float | None:
+    """A sensible number of seconds; None for anything else."""
+    if isinstance(lead_time, bool) or not isinstance(lead_time, int | float) or not 0 <= lead_time < 1e9:
+        return None
+    return float(lead_time)
 
 
 def _was_said(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from entx.core.metric import ALSO_SEPARATOR
 from entx.core.tables import Table, parse_index, read_table
 from entx.report.review.queue import Queue
 from entx.report.review.tasks import NOTHING, PictureAddress, arm_texts, decided_text
-from entx.report.review.verdicts import Problem, Verdict, VerdictFile, storable
+from entx.report.review.verdicts import Problem, Verdict, VerdictFile
 
 NONE, OK = "none", "ok"
 _SAID = "said by "
@@ -26,7 +26,7 @@ def write_sheet(queue: Queue, out: Path, address: PictureAddress) -> None:
     """Writes the table, a row a question in the order of the queue, no cell being one that a spreadsheet runs."""
     with atomic_text(out) as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*_FIRST, *(_SAID + storable(run) for run in queue.runs), *_LAST])
+        writer.writerow(map(_cell, [*_FIRST, *(_SAID + run for run in queue.runs), *_LAST]))
         for question in queue.questions:
             said = arm_texts(question, queue.runs)
             decided = question.decided
@@ -37,7 +37,12 @@ def write_sheet(queue: Queue, out: Path, address: PictureAddress) -> None:
                 *(said.get(run, "") for run in queue.runs), "", "", "", p, f"{decided.present:.4f}",
                 f"{question.gain:.4g}",
             ]  # fmt: skip
-            writer.writerow(map(harmless_cell, cells))
+            writer.writerow(map(_cell, cells))
+
+
+def _cell(text: str) -> str:
+    """A cell for a spreadsheet; csv.writer leaves a bare carriage return unquoted, and readers take it for a row."""
+    return harmless_cell(text.replace("\r", " "))
 
 
 def read_sheet(path: Path) -> VerdictFile:
@@ -57,15 +62,15 @@ def read_sheet(path: Path) -> VerdictFile:
 
 def _read_row(table: Table, row: int, runs: list[str], found: VerdictFile) -> None:
     place = f"line {table.lines[row]}"
-    answer, annotator = _cell(table, row, "answer").strip(), _cell(table, row, "annotator").strip()
-    also = [text.strip() for text in _cell(table, row, "also").split(ALSO_SEPARATOR.strip()) if text.strip()]
+    answer, annotator = _text(table, row, "answer").strip(), _text(table, row, "annotator").strip()
+    also = [text.strip() for text in _text(table, row, "also").split(ALSO_SEPARATOR.strip()) if text.strip()]
     if not answer and not also:
         found.unanswered += 1
         return
     index = parse_index(table["index"][row])
     if index is None:
         raise table.error(row, "index", f"{table['index'][row]!r} is no index; it must be a whole number from 0 on")
-    decided = _cell(table, row, "decided")
+    decided = _text(table, row, "decided")
     if answer.lower() == OK:
         answer = NONE if decided == NOTHING else decided
     if not answer or (answer.lower() in (NONE, NOTHING) and also):
@@ -75,12 +80,12 @@ def _read_row(table: Table, row: int, runs: list[str], found: VerdictFile) -> No
     texts = () if answer.lower() in (NONE, NOTHING) else (answer, *also)
     said = {
         "decided": decided,
-        "arms": {name.removeprefix(_SAID): text for name in runs if (text := _cell(table, row, name))},
+        "arms": {name.removeprefix(_SAID): text for name in runs if (text := _text(table, row, name))},
     }
-    found.verdicts.append(Verdict(place, index, _cell(table, row, "entity_name"), texts, annotator, said=said))
+    found.verdicts.append(Verdict(place, index, _text(table, row, "entity_name"), texts, annotator, said=said))
 
 
-def _cell(table: Table, row: int, column: str) -> str:
+def _text(table: Table, row: int, column: str) -> str:
     """A cell, without the apostrophe that keeps a spreadsheet from running it; "" where the column is not there."""
     column_cells = table.get(column)
     text = column_cells[row] if column_cells else ""
