@@ -73,7 +73,8 @@ def export(
     from entx.ensemble.fitted import load_fitted
     from entx.ensemble.gold import read_truths
     from entx.ensemble.job import fit_on_gold
-    from entx.report.review.queue import Wanted, ensemble_among, make_panel, make_queue
+    from entx.report.review.panel import ensemble_among, make_panel
+    from entx.report.review.queue import Wanted, make_queue
     from entx.report.review.sheet import write_sheet
     from entx.report.review.tasks import PictureAddress, labelling_config, write_tasks
     from entx.storage.arms import count_asked
@@ -116,14 +117,13 @@ def export(
     words.line(f"{queue.decided:,} answers decided by {queue.decided_by}")
     for reason, count in queue.left_out.items():
         words.line(f"{count:,} left out: {reason}")
-    words.line(
-        f"{len(queue.questions):,} questions queued; expected F1 {queue.f1:.3f} now, {queue.f1_after:.3f} when they "
-        "are made right"
-    )
+    now, after = queue.promises or (None, None)
+    told = "" if now is None else f"; expected F1 {now:.3f} now, {after:.3f} when they are made right"
+    words.line(f"{len(queue.questions):,} questions queued{told}")
     words.result({
         "queued": len(queue.questions), "decided_by": queue.decided_by, "decided": queue.decided,
-        "estimated": queue.estimated, "left_out": dict(queue.left_out), "f1": queue.f1, "f1_after": queue.f1_after,
-        "without_picture": unreachable,
+        "estimated": queue.estimated, "left_out": dict(queue.left_out), "without_picture": unreachable,
+        "f1": now, "f1_after": after,
     })  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def test_the_labels_serve_evaluate_and_ablate(store: Path, tmp_path: Path, capsy
     predictions = tmp_path / "pred.csv"
     predictions.write_text("index,prediction\n" + "".join(f"{index},{text}\n" for index, text in TRUTH.items()))
     ended = run_entx(capsys, "evaluate", predictions, "--gold", labels, "--json")
-    assert json.loads(ended.out)["all"]["f1"] == 1.0
+    assert json.loads(ended.out)["overall"]["f1"] == 1.0
     ended = run_entx(
         capsys, "ablate", "--store", store, "--gold", labels, "--runs", "a,b", "--strategies", "none", "--json", "-"
     )
@@ -116,6 +116,7 @@ def test_votes_are_told_to_be_no_calibrated_figures(store: Path, tmp_path: Path,
     assert ended.code == 0
     assert "6 of 6 answers have no calibrated probabilities" in ended.err
     assert "3 left out: the runs agree" in ended.out
+    assert ended.out.endswith("2 questions queued\n")  # and no F1
     assert "1 left out: worth less than those handed out" in ended.out
     assert all(choice["value"] != "" for task in _tasks(tmp_path / "t.json") for choice in task["data"]["choices"])
 

@@ -2,7 +2,7 @@
 
 Sources: https://labelstud.io/guide/tasks (import), https://labelstud.io/guide/predictions (results),
 https://labelstud.io/guide/task_format and https://labelstud.io/guide/export (JSON, JSON-MIN); the rules of JSON-MIN are
-those of label_studio_sdk.converter 2.1.2, whose own output `benchmarks/label_studio_sdk.py` compares with.
+those of label_studio_sdk.converter 2.1.2, whose own output `benchmarks/label_studio_check.py` compares with.
 """
 
 from __future__ import annotations

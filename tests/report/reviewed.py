@@ -9,7 +9,8 @@ from pathlib import Path
 from entx.core.entities import CHALLENGE, Schema
 from entx.core.quantity import parse_written
 from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageStatus, Question
-from entx.report.review.queue import Queue, Wanted, make_panel, make_queue
+from entx.report.review.panel import make_panel
+from entx.report.review.queue import Queue, Wanted, make_queue
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from entx.storage.pages import add_pages

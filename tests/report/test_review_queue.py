@@ -14,7 +14,8 @@ from entx.ensemble.choose import Policy
 from entx.ensemble.decision import CHALLENGE_F1
 from entx.ensemble.gold import Truth
 from entx.ensemble.job import fit_on_gold, run_ensemble
-from entx.report.review.queue import Wanted, ensemble_among, make_panel, make_queue, printed_forms
+from entx.report.review.panel import ensemble_among, make_panel
+from entx.report.review.queue import Wanted, make_queue, printed_forms
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from entx.storage.questions import add_questions
@@ -45,6 +46,7 @@ def test_the_order_and_the_figures_by_hand(path: Path) -> None:
     assert {question.index: question.gain for question in queue.questions} == pytest.approx(expected)
     assert queue.f1_after == pytest.approx(1.0)
     assert (queue.decided, queue.estimated, queue.left_out) == (6, 0, {})
+    assert queue.promises == (queue.f1, queue.f1_after)
     assert (queue.decided_by, queue.runs) == ("picked(a,b)", ("a", "b"))
 
 
@@ -90,7 +92,7 @@ def test_what_people_have_settled_is_not_asked_again_but_disputes_are(path: Path
 
 def test_without_an_ensemble_the_runs_vote(path: Path) -> None:
     queue = queue_of(path, ["a", "b"])
-    assert (queue.decided_by, queue.estimated) == ("vote of the runs", 6)
+    assert (queue.decided_by, queue.estimated, queue.promises) == ("vote of the runs", 6, None)
     # 1: 6 gram against 6 ounce; 2: nothing against 9 gram; 3: 7 gram against nothing; then those that agree
     first = [question.index for question in queue.questions[:3]]
     assert sorted(first) == [1, 2, 3]

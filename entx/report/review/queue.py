@@ -14,25 +14,20 @@ from typing import Any
 import numpy as np
 
 from entx.core.entities import Entity, Schema
-from entx.core.errors import InputError
 from entx.core.quantity import Quantity
 from entx.core.types import Answer, PageKey
 from entx.ensemble.ballot import Ballot
-from entx.ensemble.choose import Chooser, Policy
-from entx.ensemble.decision import CHALLENGE_F1
-from entx.ensemble.fitted import Fitted
 from entx.ensemble.ground import ballots, choose_pages
-from entx.ensemble.strategy import find_strategy
 from entx.report.review.decided import ChosenNow, Decided, Decider, StoredRun
 from entx.report.review.gain import expected_f1, expected_gains, f1_after
-from entx.storage.arms import Arm, ArmsRow, find_arms, load_arms
+from entx.report.review.panel import Panel
+from entx.storage.arms import ArmsRow, load_arms
 from entx.storage.connection import Store
 from entx.storage.lookups import find_questions
 from entx.storage.pages import load_pages
 from entx.storage.reviews import load_reviews, settle
-from entx.storage.runs import run_settings
 
-ENSEMBLE_STAGE = "ensemble"
+_MOST_ESTIMATED = 0.05  # share of questions beyond which an expected F1 is no figure to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,59 +102,10 @@ class Queue:
     f1_after: float
     left_out: Mapping[str, int] = field(default_factory=dict)
 
-
-@dataclass(frozen=True)
-class Panel:
-    """The arms, and what decides between them.
-
-    Args:
-        run: the stored run that decides; None where a strategy does.
-        chooser: that strategy.
-        name: in words.
-    """
-
-    arms: tuple[Arm, ...]
-    run: Arm | None
-    chooser: Chooser | None
-    name: str
-
-
-def make_panel(store: Store, runs: Sequence[str], schema: Schema, fitted: Fitted | None = None) -> Panel:
-    """Who answers and what decides: an ensemble among the runs, the only run, `fitted`, or else a vote.
-
-    Raises:
-        InputError: as `find_arms`; two ensembles; an ensemble and a fit; a fit for other arms.
-    """
-    ensemble = ensemble_among(store, runs, schema)
-    others = [arm for arm in find_arms(store, runs, schema.digest) if arm != ensemble]
-    if ensemble is not None:
-        if fitted is not None:
-            raise InputError(f"--fitted decides anew, and {ensemble.run} has decided; give one of them")
-        if not others:
-            members = [member["run"] for member in run_settings(store, ensemble.run)["members"]]
-            others = find_arms(store, members, schema.digest)
-        return Panel(tuple(others), ensemble, None, ensemble.run)
-    if fitted is not None:
-        fitted.check(fitted.strategy, [arm.stage for arm in others], schema.digest)
-        factory, policy = find_strategy(fitted.strategy), Policy(CHALLENGE_F1)
-        return Panel(
-            tuple(others), None, Chooser(fitted.strategy, factory, runs, fitted, policy), f"{fitted.strategy} (fitted)"
-        )
-    if len(others) == 1:
-        return Panel(tuple(others), others[0], None, others[0].run)
-    return Panel(tuple(others), None, Chooser("vote", find_strategy("vote"), runs, None, Policy()), "vote of the runs")
-
-
-def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | None:
-    """The run that is an ensemble; None where there is none.
-
-    Raises:
-        InputError: as `find_arms`; two of them.
-    """
-    found = [arm for arm in find_arms(store, runs, schema.digest) if arm.stage == ENSEMBLE_STAGE]
-    if len(found) > 1:
-        raise InputError(f"--runs names {len(found)} ensembles; name the one whose answers stand")
-    return found[0] if found else None
+    @property
+    def promises(self) -> tuple[float, float] | None:
+        """`f1` and `f1_after`; None where estimates from votes have a part in them worth speaking of."""
+        return (self.f1, self.f1_after) if self.estimated <= _MOST_ESTIMATED * self.decided else None
 
 
 def make_queue(
