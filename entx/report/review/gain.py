@@ -14,7 +14,7 @@ To first order F1 changes by (dN - F dD) / D, the derivative of a quotient. So t
 
 in words: a wrong value made right 2 - F, a value where there is none taken back F, a missing value filled in 2 - F. Not
 simply 1 - p and q: where F is high, a missing or wrong value costs more than a superfluous one. The rule of when to
-give an answer (entx.ensemble.decision) compares the first two lines of the table; the cascade asks by the same loss.
+give an answer (entx.ensemble.decision) compares the first two lines of the table.
 """
 
 from __future__ import annotations
