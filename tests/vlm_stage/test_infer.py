@@ -133,9 +133,8 @@ def test_bad_files_are_rows_with_reasons_and_odd_ones_are_read(tmp_path: Path) -
 
 
 def test_pictures_that_failed_can_be_looked_at_again(tmp_path: Path) -> None:
-    path = fill(
-        tmp_path, [Pictured(name, ("height", "width")) for name in ("a.png", "b.png") if label(tmp_path / name, "5")]
-    )
+    files = [label(tmp_path / name, name) for name in ("a.png", "b.png")]
+    path = fill(tmp_path, [Pictured(file.name, ("height", "width")) for file in files])
     (tmp_path / "b.png").rename(tmp_path / "away.png")
     run(path, FakePictureModel("5 inch"), key=None)
     assert [answers(path)[index].reason.partition(":")[0] for index in range(4)] == ["", "", "picture", "picture"]
