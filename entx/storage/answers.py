@@ -62,6 +62,15 @@ def answered_indices(store: Store, run: str) -> set[int]:
     return {index for (index,) in store.connection.execute("select idx from answers where run = ?", [run]).fetchall()}
 
 
+def forget_answers(store: Store, run: str, reason: str) -> int:
+    """Removes a run's empty answers whose reason begins so, for the run to ask again; returns their number."""
+    with store.transaction() as connection:
+        rows = connection.execute(
+            "delete from answers where run = ? and unit is null and starts_with(reason, ?) returning 1", [run, reason]
+        ).fetchall()
+    return len(rows)
+
+
 def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> Iterator[tuple[int, Answer]]:
     """(question index, answer) of a run by index, streamed.
 
