@@ -39,7 +39,8 @@ def merge_adapter_command(
     from entx.cli.train import require_libraries
 
     require_libraries()
-    from entx.llm_stage.merge import DTYPES, adapter_record, merge_adapter
+    from entx.llm_stage.merge import merge_adapter
+    from entx.neural.adapter import DTYPES, adapter_record
 
     if dtype not in DTYPES:
         raise InputError(f"--dtype {dtype}: choose one of: {', '.join(DTYPES)}")

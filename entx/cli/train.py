@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from entx.core.model_folder import ModelFolder
     from entx.llm_stage.plan import Plan
     from entx.llm_stage.recipe import Recipe
-    from entx.llm_stage.train import Trained, TrainingData
+    from entx.llm_stage.train import TrainingData
+    from entx.neural.training import Trained
 
 SHIPPED = "entx-small"
 """The recipe, and the model folder of the package, that need no `--model`."""
