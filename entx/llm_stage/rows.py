@@ -36,9 +36,9 @@ class RowSettings:
     """Which questions count, and how.
 
     Args:
-        sources: see `source_weight`. (Of the challenge's train labels on hand-checked rows right were: depth 6 of 73, width 9 of 31, height
-            19 of 25, volume 49 of 97, weight 244 of 304, maximum weight 392 of 477, voltage 159 of 171, wattage 143
-            of 163.)
+        sources: see `source_weight`. (Of the challenge's train labels on hand-checked rows right were: depth 6 of 73,
+            width 9 of 31, height 19 of 25, volume 49 of 97, weight 244 of 304, maximum weight 392 of 477, voltage 159
+            of 171, wattage 143 of 163.)
         ranges: what becomes of labels with two ends.
         unreadable: what becomes of labels that no candidate equals.
         unreadable_weight: factor on the weight of a weak row that became empty. On 146 hand-curated train rows and 51
