@@ -1,0 +1,97 @@
+"""Tiny vision-language models of random weights with byte-level tokenizers, each saved as a whole model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import pre_tokenizers
+
+HIDDEN = 32
+MERGES = [("i", "n"), ("c", "h"), ("in", "ch"), ("r", "a"), ("ra", "m"), ("g", "ram")]
+MERGED = ["in", "ch", "inch", "ra", "ram", "gram"]
+QWEN_WORDS = (
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+    "<|video_pad|>",
+)  # fmt: skip
+
+
+def qwen_tokenizer() -> Any:
+    """One token a byte and a few merges, by Qwen's own class, so that a saved one is read back as it was."""
+    from transformers import Qwen2Tokenizer
+
+    words = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *MERGED]
+    tokenizer = Qwen2Tokenizer(
+        vocab={word: number for number, word in enumerate(words)}, merges=MERGES, eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+    )  # fmt: skip
+    tokenizer.add_special_tokens({"additional_special_tokens": list(QWEN_WORDS)})
+    return tokenizer
+
+
+def tiny_qwen(kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3) -> Path:
+    """A Qwen2-VL, Qwen2.5-VL or Qwen3-VL ("qwen2_vl", "qwen2_5_vl", "qwen3_vl").
+
+    Args:
+        hidden: width of the language part, a multiple of 32; the vision tower has as much.
+    """
+    import transformers
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    tokenizer = qwen_tokenizer()
+    number = tokenizer.convert_tokens_to_ids
+    half = hidden // 8  # two numbers a pair, four heads
+    text: dict[str, Any] = {
+        "vocab_size": len(tokenizer) + 5,  # more than the tokenizer has, as in the published ones
+        "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 8192, "initializer_range": 0.2,
+        "bos_token_id": None, "eos_token_id": number("<|im_end|>"), "pad_token_id": number("<|endoftext|>"),
+        "rope_parameters": {
+            "rope_type": "default", "rope_theta": 1e4,
+            "mrope_section": [half - 2 * (half // 3), half // 3, half // 3],
+        },
+    }  # fmt: skip
+    vision: dict[str, Any] = {
+        "depth": 2, "num_heads": 2, "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2,
+        "initializer_range": 0.1,
+    }  # fmt: skip
+    sizes = {"shortest_edge": 56 * 56, "longest_edge": 28 * 28 * 1280}
+    if kind == "qwen2_vl":
+        vision |= {"embed_dim": hidden, "hidden_size": hidden, "mlp_ratio": 2}
+        names = "Qwen2VLConfig", "Qwen2VLForConditionalGeneration"
+    elif kind == "qwen2_5_vl":
+        vision |= {
+            "hidden_size": hidden, "out_hidden_size": hidden, "intermediate_size": 2 * hidden, "window_size": 56,
+            "fullatt_block_indexes": [1],
+        }  # fmt: skip
+        names = "Qwen2_5_VLConfig", "Qwen2_5_VLForConditionalGeneration"
+    elif kind == "qwen3_vl":
+        vision |= {
+            "hidden_size": hidden, "out_hidden_size": hidden, "intermediate_size": 2 * hidden,
+            "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1],
+        }  # fmt: skip
+        text |= {"head_dim": hidden // 4}
+        text["rope_parameters"]["mrope_interleaved"] = True
+        names = "Qwen3VLConfig", "Qwen3VLForConditionalGeneration"
+    else:
+        raise ValueError(kind)
+    torch.manual_seed(seed)
+    config = getattr(transformers, names[0])(
+        text_config=text, vision_config=vision, tie_word_embeddings=False,
+        image_token_id=number("<|image_pad|>"), video_token_id=number("<|video_pad|>"),
+        vision_start_token_id=number("<|vision_start|>"), vision_end_token_id=number("<|vision_end|>"),
+    )  # fmt: skip
+    model = getattr(transformers, names[1])(config)
+    _save(folder, model, tokenizer, Qwen2VLImageProcessorPil(size=sizes))
+    return folder
+
+
+def _save(folder: Path, model: Any, tokenizer: Any, images: Any) -> None:
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    folder.mkdir(parents=True, exist_ok=True)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    for part in (model, tokenizer, images):
+        part.save_pretrained(folder)
