@@ -19,6 +19,7 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
     extract,
     import_predictions,
     ingest,
+    merge,
     merge_adapter,
     ocr_cache,
     predict,

@@ -8,13 +8,12 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from entx.core.candidates import Candidate
+from entx.core.decode import Image, decode
 from entx.core.entities import Schema
 from entx.core.errors import InputError, PictureError
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus
 from entx.ocr_stage.answer import choose_pages
-from entx.ocr_stage.decode import decode
 from entx.ocr_stage.engines import EngineSpec
-from entx.ocr_stage.engines.base import Image
 from entx.ocr_stage.page_reader import PageReader
 from entx.ocr_stage.reader import RulesReader, Scored
 from entx.storage.answers import load_answers_to

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from entx.core.decode import PictureRefused, decode, decode_rgb
 from entx.core.errors import PictureError
-from entx.ocr_stage.decode import PictureRefused, decode
 from tests.ocr_stage.pictures import array, encoded, label
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -250,3 +250,12 @@ def test_only_pictures_are_opened() -> None:
     Image.new("RGB", (16, 16)).save(icon, "ICO")
     with pytest.raises(PictureError, match="unknown format"):
         decode(icon.getvalue())
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "LA", "RGBA", "CMYK", "I;16"])
+def test_the_rgb_picture_is_the_bgr_array_the_other_way_round(mode: str) -> None:
+    drawn = Image.new("I;16", (60, 40), 40_000) if mode == "I;16" else corners().convert(mode)
+    data = encoded(drawn, "TIFF")
+    picture = decode_rgb(data)
+    assert (picture.mode, picture.size) == ("RGB", (60, 40))
+    assert (np.asarray(picture)[..., ::-1] == decode(data)).all()
