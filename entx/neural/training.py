@@ -167,17 +167,19 @@ def write_model(
     save_inputs: Callable[[Path], None],
     write_about: Callable[[Path, Mapping[str, Any]], None],
     record: Mapping[str, Any],
+    weights: Mapping[str, Any] | None = None,
 ) -> None:
     """The model with its card, curve and record, checked as any folder is before it is loaded.
 
     Args:
         save_inputs: writes tokenizer and processor files.
         write_about: writes what describes the model.
+        weights: its state where it is parted among devices, gathered; None to take the model's own.
 
     Raises:
         InputError: the disk is full.
     """
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {} if weights is None else {"state_dict": weights}
     if record["method"] == "lora":
         model.peft_config["default"].base_model_name_or_path = record["base"]["name"]  # not this machine's path
         options["save_embedding_layers"] = False  # they are not trained; "auto" would ask the hub
