@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,92 @@ def tiny_qwen(kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, l
     model = getattr(transformers, names[1])(config)
     _save(folder, model, tokenizer, Qwen2VLImageProcessorPil(size=sizes))
     return folder
+
+
+def tiny_paligemma(
+    folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3, side: int = 56, language: str = "gemma"
+) -> Path:
+    """A PaliGemma that sees squares of `side` pixels; with "gemma2" as its language part a PaliGemma 2."""
+    from transformers import GemmaTokenizer, PaliGemmaConfig, PaliGemmaForConditionalGeneration
+    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    words += ["\n", "▁", *string.ascii_letters, *string.digits, *string.punctuation, *MERGED]
+    tokenizer = GemmaTokenizer(vocab={word: number for number, word in enumerate(words)}, merges=MERGES)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    text: dict[str, Any] = {
+        "model_type": language, "vocab_size": image,  # the placeholder lies outside, as in the published ones
+        "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers, "num_attention_heads": 4,
+        "num_key_value_heads": 1, "head_dim": hidden // 4, "initializer_range": 0.2, "pad_token_id": 0,
+        "bos_token_id": 2, "eos_token_id": 1,
+    }  # fmt: skip
+    if language == "gemma2":
+        text |= {"sliding_window": 24, "query_pre_attn_scalar": hidden // 4, "attn_logit_softcapping": 3.0}
+    vision: dict[str, Any] = {
+        "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "image_size": side, "patch_size": 14, "vision_use_head": False,
+    }  # fmt: skip
+    torch.manual_seed(seed)
+    config = PaliGemmaConfig(
+        text_config=text, vision_config=vision, image_token_index=image, vocab_size=image, projection_dim=hidden,
+        hidden_size=hidden, tie_word_embeddings=True,
+        **({"attn_implementation": "eager"} if language == "gemma2" else {}),
+    )  # fmt: skip
+    model = PaliGemmaForConditionalGeneration(config)
+    images = SiglipImageProcessorPil(size={"height": side, "width": side})
+    images.image_seq_length = (side // 14) ** 2
+    _save(folder, model, tokenizer, images)
+    return folder
+
+
+def tiny_idefics(kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3) -> Path:
+    """An Idefics3 or a SmolVLM ("idefics3", "smolvlm") with tiles of 56 pixels, four at most along a side."""
+    import transformers
+    from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
+    from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
+
+    words = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *MERGED]
+    tokenizer = transformers.GPT2Tokenizer(
+        vocab={word: number for number, word in enumerate(words)}, merges=MERGES, unk_token="<|endoftext|>",
+        bos_token="<|im_start|>", eos_token="<end_of_utterance>", pad_token="<|endoftext|>",
+    )  # fmt: skip
+    marks = ["<image>", "<fake_token_around_image>", "<global-img>"]
+    marks += [f"<row_{row + 1}_col_{column + 1}>" for row in range(4) for column in range(4)]
+    tokenizer.add_special_tokens({"additional_special_tokens": marks})
+    text: dict[str, Any] = {
+        "model_type": "llama", "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 2 * hidden,
+        "num_hidden_layers": layers, "num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.2,
+        "pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id, "max_position_embeddings": 8192,
+    }  # fmt: skip
+    vision: dict[str, Any] = {
+        "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "image_size": 56, "patch_size": 14, "initializer_range": 0.1,
+    }  # fmt: skip
+    names = {
+        "idefics3": ("Idefics3Config", "Idefics3ForConditionalGeneration", Idefics3ImageProcessorPil),
+        "smolvlm": ("SmolVLMConfig", "SmolVLMForConditionalGeneration", SmolVLMImageProcessorPil),
+    }
+    config_name, model_name, processor = names[kind]
+    torch.manual_seed(seed)
+    config = getattr(transformers, config_name)(
+        text_config=text, vision_config=vision, image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        scale_factor=2, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    model = getattr(transformers, model_name)(config)
+    images: Any = processor(size={"longest_edge": 4 * 56}, max_image_size={"longest_edge": 56})
+    _save(folder, model, tokenizer, images)
+    return folder
+
+
+def tiny_vlm(kind: str, folder: Path, **changes: Any) -> Path:
+    """A model folder of that kind: "paligemma", "paligemma2", "idefics3", "smolvlm" or one of Qwen's model types."""
+    if kind.startswith("paligemma"):
+        return tiny_paligemma(folder, language="gemma2" if kind == "paligemma2" else "gemma", **changes)
+    return (
+        tiny_idefics(kind, folder, **changes) if kind in ("idefics3", "smolvlm") else tiny_qwen(kind, folder, **changes)
+    )
 
 
 def _save(folder: Path, model: Any, tokenizer: Any, images: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,40 +13,61 @@ if TYPE_CHECKING:
     import torch
 
 
+_SLOT = "\ue000"  # a private-use character that no chat template holds
+
+
 class ChatForm:
-    """Puts views and a question into a chat template as one user message.
+    """Puts pictures and a question into a chat template as one user message.
 
     Args:
         tokenizer: with the template of its folder, where that has one for pictures.
         known: the family's own template, for a folder without.
-        placeholder: token of a picture; the template writes it once a view.
+        placeholder: what the template writes once a picture.
+
+    Attributes:
+        lead: what the template puts between its prompt and an answer (" ").
+        ends: tokens that end an answer; the first is the template's.
     """
 
-    def __init__(self, tokenizer: Any, known: str, placeholder: int):
-        self.tokenizer = tokenizer
-        self.placeholder = placeholder
-        self.template: str = tokenizer.chat_template or known
-        if self._plain(1, "").count(placeholder) != 1:  # a template of the language model alone
-            self.template = known
+    def __init__(self, tokenizer: Any, known: str, placeholder: str):
+        self._tokenizer = tokenizer
+        self._placeholder = placeholder
+        self._template: str = tokenizer.chat_template or known
+        if self._render(1, "").count(placeholder) != 1:  # a template of the language model alone
+            self._template = known
+        asked, answered = self._render(1, ""), self._render(1, "", _SLOT)
+        self.lead, _, closing = answered.removeprefix(asked).partition(_SLOT)
+        if not answered.startswith(asked) or self.lead.strip():
+            raise InputError("the model's chat template puts more than a question before an answer")
+        end = tokenizer(closing, add_special_tokens=False)["input_ids"][:1]
+        self.ends: tuple[int, ...] = tuple(dict.fromkeys([*end, tokenizer.eos_token_id]))
 
-    def tokens(self, views: Sequence[int], question: str) -> tuple[int, ...]:
-        """The prompt's tokens, each view's placeholder as often as the view takes up tokens."""
-        plain = self._plain(len(views), question)
-        if plain.count(self.placeholder) != len(views):
+    def text(self, pictures: int, question: str) -> str:
+        """The prompt, with one placeholder a picture.
+
+        Raises:
+            InputError: the question holds a placeholder.
+        """
+        text = self._render(pictures, question)
+        if text.count(self._placeholder) != pictures:
             raise InputError(f"the question {question!r} holds the model's placeholder of a picture")
-        left = iter(views)
-        return tuple(
-            token for one in plain for token in ([one] * next(left) if one == self.placeholder else [one])
-        )  # fmt: skip
+        return text
 
-    def _plain(self, views: int, question: str) -> list[int]:
-        content = [*({"type": "image"} for _ in range(views)), {"type": "text", "text": question}]
-        text = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}], chat_template=self.template, tokenize=False,
-            add_generation_prompt=True,
-        )  # fmt: skip
-        tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return tokens
+    def _render(self, pictures: int, question: str, answer: str | None = None) -> str:
+        content = [*({"type": "image"} for _ in range(pictures)), {"type": "text", "text": question}]
+        messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+        if answer is not None:
+            messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+        text: str = self._tokenizer.apply_chat_template(
+            messages, chat_template=self._template, tokenize=False, add_generation_prompt=answer is None
+        )
+        return text
+
+
+def expand(tokens: Sequence[int], placeholder: int, counts: Iterable[int]) -> tuple[int, ...]:
+    """Each placeholder as often as its picture takes up tokens."""
+    left = iter(counts)
+    return tuple(again for one in tokens for again in ([one] * next(left) if one == placeholder else [one]))
 
 
 def adopt_template(tokenizer: Any, folder: Path) -> None:

@@ -34,18 +34,21 @@ def loading(folder: Path) -> Iterator[None]:
 def load_model(folder: Path, options: LoadOptions) -> Any:
     """A model with an image side, in evaluation mode, on the device of the options."""
     import torch
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     extra: dict[str, Any] = {"dtype": {"float32": torch.float32, "bfloat16": torch.bfloat16}[options.dtype]}
+    config = AutoConfig.from_pretrained(folder, **LOCAL)
     if options.attention:
         extra["attn_implementation"] = options.attention
+    elif getattr(config.get_text_config(), "attn_logit_softcapping", None):
+        extra["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
     if options.four_bit:
         extra["quantization_config"] = nf4_config(extra["dtype"])
     auto: Any = AutoModelForImageTextToText
     return auto.from_pretrained(
-        folder, use_safetensors=True, device_map={"": options.device}, **LOCAL, **extra
+        folder, config=config, use_safetensors=True, device_map={"": options.device}, **LOCAL, **extra
     ).eval()  # fmt: skip
 
 
@@ -71,3 +74,8 @@ def linear_layers(model: nn.Module, *parts: nn.Module) -> tuple[str, ...]:
     return tuple(
         name for name, module in model.named_modules() if isinstance(module, nn.Linear) and id(module) in inside
     )
+
+
+def bare(model: Any) -> Any:
+    """The model itself inside of an adapter's wrapper."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model

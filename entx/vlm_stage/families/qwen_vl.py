@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entx.vlm_stage.families.base import Loaded, LoadOptions, Pixels, Prompt, Seen
-from entx.vlm_stage.families.chat import ChatForm, adopt_template, pad_rows, special_token
-from entx.vlm_stage.families.loading import LOCAL, linear_layers, load_model, load_tokenizer, loading
+from entx.vlm_stage.families.chat import ChatForm, adopt_template, expand, pad_rows, special_token
+from entx.vlm_stage.families.loading import LOCAL, bare, linear_layers, load_model, load_tokenizer, loading
 
 if TYPE_CHECKING:
     import torch
@@ -38,16 +38,13 @@ class QwenCodec:
         config: of the model.
     """
 
-    lead = ""
-
     def __init__(self, tokenizer: Any, images: Any, config: Any):
         self.tokenizer = tokenizer
         self.images = images
-        self.image_token = int(config.image_token_id)
-        end = special_token(tokenizer, "<|im_end|>")
-        self.ends: tuple[int, ...] = tuple(dict.fromkeys([end, tokenizer.eos_token_id]))
-        self._vision_end = int(config.vision_end_token_id)
-        self._chat = ChatForm(tokenizer, CHAT_3 if config.model_type == "qwen3_vl" else CHAT, self.image_token)
+        self.image_token = special_token(tokenizer, "<|image_pad|>")
+        self._vision_end = special_token(tokenizer, "<|vision_end|>")
+        self._chat = ChatForm(tokenizer, CHAT_3 if config.model_type == "qwen3_vl" else CHAT, "<|image_pad|>")
+        self.ends, self.lead = self._chat.ends, self._chat.lead
 
     @property
     def factor(self) -> int:
@@ -89,18 +86,24 @@ class QwenCodec:
 
     def prompt(self, pixels: Pixels, question: str) -> Prompt:
         """All views and the question as one user message."""
-        tokens = self._chat.tokens(pixels.views, question)
+        plain = self.tokenizer(self._chat.text(len(pixels.views), question), add_special_tokens=False)["input_ids"]
+        tokens = expand(plain, self.image_token, pixels.views)
         shared = len(tokens) - tokens[::-1].index(self.image_token)
         return Prompt(tokens, shared + (tokens[shared] == self._vision_end))
 
     def completion(self, text: str) -> tuple[int, ...]:
         """Its tokens; the prompt ends in a line break, with which no text merges."""
-        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return tuple(self.tokenizer(self.lead + text, add_special_tokens=False)["input_ids"]) if text else ()
 
     def batch(
-        self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, prompts: Sequence[int], left: bool
+        self,
+        pixels: Sequence[Pixels],
+        rows: Sequence[Sequence[int]],
+        *,
+        prompts: Sequence[int],  # noqa: ARG002 - all attention is causal
+        left: bool,
     ) -> dict[str, torch.Tensor]:
-        """With mm_token_type_ids, by which the model finds its pictures; all attention is causal."""
+        """With mm_token_type_ids, by which the model finds its pictures."""
         import torch
 
         made = pad_rows(rows, self.tokenizer.pad_token_id, left=left)
@@ -157,15 +160,15 @@ class QwenVl:
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
         """Attention and MLP of the language layers, of the vision blocks (with their mergers), or of both."""
         parts = {"language": ["language_model"], "vision": ["visual"], "all": ["visual", "language_model"]}[scope]
-        return linear_layers(model, *(getattr(_bare(model).model, part) for part in parts))
+        return linear_layers(model, *(getattr(bare(model).model, part) for part in parts))
 
     def vision_tower(self, model: Any) -> Any:
         """Patches to image tokens, merger included."""
-        return _bare(model).model.visual
+        return bare(model).model.visual
 
     def language_model(self, model: Any) -> Any:
         """The decoder layers."""
-        return _bare(model).model.language_model
+        return bare(model).model.language_model
 
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
         """With the features of early vision layers, which Qwen3-VL adds behind its first decoder layers."""
@@ -181,8 +184,3 @@ class QwenVl:
             Seen(embeddings, tuple(layer[number] for layer in deeper))
             for number, embeddings in enumerate(found.pooler_output.split(counts))
         ]
-
-
-def _bare(model: Any) -> Any:
-    """The model itself inside of an adapter's wrapper."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
