@@ -35,8 +35,8 @@ class Look:
     Args:
         pixels: budget of a picture, all its views together.
         crops: of the lines with numbers, where OCR of the picture is at hand; None for the whole picture alone.
-        max_pixels: larger pictures are refused from their header, as by OCR. A JPEG could be reduced while it is decoded,
-            but a progressive one of 69 megapixels takes more than 200 MB all the same.
+        max_pixels: larger pictures are refused from their header, as by OCR. A JPEG could be reduced while it is
+            decoded, but a progressive one of 69 megapixels takes more than 200 MB all the same.
     """
 
     pixels: int
