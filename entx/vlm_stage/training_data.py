@@ -1,4 +1,4 @@
-"""From a store's dataset to what a trainer visits: epochs, sampled, their lengths known, in order; and dev questions."""
+"""From a store to what a trainer visits: epochs, sampled, their lengths known, in order; and dev questions."""
 
 from __future__ import annotations
 

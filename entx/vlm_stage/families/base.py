@@ -181,6 +181,14 @@ class Family(Protocol):
         """
         ...
 
+    def codec(self, folder: Path) -> Codec:
+        """The codec of a checked local folder alone: what a training plans with, before any weight is read.
+
+        Raises:
+            InputError: as `load`.
+        """
+        ...
+
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
         """Names of the linear layers that an adapter changes.
 

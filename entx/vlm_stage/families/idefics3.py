@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from entx.vlm_stage.families.base import Loaded, LoadOptions, Pixels, Prompt, Seen
 from entx.vlm_stage.families.chat import ChatForm, adopt_template, expand, pad_rows, special_token
-from entx.vlm_stage.families.loading import LOCAL, bare, linear_layers, load_model, load_tokenizer, loading
+from entx.vlm_stage.families.loading import LOCAL, bare, linear_layers, load_config, load_model, load_tokenizer, loading
 
 if TYPE_CHECKING:
     import torch
@@ -151,15 +151,20 @@ class Idefics3:
 
     def load(self, folder: Path, options: LoadOptions) -> Loaded:
         """Loads the model, its tokenizer and its image processor."""
+        with loading(folder):
+            return Loaded(load_model(folder, options), self.codec(folder))
+
+    def codec(self, folder: Path) -> Idefics3Codec:
+        """Tokenizer and image processor."""
         from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
         from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
         with loading(folder):
-            model = load_model(folder, options)
+            config = load_config(folder)
             tokenizer = load_tokenizer(folder)
             adopt_template(tokenizer, folder)
-            kind: Any = SmolVLMImageProcessorPil if model.config.model_type == "smolvlm" else Idefics3ImageProcessorPil
-            return Loaded(model, Idefics3Codec(tokenizer, kind.from_pretrained(folder, **LOCAL), model.config))
+            kind: Any = SmolVLMImageProcessorPil if config.model_type == "smolvlm" else Idefics3ImageProcessorPil
+            return Idefics3Codec(tokenizer, kind.from_pretrained(folder, **LOCAL), config)
 
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
         """Attention and MLP of the language layers, of the vision tower (with its connector), or of both."""

@@ -31,15 +31,22 @@ def loading(folder: Path) -> Iterator[None]:
         raise InputError(f"{folder}: the model cannot be loaded: {why}") from error
 
 
+def load_config(folder: Path) -> Any:
+    """The configuration of a folder."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, **LOCAL)
+
+
 def load_model(folder: Path, options: LoadOptions) -> Any:
     """A model with an image side, in evaluation mode, on the device of the options."""
     import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     extra: dict[str, Any] = {"dtype": {"float32": torch.float32, "bfloat16": torch.bfloat16}[options.dtype]}
-    config = AutoConfig.from_pretrained(folder, **LOCAL)
+    config = load_config(folder)
     if options.attention:
         extra["attn_implementation"] = options.attention
     elif getattr(config.get_text_config(), "attn_logit_softcapping", None):

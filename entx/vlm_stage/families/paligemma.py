@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from entx.core.errors import InputError
 from entx.vlm_stage.families.base import Loaded, LoadOptions, Pixels, Prompt, Seen
 from entx.vlm_stage.families.chat import expand, pad_rows, special_token
-from entx.vlm_stage.families.loading import LOCAL, bare, linear_layers, load_model, load_tokenizer, loading
+from entx.vlm_stage.families.loading import LOCAL, bare, linear_layers, load_config, load_model, load_tokenizer, loading
 
 if TYPE_CHECKING:
     import torch
@@ -106,12 +106,16 @@ class PaliGemma:
 
     def load(self, folder: Path, options: LoadOptions) -> Loaded:
         """Loads the model, its tokenizer and its image processor."""
+        with loading(folder):
+            return Loaded(load_model(folder, options), self.codec(folder))
+
+    def codec(self, folder: Path) -> PaliGemmaCodec:
+        """Tokenizer and image processor."""
         from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
         with loading(folder):
-            model = load_model(folder, options)
             images = SiglipImageProcessorPil.from_pretrained(folder, **LOCAL)
-            return Loaded(model, PaliGemmaCodec(load_tokenizer(folder), images, model.config))
+            return PaliGemmaCodec(load_tokenizer(folder), images, load_config(folder))
 
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
         """Attention and MLP of the language layers, of the vision tower (with its projector), or of both."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from entx.vlm_stage.families.base import Loaded, LoadOptions, Pixels, Prompt, Seen
 from entx.vlm_stage.families.chat import ChatForm, adopt_template, expand, pad_rows, special_token
-from entx.vlm_stage.families.loading import LOCAL, bare, linear_layers, load_model, load_tokenizer, loading
+from entx.vlm_stage.families.loading import LOCAL, bare, linear_layers, load_config, load_model, load_tokenizer, loading
 
 if TYPE_CHECKING:
     import torch
@@ -148,14 +148,18 @@ class QwenVl:
 
     def load(self, folder: Path, options: LoadOptions) -> Loaded:
         """Loads the model, its tokenizer and its image processor."""
+        with loading(folder):
+            return Loaded(load_model(folder, options), self.codec(folder))
+
+    def codec(self, folder: Path) -> QwenCodec:
+        """Tokenizer and image processor."""
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
         with loading(folder):
-            model = load_model(folder, options)
             tokenizer = load_tokenizer(folder)
             adopt_template(tokenizer, folder)
             images = Qwen2VLImageProcessorPil.from_pretrained(folder, **LOCAL)
-            return Loaded(model, QwenCodec(tokenizer, images, model.config))
+            return QwenCodec(tokenizer, images, load_config(folder))
 
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
         """Attention and MLP of the language layers, of the vision blocks (with their mergers), or of both."""
