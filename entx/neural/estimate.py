@@ -76,20 +76,24 @@ class Passes:
 
 
 def memory_bytes(train: TrainSettings, weights: Weights, trained: int, passes: Passes) -> float:
-    """Bytes: weights, 4 a gradient, the optimiser's state, and activations.
-
-    Activations per layer and token: 34 hidden + 5 heads x length bytes (Korthikanti et al. 2022, 16 bits, attention
-    matrices kept), 2 hidden where they are recomputed; doubled where the passes compute in 32 bits.
-    """
+    """Bytes: weights, 4 a gradient, the optimiser's state, and activations."""
     per_parameter = _BYTES[passes.load]
     loaded = (weights.parameters - weights.embedded) * per_parameter + weights.embedded * max(per_parameter, 2.0)
+    return float(loaded + trained * (4.0 + _OPTIMIZER_BYTES[train.optimizer]) + activation_bytes(train, passes))
+
+
+def activation_bytes(train: TrainSettings, passes: Passes) -> float:
+    """What a forward pass keeps for the backward pass.
+
+    Per layer and token: 34 hidden + 5 heads x length bytes (Korthikanti et al. 2022, 16 bits, attention matrices
+    kept), 2 hidden where they are recomputed; doubled where the passes compute in 32 bits.
+    """
     hidden = passes.config.get("hidden_size", 0)
     heads = passes.config.get("num_attention_heads", 0)
     layers = passes.config.get("num_hidden_layers", 0)
     layer = passes.tokens * (34 * hidden + (5 * heads * passes.longest if passes.attention == "eager" else 0))
     kept = 2 * passes.tokens * hidden * layers + layer if train.checkpointing else layer * layers
-    wide = 2.0 if passes.load == "fp32" and train.autocast == "none" else 1.0
-    return float(loaded + trained * (4.0 + _OPTIMIZER_BYTES[train.optimizer]) + kept * wide)
+    return float(kept * (2.0 if passes.load == "fp32" and train.autocast == "none" else 1.0))
 
 
 def timed_pass(model: Any, train: TrainSettings, loss: Callable[[], Any]) -> float:
