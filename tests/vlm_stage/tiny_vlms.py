@@ -10,6 +10,9 @@ import torch
 from tokenizers import pre_tokenizers
 
 HIDDEN = 32
+SPREAD = 0.2
+"""Of random weights: large, so that answers differ from prompt to prompt; 0.02 is what one trains from."""
+
 MERGES = [("i", "n"), ("c", "h"), ("in", "ch"), ("r", "a"), ("ra", "m"), ("g", "ram")]
 MERGED = ["in", "ch", "inch", "ra", "ram", "gram"]
 QWEN_WORDS = (
@@ -31,7 +34,9 @@ def qwen_tokenizer() -> Any:
     return tokenizer
 
 
-def tiny_qwen(kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3) -> Path:
+def tiny_qwen(
+    kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3, spread: float = SPREAD
+) -> Path:
     """A Qwen2-VL, Qwen2.5-VL or Qwen3-VL ("qwen2_vl", "qwen2_5_vl", "qwen3_vl").
 
     Args:
@@ -46,7 +51,7 @@ def tiny_qwen(kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, l
     text: dict[str, Any] = {
         "vocab_size": len(tokenizer) + 5,  # more than the tokenizer has, as in the published ones
         "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "max_position_embeddings": 8192, "initializer_range": 0.2,
+        "num_key_value_heads": 2, "max_position_embeddings": 8192, "initializer_range": spread,
         "bos_token_id": None, "eos_token_id": number("<|im_end|>"), "pad_token_id": number("<|endoftext|>"),
         "rope_parameters": {
             "rope_type": "default", "rope_theta": 1e4,
@@ -89,7 +94,14 @@ def tiny_qwen(kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, l
 
 
 def tiny_paligemma(
-    folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3, side: int = 56, language: str = "gemma"
+    folder: Path,
+    *,
+    seed: int = 0,
+    hidden: int = HIDDEN,
+    layers: int = 3,
+    spread: float = SPREAD,
+    side: int = 56,
+    language: str = "gemma",
 ) -> Path:
     """A PaliGemma that sees squares of `side` pixels; with "gemma2" as its language part a PaliGemma 2."""
     from transformers import GemmaTokenizer, PaliGemmaConfig, PaliGemmaForConditionalGeneration
@@ -101,9 +113,10 @@ def tiny_paligemma(
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
     image = tokenizer.convert_tokens_to_ids("<image>")
     text: dict[str, Any] = {
-        "model_type": language, "vocab_size": image,  # the placeholder lies outside, as in the published ones
+        "model_type": language,
+        "vocab_size": len(tokenizer) + 3,  # more than the tokenizer has, as in the published ones
         "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers, "num_attention_heads": 4,
-        "num_key_value_heads": 1, "head_dim": hidden // 4, "initializer_range": 0.2, "pad_token_id": 0,
+        "num_key_value_heads": 1, "head_dim": hidden // 4, "initializer_range": spread, "pad_token_id": 0,
         "bos_token_id": 2, "eos_token_id": 1,
     }  # fmt: skip
     if language == "gemma2":
@@ -114,8 +127,8 @@ def tiny_paligemma(
     }  # fmt: skip
     torch.manual_seed(seed)
     config = PaliGemmaConfig(
-        text_config=text, vision_config=vision, image_token_index=image, vocab_size=image, projection_dim=hidden,
-        hidden_size=hidden, tie_word_embeddings=True,
+        text_config=text, vision_config=vision, image_token_index=image, vocab_size=text["vocab_size"],
+        projection_dim=hidden, hidden_size=hidden, tie_word_embeddings=True,
         **({"attn_implementation": "eager"} if language == "gemma2" else {}),
     )  # fmt: skip
     model = PaliGemmaForConditionalGeneration(config)
@@ -125,7 +138,9 @@ def tiny_paligemma(
     return folder
 
 
-def tiny_idefics(kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3) -> Path:
+def tiny_idefics(
+    kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3, spread: float = SPREAD
+) -> Path:
     """An Idefics3 or a SmolVLM ("idefics3", "smolvlm") with tiles of 56 pixels, four at most along a side."""
     import transformers
     from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
@@ -141,7 +156,7 @@ def tiny_idefics(kind: str, folder: Path, *, seed: int = 0, hidden: int = HIDDEN
     tokenizer.add_special_tokens({"additional_special_tokens": marks})
     text: dict[str, Any] = {
         "model_type": "llama", "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 2 * hidden,
-        "num_hidden_layers": layers, "num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.2,
+        "num_hidden_layers": layers, "num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": spread,
         "pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id, "max_position_embeddings": 8192,
     }  # fmt: skip
