@@ -29,6 +29,8 @@ def answer_pattern(entity: Entity, empty: str) -> str:
     Args:
         empty: what a model writes where the value is not shown; "" for nothing at all.
     """
+    if not empty:  # not as an empty alternative: not every server's parser of patterns knows those
+        return f"({value_pattern(entity)})?"
     return f"{value_pattern(entity)}|{re.escape(empty)}"
 
 

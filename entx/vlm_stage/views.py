@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ VIEWS_VERSION = 1
 
 _SMALLEST_SIDE = 8  # pixels; no print is readable below it
 _LONGEST = 100  # times the shorter side; vision towers refuse 200, and round the shorter side up to some 28 pixels
+_PATCH = 28  # pixels; side of an image token of the Qwen models
 
 
 class Sizes(Protocol):
@@ -45,19 +47,19 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Views:
     """What a model sees of a picture.
 
     Args:
-        views: RGB; the whole picture first, then crops in reading order.
+        images: RGB; the whole picture first, then crops in reading order.
         left_out: lines with numbers that neither view shows large enough; 0 without crops.
     """
 
-    views: tuple[Image.Image, ...]
+    images: tuple[Image.Image, ...]
     left_out: int = 0
 
 
-def see_file(path: Path, sizes: Sizes, look: Look, page: OcrPage | None = None) -> Seen:
+def see_file(path: Path, sizes: Sizes, look: Look, page: OcrPage | None = None) -> Views:
     """Reads and decodes a picture file, once.
 
     Raises:
@@ -70,7 +72,7 @@ def see_file(path: Path, sizes: Sizes, look: Look, page: OcrPage | None = None) 
     return see(decode_rgb(data, look.max_pixels), sizes, look, page)
 
 
-def see(picture: Image.Image, sizes: Sizes, look: Look, page: OcrPage | None = None) -> Seen:
+def see(picture: Image.Image, sizes: Sizes, look: Look, page: OcrPage | None = None) -> Views:
     """The views of an upright RGB picture.
 
     Args:
@@ -84,10 +86,21 @@ def see(picture: Image.Image, sizes: Sizes, look: Look, page: OcrPage | None = N
         raise PictureError(f"{picture.width} x {picture.height} pixels: too narrow to show anything")
     guided = page is not None and page.status is PageStatus.OK and (page.width, page.height) == picture.size
     if look.crops is None or page is None or not guided:
-        return Seen((_resized(picture, sizes.view_size(picture.size, look.pixels)),))
+        return Views((_resized(picture, sizes.view_size(picture.size, look.pixels)),))
     plan = plan_crops(page, look.pixels, sizes.view_size, look.crops)
     close = tuple(_resized(picture, crop.size, crop.box) for crop in plan.crops)
-    return Seen((_resized(picture, plan.whole), *close), len(plan.left_out))
+    return Views((_resized(picture, plan.whole), *close), len(plan.left_out))
+
+
+def reduced_size(size: Size, pixels: int) -> Size:
+    """The picture's own size, or the largest of its aspect that has no more pixels: for a model that resizes itself."""
+    scale = min(1.0, sqrt(pixels / (size[0] * size[1])))
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+
+
+def rough_tokens(size: Size) -> int:
+    """Image tokens of a view as Qwen models count them, to tell pictures apart where the real rule is not known."""
+    return -(-size[0] // _PATCH) * -(-size[1] // _PATCH)
 
 
 def _resized(picture: Image.Image, size: Size, box: tuple[int, int, int, int] | None = None) -> Image.Image:
