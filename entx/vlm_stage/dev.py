@@ -10,15 +10,13 @@ from typing import Any
 from entx.core.entities import Schema
 from entx.core.errors import PictureError
 from entx.core.metric import Counts, outcomes
-from entx.core.postprocess import postprocess
 from entx.neural.asking import Ask
-from entx.neural.constrain import answer_pattern
 from entx.vlm_stage.backends.base import PictureAsk, PictureModel
-from entx.vlm_stage.prompt import PromptForm
+from entx.vlm_stage.infer import PICTURES_PER_COMMIT
+from entx.vlm_stage.reader import Asked, VisionReader
 from entx.vlm_stage.rows import Row
-from entx.vlm_stage.views import Look, see_file
-
-_PICTURES_AT_ONCE = 8  # that wait decoded for the model
+from entx.vlm_stage.serving import Serving
+from entx.vlm_stage.views import Look, Views, see_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +33,6 @@ class DevQuestion:
     truth: str
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """How a model is asked.
-
-    Args:
-        pixels: budget of a picture.
-        constrained: only legal answers may be written.
-    """
-
-    schema: Schema
-    form: PromptForm
-    pixels: int
-    constrained: bool = True
-
-
 def dev_questions(rows: Sequence[Row], most: int) -> list[DevQuestion]:
     """Questions for a measurement: at most so many, evenly from all."""
     most = min(most, len(rows))
@@ -57,12 +40,11 @@ def dev_questions(rows: Sequence[Row], most: int) -> list[DevQuestion]:
     return [DevQuestion(one.path, one.entity_name, one.truth.text if one.truth else "") for one in chosen]
 
 
-def measure_f1(model: PictureModel, questions: Sequence[DevQuestion], asking: Asking) -> dict[str, Any]:
+def measure_f1(
+    model: PictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema
+) -> dict[str, Any]:
     """The challenge's metric of the written answers: f1, precision, recall, and "by_entity" the same with counts."""
-    answers = []
-    for question, text in zip(questions, write(model, questions, asking), strict=True):
-        found = postprocess(text, asking.schema[question.entity_name]).quantity if text != asking.form.empty else None
-        answers.append(found.text if found else "")
+    answers = read_answers(model, questions, serving, schema)
     by_quantity, _ = outcomes(answers, [question.truth for question in questions])
     names = [question.entity_name for question in questions]
     by_entity = {}
@@ -79,33 +61,52 @@ def _scores(counts: Counts) -> dict[str, float]:
     return {"f1": counts.f1, "precision": counts.precision or 0.0, "recall": counts.recall or 0.0}
 
 
-def write(model: PictureModel, questions: Sequence[DevQuestion], asking: Asking) -> list[str]:
-    """What the model writes to each question, each picture seen once; nothing for a picture that cannot be read."""
-    by_path: dict[str, list[int]] = {}
-    for number, question in enumerate(questions):
-        by_path.setdefault(question.path, []).append(number)
-    answers = [asking.form.empty] * len(questions)
-    for chunk in _chunks(list(by_path.items())):
-        numbers, batch = [], []
-        for path, asked in chunk:
-            try:
-                views = see_file(Path(path), model, Look(asking.pixels)).views
-            except PictureError:
-                continue
-            numbers.append(asked)
-            batch.append(PictureAsk(views, tuple(_ask(questions[number], asking) for number in asked)))
-        for asked, said in zip(numbers, model.read(batch), strict=True):
-            for number, one in zip(asked, said, strict=True):
-                answers[number] = one.text
+def read_answers(model: PictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
+    """The answers as `entx predict --mode free` gives them; "" for none, and for a picture that cannot be read."""
+    reader = VisionReader(model, serving, schema)
+    answers = [""] * len(questions)
+    for chunk in _by_picture(questions):
+        asked = [
+            Asked(_views(path, model, serving.pixels), tuple(questions[number].entity_name for number in numbers))
+            for path, numbers in chunk
+        ]
+        for (_, numbers), read in zip(chunk, reader.read(asked), strict=True):
+            for number, answer in zip(numbers, read, strict=True):
+                answers[number] = answer.quantity.text if answer.quantity else ""
     return answers
 
 
-def _ask(question: DevQuestion, asking: Asking) -> Ask:
-    entity = asking.schema[question.entity_name]
-    pattern = answer_pattern(entity, asking.form.empty) if asking.constrained else ""
-    return Ask(asking.form.ask(entity), (), pattern)
+def write_freely(model: PictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
+    """What the model writes when nothing constrains it; "" for a picture that cannot be read."""
+    texts = [""] * len(questions)
+    for chunk in _by_picture(questions):
+        seen = [(_views(path, model, serving.pixels), numbers) for path, numbers in chunk]
+        sound = [(views, numbers) for views, numbers in seen if isinstance(views, Views)]
+        batch = [
+            PictureAsk(
+                views.images,
+                tuple(Ask(serving.form.ask(schema[questions[number].entity_name])) for number in numbers),
+            )
+            for views, numbers in sound
+        ]
+        for (_, numbers), said in zip(sound, model.read(batch), strict=True):
+            for number, one in zip(numbers, said, strict=True):
+                texts[number] = one.text
+    return texts
 
 
-def _chunks(items: Sequence[tuple[str, list[int]]]) -> Iterator[Sequence[tuple[str, list[int]]]]:
-    for start in range(0, len(items), _PICTURES_AT_ONCE):
-        yield items[start : start + _PICTURES_AT_ONCE]
+def _views(path: str, model: PictureModel, pixels: int) -> Views | PictureError:
+    try:
+        return see_file(Path(path), model, Look(pixels))
+    except PictureError as error:
+        return error
+
+
+def _by_picture(questions: Sequence[DevQuestion]) -> Iterator[list[tuple[str, list[int]]]]:
+    """Pictures with the numbers of their questions, a few at once."""
+    numbers: dict[str, list[int]] = {}
+    for number, question in enumerate(questions):
+        numbers.setdefault(question.path, []).append(number)
+    pictures = list(numbers.items())
+    for start in range(0, len(pictures), PICTURES_PER_COMMIT):
+        yield pictures[start : start + PICTURES_PER_COMMIT]

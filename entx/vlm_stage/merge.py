@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.neural.adapter import Merged, merge
 from entx.vlm_stage.backends.transformers import TransformersPictureModel
-from entx.vlm_stage.dev import Asking, DevQuestion, write
+from entx.vlm_stage.dev import DevQuestion, read_answers, write_freely
+from entx.vlm_stage.serving import Serving, read_serving
 from entx.vlm_stage.train import write_about
 
 
 class _Asked:
     """A loaded model and the guard's questions."""
 
-    def __init__(self, reader: TransformersPictureModel, questions: Sequence[DevQuestion], asking: Asking):
+    def __init__(
+        self, reader: TransformersPictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema
+    ):
         self.model = reader.model
         self.save = reader.codec.save
-        self._reader = reader
-        self._questions = questions
-        self._asking = asking
+        self._question = (reader, questions, serving, schema)
 
     def answers(self) -> tuple[list[str], list[str]]:
-        """What it writes within the legal answers, and freely."""
-        legal, free = (
-            write(self._reader, self._questions, replace(self._asking, constrained=constrained))
-            for constrained in (True, False)
-        )
-        return legal, free
+        """What it answers, and what it writes when nothing constrains it."""
+        return read_answers(*self._question), write_freely(*self._question)
 
 
 def merge_adapter(
@@ -37,7 +34,7 @@ def merge_adapter(
     adapter: Path,
     out: Path,
     questions: Sequence[DevQuestion],
-    asking: Asking,
+    schema: Schema,
     *,
     dtype: str = "bfloat16",
     allowed: int = 0,
@@ -47,7 +44,6 @@ def merge_adapter(
 
     Args:
         questions: for the guard; their truths do not matter.
-        asking: as the adapter was trained.
 
     Raises:
         InputError: there are no questions, or as `neural.adapter.merge`.
@@ -55,8 +51,10 @@ def merge_adapter(
     if not questions:
         raise InputError("the guard needs questions: the store has none with a picture and a label")
 
+    serving = read_serving(adapter)
+
     def open_side(folder: Path, adapter: Path | None, *, dtype: str | None, four_bit: bool) -> _Asked:
         reader = TransformersPictureModel.load(folder, adapter=adapter, four_bit=four_bit, dtype=dtype)
-        return _Asked(reader, questions, asking)
+        return _Asked(reader, questions, serving, schema)
 
     return merge(base, adapter, out, open_side, write_about, dtype=dtype, allowed=allowed, tell=tell)

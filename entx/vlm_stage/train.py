@@ -13,7 +13,7 @@ from entx.core.errors import InputError
 from entx.core.model_folder import ModelFolder, fingerprint
 from entx.neural.card import CardWords, model_card
 from entx.neural.training import Schedule, Trained, course, run_training, write_model, write_record
-from entx.vlm_stage.dev import Asking, measure_f1
+from entx.vlm_stage.dev import measure_f1
 from entx.vlm_stage.prompt import PROMPT_VERSION, PromptForm
 from entx.vlm_stage.recipe import Recipe
 from entx.vlm_stage.serving import Serving, write_serving
@@ -130,10 +130,11 @@ def trainer_config(recipe: Recipe, checkpoints: Path, backend: str, *, measured:
 def _measure(recipe: Recipe, schema: Schema, loaded: Any, data: TrainingData) -> Callable[[Any], dict[str, Any]]:
     from entx.vlm_stage.backends.transformers import TransformersPictureModel
 
-    asking = Asking(schema, recipe.prompt.form, recipe.model.pixels)
+    serving = Serving(recipe.prompt.form, recipe.model.pixels)
 
     def measure(model: Any) -> dict[str, Any]:
-        return measure_f1(TransformersPictureModel(model, loaded.codec, loaded.family), data.dev, asking)
+        reader = TransformersPictureModel(loaded.family, model, loaded.codec)
+        return measure_f1(reader, data.dev, serving, schema)
 
     return measure
 
