@@ -141,12 +141,12 @@ def _shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
 
 
-def _toml(settings: Mapping[str, Any]) -> list[str]:
+def _toml(settings: Mapping[str, Any], above: str = "") -> list[str]:
     """The settings as TOML; values are texts, numbers, truth values and lists of texts, all written as in JSON."""
     import json
 
     plain = [f"{key} = {json.dumps(value)}" for key, value in settings.items() if not isinstance(value, Mapping)]
     for name, table in settings.items():
         if isinstance(table, Mapping) and table:
-            plain += ["", f"[{name}]", *_toml(table)]
+            plain += ["", f"[{above}{name}]", *_toml(table, f"{above}{name}.")]
     return [line for line in plain if not line.endswith("= null")]

@@ -44,7 +44,6 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> LoadedF
 
     loaded = family.load(folder.path, load_options(recipe))
     model = loaded.model
-    model.requires_grad_(True)
     keep_trainable(model)
     adapter = None
     if recipe.train.method == "lora" and recipe.lora is not None:
