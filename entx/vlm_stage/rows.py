@@ -114,7 +114,8 @@ def upright_size(path: str) -> tuple[int, int] | str:
     try:
         with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            told = "exif" in picture.info or picture.format == "TIFF"  # a PNG without would be decoded to look for it
+            turned = told and picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     except FileNotFoundError:
         return "is gone"
     except Exception:  # Pillow's plug-ins raise SyntaxError, ValueError, struct.error, ... on broken files
