@@ -50,6 +50,23 @@ class EntxTrainer(SFTTrainer):  # type: ignore[misc]
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: the card is written once, from the run's record (`card`)."""
 
+    def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        with self._kept_types():
+            super()._load_from_checkpoint(*arguments, **options)
+
+    def _load_best_model(self) -> None:
+        with self._kept_types():
+            super()._load_best_model()
+
+    @contextmanager
+    def _kept_types(self) -> Iterator[None]:
+        """PEFT widens a 16-bit adapter whenever it loads one: a resumed training would go on with other roundings."""
+        types = {name: one.dtype for name, one in self.model.named_parameters() if one.requires_grad}
+        yield
+        for name, one in self.model.named_parameters():
+            if name in types:
+                one.data = one.data.to(types[name])
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir)
         try:
