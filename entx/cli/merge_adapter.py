@@ -82,8 +82,8 @@ def _text(record: dict[str, Any], model: Path, store: Path, engine: str | None, 
     from entx.llm_stage.merge import merge_adapter
     from entx.llm_stage.recipe import Recipe
     from entx.llm_stage.training_data import dev_questions, load_dataset
-    from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
+    from entx.storage.pages import choose_pages
 
     recipe = read_settings(Recipe, record["recipe"]["settings"], "training.json")
     tokenizer = prompt_tokenizer(recipe, check_model_folder(model))

@@ -112,10 +112,9 @@ def predict(
     """
     from entx.core.entities import load_schema
     from entx.core.shards import Shard
-    from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
     from entx.storage.open_pictures import indices_in_shard
-    from entx.storage.pages import page_keys
+    from entx.storage.pages import choose_pages, page_keys
     from entx.storage.submission import coverage, write_predictions
 
     of_models = {

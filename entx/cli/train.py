@@ -99,8 +99,8 @@ def _text(request: _Request, words: Output) -> None:
     from entx.llm_stage.plan import optimiser_steps, plan_training
     from entx.llm_stage.train import train
     from entx.llm_stage.training_data import load_dataset, training_data
-    from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
+    from entx.storage.pages import choose_pages
 
     tokenizer = prompt_tokenizer(recipe, folder)
     with Store(request.store) as opened:

@@ -39,7 +39,7 @@ class ModelOptions:
         base_url: of an OpenAI-compatible server, "http://localhost:8000/v1".
         pixels: budget of a picture, all its views together.
         crops: close-ups of the lines with numbers, where the store has OCR of a picture.
-        remote_code: revision whose code from the folder may run; "" refuses.
+        remote_code: commit of which the user has read the code in the folder, and lets it run; "" refuses.
     """
 
     model: str | None = None
@@ -95,6 +95,8 @@ def _check(options: ModelOptions) -> None:
             )
         if options.mode == Mode.CANDIDATES:
             raise InputError("--mode candidates: no server scores given answers to a picture; use --mode free")
+    elif options.backend == "vllm" and options.remote_code:
+        raise InputError("--remote-code is for the backends transformers and unsloth")
     elif options.base_url is not None:
         raise InputError("--base-url is for --backend openai")
     elif options.model is None:
@@ -105,7 +107,7 @@ def _local(
     options: ModelOptions, notice: Callable[[str], None]
 ) -> tuple[PictureModel, Serving, dict[str, Any]]:  # fmt: skip
     folder = Path(str(options.model))
-    if check_model_folder(folder).is_adapter:
+    if check_model_folder(folder, remote_code=options.remote_code).is_adapter:
         raise InputError(f"{folder} holds an adapter: name its base by --model and the adapter by --adapter")
     if options.adapter is not None and not check_model_folder(options.adapter).is_adapter:
         raise InputError(f"--adapter {options.adapter}: holds a whole model, not an adapter; name it by --model")

@@ -117,3 +117,44 @@ def test_models_that_read_tokens_by_their_order_are_refused() -> None:
     config.layer_types = ["full_attention", "linear_attention"]
     with pytest.raises(InputError, match="linear_attention layers"):
         AttentionMasks(config, torch.float32)
+
+
+def test_a_chain_read_in_both_directions_sees_all_of_itself() -> None:
+    tree = TokenTree()
+    prompt = tree.add(-1, [0, 1, 2], both=True)
+    answer = tree.add(prompt, [3, 4])
+    seen = tree.visible()
+    assert seen[:3, :3].all()
+    assert not seen[:3, 3:].any()
+    assert [set(np.flatnonzero(seen[node])) for node in (3, answer)] == [{0, 1, 2, 3}, {0, 1, 2, 3, 4}]
+    assert tree.depths == [0, 1, 2, 3, 4]
+
+
+def test_a_whole_prompt_ends_where_its_answer_begins() -> None:
+    prompt = PromptTokens([1, 2, 3], [[]], [[[7, 8]]], [""], both=True)
+    tree, tips = prompt.tree()
+    assert tips == [2]
+    assert tree.blocks == [(0, 3)]
+    assert prompt.width == 5
+
+
+def test_a_window_does_not_cut_what_is_read_in_both_directions() -> None:
+    tree = TokenTree()
+    prompt = tree.add(-1, [0, 1, 2, 3], both=True)
+    answer = tree.add(prompt, [4])
+    longer = TokenTree()
+    longer.add(-1, [0, 1, 2, 3, 4, 5])
+    batch = TreeBatch.of([tree, longer])
+    assert not batch.together[1].any()
+    masks = AttentionMasks(MistralConfig(sliding_window=2), torch.float32)
+    mask = masks.of(batch.visible, batch.depths, batch.depths, batch.together)
+    assert isinstance(mask, torch.Tensor)
+    for token in range(4):
+        assert torch.nonzero(mask[0, 0, 1 + token] == 0).flatten().tolist() == [1, 2, 3, 4]
+    assert torch.nonzero(mask[0, 0, 1 + answer] == 0).flatten().tolist() == [4, 5]
+    assert torch.nonzero(mask[1, 0, 3] == 0).flatten().tolist() == [2, 3]
+
+
+def test_layers_of_one_kind_get_one_mask() -> None:
+    config = Qwen3Config(num_hidden_layers=2, layer_types=["full_attention"] * 2, sliding_window=2)
+    assert AttentionMasks(config, torch.float32).windows is None

@@ -18,7 +18,7 @@ from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.neural.asking import Generated
 from entx.neural.constrain import Constrainer
-from entx.neural.greedy import Writing
+from entx.neural.greedy import Writing, write_tokens
 from entx.neural.passes import TOKENS_PER_PASS, passes
 from entx.neural.quantise import nf4_config
 from entx.neural.tree import AttentionMasks, PromptTokens, TreeBatch
@@ -202,19 +202,15 @@ class TransformersModel:
             columns[row, : len(tips)] = torch.tensor([offset + tip for tip in tips])
         rows = torch.arange(len(prompts))[:, None]
         seen, depths, key_depths = batch.visible[rows, columns], batch.depths[rows, columns], batch.depths
-        logits = logits[rows.to(logits.device), (columns - first).clamp_(min=0).to(logits.device)].float().cpu()
+        logits = logits[rows.to(logits.device), (columns - first).clamp_(min=0).to(logits.device)]
         for _ in range(max_tokens):
-            tokens = torch.zeros(len(prompts), widest, dtype=torch.long)
-            for row, asked in enumerate(answers):
-                for place, writing in enumerate(asked):
-                    if not writing.ended:
-                        tokens[row, place] = writing.write(logits[row, place], constrainer, self._prompts.ends)
+            tokens = write_tokens(answers, logits, constrainer, self._prompts.ends)
             if all(writing.ended for asked in answers for writing in asked):
                 break
             depths = depths + 1
             key_depths = torch.cat([key_depths, depths], dim=1)
             seen = torch.cat([seen, torch.eye(widest, dtype=torch.bool).expand(len(prompts), -1, -1)], dim=2)
-            logits = self.forward(tokens, depths, seen, key_depths, keep=widest, cache=cache).float().cpu()
+            logits = self.forward(tokens, depths, seen, key_depths, keep=widest, cache=cache)
         return [
             [
                 Generated(self.tokenizer.decode(writing.tokens, skip_special_tokens=True), writing.log_prob)

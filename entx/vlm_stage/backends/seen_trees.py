@@ -11,7 +11,6 @@ import torch
 
 from entx.neural.tree import AttentionMasks, PromptTokens, TreeBatch
 from entx.vlm_stage.families.base import Codec, Family, Pixels, Seen
-from entx.vlm_stage.families.loading import bare
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class SeenTrees:
         from transformers import DynamicCache
 
         self._reader = family.language_model(model)
-        self._embedding = bare(model).get_input_embeddings()
-        self._head = bare(model).get_output_embeddings()
+        self._embedding = self._reader.get_input_embeddings()
+        self._head = family.head(model)
         self._image_token = codec.image_token
         self._masks = masks
         self._trees = trees
@@ -67,7 +66,7 @@ class SeenTrees:
         """Reads the trees.
 
         Returns:
-            Logits behind each question, shape (trees, most questions, vocabulary), on the CPU; log-probability of each
+            Logits behind each question, shape (trees, most questions, vocabulary); log-probability of each
             of its completions and the first end token, a tuple a question.
         """
         batch = self._batch
@@ -99,10 +98,10 @@ class SeenTrees:
         every = torch.arange(len(self._trees))[:, None]
         self._visible = batch.visible[every, self._columns]
         self._depths, self._key_depths = batch.depths[every, self._columns], batch.depths
-        return self._head(states[every, self._columns]).float().cpu(), scores
+        return self._head(states[every, self._columns]), scores
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Appends a token to each question's answer; logits behind it, on the CPU.
+        """Appends a token to each question's answer; logits behind it.
 
         Args:
             tokens: shape (trees, most questions); what stands where an answer has ended does not matter.
@@ -117,7 +116,7 @@ class SeenTrees:
         masks = self._masks.of(self._visible.to(there), self._depths.to(there), self._key_depths.to(there))
         states = self._read({"inputs_embeds": self._embedding(tokens.to(there))}, positions, masks)
         logits: torch.Tensor = self._head(states)
-        return logits.float().cpu()
+        return logits
 
     def _inputs(self) -> dict[str, Any]:
         """The trees' embeddings, the pictures in place of their placeholders."""

@@ -17,13 +17,12 @@ import torch
 
 from entx.core.errors import InputError
 from entx.neural.constrain import Constrainer
-from entx.neural.greedy import Writing
+from entx.neural.greedy import Writing, write_tokens
 from entx.neural.passes import TOKENS_PER_PASS, passes
 from entx.neural.tree import AttentionMasks, PromptTokens
 from entx.vlm_stage.backends.base import PictureAsk, Said
 from entx.vlm_stage.backends.seen_trees import SeenTree, SeenTrees
 from entx.vlm_stage.families.base import Codec, Family, LoadOptions, Pixels
-from entx.vlm_stage.families.loading import bare
 from entx.vlm_stage.families.lookup import family_of
 
 
@@ -61,8 +60,8 @@ class TransformersPictureModel:
         self.codec = codec
         self.name = name
         self.tokens_per_pass = tokens_per_pass or TOKENS_PER_PASS.get(model.device.type, TOKENS_PER_PASS["cpu"])
-        embedding = bare(model).get_input_embeddings()
-        self._masks = AttentionMasks(bare(model).config, embedding.weight.dtype)
+        reader = family.language_model(model)
+        self._masks = AttentionMasks(reader.config, reader.get_input_embeddings().weight.dtype)
         self._constrainer: Constrainer | None = None
 
     @classmethod
@@ -168,19 +167,14 @@ class TransformersPictureModel:
     def _pass(self, trees: Sequence[SeenTree], max_tokens: int) -> list[list[Said]]:
         """One pass over pictures, questions and completions; then one token of every unfinished answer a pass."""
         run = SeenTrees(self.family, self.model, self.codec, self._masks, trees)
-        tips, scores = run.prefill()
-        constrainer = self._constrained_to(tips.shape[-1])
+        logits, scores = run.prefill()
+        constrainer = self._constrained_to(logits.shape[-1])
         answers = [
             [Writing(constrainer.matcher(pattern) if pattern else None) for pattern in tree.prompt.patterns]
             for tree in trees
         ]
-        logits = tips
         for _ in range(max_tokens):
-            tokens = torch.zeros(logits.shape[:2], dtype=torch.long)
-            for row, asked in enumerate(answers):
-                for place, writing in enumerate(asked):
-                    if not writing.ended:
-                        tokens[row, place] = writing.write(logits[row, place], constrainer, self.codec.ends)
+            tokens = write_tokens(answers, logits, constrainer, self.codec.ends)
             if all(writing.ended for asked in answers for writing in asked):
                 break
             logits = run.step(tokens)

@@ -202,7 +202,11 @@ class Family(Protocol):
         ...
 
     def language_model(self, model: Any) -> Any:
-        """The layers that read embeddings, below the output head."""
+        """The layers that read embeddings, below the output head; its input embeddings are the model's."""
+        ...
+
+    def head(self, model: Any) -> Any:
+        """The output head: states to logits."""
         ...
 
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:

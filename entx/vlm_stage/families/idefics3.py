@@ -180,6 +180,10 @@ class Idefics3:
         """The decoder layers."""
         return bare(model).model.text_model
 
+    def head(self, model: Any) -> Any:
+        """The output head."""
+        return bare(model).get_output_embeddings()
+
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
         """Tower and connector over the tiles of all pictures together."""
         import torch

@@ -13,6 +13,7 @@ from entx.vlm_stage.families.base import Family
 GROUP = "entx.families"
 BUILT_IN = {
     "idefics3": "entx.vlm_stage.families.idefics3:Idefics3",
+    "moondream": "entx.vlm_stage.families.moondream:Moondream",
     "paligemma": "entx.vlm_stage.families.paligemma:PaliGemma",
     "qwen-vl": "entx.vlm_stage.families.qwen_vl:QwenVl",
 }

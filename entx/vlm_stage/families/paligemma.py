@@ -131,6 +131,10 @@ class PaliGemma:
         """The decoder layers."""
         return bare(model).model.language_model
 
+    def head(self, model: Any) -> Any:
+        """The output head."""
+        return bare(model).get_output_embeddings()
+
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
         """Tower and projector over all views together."""
         import torch

@@ -174,6 +174,10 @@ class QwenVl:
         """The decoder layers."""
         return bare(model).model.language_model
 
+    def head(self, model: Any) -> Any:
+        """The output head."""
+        return bare(model).get_output_embeddings()
+
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
         """With the features of early vision layers, which Qwen3-VL adds behind its first decoder layers."""
         import torch
