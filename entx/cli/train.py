@@ -132,13 +132,13 @@ def _vision(request: _Request, words: Output) -> None:
 
     recipe = load_recipe(request.recipe, request.assignments)
     entities = load_schema(request.schema)
-    folder = check_model_folder(_base(request, recipe.model.hub))
+    folder = check_model_folder(_base(request, recipe.model.hub), remote_code=recipe.model.remote_code)
     require_libraries()
 
     from entx.neural.backend import choose_backend
 
     backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-    from entx.ocr_stage.answer import choose_pages
+    from entx.storage.pages import choose_pages
     from entx.storage.connection import Store
     from entx.vlm_stage.dataset import Dataset
     from entx.vlm_stage.families.lookup import family_of

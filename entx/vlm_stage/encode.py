@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from entx.core.entities import Schema
-from entx.vlm_stage.families.base import Codec
+from entx.vlm_stage.families.base import Codec, Pixels
 from entx.vlm_stage.prompt import PromptForm
 from entx.vlm_stage.rows import Row
 
@@ -43,6 +43,9 @@ class RowEncoder:
 
     Args:
         pixels: budget of a picture.
+
+    Raises:
+        InputError: of a family that is read only.
     """
 
     def __init__(self, codec: Codec, schema: Schema, form: PromptForm, pixels: int):
@@ -53,6 +56,8 @@ class RowEncoder:
         self._text: dict[str, int] = {}
         self._answers: dict[str, int] = {}
         self._blank = codec.view_size((1, 1), pixels)
+        blank, prompt = self._prompt("")
+        codec.batch([blank], [prompt], prompts=[len(prompt)], left=False)  # a family without training says so here
 
     def encode(self, rows: Sequence[Row]) -> list[PictureRow]:
         """The rows as visits, in their order."""
@@ -72,5 +77,8 @@ class RowEncoder:
 
     def _text_tokens(self, question: str) -> int:
         """Those of a prompt beside its picture's: what a blank picture's prompt has beside its own."""
+        return len(self._prompt(question)[1]) - self.codec.image_tokens(self._blank)
+
+    def _prompt(self, question: str) -> tuple[Pixels, tuple[int, ...]]:
         pixels = self.codec.pixels([Image.new("RGB", self._blank)])
-        return len(self.codec.prompt(pixels, question).tokens) - self.codec.image_tokens(self._blank)
+        return pixels, self.codec.prompt(pixels, question).tokens
