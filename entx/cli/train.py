@@ -138,8 +138,8 @@ def _vision(request: _Request, words: Output) -> None:
     from entx.neural.backend import choose_backend
 
     backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-    from entx.storage.pages import choose_pages
     from entx.storage.connection import Store
+    from entx.storage.pages import choose_pages
     from entx.vlm_stage.dataset import Dataset
     from entx.vlm_stage.families.lookup import family_of
     from entx.vlm_stage.plan import optimiser_steps, plan_training
@@ -164,6 +164,8 @@ def _vision(request: _Request, words: Output) -> None:
             f"pictures of at most {plan.pixels:,} pixels: {plan.image_tokens:g} image tokens a row (at most "
             f"{plan.most_image_tokens}), {plan.text_tokens:g} of text and answer; {plan.left_out:,} visits left out"
         )
+        if plan.peak_bytes:
+            words.line(f"measured while {recipe.train.batch} rows passed: {plan.peak_bytes / 2**30:.2f} GiB")
         _say_plan(words, plan, data, recipe.train.evaluate_every)
         return
     with words.progress("steps", optimiser_steps(recipe, len(data.visits)), unit="steps") as advance:

@@ -17,12 +17,11 @@ from entx.vlm_stage.families.base import Family
 from entx.vlm_stage.families.loading import load_config
 from entx.vlm_stage.families.lookup import family_of
 from entx.vlm_stage.recipe import Recipe
+from entx.vlm_stage.train import BROKEN
 from entx.vlm_stage.training_data import TrainingData
 
 if TYPE_CHECKING:
     from torch import nn
-
-_SHORT_SAMPLE = "broken_pictures.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,7 @@ class Plan:
         steps: of the optimiser, if nothing stops it early.
         parameters, trained: of the model, and those that the optimiser changes.
         memory_bytes: weights, gradients, optimiser and activations of one pass.
+        peak_bytes: measured on a GPU while the timed passes ran, without the optimiser's state; 0 where none was.
         seconds: of all steps, without the measurements in between.
         basis: what the time was estimated from.
         device: where it would run.
@@ -57,6 +57,7 @@ class Plan:
     parameters: int
     trained: int
     memory_bytes: float
+    peak_bytes: int
     seconds: float
     basis: str
     device: str
@@ -76,6 +77,7 @@ def plan_training(recipe: Recipe, folder: ModelFolder, data: TrainingData, scrat
     weights = estimate.read_weights(folder.path)
     gpu = torch.cuda.is_available()
     seconds, basis = _time(recipe, folder, data, weights.parameters, gpu, scratch)
+    peak = torch.cuda.max_memory_allocated() if gpu else 0
     trained = _trained(recipe, family, config, weights)
     longest = max((row.tokens for row in rows), default=0)
     most = max((row.image_tokens for row in rows), default=0)
@@ -99,6 +101,7 @@ def plan_training(recipe: Recipe, folder: ModelFolder, data: TrainingData, scrat
         parameters=weights.parameters,
         trained=trained,
         memory_bytes=memory,
+        peak_bytes=peak,
         seconds=seconds,
         basis=basis,
         device=torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} CPU threads",
@@ -182,7 +185,7 @@ def _timed_pass(recipe: Recipe, folder: ModelFolder, batch: Sequence[PictureRow]
         from peft import get_peft_model
 
         model = get_peft_model(model, loaded.trainable.adapter)
-    collate = Collator(loaded.codec, batch, recipe.model.pixels, scratch / _SHORT_SAMPLE)
+    collate = Collator(loaded.codec, batch, recipe.model.pixels, scratch / BROKEN)
 
     def loss() -> Any:
         inputs = collate([{"visit": number} for number in range(len(batch))])
