@@ -80,3 +80,19 @@ def test_it_is_served_as_it_was_trained(trained: tuple[str, Path, str]) -> None:
     assert serving.form.question == settings["prompt"]["question"]
     assert serving.form.decimal_point == (name in ("qwen2-vl-2b", "paligemma-3b"))
     assert serving.calibration is None
+
+
+def test_system_2_trains_the_language_part_alone(tmp_path: Path) -> None:
+    base = tiny_vlm("smolvlm", tmp_path / "base")
+    make_store(tmp_path / "s.duckdb", valued(20))
+    arguments = ["train", "--stage", "vlm", "--recipe", "moondream2", "--store", tmp_path / "s.duckdb", "--quiet"]
+    arguments += ["--model", base, "--out", tmp_path / "made"]
+    for one in (*CHANGED, "train.batch=16"):
+        arguments += ["--set", one]
+    entx(*arguments)
+    before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made"))
+    changed = {name for name in before if abs(before[name] - after[name]).max() > 0}
+    assert any("text_model" in name for name in changed)
+    assert not any("vision" in name for name in changed)
+    serving = read_serving(tmp_path / "made")
+    assert (serving.form.empty, serving.form.decimal_point) == ("blank", True)

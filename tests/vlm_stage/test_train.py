@@ -164,6 +164,8 @@ def test_folders_that_are_no_safe_vision_model_are_refused(
     (coded / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "modeling.Model"}}))
     ended = run_entx(capsys, "train", *common, "--model", coded)
     assert (ended.code, "asks for code of its own" in ended.err) == (2, True)
+    ended = run_entx(capsys, "train", *common, "--model", coded, "--set", "model.remote_code=main")
+    assert (ended.code, "no commit of 40" in ended.err) == (2, True)
     ended = run_entx(capsys, "train", *common, "--model", make_base(tmp_path / "text"))
     assert (ended.code, "no vision-language model that entx knows" in ended.err) == (2, True)
     ended = run_entx(capsys, "train", *common)
