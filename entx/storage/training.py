@@ -39,6 +39,19 @@ class LabelledQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class PicturedQuestion:
+    """A labelled question with the file of its picture.
+
+    Args:
+        question: its picture is "" where no file is known.
+        path: where the file lay at ingest; "" where none is known.
+    """
+
+    question: LabelledQuestion
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceCount:
     """The labelled questions of a table or a labelling, and how many of them have an OK page."""
 
@@ -84,6 +97,15 @@ def labelled_questions(store: Store, key: PageKey, sources: Iterable[str] | None
         .fetchall()
     )
     return [LabelledQuestion(*row) for row in rows]
+
+
+def pictured_questions(store: Store) -> list[PicturedQuestion]:
+    """All labelled questions by index, each with the newest file of its picture; they need no page."""
+    rows = store.connection.execute(f"""
+        select q.idx, coalesce(c.picture, ''), q.group_id, q.entity_name, q.label, q.source, coalesce(c.path, '')
+        from questions q left join ({CURRENT_PICTURES}) c using (image_link)
+        where q.label is not null order by q.idx""").fetchall()
+    return [PicturedQuestion(LabelledQuestion(*row[:-1]), row[-1]) for row in rows]
 
 
 def pages_with_questions(

@@ -19,10 +19,9 @@ from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
 
 from entx.core.errors import InputError
-from entx.llm_stage.adapters import Trainable
-from entx.llm_stage.encode import TokenRow
-from entx.llm_stage.recipe import Recipe
+from entx.neural.adapter import Trainable
 from entx.neural.checkpoints import keep_only, seal
+from entx.neural.settings import TrainSettings
 
 GRACE_SECONDS = 7.0
 """After a signal the running step may take so long; then the process ends with the last checkpoint that it has."""
@@ -50,6 +49,23 @@ class EntxTrainer(SFTTrainer):  # type: ignore[misc]
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: the card is written once, from the run's record (`card`)."""
+
+    def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        with self._kept_types():
+            super()._load_from_checkpoint(*arguments, **options)
+
+    def _load_best_model(self) -> None:
+        with self._kept_types():
+            super()._load_best_model()
+
+    @contextmanager
+    def _kept_types(self) -> Iterator[None]:
+        """PEFT widens a 16-bit adapter whenever it loads one: a resumed training would go on with other roundings."""
+        types = {name: one.dtype for name, one in self.model.named_parameters() if one.requires_grad}
+        yield
+        for name, one in self.model.named_parameters():
+            if name in types:
+                one.data = one.data.to(types[name])
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir)
@@ -151,42 +167,54 @@ class Stop(TrainerCallback):  # type: ignore[misc]
 
 def build_trainer(
     trainable: Trainable,
-    recipe: Recipe,
-    rows: Sequence[TokenRow],
-    folder: Path,
+    config: SFTConfig,
+    rows: datasets.Dataset,
     *,
     measure: DevMeasure | None,
     callbacks: Sequence[TrainerCallback],
+    collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]] | None = None,
 ) -> EntxTrainer:
     """The trainer over rows in the order of their visits.
 
     Args:
-        rows: one for each visit, see `visits`.
-        folder: for the checkpoints.
+        config: see `sft_config`.
+        rows: one for each visit, see `visits`: columns input_ids and labels, or whatever `collate` takes.
         measure: metrics of the dev rows; None to train without measuring, the last weights then count.
+        collate: rows of a batch into the model's inputs and labels; None for rows that are tokens.
     """
     transformers_logging.set_verbosity_error()
     datasets.disable_progress_bars()
-    table = datasets.Dataset.from_dict({
-        "input_ids": [list(row.tokens) for row in rows],
-        "labels": [row.labels for row in rows],
-    })  # fmt: skip
     trainer = EntxTrainer(
-        measure=measure, model=trainable.model, args=sft_config(recipe, folder, trainable.backend, measure is not None),
-        train_dataset=table, eval_dataset=table.select(range(min(1, len(table)))) if measure else None,
+        measure=measure, model=trainable.model, args=config, train_dataset=rows, data_collator=collate,
+        eval_dataset=rows.select(range(min(1, len(rows)))) if measure else None,
         processing_class=trainable.tokenizer, peft_config=trainable.adapter, callbacks=list(callbacks),
     )  # fmt: skip
     trainer.remove_callback(transformers.PrinterCallback)
     return trainer
 
 
-def sft_config(recipe: Recipe, folder: Path, backend: str, measured: bool) -> SFTConfig:
-    """The recipe in TRL's terms."""
-    train = recipe.train
+def sft_config(
+    train: TrainSettings,
+    folder: Path,
+    *,
+    backend: str,
+    measured: bool,
+    max_length: int | None = None,
+    **more: Any,
+) -> SFTConfig:
+    """The settings in TRL's terms.
+
+    Args:
+        folder: for the checkpoints.
+        backend: as `choose_backend` said.
+        measured: whether f1 decides which weights are kept.
+        max_length: of a pack, in tokens.
+        more: arguments of SFTConfig that a stage has beside these.
+    """
     every = train.evaluate_every
     return SFTConfig(
         output_dir=str(folder),
-        max_length=recipe.model.max_length if train.packing else None,
+        max_length=max_length if train.packing else None,
         packing=train.packing,
         packing_strategy="bfd",
         eval_packing=False,
@@ -218,6 +246,7 @@ def sft_config(recipe: Recipe, folder: Path, backend: str, measured: bool) -> SF
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
+        **more,
     )
 
 
