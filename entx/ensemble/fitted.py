@@ -21,7 +21,7 @@ from entx.ensemble.judge import Judge
 from entx.ensemble.strategy import State
 from entx.storage.habits import FOLDS
 
-FORMAT = 1
+FORMAT = 2
 """Raised when an older file can no longer be read as meant."""
 
 
