@@ -85,7 +85,7 @@ class Fitted:
             "schema": self.schema, "rows": self.rows, "data": self.data, "reliability": dict(self.reliability),
             "folds": [fold.as_dict() for fold in self.folds],
         }  # fmt: skip
-        return json.dumps(_rounded(plain), sort_keys=True) + "\n"
+        return json.dumps(rounded(plain), sort_keys=True) + "\n"
 
     @property
     def digest(self) -> str:
@@ -157,12 +157,12 @@ def parse_fitted(text: str) -> Fitted:
         raise InputError(f"a damaged fitted ensemble: {type(error).__name__} {error}") from None
 
 
-def _rounded(plain: Any) -> Any:
+def rounded(plain: Any) -> Any:
     """Floats with 9 significant digits: more than any probability needs, and fewer than machines differ in."""
     if isinstance(plain, float):
         return float(f"{plain:.9g}")
     if isinstance(plain, Mapping):
-        return {key: _rounded(value) for key, value in plain.items()}
+        return {key: rounded(value) for key, value in plain.items()}
     if isinstance(plain, list | tuple):
-        return [_rounded(value) for value in plain]
+        return [rounded(value) for value in plain]
     return plain
