@@ -11,7 +11,7 @@ from entx.ensemble.ballot import Ballot, Option
 from entx.ensemble.decision import Objective
 from entx.ensemble.fit import favourite
 from entx.ensemble.fitted import Fitted
-from entx.ensemble.judge import Verdict
+from entx.ensemble.judge import Verdict, verdicts_of
 from entx.ensemble.strategy import StrategyFactory
 
 OWN = "own"
@@ -99,7 +99,7 @@ class Chooser:
             strategy, model = self._folds[fold]
             seen = strategy.view([ballots[place] for place in own])
             for place, ballot, order, verdict in zip(
-                own, seen, strategy.rank(seen), model.judge.verdicts(seen), strict=True
+                own, seen, strategy.rank(seen), verdicts_of(model.judge, strategy, seen), strict=True
             ):
                 choices[place] = self._judged(ballot, order, verdict, self._thresholds[fold])
         return [choices[place] for place in range(len(ballots))]

@@ -31,13 +31,13 @@ class FoldModel:
 
     Args:
         state: of the strategy.
-        judge: p and q.
+        judge: p and q; None where the strategy tells them itself.
         held_out: p and q of the strategy's favourite answers to the rows learned from, each by a model that had not
             learned from that row either; from these an objective takes its threshold.
     """
 
     state: State
-    judge: Judge
+    judge: Judge | None
     held_out: tuple[tuple[float, float], ...]
 
     def threshold(self, objective: Objective) -> float:
@@ -46,13 +46,13 @@ class FoldModel:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"state": self.state, "judge": self.judge.as_dict(), "held_out": self.held_out}
+        return {"state": self.state, "judge": self.judge and self.judge.as_dict(), "held_out": self.held_out}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> FoldModel:
         """From JSON."""
         pairs = tuple((float(p), float(q)) for p, q in plain["held_out"])
-        return cls(dict(plain["state"]), Judge.of(plain["judge"]), pairs)
+        return cls(dict(plain["state"]), plain["judge"] and Judge.of(plain["judge"]), pairs)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from entx.core.types import Alignment, Evidence
 from entx.ensemble.ballot import make_ballot
-from entx.ensemble.strategies.cascade import Cascade, first_arm_only
+from entx.ensemble.strategies.cascade import Cascade, first_arms_only, learn
 from entx.ensemble.strategy import Example, State
 from tests.ensemble.arms import answer, ballot, winner
 from tests.ensemble.examples import labelled
@@ -18,7 +18,7 @@ TRAIN, OTHERS = labelled(400), labelled(400, seed=1)  # the first arm is good at
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    return Cascade.fit(TRAIN, {"ask": 0.4, "cost": 0.0})
+    return Cascade.fit(TRAIN, {"ask": 0.4, "cost": 0.0, "first": 1})
 
 
 def _asked(state: State) -> dict[str, float]:
@@ -41,7 +41,7 @@ def test_it_asks_where_the_other_arm_is_better_and_not_too_often(state: State) -
 def test_it_wins_back_a_part_of_what_the_first_arm_loses(state: State) -> None:
     strategy = Cascade(state)
     seen = strategy.view([example.ballot for example in OTHERS])
-    alone = [first_arm_only(example.ballot) for example in OTHERS]
+    alone = [first_arms_only(example.ballot, 1) for example in OTHERS]
 
     def right(ballots: list, orders: list) -> int:  # type: ignore[type-arg]
         return sum(
@@ -53,9 +53,9 @@ def test_it_wins_back_a_part_of_what_the_first_arm_loses(state: State) -> None:
 
 
 def test_a_high_cost_asks_nobody_and_a_share_of_one_asks_wherever_something_is_to_gain() -> None:
-    nobody = Cascade.fit(TRAIN, {"ask": 0.4, "cost": 10.0})
+    nobody = Cascade.fit(TRAIN, {"ask": 0.4, "cost": 10.0, "first": 1})
     assert _asked(nobody) == {"item_weight": 0.0, "height": 0.0}
-    everywhere = _asked(Cascade.fit(TRAIN, {"ask": 1.0, "cost": 0.0}))
+    everywhere = _asked(Cascade.fit(TRAIN, {"ask": 1.0, "cost": 0.0, "first": 1}))
     assert everywhere["height"] > 0.9
 
 
@@ -83,14 +83,14 @@ def test_the_first_arms_own_form_is_used_while_no_other_was_asked() -> None:
     said = [answer("0.5 kilogram"), answer("500 gram")]
     both = make_ballot(0, ballot("").entity, said, find=find)
     assert str(both.options[0].quantity) == "500.0 gram"
-    alone = first_arm_only(both)
+    alone = first_arms_only(both, 1)
     assert [str(option.quantity) for option in alone.options] == ["0.5 kilogram"]
     assert alone.options[0].evidence.alignment is Alignment.NONE
     assert alone.asked == (0,)
-    assert first_arm_only(ballot("", "5 gram")).options[0].quantity is None
-    assert first_arm_only(ballot("1 kilometre", "1000 metre", entity="width")).options == ()
+    assert first_arms_only(ballot("", "5 gram"), 1).options[0].quantity is None
+    assert first_arms_only(ballot("1 kilometre", "1000 metre", entity="width"), 1).options == ()
 
 
 def test_without_any_other_arm_there_is_nothing_to_gain() -> None:
-    alone = [Example(first_arm_only(example.ballot), example.rights, example.present) for example in TRAIN]
+    alone = [Example(first_arms_only(example.ballot, 1), example.rights, example.present) for example in TRAIN]
     assert Cascade.fit(alone, Cascade.params)["rates"] == {"": 0.0}
