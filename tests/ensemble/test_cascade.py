@@ -8,7 +8,7 @@ import pytest
 
 from entx.core.types import Alignment, Evidence
 from entx.ensemble.ballot import make_ballot
-from entx.ensemble.strategies.cascade import Cascade, first_arms_only, learn
+from entx.ensemble.strategies.cascade import Cascade, first_arms_only
 from entx.ensemble.strategy import Example, State
 from tests.ensemble.arms import answer, ballot, winner
 from tests.ensemble.examples import labelled

@@ -179,11 +179,11 @@ def best(verdict: Verdict, ballot: Ballot) -> tuple[float, Option | None]:
 
 def expected_gain(alone: Ballot, verdict: Verdict, reached: float, rates: Mapping[str, float]) -> float:
     """What asking the others is expected to gain, from what the cheap arms said."""
-    loss = _loss(best(verdict, alone)[0], verdict.present, reached)
+    loss = shortfall(best(verdict, alone)[0], verdict.present, reached)
     return loss * rates.get(alone.entity.name, rates[""])
 
 
-def _loss(right: float, present: float, reached: float) -> float:
+def shortfall(right: float, present: float, reached: float) -> float:
     """How far the expected gain of the best decision stands below that of knowing the truth."""
     given = right * (2.0 - reached) - reached
     withheld = -reached * present
@@ -201,7 +201,7 @@ def _rates(held_out: Sequence[HeldOut], first: int, reached: float) -> dict[str,
         gain -= _score(row.example, row.cheap, row.alone, reached)
         name = row.alone.entity.name
         gains[name].append(gain)
-        losses[name].append(_loss(best(row.cheap, row.alone)[0], row.cheap.present, reached))
+        losses[name].append(shortfall(best(row.cheap, row.alone)[0], row.cheap.present, reached))
     every = [gain for own in gains.values() for gain in own]
     lost = sum(loss for own in losses.values() for loss in own)
     if not every or lost <= 0.0:

@@ -12,6 +12,7 @@ from entx.report.ablation.audit import label_noise, stored_labels, table_labels,
 from entx.report.ablation.causes import cause_of, causes, oracle, single_arms
 from entx.report.ablation.cost import costs, hybrid_costs
 from entx.report.ablation.curves import coverage_curves, reliabilities
+from entx.report.ablation.frontier import frontier
 from entx.report.ablation.measure import Measured, Options
 from entx.report.ablation.pairs import pair_tests
 from entx.report.ablation.rereading import without_geometry
@@ -57,6 +58,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
         "variants": variants(columns, measured.always, without_geometry(store, measured, schema), schema, seed),
         "oracle": oracle(columns, seed),
         "causes": causes(columns, measured.printed),
+        "frontier": frontier(measured.frontier, of_runs, options.price, seed),
         "units": unit_audit(columns),
         "labels": label_noise(labels, gold, source),
         "reliability": reliabilities(columns),
