@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,6 +53,10 @@ def ablate(
         typer.Option("--train", help="Labelled table to audit; default: other labels in the store.", metavar="TABLE"),
     ] = None,
     price: Annotated[float | None, typer.Option("--price", help="Of one hour of the machine.", min=0.0)] = None,
+    took: Annotated[
+        list[str] | None,
+        typer.Option("--seconds", help="What 1,000 rows of an imported run took; repeatable.", metavar="RUN=SECONDS"),
+    ] = None,
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave the pictures out of the report.")] = False,
     picture_mb: Annotated[float, typer.Option("--picture-mb", help="Most that all pictures may take.", min=0.0)] = 16.0,
     cards: Annotated[int, typer.Option("--cards", help="Most questions in the gallery of errors.", min=0)] = 1000,
@@ -92,7 +97,7 @@ def ablate(
         chosen = []
     options = Options(
         tuple(dict.fromkeys(chosen)), tuple(fitted or ()), tuple(pair_of(text) for text in where or ()), common, train,
-        price, seed,
+        price, tuple(map(_seconds, took or ())), seed,
     )  # fmt: skip
     before = load_summary(old) if old else None
     entities = load_schema(schema)
@@ -114,6 +119,16 @@ def ablate(
         words.line(line)
     if as_json:
         typer.echo(json_text(summary), nl=False)
+
+
+def _seconds(text: str) -> tuple[str, float]:
+    run, equals, value = text.rpartition("=")
+    try:
+        if run and equals and 0.0 <= float(value) < math.inf:
+            return run, float(value)
+    except ValueError:
+        pass
+    raise InputError(f"--seconds {text!r} is not RUN=SECONDS, for example qwen=1940")
 
 
 def _row(column: Mapping[str, Any]) -> tuple[str, ...]:

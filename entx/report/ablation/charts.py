@@ -59,9 +59,10 @@ def frontier_chart(points: Sequence[Mapping[str, Any]]) -> str:
     Args:
         points: as `frontier` gives them, by rising share.
     """
-    low = max(0.0, math.floor(20 * min(one["low"] for one in points) - 0.2) / 20)
-    high = min(1.0, math.ceil(20 * max(one["high"] for one in points) + 0.2) / 20)
-    ticks = tuple(low + (high - low) * step / 4 for step in range(5))
+    low, high = min(one["low"] for one in points), max(one["high"] for one in points)
+    step = 0.05 if high - low <= 0.25 else 0.2
+    low, high = math.floor(low / step) * step, max(math.ceil(high / step), math.floor(low / step) + 1) * step
+    names = [f"{low + step * tick:.2f}".removeprefix("0") for tick in range(round((high - low) / step) + 1)]
 
     def at(x: float, y: float) -> str:
         return f"{_x(x):.1f} {_y((y - low) / (high - low)):.1f}"
@@ -75,7 +76,6 @@ def frontier_chart(points: Sequence[Mapping[str, Any]]) -> str:
         for one in points
     )
     inside = f'<path class="c0 band" d="M{"L".join(edge)}Z"/><path class="c0 curve" d="M{line}"/>{dots}'
-    names = [f"{tick:.3f}".removeprefix("0") for tick in ticks]
     return _chart("F1 of the cascade", "share of rows asked", "F1", inside, names)
 
 

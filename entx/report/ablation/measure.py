@@ -31,6 +31,7 @@ class Options:
         common: only rows that every run was asked.
         train: a labelled table to audit; None audits what else the store has labels of.
         price: of one hour of the machine; None prices nothing.
+        seconds: (run, seconds for 1,000 questions) of imported runs, which brought no times.
         seed: of the bootstrap.
     """
 
@@ -40,6 +41,7 @@ class Options:
     common: bool = False
     train: Path | None = None
     price: float | None = None
+    seconds: tuple[tuple[str, float], ...] = ()
     seed: int = 0
 
 

@@ -28,9 +28,10 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
 
     Raises:
         TableError: the training table breaks its contract.
+        InputError: seconds are told of a run that brought its own.
     """
     gold, columns, seed = measured.gold, measured.columns, options.seed
-    of_runs = costs(store, measured.arms, options.price)
+    of_runs = costs(store, measured.arms, options.price, dict(options.seconds))
     costs_of = {**of_runs, **hybrid_costs(measured.looked, of_runs, options.price)}
     if options.train is not None:
         labels, source = table_labels(options.train, schema), options.train.name
@@ -46,6 +47,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
         },
         "seed": seed,
         "price": options.price,
+        "seconds": dict(options.seconds),
         "notes": list(measured.notes),
         "columns": [
             {
