@@ -49,9 +49,8 @@ def costs(
     found = {}
     imported = {run for run, own in totals.items() if _is_imported(own)}
     if foreign := sorted(told.keys() - imported):
-        raise InputError(
-            f"--seconds {', '.join(foreign)}: only imported runs brought no times ({', '.join(sorted(imported)) or 'none'})"
-        )
+        without = ", ".join(sorted(imported)) or "none"
+        raise InputError(f"--seconds {', '.join(foreign)}: only imported runs brought no times ({without})")
     for arm in arms:
         own = totals[arm.run]
         rates = _rates(store, arm, own, _members(own, totals, arms, store, told), told)
