@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app
+from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app, run_names
 from entx.cli.output import Output
 from entx.core.errors import InputError
 
@@ -89,9 +89,7 @@ def ablate(
         as_json = str(json_file) == "-"
         json_out = json_out if as_json else json_file
     words = Output(quiet=quiet, as_json=as_json)
-    names = [name.strip() for name in runs.split(",")]
-    if not all(names):
-        raise InputError(f"--runs {runs!r} names no run between two commas; for example --runs rules,qwen")
+    names = run_names(runs)
     chosen = strategy_names() if strategies is None else [name.strip() for name in strategies.split(",")]
     if chosen == [_NO_STRATEGY]:
         chosen = []

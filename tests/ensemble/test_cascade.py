@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from entx.core.types import Alignment, Evidence
 from entx.ensemble.ballot import make_ballot
-from entx.ensemble.strategies.cascade import Cascade, first_arms_only
+from entx.ensemble.judge import Judge
+from entx.ensemble.strategies.cascade import Cascade, asks_others, first_arms_only, shortfall
 from entx.ensemble.strategy import Example, State
 from tests.ensemble.arms import answer, ballot, winner
 from tests.ensemble.examples import labelled
@@ -94,3 +97,66 @@ def test_the_first_arms_own_form_is_used_while_no_other_was_asked() -> None:
 def test_without_any_other_arm_there_is_nothing_to_gain() -> None:
     alone = [Example(first_arms_only(example.ballot, 1), example.rights, example.present) for example in TRAIN]
     assert Cascade.fit(alone, Cascade.params)["rates"] == {"": 0.0}
+
+
+def _three(rows: int, seed: int) -> list[Example]:
+    """The two arms of `labelled`, and one before them that knows nothing."""
+    made = []
+    for example in labelled(rows, seed=seed):
+        said = [answer("999 gram" if example.ballot.index % 3 else ""), *example.ballot.answers]
+        known = {option.quantity: option.evidence for option in example.ballot.options}
+        of = make_ballot(
+            example.ballot.index, example.ballot.entity, said, fold=example.ballot.fold,
+            find=lambda _, quantity, known=known: known.get(quantity, Evidence(Alignment.NONE)), candidates=1,
+        )  # fmt: skip
+        made.append(Example(of, example.rights, example.present))
+    return made
+
+
+def test_several_arms_can_be_cheap() -> None:
+    state = Cascade.fit(_three(400, 0), {"ask": 0.3, "cost": 0.0, "first": 2})
+    others = _three(300, 1)
+    seen = Cascade(state).view([example.ballot for example in others])
+    asked = [2 in found.asked for found in seen]
+    assert all({0, 1} <= set(found.asked) for found in seen)
+    assert 0.05 < sum(asked) / len(asked) <= 0.37
+    alone = next(found for found in seen if 2 not in found.asked)
+    assert alone.answers[2] is None
+    assert all(2 not in option.arms for option in alone.options)
+
+
+def test_each_ballot_is_judged_by_the_judge_of_such_ballots(state: State) -> None:
+    strategy = Cascade(state)
+    seen = strategy.view([example.ballot for example in OTHERS[:60]])
+    cheap, full = (Judge.of(state[which]).verdicts(seen) for which in ("cheap", "full"))
+    told = strategy.verdicts(seen)
+    assert {1 in found.asked for found in seen} == {True, False}
+    for found, verdict, one, other in zip(seen, told, cheap, full, strict=True):
+        assert verdict == (other if 1 in found.asked else one)
+
+
+SAID = st.lists(st.sampled_from(["5 gram", "6 gram", "0.006 kilogram", "5 volt", "", None]), min_size=3, max_size=3)
+
+
+@given(said=SAID, first=st.integers(1, 3))
+def test_what_stands_behind_the_first_arms_leaves_no_trace(said: list[str | None], first: int) -> None:
+    alone = first_arms_only(ballot(*said), first)
+    blank = ballot(*said[:first], *[None] * (3 - first))
+    assert alone.answers == blank.answers
+    assert [(option.quantity, option.arms, option.spoken) for option in alone.options] == [
+        (option.quantity, option.arms, option.spoken) for option in blank.options
+    ]
+    assert first_arms_only(alone, first) == alone
+    assert asks_others(alone, first) is False
+    assert asks_others(ballot(*said), first) == any(one is not None for one in said[first:])
+
+
+@given(right=st.floats(0.0, 1.0), more=st.floats(0.0, 1.0), present=st.floats(0.0, 1.0), reached=st.floats(0.0, 0.99))
+def test_nothing_is_to_gain_where_the_truth_is_known_and_never_less_than_nothing(
+    right: float, more: float, present: float, reached: float
+) -> None:
+    right, more = sorted((min(right, present), min(more, present)))
+    assert shortfall(right, present, reached) >= -1e-12
+    assert shortfall(more, present, reached) <= shortfall(right, present, reached) + 1e-12  # the surer, the less
+    assert shortfall(1.0, 1.0, reached) == pytest.approx(0.0, abs=1e-12)
+    assert shortfall(0.0, 0.0, reached) == pytest.approx(0.0, abs=1e-12)

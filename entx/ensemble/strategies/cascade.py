@@ -106,6 +106,7 @@ class Learned:
         reached: the F that the cheap arms reach.
         rates: for each entity the share of the loss that the other arms win back, under "" that of all rows.
         held_out: the rows.
+        gains: what asking is expected to gain on each of these on which there is anybody to ask.
     """
 
     first: int
@@ -114,19 +115,11 @@ class Learned:
     reached: float
     rates: Mapping[str, float]
     held_out: tuple[HeldOut, ...]
-
-    def gains(self) -> list[float]:
-        """What asking is expected to gain on each row on which there is anybody to ask."""
-        return [
-            expected_gain(row.alone, row.cheap, self.reached, self.rates)
-            for row in self.held_out
-            if asks_others(row.example.ballot, self.first)
-        ]
+    gains: tuple[float, ...]
 
     def least(self, ask: float) -> float:
         """The gain that this share of the rows exceeds; 0 where fewer gain anything."""
-        gains = self.gains()
-        return float(np.quantile(gains, 1.0 - ask)) if gains and ask < 1.0 else 0.0
+        return float(np.quantile(self.gains, 1.0 - ask)) if self.gains and ask < 1.0 else 0.0
 
 
 def learn(examples: Sequence[Example], first: int) -> Learned:
@@ -148,7 +141,12 @@ def learn(examples: Sequence[Example], first: int) -> Learned:
         [best(row.cheap, row.alone)[0] for row in held_out], [row.cheap.present for row in held_out]
     )
     rates = _rates(held_out, first, reached)
-    return Learned(first, fit_judge(cheap_rows), fit_judge(examples), reached, rates, tuple(held_out))
+    gains = tuple(
+        expected_gain(row.alone, row.cheap, reached, rates)
+        for row in held_out
+        if asks_others(row.example.ballot, first)
+    )
+    return Learned(first, fit_judge(cheap_rows), fit_judge(examples), reached, rates, tuple(held_out), gains)
 
 
 def first_arms_only(ballot: Ballot, first: int) -> Ballot:
