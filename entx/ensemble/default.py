@@ -94,7 +94,7 @@ def save_defaults(path: Path, ensembles: Sequence[DefaultEnsemble]) -> None:
     """Writes the file whole or not at all."""
     plain = {"format": FORMAT, "ensembles": [one.as_dict() for one in ensembles]}
     with atomic_text(path) as stream:
-        stream.write(json.dumps(rounded(plain), sort_keys=True, indent=1) + "\n")
+        stream.write(json.dumps(rounded(plain), sort_keys=True) + "\n")
 
 
 def load_default(stages: Sequence[str], path: Path | None = None) -> DefaultEnsemble:
