@@ -81,7 +81,10 @@ def test_a_batch_is_decided_as_its_questions_are_one_by_one(said: list[list[Said
     ballots = [ballot(*one, index=place, fold=(fold + place) % FOLDS) for place, one in enumerate(said)]
     chooser = Chooser("stack", Stack, RUNS, FITTED["stack"], Policy(CHALLENGE_F1))
     together = chooser.choose(ballots)
-    assert together == [chooser.choose([one])[0] for one in ballots]
+    for choice, one in zip(together, ballots, strict=True):
+        (alone,) = chooser.choose([one])
+        assert (choice.option, choice.ballot) == (alone.option, alone.ballot)
+        assert (choice.p_correct, choice.p_present) == (pytest.approx(alone.p_correct), pytest.approx(alone.p_present))
     assert [choice.ballot.index for choice in together] == list(range(len(said)))
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from entx.core.quantity import Quantity
-from entx.core.types import NO_EVIDENCE, Evidence
+from entx.core.types import Evidence
 from entx.ensemble.ballot import Ballot, Option, make_ballot
 from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.judge import Judge, Verdict, fit_judge
@@ -72,11 +72,9 @@ class Cascade:
     def verdicts(self, ballots: Sequence[Ballot]) -> list[Verdict]:
         """Of ballots as `view` gives them: by the judge that knows such ballots."""
         first = int(self._state["first"])
-        cheap, full = self._cheap.verdicts(ballots), self._full.verdicts(ballots)
-        return [
-            mine if all(arm < first for arm in ballot.asked) else theirs
-            for ballot, mine, theirs in zip(ballots, cheap, full, strict=True)
-        ]
+        cheap = iter(self._cheap.verdicts([ballot for ballot in ballots if not asks_others(ballot, first)]))
+        full = iter(self._full.verdicts([ballot for ballot in ballots if asks_others(ballot, first)]))
+        return [next(full if asks_others(ballot, first) else cheap) for ballot in ballots]
 
     def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
         """See `Strategy.rank`; of ballots as `view` gives them."""
@@ -151,11 +149,15 @@ def learn(examples: Sequence[Example], first: int) -> Learned:
 
 def first_arms_only(ballot: Ballot, first: int) -> Ballot:
     """The ballot as it was before any arm behind the first ones was asked."""
-    known = {option.quantity: option.evidence for option in ballot.options}
+    found = {
+        (arm, quantity): evidence
+        for option in ballot.options
+        for arm, quantity, evidence in zip(option.arms, option.spoken, option.found, strict=False)  # none of nothing
+    }
     answers = [answer if arm < first else None for arm, answer in enumerate(ballot.answers)]
 
-    def find(_: int, quantity: Quantity) -> Evidence:
-        return known.get(quantity, NO_EVIDENCE)
+    def find(arm: int, quantity: Quantity) -> Evidence:
+        return found[arm, quantity]
 
     return make_ballot(
         ballot.index, ballot.entity, answers, fold=ballot.fold, find=find, candidates=ballot.candidates
