@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -47,17 +46,24 @@ def wanted_indices(only: Path | None) -> list[int] | None:
     return None if only is None else parse_indices(read_table(only, ["index"]))
 
 
-def run_names(text: str) -> list[str]:
-    """The names of --runs A,B,C; a comma in brackets belongs to the name of an ensemble, as in "vote(rules,qwen)".
+def run_names(runs: str) -> list[str]:
+    """The names of --runs A,B,C; a comma in brackets is part of a name, as in vote(A,B).
 
     Raises:
-        InputError: no name stands between two commas.
+        InputError: nothing stands between two commas.
     """
     from entx.core.errors import InputError
 
-    names = [name.strip() for name in re.split(r",(?![^()]*\))", text)]
+    names, depth = [""], 0
+    for letter in runs:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth <= 0:
+            names.append("")
+        else:
+            names[-1] += letter
+    names = [name.strip() for name in names]
     if not all(names):
-        raise InputError(f"--runs {text!r} names no run between two commas; for example --runs rules,qwen")
+        raise InputError(f"--runs {runs!r} names no run between two commas; for example --runs rules,qwen")
     return names
 
 
