@@ -21,10 +21,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from entx.core.decode import Image
 from entx.core.types import Direction, LineGeometry, OcrLine
 from entx.demo.draw import KINDS, draw_scene
 from entx.demo.scene import PrintedText, Scene
-from entx.ocr_stage.engines.base import Image
 from entx.ocr_stage.geometry import page_geometry
 from entx.ocr_stage.passes import common_area
 

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import psutil
 
-from entx.ocr_stage.answer import choose_pages
 from entx.storage.connection import Store
+from entx.storage.pages import choose_pages
 
 SHIFT = 100_000_000
 """Added to the index of a question for each copy."""

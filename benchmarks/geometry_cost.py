@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 
-from entx.ocr_stage.decode import decode
+from entx.core.decode import decode
 from entx.ocr_stage.engines import EngineSpec, build_engine
 from entx.ocr_stage.geometry import page_geometry
 from entx.ocr_stage.lines import to_lines

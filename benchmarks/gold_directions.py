@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from entx.core.types import Direction
-from entx.ocr_stage.answer import choose_pages
 from entx.storage.connection import Store
-from entx.storage.pages import load_pages
+from entx.storage.pages import choose_pages, load_pages
 from entx.storage.questions import load_files
 
 _WANTED = {"height": Direction.VERTICAL, "width": Direction.HORIZONTAL}

@@ -34,11 +34,10 @@ from entx.llm_stage.serving import write_calibration
 from entx.llm_stage.slips import confuse
 from entx.neural.confidence import Calibration, Labelled, fit, judge
 from entx.neural.reliability import brier, calibration_error, draw_reliability, reliability
-from entx.ocr_stage.answer import choose_pages
 from entx.ocr_stage.reader import RulesReader
 from entx.storage.connection import Store
 from entx.storage.habits import Habit, dimension_habits
-from entx.storage.pages import unanswered_pages
+from entx.storage.pages import choose_pages, unanswered_pages
 
 FOLDS = 5
 NOISE = 0.02

@@ -32,9 +32,8 @@ from entx.llm_stage.loading import ModelOptions, open_reader
 from entx.llm_stage.prompt import page_prompt, question_prompt
 from entx.llm_stage.reader import Asked, Mode, TextReader
 from entx.neural.constrain import Constrainer, answer_pattern
-from entx.ocr_stage.answer import choose_pages
 from entx.storage.connection import Store
-from entx.storage.pages import unanswered_pages
+from entx.storage.pages import choose_pages, unanswered_pages
 
 CHUNK = 64  # pages that each way reads in turn
 

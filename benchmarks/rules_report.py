@@ -29,11 +29,10 @@ from entx.core.quantity import Quantity, parse_written
 from entx.core.stats import bootstrap_f1, group_numbers
 from entx.core.tables import parse_indices, read_table
 from entx.core.types import OcrPage
-from entx.ocr_stage.answer import choose_pages
 from entx.ocr_stage.reader import RulesReader
 from entx.storage.connection import Store
 from entx.storage.habits import Habit, dimension_habits
-from entx.storage.pages import AskedQuestion, unanswered_pages
+from entx.storage.pages import AskedQuestion, choose_pages, unanswered_pages
 
 Row = tuple[OcrPage, AskedQuestion, Habit | None]
 NO_RUN = "no such run: every question of the store is open"

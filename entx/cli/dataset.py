@@ -98,8 +98,8 @@ def dataset_command(
     from entx.llm_stage.rows import PageWriter, RowSettings, Unreadable
     from entx.neural.labels import RangePolicy
     from entx.neural.sampling import TEST_MIX, SampleSettings
-    from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
+    from entx.storage.pages import choose_pages
     from entx.storage.runs import run_settings
 
     if stage != "llm":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,18 +14,26 @@ from entx.core.errors import InputError
 
 if TYPE_CHECKING:
     from entx.core.entities import Schema
+    from entx.core.shards import Shard
     from entx.core.types import PageKey
-    from entx.llm_stage.loading import ModelOptions
+    from entx.llm_stage import loading as llm
     from entx.storage.connection import Store
+    from entx.vlm_stage import loading as vlm
 
-    Job = Callable[[Store, PageKey, str, Callable[[int], None]], tuple[int, float, dict[str, int]]]
+    Job = Callable[[Store, PageKey | None, str, Callable[[int], None]], tuple[int, float, dict[str, int]]]
+
+STAGES = ("rules", "llm", "vlm")
 
 
 @app.command("predict")
 def predict(
     stage: Annotated[
         str,
-        typer.Option("--stage", help="rules: from the OCR lines, without any model. llm: a text model reads them."),
+        typer.Option(
+            "--stage",
+            help="rules: from the OCR lines, without any model. llm: a text model reads them. vlm: a vision-language "
+            "model reads the picture; no OCR needed.",
+        ),
     ],
     store: StoreOption,
     engine: Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")] = None,
@@ -36,34 +44,62 @@ def predict(
     only: ForOption = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", help="llm: a model folder, or a server's name for it; default: the one that ships."),
+        typer.Option("--model", help="A model folder, or a server's name for it; llm: default the one that ships."),
     ] = None,
     adapter: Annotated[
-        Path | None, typer.Option("--adapter", help="llm: folder of a LoRA adapter on top of --model.")
+        Path | None, typer.Option("--adapter", help="Folder of a LoRA adapter on top of --model.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", help="llm: transformers (default), vllm or openai (any such server).")
+        str | None,
+        typer.Option("--backend", help="transformers (default), vllm, openai (any such server); vlm: unsloth."),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option("--base-url", help="llm, openai: http://host:port/v1; its key in $ENTX_API_KEY.")
+        str | None, typer.Option("--base-url", help="Of openai: http://host:port/v1; its key in $ENTX_API_KEY.")
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option("--mode", help="llm: candidates (default: weigh the values that stand there) or free (write)."),
+        typer.Option(
+            "--mode",
+            help="candidates (llm: default; weigh the values that stand there) or free (write; vlm: default unless the "
+            "model is calibrated).",
+        ),
     ] = None,
     hint_run: Annotated[
         str | None, typer.Option("--hint-run", help="llm: tell the model what this run of the store answered.")
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option("--dtype", help="llm: float32 (default on a CPU) or bfloat16 (default on a GPU).")
+        str | None, typer.Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
     ] = None,
     four_bit: Annotated[
-        bool | None, typer.Option("--four-bit", help="llm: nf4 weights by bitsandbytes.", show_default=False)
+        bool | None, typer.Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)
     ] = None,
     batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="llm: pages read side by side and committed together [64].")
+        int | None,
+        typer.Option("--batch", min=1, help="Pages (pictures) read and committed together [llm: 64, vlm: 32]."),
     ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="llm: threads of torch.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch.")] = None,
+    pixels: Annotated[
+        int | None, typer.Option("--pixels", help="vlm: budget of a picture; default: the model's, or 262144.")
+    ] = None,
+    crops: Annotated[
+        bool | None,
+        typer.Option(
+            "--crops",
+            help="vlm: spend it on the whole picture and close-ups of its numbers.",
+            show_default=False,
+        ),
+    ] = None,
+    shards: Annotated[
+        str | None, typer.Option("--shards", help="vlm: one of several parts, 1/4 to 4/4; see entx merge.")
+    ] = None,
+    retry_failed: Annotated[
+        bool | None,
+        typer.Option("--retry-failed", help="vlm: look at pictures again that could not be read.", show_default=False),
+    ] = None,
+    remote_code: Annotated[
+        str | None,
+        typer.Option("--remote-code", help="vlm: run the code of the folder's model, of this revision; read it first."),
+    ] = None,
     schema: SchemaOption = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -76,46 +112,68 @@ def predict(
     Example: entx predict --stage llm --store challenge.duckdb --hint-run rules --out llm.csv
     Example: entx predict --stage llm --store challenge.duckdb --backend openai --base-url http://localhost:8000/v1
     --mode free
+    Example: entx predict --stage vlm --store challenge.duckdb --model Qwen2-VL-2B-Instruct --four-bit --out vlm.csv
     """
     from entx.core.entities import load_schema
-    from entx.ocr_stage.answer import choose_pages
+    from entx.core.shards import Shard
     from entx.storage.connection import Store
+    from entx.storage.open_pictures import indices_in_shard
+    from entx.storage.pages import choose_pages, page_keys
     from entx.storage.submission import coverage, write_predictions
 
-    of_llm = {
+    of_models = {
         "--model": model, "--adapter": adapter, "--backend": backend, "--base-url": base_url, "--mode": mode,
-        "--hint-run": hint_run, "--dtype": dtype, "--four-bit": four_bit, "--batch": batch, "--threads": threads,
+        "--dtype": dtype, "--four-bit": four_bit, "--batch": batch, "--threads": threads,
     }  # fmt: skip
-    if stage not in ("rules", "llm"):
+    only_llm = {"--hint-run": hint_run}
+    only_vlm = {
+        "--pixels": pixels, "--crops": crops, "--shards": shards, "--retry-failed": retry_failed,
+        "--remote-code": remote_code,
+    }  # fmt: skip
+    foreign: dict[str, Mapping[str, object]] = {
+        "rules": {**of_models, **only_llm, **only_vlm}, "llm": only_vlm, "vlm": only_llm,
+    }  # fmt: skip
+    if stage not in STAGES:
         raise InputError(
-            f"--stage {stage}: this version has: rules, llm (a model's own answers come in by import-predictions)"
+            f"--stage {stage}: known are {', '.join(STAGES)} (answers made elsewhere come in by import-predictions)"
         )
-    if stage == "rules" and (foreign := [name for name, value in of_llm.items() if value is not None]):
-        raise InputError(f"{', '.join(foreign)}: of --stage llm only; the rules reader has no model")
+    if given := [name for name, value in foreign[stage].items() if value is not None]:
+        raise InputError(f"{', '.join(given)}: not of --stage {stage}")
     words = Output(quiet=quiet, as_json=as_json)
     name = run or stage
     entities = load_schema(schema)
     indices = wanted_indices(only)
+    shard = Shard.parse(shards) if shards else Shard()
     if stage == "rules":
         job = _rules(entities)
-    else:
+    elif stage == "llm":
         from entx.llm_stage.loading import ModelOptions
 
         options = ModelOptions(
             model, adapter, backend or "transformers", mode or "candidates", dtype, bool(four_bit), threads, base_url
         )
         job = _llm(options, entities, hint_run, batch)
+    else:
+        from entx.vlm_stage.loading import ModelOptions as VlmOptions
+
+        chosen = VlmOptions(
+            model, adapter, backend or "transformers", mode, dtype, bool(four_bit), threads, base_url, pixels,
+            bool(crops), remote_code or "",
+        )  # fmt: skip
+        job = _vlm(chosen, entities, shard, batch, bool(retry_failed), words.notice)
     with Store(store, write=True) as opened:
-        key = choose_pages(opened, engine)
-        with words.progress("questions", coverage(opened, name).questions) as advance:
+        key = choose_pages(opened, engine) if stage != "vlm" or engine or page_keys(opened) else None
+        mine = indices_in_shard(opened, shard) if shards else None
+        with words.progress("questions", coverage(opened, name, mine).questions) as advance:
             read, seconds, counts = job(opened, key, name, advance)
+        if shards:
+            indices = indices_in_shard(opened, shard, indices)
         covered = coverage(opened, name, indices)
         if out is not None:
             write_predictions(opened, name, out, indices)
     if covered.asked < covered.questions:
-        words.notice(
-            f"{covered.questions - covered.asked} questions have no page of {key.engine} yet and stay without an answer"
-        )
+        lack = "picture file" if stage == "vlm" or key is None else f"page of {key.engine}"
+        words.notice(f"{covered.questions - covered.asked} questions have no {lack} yet and stay without an answer")
     rate = f" ({read / seconds:,.0f} a second)" if read else ""
     words.line(f"{read} questions read in {seconds:.2f} s{rate}")
     if counts:
@@ -130,23 +188,54 @@ def predict(
 def _rules(entities: Schema) -> Job:
     from entx.ocr_stage.answer import answer_questions
 
-    def job(store: Store, key: PageKey, name: str, advance: Callable[[int], None]) -> tuple[int, float, dict[str, int]]:
+    def job(
+        store: Store, key: PageKey | None, name: str, advance: Callable[[int], None]
+    ) -> tuple[int, float, dict[str, int]]:
+        assert key is not None
         report = answer_questions(store, key, entities, name, advance=advance)
         return report.asked, report.seconds, {}
 
     return job
 
 
-def _llm(options: ModelOptions, entities: Schema, hint_run: str | None, batch: int | None) -> Job:
+def _llm(options: llm.ModelOptions, entities: Schema, hint_run: str | None, batch: int | None) -> Job:
     from entx.llm_stage.infer import PAGES_PER_COMMIT, answer_questions
     from entx.llm_stage.loading import open_reader
 
     reader, settings = open_reader(options, entities)
 
-    def job(store: Store, key: PageKey, name: str, advance: Callable[[int], None]) -> tuple[int, float, dict[str, int]]:
+    def job(
+        store: Store, key: PageKey | None, name: str, advance: Callable[[int], None]
+    ) -> tuple[int, float, dict[str, int]]:
+        assert key is not None
         report = answer_questions(
             store, key, entities, reader, name, settings, hint_run=hint_run,
             pages_per_commit=batch or PAGES_PER_COMMIT, advance=advance,
+        )  # fmt: skip
+        return report.answered, report.seconds, dict(report.counts)
+
+    return job
+
+
+def _vlm(
+    options: vlm.ModelOptions,
+    entities: Schema,
+    shard: Shard,
+    batch: int | None,
+    retry_failed: bool,
+    notice: Callable[[str], None],
+) -> Job:
+    from entx.vlm_stage.infer import PICTURES_PER_COMMIT, answer_questions
+    from entx.vlm_stage.loading import open_reader
+
+    reader, look, settings = open_reader(options, entities, notice)
+
+    def job(
+        store: Store, key: PageKey | None, name: str, advance: Callable[[int], None]
+    ) -> tuple[int, float, dict[str, int]]:
+        report = answer_questions(
+            store, key, entities, reader, look, name, settings, shard=shard, retry_failed=retry_failed,
+            pictures_per_commit=batch or PICTURES_PER_COMMIT, advance=advance,
         )  # fmt: skip
         return report.answered, report.seconds, dict(report.counts)
 

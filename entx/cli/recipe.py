@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entx.cli.app import Json, Quiet, app
 from entx.cli.output import Output
+
+if TYPE_CHECKING:
+    from entx.llm_stage import recipe as llm
+    from entx.vlm_stage import recipe as vlm
 
 recipes = typer.Typer(
     no_args_is_help=True,
@@ -46,10 +51,9 @@ def show_recipe(name: _Name, assignments: SetOption = None, quiet: Quiet = False
     Example: entx recipe show gemma2-9b
     """
     from entx.core.recipes import find_recipe
-    from entx.llm_stage.recipe import load_recipe
 
     out = Output(quiet=quiet, as_json=as_json)
-    recipe = load_recipe(name, assignments or ())
+    recipe = _load(name, assignments or ())
     out.line(find_recipe(name).text.rstrip())
     out.result({"name": name, "digest": recipe.digest, "settings": dataclasses.asdict(recipe)})
 
@@ -77,5 +81,17 @@ def copy_recipe(
     recipe = find_recipe(name)
     with atomic_text(target) as stream:
         stream.write(recipe.text)
-    out.line(f"{target}: change it, then: entx train --stage llm --recipe {target} ...")
+    stage = recipe.stage or "llm"
+    out.line(f"{target}: change it, then: entx train --stage {stage} --recipe {target} ...")
     out.result({"written": str(target)})
+
+
+def _load(name: str, assignments: Sequence[str]) -> llm.Recipe | vlm.Recipe:
+    """The recipe as its own stage reads it."""
+    from entx.core.recipes import find_recipe
+    from entx.core.settings import parse_toml
+    from entx.llm_stage import recipe as llm
+    from entx.vlm_stage import recipe as vlm
+
+    stage = parse_toml(find_recipe(name).text, name).get("stage")
+    return vlm.load_recipe(name, assignments) if stage == "vlm" else llm.load_recipe(name, assignments)

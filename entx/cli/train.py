@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,25 +15,40 @@ from entx.cli.recipe import SetOption
 from entx.core.errors import InputError
 
 if TYPE_CHECKING:
-    from entx.core.model_folder import ModelFolder
-    from entx.llm_stage.plan import Plan
-    from entx.llm_stage.recipe import Recipe
-    from entx.llm_stage.train import Trained, TrainingData
+    from entx.neural.training import Trained
 
 SHIPPED = "entx-small"
 """The recipe, and the model folder of the package, that need no `--model`."""
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What the user wants, whatever the stage."""
+
+    recipe: str
+    assignments: Sequence[str]
+    store: Path
+    out: Path
+    model: Path | None
+    engine: str | None
+    schema: Path | None
+    dry_run: bool
+    resume: bool
+
+
 @app.command("train")
 def train_command(
-    stage: Annotated[str, typer.Option("--stage", help="llm: a text model that reads the OCR lines.")],
+    stage: Annotated[
+        str, typer.Option("--stage", help="llm: a text model that reads the OCR lines; vlm: one that sees the picture.")
+    ],
     recipe_name: Annotated[
         str, typer.Option("--recipe", help="A shipped recipe (`entx recipe list`), or the path of your own (*.toml).")
     ],
     store: StoreOption,
     out_dir: Annotated[Path, typer.Option("--out", help="Model folder to make; OUT.part holds an unfinished one.")],
     model: Annotated[
-        Path | None, typer.Option("--model", help="Folder of the base model; default: the shipped one (entx-small).")
+        Path | None,
+        typer.Option("--model", help="Folder of the base model; default for llm: the shipped one (entx-small)."),
     ] = None,
     engine: Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")] = None,
     assignments: SetOption = None,
@@ -53,55 +70,125 @@ def train_command(
 
     Example: entx train --stage llm --recipe entx-small --store challenge.duckdb --out my-model --set train.epochs=2
     """
-    if stage != "llm":
-        raise InputError(f"--stage {stage}: this version trains: llm")
+    words = Output(quiet=quiet, as_json=as_json)
+    request = _Request(
+        recipe_name, assignments or (), store, out_dir, model, engine, schema, dry_run, resume
+    )  # fmt: skip
+    if stage == "llm":
+        _text(request, words)
+    elif stage == "vlm":
+        _vision(request, words)
+    else:
+        raise InputError(f"--stage {stage}: this version trains: llm, vlm")
+
+
+def _text(request: _Request, words: Output) -> None:
     from entx.core.entities import load_schema
     from entx.core.model_folder import check_model_folder
     from entx.llm_stage.recipe import load_recipe
 
-    words = Output(quiet=quiet, as_json=as_json)
-    recipe = load_recipe(recipe_name, assignments or ())
-    entities = load_schema(schema)
-    folder = check_model_folder(_base(model, recipe, recipe_name))
+    recipe = load_recipe(request.recipe, request.assignments)
+    entities = load_schema(request.schema)
+    folder = check_model_folder(_base(request, recipe.model.hub, shipped=True))
     require_libraries()
 
     from entx.llm_stage.adapters import prompt_tokenizer
     from entx.neural.backend import choose_backend
 
     backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-    from entx.llm_stage.plan import optimiser_steps
+    from entx.llm_stage.plan import optimiser_steps, plan_training
     from entx.llm_stage.train import train
     from entx.llm_stage.training_data import load_dataset, training_data
-    from entx.ocr_stage.answer import choose_pages
     from entx.storage.connection import Store
+    from entx.storage.pages import choose_pages
 
     tokenizer = prompt_tokenizer(recipe, folder)
-    with Store(store) as opened:
-        dataset = load_dataset(opened, choose_pages(opened, engine), entities, recipe, tokenizer)
+    with Store(request.store) as opened:
+        dataset = load_dataset(opened, choose_pages(opened, request.engine), entities, recipe, tokenizer)
     data = training_data(dataset, recipe, tokenizer)
     _say_data(words, data)
-    if dry_run:
-        _dry_run(words, recipe, folder, data)
+    if request.dry_run:
+        plan = plan_training(recipe, folder, data)
+        words.line(
+            f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})"
+        )
+        _say_plan(words, plan, data, recipe.train.evaluate_every)
         return
     steps = optimiser_steps(recipe, [len(row.tokens) for row in data.visits])
     with words.progress("steps", steps, unit="steps") as advance:
-        ended = train(recipe, recipe_name, folder, data, out_dir, backend=backend, restart=not resume, advance=advance)
-    _say_end(words, ended, out_dir)
+        ended = train(
+            recipe, request.recipe, folder, data, request.out, backend=backend, restart=not request.resume,
+            advance=advance,
+        )  # fmt: skip
+    _say_end(words, ended, request.out)
 
 
-def _base(model: Path | None, recipe: Recipe, name: str) -> Path:
+def _vision(request: _Request, words: Output) -> None:
+    import tempfile
+
+    from entx.core.entities import load_schema
+    from entx.core.model_folder import check_model_folder
+    from entx.vlm_stage.recipe import load_recipe
+
+    recipe = load_recipe(request.recipe, request.assignments)
+    entities = load_schema(request.schema)
+    folder = check_model_folder(_base(request, recipe.model.hub), remote_code=recipe.model.remote_code)
+    require_libraries()
+
+    from entx.neural.backend import choose_backend
+
+    backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
+    from entx.storage.connection import Store
+    from entx.storage.pages import choose_pages
+    from entx.vlm_stage.dataset import Dataset
+    from entx.vlm_stage.families.lookup import family_of
+    from entx.vlm_stage.plan import optimiser_steps, plan_training
+    from entx.vlm_stage.train import check_deepspeed, train
+    from entx.vlm_stage.training_data import training_data
+
+    if not request.dry_run:
+        check_deepspeed(recipe)
+    codec = family_of(folder.path).codec(folder.path)
+    with Store(request.store) as opened:
+        key = choose_pages(opened, request.engine) if recipe.data.negatives > 0 else None
+        dataset = Dataset.load(opened, entities, recipe.data, key=key, seed=recipe.train.seed)
+    data = training_data(dataset, recipe, entities, codec)
+    _say_data(words, data)
+    if request.dry_run:
+        with tempfile.TemporaryDirectory() as scratch:
+            plan = plan_training(recipe, folder, data, Path(scratch))
+        words.line(
+            f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})"
+        )
+        words.line(
+            f"pictures of at most {plan.pixels:,} pixels: {plan.image_tokens:g} image tokens a row (at most "
+            f"{plan.most_image_tokens}), {plan.text_tokens:g} of text and answer; {plan.left_out:,} visits left out"
+        )
+        if plan.peak_bytes:
+            words.line(f"measured while {recipe.train.batch} rows passed: {plan.peak_bytes / 2**30:.2f} GiB")
+        _say_plan(words, plan, data, recipe.train.evaluate_every)
+        return
+    with words.progress("steps", optimiser_steps(recipe, len(data.visits)), unit="steps") as advance:
+        ended = train(
+            recipe, request.recipe, folder, data, entities, request.out, backend=backend, restart=not request.resume,
+            advance=advance,
+        )  # fmt: skip
+    _say_end(words, ended, request.out)
+
+
+def _base(request: _Request, hub: str, *, shipped: bool = False) -> Path:
     from importlib import resources
 
-    if model is not None:
-        return model
-    shipped = Path(str(resources.files("entx"))) / "models" / SHIPPED
-    if not recipe.model.hub and shipped.is_dir():
-        return shipped
-    if not recipe.model.hub:
-        raise InputError(f"recipe {name} names no published model: give its folder with --model")
+    if request.model is not None:
+        return request.model
+    own = Path(str(resources.files("entx"))) / "models" / SHIPPED
+    if shipped and not hub and own.is_dir():
+        return own
+    if not hub:
+        raise InputError(f"recipe {request.recipe} names no published model: give its folder with --model")
     raise InputError(
-        f"recipe {name} starts from {recipe.model.hub}; nothing is downloaded by itself: "
-        f"hf download {recipe.model.hub} --local-dir FOLDER, then --model FOLDER"
+        f"recipe {request.recipe} starts from {hub}; nothing is downloaded by itself: "
+        f"hf download {hub} --local-dir FOLDER, then --model FOLDER"
     )
 
 
@@ -118,7 +205,7 @@ def require_libraries() -> None:
         raise InputError(f"{', '.join(missing)} not installed; pip install 'entx-hybrid[llm]'")
 
 
-def _say_data(words: Output, data: TrainingData) -> None:
+def _say_data(words: Output, data: Any) -> None:
     questions = data.counts["questions"]
     words.table(
         ("labelled questions", "rows"), [(reason, f"{count:,}") for reason, count in questions.items() if count]
@@ -129,14 +216,10 @@ def _say_data(words: Output, data: TrainingData) -> None:
         words.notice("no rows to measure F1 on: the training runs to its end and the last weights are kept")
 
 
-def _dry_run(words: Output, recipe: Recipe, folder: ModelFolder, data: TrainingData) -> None:
+def _say_plan(words: Output, plan: Any, data: Any, every: int) -> None:
     import dataclasses
 
-    from entx.llm_stage.plan import plan_training
-
-    plan: Plan = plan_training(recipe, folder, data)
-    words.line(f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})")
-    words.line(f"{plan.steps:,} steps; F1 on {len(data.dev)} dev questions every {recipe.train.evaluate_every} steps")
+    words.line(f"{plan.steps:,} steps; F1 on {len(data.dev)} dev questions every {every} steps")
     words.line(f"{plan.parameters:,} parameters, {plan.trained:,} of them trained")
     words.line(f"memory about {plan.memory_bytes / 2**30:.2f} GiB on {plan.device}")
     words.line(f"time about {_duration(plan.seconds)}, measurements not counted (from {plan.basis})")

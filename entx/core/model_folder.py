@@ -1,7 +1,8 @@
 """Is a model folder safe to load? Checked before any library opens it; needs no tensor library itself.
 
 Allowed are safetensors weights with plain JSON and text beside them. Refused: pickled weights (they run code when they
-are loaded), code or references to code (`auto_map`, `*.py`), links and special files, and JSON that cannot be read.
+are loaded), code or references to code (`auto_map`, `*.py`; but for one revision that the user names), links and
+special files, and JSON that cannot be read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from entx.core.errors import InputError
+from entx.core.remote_code import code_faults
 
 _PICKLED = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".h5", ".keras"}
 _CODE = {".py", ".pyc", ".pyd", ".pyx", ".so", ".dll", ".dylib"}
@@ -39,8 +41,12 @@ class ModelFolder:
     weight_bytes: int
 
 
-def check_model_folder(path: Path) -> ModelFolder:
+def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
     """Checks the folder itself and its first level; nothing loads what lies deeper.
+
+    Args:
+        remote_code: commit of which the user has read the code and lets it run: Python files of it, and references to
+            them, are allowed (see `entx.core.remote_code`). "" refuses all code.
 
     Raises:
         InputError: no folder, no weights, or something in it that must not be loaded; all faults are named at once.
@@ -51,14 +57,14 @@ def check_model_folder(path: Path) -> ModelFolder:
     weights: list[Path] = []
     configs: dict[str, Any] = {}
     for file in sorted(path.iterdir()):
-        fault = _kind_fault(file)
+        fault = _kind_fault(file, _CODE - {".py"} if remote_code else _CODE)
         if fault:
             faults.append(f"{file.name} {fault}")
         elif file.suffix == ".safetensors":
             weights.append(file)
             faults += [f"{file.name} {one}" for one in _weight_faults(file)]
         elif file.suffix == ".json":
-            content, problems = _json(file)
+            content, problems = _json(file, _CODE_KEYS - {"auto_map"} if remote_code else _CODE_KEYS)
             configs[file.name] = content
             faults += [f"{file.name} {one}" for one in problems]
     is_adapter = "adapter_config.json" in configs
@@ -69,6 +75,8 @@ def check_model_folder(path: Path) -> ModelFolder:
     for name, content in configs.items():
         if name.endswith(".safetensors.index.json") and isinstance(content, dict):
             faults += [f"{name} {one}" for one in _index_faults(path, content)]
+    if remote_code:
+        faults += code_faults(path, remote_code)
     if faults:
         raise InputError(f"{path}: refused before loading: " + "; ".join(faults))
     return ModelFolder(path.resolve(), is_adapter, sum(file.stat().st_size for file in weights))
@@ -91,7 +99,7 @@ def fingerprint(folder: ModelFolder) -> str:
     return hashed.hexdigest()[:16]
 
 
-def _kind_fault(file: Path) -> str:
+def _kind_fault(file: Path, code: set[str]) -> str:
     mode = file.lstat().st_mode
     suffixes = {suffix.lower() for suffix in file.suffixes}
     if stat.S_ISLNK(mode):
@@ -102,7 +110,7 @@ def _kind_fault(file: Path) -> str:
         return "is no plain file"
     if suffixes & _PICKLED:
         return "may hold pickled code; only safetensors weights are loaded"
-    if suffixes & _CODE:
+    if suffixes & code:
         return "is code; models that bring their own code are not loaded"
     if suffixes & _ARCHIVES:
         return "is an archive; unpack it first"
@@ -126,14 +134,14 @@ def _weight_faults(file: Path) -> list[str]:
     return ["is cut off"] if max(ends, default=0) > size - 8 - length else []
 
 
-def _json(file: Path) -> tuple[Any, list[str]]:
+def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:
     if file.stat().st_size > _JSON_LIMIT:
         return None, ["is too large for a configuration"]
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         return None, [f"is no readable JSON: {error}"]
-    keys = sorted(_CODE_KEYS & _keys(content)) if file.name != "tokenizer.json" else []
+    keys = sorted(code_keys & _keys(content)) if file.name != "tokenizer.json" else []
     return content, [f"asks for code of its own by {key!r}" for key in keys]
 
 

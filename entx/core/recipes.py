@@ -30,7 +30,10 @@ class RecipeFile:
 def shipped_recipes() -> list[RecipeFile]:
     """All recipes of the package by name; its other TOML files (weight tables) have no `stage` and are not recipes."""
     folder = resources.files("entx.recipes")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".toml")),
+        key=lambda file: file.name.removesuffix(".toml"),
+    )
     found = []
     for file in files:
         text = file.read_text(encoding="utf-8")

@@ -8,34 +8,17 @@ cannot be, the training goes on with the reference and says so.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
 from entx.core.model_folder import ModelFolder
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.recipe import Recipe
+from entx.neural.adapter import Trainable, lora_config
 from entx.neural.settings import LoraSettings
 
 if TYPE_CHECKING:
     from entx.llm_stage.backends.prompts import PromptTokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class Trainable:
-    """A model to train.
-
-    Args:
-        model: with a LoRA adapter already in it where `adapter` is None but the recipe has one: Unsloth's own way.
-        tokenizer: with a padding token.
-        adapter: the adapter that the trainer is to put into the model (a PEFT configuration), or None.
-        backend: which one loaded it.
-    """
-
-    model: Any
-    tokenizer: Any
-    adapter: Any
-    backend: str
 
 
 def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainable:
@@ -53,6 +36,8 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
+    from entx.neural.quantise import keep_trainable, nf4_config
+
     disable_progress_bar()
     settings = recipe.model
     options: dict[str, Any] = {
@@ -61,8 +46,6 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
         "device_map": {"": "cuda" if torch.cuda.is_available() else "cpu"},
     }
     if settings.load == "nf4":
-        from entx.neural.quantise import nf4_config
-
         options["quantization_config"] = nf4_config(torch.bfloat16)
     try:
         model = AutoModelForCausalLM.from_pretrained(
@@ -70,10 +53,7 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
         )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder.path}: cannot be loaded: {str(error).strip().splitlines()[0]}") from None
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            # bitsandbytes re-packs weights for such CPUs at the first evaluation, and no gradient passes them any more
-            module.support_avx512bf16_for_cpu = False
+    keep_trainable(model)
     if model.config.get_text_config().__dict__.get("attn_logit_softcapping") and settings.attention != "eager":
         raise InputError('this model caps its attention logits, which only model.attention = "eager" computes')
     lora = recipe.lora if recipe.train.method == "lora" else None
@@ -107,24 +87,6 @@ def prompt_tokenizer(recipe: Recipe, folder: ModelFolder) -> PromptTokenizer:
 
     chat = Style(recipe.model.style) is Style.INSTRUCT
     return PromptTokenizer(load_tokenizer(folder), chat=chat, name=folder.path.name)
-
-
-def lora_config(model: Any, lora: LoraSettings) -> Any:
-    """The PEFT configuration of an adapter for that model.
-
-    Raises:
-        InputError: a target layer that the model does not have.
-    """
-    from peft import LoraConfig
-
-    layers = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    missing = [name for name in lora.targets if name not in layers]
-    if missing:
-        raise InputError(f"lora.targets: the model has no layers named {', '.join(missing)}")
-    return LoraConfig(
-        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(lora.targets), bias="none",
-        task_type="CAUSAL_LM",
-    )  # fmt: skip
 
 
 def unsloth_load_arguments(recipe: Recipe, folder: ModelFolder) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from entx.core.files import atomic_path
-from entx.llm_stage.backends.tree import TokenTree, TreeBatch
+from entx.neural.tree import TokenTree, TreeBatch
 
 
 @dataclass(frozen=True, slots=True)

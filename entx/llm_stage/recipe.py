@@ -96,7 +96,7 @@ def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
     file = find_recipe(name)
     table = override(parse_toml(file.text, name), assignments)
     if table.get("stage") == "vlm":
-        raise InputError(f"{name} is a recipe of the vision-language stage, which this version cannot train yet")
+        raise InputError(f"{name} is a recipe of the vision-language stage; train it by --stage vlm")
     recipe = read_settings(Recipe, table, name)
     faults = _contradictions(recipe)
     if faults:

@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.quantity import Quantity
 from entx.core.types import OcrPage, PageKey
-from entx.llm_stage.negatives import certain_negatives
 from entx.llm_stage.prompt import Style, answer_text, page_prompt
-from entx.neural.labels import RangePolicy, clean_label
+from entx.neural.labelled import source_weight, usable_labels
+from entx.neural.labels import RangePolicy
+from entx.neural.negatives import certain_negatives
 from entx.storage.connection import Store
 from entx.storage.training import LabelledQuestion, labelled_questions, labelled_sources, pages_with_questions
 
@@ -36,11 +36,9 @@ class RowSettings:
     """Which questions count, and how.
 
     Args:
-        sources: weight by table name, or by table and entity, as patterns ("train*/depth", "train*"); the first that
-            fits counts, 1.0 where none does. Weight 0 leaves questions out; a weight below 1 says that their labels are
-            weak. (Of the challenge's train labels on hand-checked rows right were: depth 6 of 73, width 9 of 31, height
-            19 of 25, volume 49 of 97, weight 244 of 304, maximum weight 392 of 477, voltage 159 of 171, wattage 143
-            of 163.)
+        sources: see `source_weight`. (Of the challenge's train labels on hand-checked rows right were: depth 6 of 73,
+            width 9 of 31, height 19 of 25, volume 49 of 97, weight 244 of 304, maximum weight 392 of 477, voltage 159
+            of 171, wattage 143 of 163.)
         ranges: what becomes of labels with two ends.
         unreadable: what becomes of labels that no candidate equals.
         unreadable_weight: factor on the weight of a weak row that became empty. On 146 hand-curated train rows and 51
@@ -59,9 +57,7 @@ class RowSettings:
 
     def weight_of(self, source: str, entity_name: str) -> float:
         """The weight of a table's labels about an entity."""
-        names = (source, f"{source}/{entity_name}")
-        fits = (weight for pattern, weight in self.sources.items() if any(fnmatchcase(name, pattern) for name in names))
-        return next(fits, 1.0)
+        return source_weight(self.sources, source, entity_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +165,7 @@ def page_rows(
 ) -> PageRows | None:
     """The rows of one page; None where no question is left."""
     asked = list(questions)
-    labels = _usable(asked, schema, settings, tally)
+    labels = usable_labels(asked, schema, settings.sources, settings.ranges, tally.questions)
     if not labels:
         tally.pages["without a usable label"] += 1
         return None
@@ -230,36 +226,3 @@ def page_rows(
             for entity, kind in certain_negatives(schema, candidates, names, trusted)
         ]
     return PageRows(prompt.text, tuple(rows), tuple(negatives))
-
-
-def _usable(
-    questions: Iterable[LabelledQuestion], schema: Schema, settings: RowSettings, tally: Tally
-) -> list[tuple[LabelledQuestion, Quantity | None]]:
-    """The questions with usable labels: of several about one entity the one of the highest weight.
-
-    Two of equal weight that contradict each other both fall away.
-    """
-    best: dict[str, tuple[float, LabelledQuestion, Quantity | None]] = {}
-    contradicted: set[str] = set()
-    weighed = [(settings.weight_of(question.source, question.entity_name), question) for question in questions]
-    for weight, question in sorted(weighed, key=lambda pair: (-pair[0], pair[1].index)):
-        if question.entity_name not in schema:
-            tally.questions["dropped: unknown entity"] += 1
-            continue
-        if weight <= 0:
-            tally.questions["dropped: weight 0"] += 1
-            continue
-        cleaned = clean_label(question.label, schema[question.entity_name], settings.ranges)
-        if cleaned.fault is not None:
-            tally.questions[f"dropped: {cleaned.fault.value}"] += 1
-            continue
-        first = best.setdefault(question.entity_name, (weight, question, cleaned.quantity))
-        if first[1] is question:
-            continue
-        if first[0] == weight and first[2] != cleaned.quantity:
-            contradicted.add(question.entity_name)
-        tally.questions["dropped: asked of this picture before"] += 1
-    for name in contradicted:
-        del best[name]
-        tally.questions["dropped: contradicted"] += 1
-    return sorted(((question, truth) for _, question, truth in best.values()), key=lambda pair: pair[0].index)

@@ -1,4 +1,4 @@
-"""Which library trains: PEFT and bitsandbytes everywhere, Unsloth where it can."""
+"""Which library trains and loads: PEFT and bitsandbytes everywhere, Unsloth where it can."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def choose_backend(wanted: str, notice: Callable[[str], None]) -> str:
-    """The training backend that a recipe wants, or "transformers" where Unsloth cannot be used.
+    """The backend that a recipe or an option wants, or "transformers" where Unsloth cannot be used.
 
     To be called before torch is imported.
 
@@ -24,6 +24,6 @@ def choose_backend(wanted: str, notice: Callable[[str], None]) -> str:
         importlib.import_module("unsloth")
     except (ImportError, NotImplementedError) as error:  # the second: no GPU that it knows
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        notice(f"unsloth cannot be used here ({why}); training with PEFT and bitsandbytes instead")
+        notice(f"unsloth cannot be used here ({why}); PEFT and bitsandbytes are used instead")
         return "transformers"
     return "unsloth"

@@ -17,14 +17,21 @@ MAX_DECIMALS = 3
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 
+def value_pattern(entity: Entity) -> str:
+    """Regular expression of the legal values. `[0-9]` because `\\d` has full-width digits; every repeat is bounded."""
+    units = "|".join(re.escape(unit).replace("\\ ", " ") for unit in sorted(entity.units))
+    return rf"[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,{MAX_DECIMALS}}})? ({units})"
+
+
 def answer_pattern(entity: Entity, empty: str) -> str:
-    """Regular expression of the legal answers. `[0-9]` because `\\d` has full-width digits; every repeat is bounded.
+    """Regular expression of the legal answers: a value, or that there is none.
 
     Args:
         empty: what a model writes where the value is not shown; "" for nothing at all.
     """
-    units = "|".join(re.escape(unit).replace("\\ ", " ") for unit in sorted(entity.units))
-    return rf"[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,{MAX_DECIMALS}}})? ({units})|{re.escape(empty)}"
+    if not empty:  # not as an empty alternative: not every server's parser of patterns knows those
+        return f"({value_pattern(entity)})?"
+    return f"{value_pattern(entity)}|{re.escape(empty)}"
 
 
 class Constrainer:

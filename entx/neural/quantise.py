@@ -14,3 +14,13 @@ def nf4_config(compute: torch.dtype) -> Any:
     settings: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
     make: Any = BitsAndBytesConfig
     return make(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **settings)
+
+
+def keep_trainable(model: Any) -> None:
+    """Lets gradients pass 4-bit layers after a measurement.
+
+    bitsandbytes re-packs weights for CPUs with AVX512-BF16 at the first evaluation, and no gradient passes them then.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

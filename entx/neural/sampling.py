@@ -102,6 +102,42 @@ def _draw(places: Sequence[int], count: int, draw: random.Random) -> list[int]:
     return [*list(places) * whole, *draw.sample(list(places), rest)]
 
 
+def draw_rows(rows: Sequence[RowT], most: int, shares: Mapping[str, float] | None = None, seed: int = 0) -> list[RowT]:
+    """At most so many labelled rows, drawn by entity, with all generated ones; in their order.
+
+    An entity that has fewer rows than its share gives all of them, and the others share what is left.
+
+    Args:
+        shares: of the entities, in any scale; those it does not name are left out. None: as they are in the rows.
+    """
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        if not row.generated:
+            places.setdefault(row.entity_name, []).append(place)
+    open_to = {name: (shares or {}).get(name, 0.0) if shares else float(len(found)) for name, found in places.items()}
+    open_to = {name: share for name, share in open_to.items() if share > 0}
+    quota = dict.fromkeys(open_to, 0)
+    left = min(most, sum(len(places[name]) for name in open_to))
+    while left:
+        total = sum(open_to.values())
+        ideal = {name: left * share / total for name, share in open_to.items()}
+        full = [name for name in open_to if ideal[name] >= len(places[name])]
+        for name in full:
+            quota[name] = len(places[name])
+            left -= quota[name]
+            del open_to[name]
+        if not full:  # largest remainders
+            quota |= {name: int(ideal[name]) for name in ideal}
+            short = left - sum(int(one) for one in ideal.values())
+            for name in sorted(ideal, key=lambda one: (int(ideal[one]) - ideal[one], one))[:short]:
+                quota[name] += 1
+            break
+    drawn = {place for place, row in enumerate(rows) if row.generated}
+    for name in sorted(quota):
+        drawn.update(random.Random(f"{seed} draw {name}").sample(places[name], quota[name]))
+    return [rows[place] for place in sorted(drawn)]
+
+
 def split_rows(rows: Sequence[RowT], dev_share: float, seed: int = 0) -> tuple[list[RowT], list[RowT]]:
     """Train and dev rows, stratified by entity, with no picture and no (group, entity, value) on both sides.
 

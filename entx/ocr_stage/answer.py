@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from entx.core.entities import Schema
-from entx.core.errors import InputError
 from entx.core.types import Answer, PageKey
 from entx.ocr_stage.reader import READER_VERSION, RulesReader
 from entx.ocr_stage.weights import shipped_weights
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from entx.storage.habits import dimension_habits, habits_digest
-from entx.storage.pages import page_keys, unanswered_pages
+from entx.storage.pages import unanswered_pages
 from entx.storage.runs import begin_run, end_run
 
 _BATCH = 2048
@@ -26,19 +25,6 @@ class AnswerReport:
 
     asked: int
     seconds: float
-
-
-def choose_pages(store: Store, engine: str | None) -> PageKey:
-    """The key of the pages to read: the one written last, of this engine if one is named.
-
-    Raises:
-        InputError: the store has no such pages.
-    """
-    keys = [key for key, _ in page_keys(store) if engine in (None, key.engine)]
-    if not keys:
-        whose = f" of {engine}" if engine else ""
-        raise InputError(f"{store.path} holds no pages{whose}; run: entx ocr-cache --store {store.path}")
-    return keys[0]
 
 
 def answer_questions(

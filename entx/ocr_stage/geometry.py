@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from entx.core.decode import Image
 from entx.core.types import Direction, LineGeometry, OcrLine, PageGeometry, Stroke
 from entx.ocr_stage.chains import Boxes
-from entx.ocr_stage.engines.base import Image
 from entx.ocr_stage.product import find_product
 from entx.ocr_stage.strokes import DIRECTIONS, Strokes, find_strokes
 

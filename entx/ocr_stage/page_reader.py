@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from entx.core.decode import PictureRefused, decode
 from entx.core.errors import PictureError
 from entx.core.types import OcrPage, PageStatus
-from entx.ocr_stage.decode import PictureRefused, decode
 from entx.ocr_stage.engines import EngineSpec, build_engine
 from entx.ocr_stage.geometry import page_geometry
 from entx.ocr_stage.lines import to_lines

@@ -17,8 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from entx.core.decode import Image
 from entx.core.types import Polygon
-from entx.ocr_stage.engines.base import Engine, Image, RawLine
+from entx.ocr_stage.engines.base import Engine, RawLine
 from entx.ocr_stage.settings import ReaderSettings
 
 SECOND_LOOK_SIDE = 640

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from entx.ocr_stage.engines.base import Image
+from entx.core.decode import Image
 from entx.ocr_stage.segments import Array, Grey
 from entx.ocr_stage.strokes import Strokes
 

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from entx.core.decode import MAX_PIXELS
 from entx.core.errors import EngineError
 from entx.ocr_stage.engines.base import Param
-
-MAX_PIXELS = 40_000_000
-"""Default limit: 8000 x 5000. Real product pictures end near 10 megapixels; a 3 MB JPEG can hold 69."""
 
 READER_VERSION = 1
 """Raised with every change of decoding, passes or lines that can change a page's text."""

@@ -8,19 +8,17 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from entx.core.candidates import Candidate
+from entx.core.decode import Image, decode
 from entx.core.entities import Schema
 from entx.core.errors import InputError, PictureError
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus
-from entx.ocr_stage.answer import choose_pages
-from entx.ocr_stage.decode import decode
 from entx.ocr_stage.engines import EngineSpec
-from entx.ocr_stage.engines.base import Image
 from entx.ocr_stage.page_reader import PageReader
 from entx.ocr_stage.reader import RulesReader, Scored
 from entx.storage.answers import load_answers_to
 from entx.storage.connection import Store
 from entx.storage.habits import Habit, habit_of
-from entx.storage.pages import load_pages
+from entx.storage.pages import choose_pages, load_pages
 from entx.storage.questions import load_file, load_question
 from entx.storage.runs import run_settings
 

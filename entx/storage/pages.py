@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from entx.core.errors import InputError
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus
 from entx.storage.connection import Store
 from entx.storage.habits import FOLD_OF_LINK
@@ -135,6 +136,19 @@ def page_keys(store: Store) -> list[tuple[PageKey, int]]:
         "select engine, model_hash, params_hash, count(*) from pages group by all order by max(rowid) desc"
     ).fetchall()
     return [(PageKey(*row[:3]), int(row[3])) for row in rows]
+
+
+def choose_pages(store: Store, engine: str | None) -> PageKey:
+    """The key of the pages to read: the one written last, of this engine if one is named.
+
+    Raises:
+        InputError: the store has no such pages.
+    """
+    keys = [key for key, _ in page_keys(store) if engine in (None, key.engine)]
+    if not keys:
+        whose = f" of {engine}" if engine else ""
+        raise InputError(f"{store.path} holds no pages{whose}; run: entx ocr-cache --store {store.path}")
+    return keys[0]
 
 
 def count_pages(store: Store, key: PageKey) -> dict[str, int]:

@@ -187,7 +187,7 @@ def test_the_command_answers_with_a_model_folder(
 def test_options_of_the_model_are_refused_for_the_rules(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ended = run_entx(capsys, "predict", "--stage", "rules", "--store", path, "--model", "m", "--hint-run", "x")
     assert ended.code == 2
-    assert "--model, --hint-run: of --stage llm only" in ended.err
+    assert "--model, --hint-run: not of --stage rules" in ended.err
 
 
 @pytest.mark.parametrize(

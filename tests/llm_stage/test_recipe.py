@@ -85,7 +85,7 @@ def test_pretrain_settings_are_free(tmp_path: Path) -> None:
 
 
 def test_unknown_recipe_lists_the_shipped_ones() -> None:
-    with pytest.raises(InputError, match="shipped: entx-small, gemma2-9b"):
+    with pytest.raises(InputError, match="shipped: entx-small, entx-vlm-small, gemma2-9b"):
         load_recipe("gemma3")
     with pytest.raises(InputError, match=r"gone\.toml: cannot be read"):
         load_recipe("gone.toml")

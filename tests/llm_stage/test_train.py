@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from entx.core.model_folder import check_model_folder
-from entx.llm_stage import plan
 from entx.llm_stage.prompt import PROMPT_VERSION
+from entx.neural import estimate
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.stores import Asked, Shown
 from tests.llm_stage.training import make_base, make_recipe, make_store
@@ -125,7 +125,7 @@ def test_a_dry_run_of_an_adapter_counts_its_matrices(
 def test_a_dry_run_of_a_large_model_loads_nothing(
     inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "_TIMED_PARAMETERS", 0)
+    monkeypatch.setattr(estimate, "TIMED_PARAMETERS", 0)
     said = json.loads(train(capsys, inputs, tmp_path / "made", "--dry-run", "--json").out)
     assert "parameters x tokens" in said["basis"]
     assert said["seconds"] > 0

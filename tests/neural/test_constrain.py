@@ -12,7 +12,7 @@ from entx.core.entities import CHALLENGE, Entity
 from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
 from entx.llm_stage.prompt import answer_text
-from entx.neural.constrain import Constrainer, answer_pattern
+from entx.neural.constrain import Constrainer, answer_pattern, value_pattern
 from tests.llm_stage.tiny_models import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
@@ -84,3 +84,12 @@ def test_tokens_beyond_the_tokenizer_are_never_allowed() -> None:
 def test_a_pattern_that_cannot_be_compiled_is_an_error() -> None:
     with pytest.raises(InputError, match="cannot constrain an answer"):
         CONSTRAINER.matcher("(unclosed")
+
+
+@pytest.mark.parametrize("empty", ["none", ""])
+def test_a_value_alone_is_an_answer_without_the_word_for_none(empty: str) -> None:
+    entity = CHALLENGE["voltage"]
+    assert accepted("5 volt", value_pattern(entity))
+    assert accepted(empty, answer_pattern(entity, empty))
+    assert not accepted(empty, value_pattern(entity))
+    assert not accepted("none" if not empty else "", answer_pattern(entity, empty))

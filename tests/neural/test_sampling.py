@@ -15,6 +15,7 @@ from entx.neural.sampling import (
     TEST_MIX,
     SampleSettings,
     coin,
+    draw_rows,
     fold_rows,
     sample_rows,
     split_rows,
@@ -203,3 +204,26 @@ def shared_test_entities() -> list[str]:
     if not (folder / "test.csv.gz").is_file():
         pytest.skip(f"the challenge's test table is not at {folder}")
     return read_table(folder / "test.csv.gz", ["entity_name"])["entity_name"]
+
+
+def test_a_draw_keeps_the_shares_of_the_rows_or_those_that_are_wanted() -> None:
+    drawn = [make("height", f"p{n}", n, index=n) for n in range(60)] + [
+        make("voltage", f"v{n}", n, index=100 + n) for n in range(30)
+    ]
+    drawn += [make("wattage", f"w{n}", n, index=200 + n) for n in range(10)]
+    assert Counter(one.entity_name for one in draw_rows(drawn, 20)) == {"height": 12, "voltage": 6, "wattage": 2}
+    equal = dict.fromkeys(("height", "voltage", "wattage"), 1.0)
+    assert Counter(one.entity_name for one in draw_rows(drawn, 20, equal)) == {"height": 7, "voltage": 7, "wattage": 6}
+    most = Counter(one.entity_name for one in draw_rows(drawn, 60, equal))
+    assert most == {"height": 25, "voltage": 25, "wattage": 10}  # all there are, and the others share what is left
+    assert {one.entity_name for one in draw_rows(drawn, 60, {"wattage": 1.0})} == {"wattage"}
+
+
+def test_a_draw_is_repeatable_in_order_and_keeps_generated_rows() -> None:
+    rows = [make("height", f"p{n}", n, index=n) for n in range(50)] + [make("height", "g", None, index=None)]
+    drawn = draw_rows(rows, 10, seed=1)
+    assert drawn == draw_rows(rows, 10, seed=1) != draw_rows(rows, 10, seed=2)
+    assert [rows.index(one) for one in drawn] == sorted(rows.index(one) for one in drawn)
+    assert sum(one.generated for one in drawn) == 1
+    assert len(drawn) == 11
+    assert draw_rows(rows, 1000) == rows

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from entx.core.decode import Image
 from entx.core.types import Polygon
-from entx.ocr_stage.engines.base import Image, RawLine
+from entx.ocr_stage.engines.base import RawLine
 
 
 def box(x: float, y: float, width: float, height: float) -> Polygon:

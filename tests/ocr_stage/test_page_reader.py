@@ -7,9 +7,9 @@ from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.engines import BUILT_IN, EngineSpec
 from entx.ocr_stage.engines.base import RawLine
 from entx.ocr_stage.page_reader import PageReader
+from tests.core.test_decode import mutations
 from tests.ocr_stage.fake_engine import FakeEngine, box
 from tests.ocr_stage.pictures import encoded, label
-from tests.ocr_stage.test_decode import mutations
 
 
 def read(reader: PageReader, data: bytes) -> OcrPage:

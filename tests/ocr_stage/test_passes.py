@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entx.core.decode import MAX_PIXELS
 from entx.core.errors import EngineError
 from entx.core.types import Polygon
 from entx.ocr_stage.engines.base import RawLine
@@ -16,7 +17,7 @@ from entx.ocr_stage.passes import (
     read_passes,
     worth,
 )
-from entx.ocr_stage.settings import MAX_PIXELS, ReaderSettings
+from entx.ocr_stage.settings import ReaderSettings
 from tests.ocr_stage.fake_engine import FakeEngine, box
 
 

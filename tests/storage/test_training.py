@@ -9,7 +9,13 @@ from entx.storage import training
 from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.training import LabelledQuestion, SourceCount, labelled_questions, labelled_sources
+from entx.storage.training import (
+    LabelledQuestion,
+    SourceCount,
+    labelled_questions,
+    labelled_sources,
+    pictured_questions,
+)
 from entx.storage.training import pages_with_questions as join
 
 KEY = PageKey("rapidocr", "m", "p")
@@ -97,3 +103,14 @@ def test_the_order_does_not_depend_on_the_chunk(store: Store, monkeypatch: pytes
         monkeypatch.setattr(training, "_PAGES_AT_ONCE", size)
         orders.append([page.lines[0].text for page, _ in join(store, KEY, labelled_questions(store, KEY))])
     assert orders[0] == orders[1] == orders[2] == ["a", "b", *map(str, range(100))]
+
+
+def test_pictured_questions_need_a_file_and_no_page(store: Store) -> None:
+    found = pictured_questions(store)
+    assert [one.question.index for one in found] == sorted(one.question.index for one in found)
+    labelled = sum(count.labelled for count in labelled_sources(store, KEY))
+    assert len(found) == labelled  # those without a page and those without a file too
+    assert all(bool(one.path) == bool(one.question.picture) for one in found)
+    assert {one.question.index for one in found} >= {one.index for one in labelled_questions(store, KEY)}
+    add_files(store, [_file("a.jpg", "Z")])
+    assert {one.question.picture for one in pictured_questions(store) if one.question.index == 0} == {"Z"}

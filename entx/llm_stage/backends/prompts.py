@@ -7,7 +7,7 @@ from typing import Any
 
 from entx.core.errors import InputError
 from entx.llm_stage.backends.base import PageAsk
-from entx.llm_stage.backends.tree import PromptTokens
+from entx.neural.tree import PromptTokens
 
 _SLOT = "\ue000"  # a private-use character that no chat template holds and no OCR text keeps
 

@@ -6,7 +6,7 @@ only; an adapter by PEFT, four bits by bitsandbytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,16 +16,14 @@ import torch
 from entx.core.errors import InputError
 from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.backends.prompts import PromptTokenizer
-from entx.llm_stage.backends.tree import AttentionMasks, PromptTokens, TreeBatch
 from entx.neural.asking import Generated
 from entx.neural.constrain import Constrainer
-from entx.neural.greedy import Writing
+from entx.neural.greedy import Writing, write_tokens
+from entx.neural.passes import TOKENS_PER_PASS, passes
 from entx.neural.quantise import nf4_config
+from entx.neural.tree import AttentionMasks, PromptTokens, TreeBatch
 
 T = TypeVar("T")
-
-TOKENS_PER_PASS = {"cpu": 1024, "cuda": 16384}
-"""Padded tokens of one forward pass, by device: what fits a CPU's cache; enough to fill a GPU."""
 
 
 class TransformersModel:
@@ -142,7 +140,7 @@ class TransformersModel:
         prompts = self._prompts.prepare(batch)
         results: dict[int, T] = {}
         with torch.inference_mode():
-            for numbers in _passes([width(prompt) for prompt in prompts], self.tokens_per_pass):
+            for numbers in passes([width(prompt) for prompt in prompts], self.tokens_per_pass):
                 results.update(zip(numbers, run([prompts[number] for number in numbers]), strict=True))
         return [results[number] for number in range(len(prompts))]
 
@@ -204,19 +202,15 @@ class TransformersModel:
             columns[row, : len(tips)] = torch.tensor([offset + tip for tip in tips])
         rows = torch.arange(len(prompts))[:, None]
         seen, depths, key_depths = batch.visible[rows, columns], batch.depths[rows, columns], batch.depths
-        logits = logits[rows.to(logits.device), (columns - first).clamp_(min=0).to(logits.device)].float().cpu()
+        logits = logits[rows.to(logits.device), (columns - first).clamp_(min=0).to(logits.device)]
         for _ in range(max_tokens):
-            tokens = torch.zeros(len(prompts), widest, dtype=torch.long)
-            for row, asked in enumerate(answers):
-                for place, writing in enumerate(asked):
-                    if not writing.ended:
-                        tokens[row, place] = writing.write(logits[row, place], constrainer, self._prompts.ends)
+            tokens = write_tokens(answers, logits, constrainer, self._prompts.ends)
             if all(writing.ended for asked in answers for writing in asked):
                 break
             depths = depths + 1
             key_depths = torch.cat([key_depths, depths], dim=1)
             seen = torch.cat([seen, torch.eye(widest, dtype=torch.bool).expand(len(prompts), -1, -1)], dim=2)
-            logits = self.forward(tokens, depths, seen, key_depths, keep=widest, cache=cache).float().cpu()
+            logits = self.forward(tokens, depths, seen, key_depths, keep=widest, cache=cache)
         return [
             [
                 Generated(self.tokenizer.decode(writing.tokens, skip_special_tokens=True), writing.log_prob)
@@ -248,12 +242,3 @@ class TransformersModel:
         if self._constrainer is None:
             self._constrainer = Constrainer(self.tokenizer, vocabulary, self._prompts.ends)
         return self._constrainer
-
-
-def _passes(widths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Numbers of the prompts of each pass, widest first: their count times the widest stays within `most`."""
-    order = sorted(range(len(widths)), key=lambda number: -widths[number])
-    while order:
-        fit = max(1, most // max(widths[order[0]], 1))
-        yield order[:fit]
-        order = order[fit:]

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-
+from entx.core.decode import Image
 from entx.core.types import Polygon
-
-Image = np.ndarray[Any, np.dtype[np.uint8]]
-"""Height x width x 3, BGR, 8 bits."""
 
 Param = str | int | float | bool
 """A value of an engine's parameter: plain, so that it pickles and hashes the same everywhere."""

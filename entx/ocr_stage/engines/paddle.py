@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from entx.core.decode import Image
 from entx.core.errors import EngineError
 from entx.core.types import Polygon
-from entx.ocr_stage.engines.base import Fingerprint, Image, Param, RawLine
+from entx.ocr_stage.engines.base import Fingerprint, Param, RawLine
 from entx.ocr_stage.engines.networks import PADDING
 from entx.ocr_stage.engines.paddle_models import NAMES, model_folders
 from entx.ocr_stage.engines.rapid import ORIENTATION_WIDTH, TEXT_HEIGHT, UPSIDE_DOWN

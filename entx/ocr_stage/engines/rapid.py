@@ -19,9 +19,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from entx.core.decode import Image
 from entx.core.errors import EngineError
 from entx.core.types import Polygon
-from entx.ocr_stage.engines.base import Fingerprint, Image, Param, RawLine
+from entx.ocr_stage.engines.base import Fingerprint, Param, RawLine
 from entx.ocr_stage.engines.networks import PADDING, characters, default_backend, has_bf16, load_network
 
 VERSION = 1

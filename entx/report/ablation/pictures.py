@@ -9,9 +9,8 @@ from pathlib import Path
 
 import cv2
 
+from entx.core.decode import Image, decode
 from entx.core.errors import PictureError
-from entx.ocr_stage.decode import decode
-from entx.ocr_stage.engines.base import Image
 
 SIDES = (720, 560, 440, 340, 260, 200)
 """Pixels of the longer side that are tried, the largest that fits its share of the budget being taken."""

@@ -35,6 +35,20 @@ class Pixels:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """One picture (all its views) as the language model takes it.
+
+    Args:
+        embeddings: in place of its image tokens, shape (tokens, width).
+        deeper: added to the image tokens' states behind the first layers, one tensor of the same shape a layer; () but
+            for families that look at pictures there again (DeepStack).
+    """
+
+    embeddings: torch.Tensor
+    deeper: tuple[torch.Tensor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """A whole prompt.
 
@@ -53,10 +67,14 @@ class Codec(Protocol):
     Attributes:
         tokenizer: a fast one, with a padding token.
         ends: tokens that end an answer; the first is the one that a trainer puts there.
+        image_token: the placeholder.
+        lead: what the family's form puts before an answer that is not empty (" "); no part of the answer's text.
     """
 
     tokenizer: Any
     ends: tuple[int, ...]
+    image_token: int
+    lead: str
 
     def view_size(self, size: tuple[int, int], pixels: int) -> tuple[int, int]:
         """The (width, height) at which a picture of that size is seen for a budget of so many pixels.
@@ -81,17 +99,31 @@ class Codec(Protocol):
         """Tokens of an answer as they stand directly behind a prompt, without the end; () for an empty one."""
         ...
 
-    def batch(self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, left: bool) -> dict[str, torch.Tensor]:
+    def batch(
+        self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, prompts: Sequence[int], left: bool
+    ) -> dict[str, torch.Tensor]:
         """Inputs of the model's forward pass for rows of tokens, each with its picture.
 
         Args:
             pixels: one a row.
             rows: tokens, prompts perhaps with their answers.
+            prompts: how many first tokens of each row are its prompt: families differ in who sees whom there.
             left: pad at the left (to generate) instead of the right (to train).
 
         Returns:
             input_ids, attention_mask, the vision tower's tensors, and whatever else the family's forward pass takes of
             each token (mm_token_type_ids, token_type_ids).
+        """
+        ...
+
+    def positions(self, pixels: Pixels, tokens: Sequence[int]) -> torch.Tensor:
+        """Where tokens stand for the rotary embedding, as the model itself would say of a row that begins with them.
+
+        Args:
+            tokens: a prompt, or its beginning with all of its image tokens.
+
+        Returns:
+            Shape (axes, tokens); the text behind them counts on from their largest position.
         """
         ...
 
@@ -149,6 +181,14 @@ class Family(Protocol):
         """
         ...
 
+    def codec(self, folder: Path) -> Codec:
+        """The codec of a checked local folder alone: what a training plans with, before any weight is read.
+
+        Raises:
+            InputError: as `load`.
+        """
+        ...
+
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
         """Names of the linear layers that an adapter changes.
 
@@ -161,25 +201,14 @@ class Family(Protocol):
         """The module that encodes pictures: called once a picture, and frozen where only the language part learns."""
         ...
 
-    def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[torch.Tensor]:
-        """Each picture's image tokens as embeddings of the language model, shape (tokens, width)."""
+    def language_model(self, model: Any) -> Any:
+        """The layers that read embeddings, below the output head; its input embeddings are the model's."""
         ...
 
-    def inputs(
-        self,
-        model: Any,
-        codec: Codec,
-        pixels: Sequence[Pixels],
-        seen: Sequence[torch.Tensor],
-        rows: Sequence[Sequence[int]],
-    ) -> dict[str, torch.Tensor]:
-        """Left-padded inputs of the model's forward pass in which `encode`'s embeddings stand for the pictures.
+    def head(self, model: Any) -> Any:
+        """The output head: states to logits."""
+        ...
 
-        Args:
-            pixels, seen, rows: one each a row.
-
-        Returns:
-            inputs_embeds, attention_mask, position_ids where the family computes its own, and what else its forward
-            pass takes, so that no picture passes the vision tower again.
-        """
+    def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
+        """Passes pictures through the vision tower together, and through what joins it to the language model."""
         ...

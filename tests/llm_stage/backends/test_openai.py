@@ -21,10 +21,11 @@ import urllib3
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.llm_stage.backends.base import PageAsk
-from entx.llm_stage.backends.openai import KEY_VARIABLE, ServedModel, gbnf
+from entx.llm_stage.backends.openai import ServedModel
 from entx.llm_stage.backends.transformers import TransformersModel
 from entx.neural.asking import Ask
 from entx.neural.constrain import answer_pattern
+from entx.neural.server import KEY_VARIABLE, gbnf
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 
 PATTERN = answer_pattern(CHALLENGE["height"], "none")
@@ -177,7 +178,7 @@ def test_only_plain_web_addresses_are_taken(url: str) -> None:
 
 
 def test_a_server_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("entx.llm_stage.backends.openai._RETRIES", urllib3.Retry(1, backoff_factor=0))
+    monkeypatch.setattr("entx.neural.server._RETRIES", urllib3.Retry(1, backoff_factor=0))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

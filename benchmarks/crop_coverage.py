@@ -1,0 +1,92 @@
+"""What OCR-guided crops are worth in pixels: how high the print of the answers is in what a model sees.
+
+For the labelled rows whose truth stands in the OCR lines: the height of that print in the view of the whole picture for
+a budget, and with crops for the same budget, by slice. No model takes part: what a model makes of it, only a model can
+say (`vlm_report.py --crops`).
+
+    python benchmarks/crop_coverage.py --store s.duckdb --gold gold.csv [--pixels 65536 262144 589824]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from gold_rows import GoldRow, load_rows
+
+from entx.core.candidates import page_quantities
+from entx.core.entities import CHALLENGE
+from entx.core.grounding import evidence_of
+from entx.core.quantity import parse_written
+from entx.core.types import OcrPage
+from entx.storage.connection import Store
+from entx.storage.pages import choose_pages
+from entx.vlm_stage.crops import DEFAULT_CROPS, CropPlan, plan_crops, print_height
+from entx.vlm_stage.views import reduced_size
+
+HIGH = DEFAULT_CROPS.print_height
+
+
+def place_of(row: GoldRow) -> int | None:
+    """The first line in which a truth of the row stands; None where none does."""
+    quantities = page_quantities(row.page)
+    for text in (row.truth, *row.also.split(" | ")):
+        quantity = parse_written(text)
+        if quantity is not None and quantity.unit in CHALLENGE[row.entity].units:
+            found = evidence_of(quantity, quantities)
+            if found.line_ids:
+                return found.line_ids[0]
+    return None
+
+
+def seen_height(page: OcrPage, line: int, plan: CropPlan) -> float:
+    """Pixels of the line's print in the view that shows it largest."""
+    scales = [min(plan.whole[0] / page.width, plan.whole[1] / page.height)]
+    xs, ys = page.lines[line].polygon[0::2], page.lines[line].polygon[1::2]
+    for crop in plan.crops:
+        x1, y1, x2, y2 = crop.box
+        across = x1 <= max(min(xs), 0) and x2 >= min(max(xs), page.width)
+        if across and y1 <= max(min(ys), 0) and y2 >= min(max(ys), page.height):
+            scales.append(min(crop.size[0] / (x2 - x1), crop.size[1] / (y2 - y1)))
+    return print_height(page.lines[line]) * max(scales)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--gold", type=Path, required=True)
+    parser.add_argument("--pixels", type=int, nargs="+", default=[256 * 256, 512 * 512, 768 * 768])
+    given = parser.parse_args()
+    with Store(given.store) as store:
+        rows = load_rows(store, choose_pages(store, None), given.gold)
+    placed = [(row, line) for row in rows if row.truth and (line := place_of(row)) is not None]
+    print(f"{len(placed)} rows whose truth stands in a line, of {len(rows)}")
+    for pixels in given.pixels:
+        for part in sorted({row.part for row, _ in placed}):
+            some = [(row, line) for row, line in placed if row.part == part]
+            began = time.perf_counter()
+            plans = [plan_crops(row.page, pixels, reduced_size) for row, _ in some]
+            spent = (time.perf_counter() - began) / len(some) * 1000
+            for name, settings in (("whole", replace(DEFAULT_CROPS, most=0)), ("crops", DEFAULT_CROPS)):
+                heights = []
+                for (row, line), plan in zip(some, plans, strict=True):
+                    shown = plan if settings.most else CropPlan(reduced_size((row.page.width, row.page.height), pixels))
+                    heights.append(seen_height(row.page, line, shown))
+                share = sum(height >= 0.85 * HIGH for height in heights) / len(heights)
+                low = sum(height < 10 for height in heights) / len(heights)
+                print(
+                    f"{pixels:8} pixels  {part:6} n {len(some):4}  {name}: print of the answer "
+                    f"{median(heights):5.1f} px (median), {share:.3f} high enough, {low:.3f} below 10 px"
+                )
+            close = [plan for plan in plans if plan.crops]
+            print(
+                f"{'':8}         {part:6} {len(close)} pictures with crops, "
+                f"{sum(len(plan.crops) for plan in close) / max(len(close), 1):.1f} each; {spent:.2f} ms a plan"
+            )
+
+
+if __name__ == "__main__":
+    main()

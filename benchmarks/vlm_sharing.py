@@ -1,0 +1,107 @@
+"""What it saves to ask all questions of a picture at once: pictures per second against one call a row, files included.
+
+Each picture file gets the same three questions. The same reader is given them together (decoded and encoded once,
+pictures side by side), and one at a time, which is how an API is mostly used. Both take turns batch by batch in one
+process, so that a busy machine slows both; vision encodings are counted, and the answers must agree. Against
+`generate` of the library: vlm_speed.py.
+
+    python benchmarks/vlm_sharing.py --model DIR --images PICTURES [--pictures 100] [--pixels 50176] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from entx.core.entities import CHALLENGE
+from entx.core.types import Answer
+from entx.vlm_stage.backends.transformers import TransformersPictureModel
+from entx.vlm_stage.loading import ModelOptions, open_reader
+from entx.vlm_stage.reader import Asked, VisionReader
+from entx.vlm_stage.views import Look, see_file
+
+NAMES = ("item_weight", "height", "width")
+
+
+class Counted:
+    """Pictures that pass the vision tower, counted by the family's own entrance."""
+
+    def __init__(self, model: TransformersPictureModel):
+        self.pictures = 0
+        encode = model.family.encode
+
+        def counting(of: Any, pixels: Sequence[Any]) -> Any:
+            self.pictures += len(pixels)
+            return encode(of, pixels)
+
+        model.family.encode = counting  # type: ignore[method-assign]
+
+
+def together(reader: VisionReader, look: Look, files: Sequence[Path]) -> list[str]:
+    asked = [Asked(see_file(file, reader.model, look), NAMES) for file in files]
+    return [_text(answer) for answers in reader.read(asked) for answer in answers]
+
+
+def one_by_one(reader: VisionReader, look: Look, files: Sequence[Path]) -> list[str]:
+    return [
+        _text(reader.read([Asked(see_file(file, reader.model, look), (name,))])[0][0])
+        for file in files
+        for name in NAMES
+    ]
+
+
+def _text(answer: Answer) -> str:
+    return answer.text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=100)
+    parser.add_argument("--pixels", type=int, default=224 * 224)
+    parser.add_argument("--batch", type=int, default=32, help="pictures that each way reads in turn")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    files = sorted(given.images.iterdir())[: given.pictures]
+    reader, look, _ = open_reader(ModelOptions(given.model, threads=given.threads, pixels=given.pixels), CHALLENGE)
+    assert isinstance(reader.model, TransformersPictureModel)
+    counted = Counted(reader.model)
+    ways = {
+        "together": lambda some: together(reader, look, some),
+        "a call a row": lambda some: one_by_one(reader, look, some),
+    }
+    for way in ways.values():  # the first call of each pays for what is made once
+        way(files[:1])
+    seconds: dict[str, float] = defaultdict(float)
+    encodings: dict[str, int] = defaultdict(int)
+    texts: dict[str, list[str]] = defaultdict(list)
+    for start in range(0, len(files), given.batch):
+        for name, way in ways.items():
+            began, before = time.perf_counter(), counted.pictures
+            texts[name] += way(files[start : start + given.batch])
+            seconds[name] += time.perf_counter() - began
+            encodings[name] += counted.pictures - before
+    rows = len(files) * len(NAMES)
+    found: dict[str, Any] = {"pictures": len(files), "rows": rows, "pixels": given.pixels}
+    print(f"{len(files)} pictures, {rows} rows, {given.pixels} pixels, {given.threads} threads")
+    for name in ways:
+        found[name] = {"pictures_per_second": len(files) / seconds[name], "encodings": encodings[name]}
+        print(
+            f"{name:13} {len(files) / seconds[name]:7.2f} pictures/s, {rows / seconds[name]:7.2f} rows/s, "
+            f"{seconds[name] / seconds['together']:5.2f} times the time of together, {encodings[name]} vision encodings"
+        )
+    same = sum(a == b for a, b in zip(texts["together"], texts["a call a row"], strict=True))
+    print(f"both ways agree on {same} of {rows} answers")
+    if given.json is not None:
+        given.json.write_text(json.dumps({**found, "agree": same}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Moondream2, which has no class in transformers: its folder's own code, run for a named revision only.
+
+The interface is that of the revisions of 2024-07-23 to 2024-08-26 (a `vision_encoder`, a `text_model` of the Phi
+architecture, one picture of 729 tokens between the start of text and the question). It has been exercised against a
+stand-in of that interface, never against the published weights: those revisions ask for torchvision and einops, and
+were written for transformers 4. It is read, not trained.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from entx.core.errors import InputError
+from entx.core.model_folder import check_model_folder
+from entx.vlm_stage.families.base import Codec, Loaded, LoadOptions, Pixels, Prompt, Seen
+from entx.vlm_stage.families.loading import bare, load_tokenizer, loading
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+IMAGE_TOKENS = 729
+"""27 x 27 patches of 14 pixels."""
+
+_PLACEHOLDER = 1 << 30  # of no vocabulary: the family has no token for a picture
+
+
+class MoondreamCodec:
+    """See `Codec`.
+
+    Args:
+        tokenizer: of the folder.
+    """
+
+    lead = " "
+    image_token = _PLACEHOLDER
+
+    def __init__(self, tokenizer: Any):
+        self.tokenizer = tokenizer
+        self.ends: tuple[int, ...] = (int(tokenizer.eos_token_id),)
+
+    def view_size(self, size: tuple[int, int], pixels: int) -> tuple[int, int]:
+        """The picture's own size within the budget; the folder's code makes one to five squares of it."""
+        scale = min(1.0, (max(pixels, 1) / (size[0] * size[1])) ** 0.5)
+        wide, high = (max(1, int(side * scale)) for side in size)
+        return wide, high
+
+    def image_tokens(self, size: tuple[int, int]) -> int:  # noqa: ARG002
+        """As many for every picture."""
+        return IMAGE_TOKENS
+
+    def pixels(self, views: Sequence[Image.Image]) -> Pixels:
+        """The view as it is, shape (height, width, 3): the folder's code prepares it.
+
+        Raises:
+            InputError: more than one view.
+        """
+        import numpy as np
+        import torch
+
+        if len(views) != 1:
+            raise InputError("Moondream2 sees one view of a picture; read it without close-ups")
+        return Pixels({"picture": torch.from_numpy(np.array(views[0].convert("RGB")))}, (IMAGE_TOKENS,))
+
+    def prompt(self, pixels: Pixels, question: str) -> Prompt:
+        """Start of text, the picture, the question in the family's words."""
+        asked = self.tokenizer(f"\n\nQuestion: {question}\n\nAnswer:", add_special_tokens=False)["input_ids"]
+        head = (self.tokenizer.bos_token_id, *[_PLACEHOLDER] * pixels.tokens)
+        return Prompt((*head, *asked), len(head))
+
+    def completion(self, text: str) -> tuple[int, ...]:
+        """Its tokens with the space that leads them."""
+        return tuple(self.tokenizer(self.lead + text, add_special_tokens=False)["input_ids"]) if text else ()
+
+    def batch(
+        self,
+        pixels: Sequence[Pixels],  # noqa: ARG002
+        rows: Sequence[Sequence[int]],  # noqa: ARG002
+        *,
+        prompts: Sequence[int],  # noqa: ARG002
+        left: bool,  # noqa: ARG002
+    ) -> dict[str, torch.Tensor]:
+        """Always refused: the folder's code has no forward pass over a picture and its question."""
+        _untrained()
+
+    def positions(self, pixels: Pixels, tokens: Sequence[int]) -> torch.Tensor:  # noqa: ARG002
+        """One axis, counted from zero."""
+        import torch
+
+        return torch.arange(len(tokens))[None]
+
+    def save(self, folder: Path) -> None:  # noqa: ARG002
+        """Always refused."""
+        _untrained()
+
+
+class Moondream:
+    """See `Family`."""
+
+    name = "moondream"
+    model_types = ("moondream1", "moondream2")
+    shares_prefix = True
+
+    def load(self, folder: Path, options: LoadOptions) -> Loaded:
+        """Runs the folder's own code, of the revision that the options name, and warns that it does."""
+        if not options.remote_code:
+            raise InputError(
+                f"{folder}: Moondream2 is loaded by code of its own, and entx runs no code of a model folder unless "
+                "its revision is named: read the folder's *.py, then --remote-code COMMIT (40 hexadecimal digits)"
+            )
+        check_model_folder(folder, remote_code=options.remote_code)
+        warnings.warn(
+            f"running the Python code of {folder}, revision {options.remote_code}", RuntimeWarning, stacklevel=2
+        )
+        with loading(folder):
+            return Loaded(_load(folder, options), self.codec(folder))
+
+    def codec(self, folder: Path) -> Codec:
+        """The tokenizer; needs none of the folder's code."""
+        with loading(folder):
+            return MoondreamCodec(load_tokenizer(folder))
+
+    def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Always refused."""
+        _untrained()
+
+    def vision_tower(self, model: Any) -> Any:
+        """Tower and projection."""
+        return bare(model).vision_encoder
+
+    def language_model(self, model: Any) -> Any:
+        """The Phi layers, called `transformer` by the family and `model` by the library."""
+        text = bare(model).text_model
+        return text.transformer if hasattr(text, "transformer") else text.model
+
+    def head(self, model: Any) -> Any:
+        """The output head, which normalises by itself."""
+        return bare(model).text_model.lm_head
+
+    def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
+        """All pictures in one call of the folder's code."""
+        from PIL import Image
+
+        pictures = [Image.fromarray(one.tensors["picture"].numpy()) for one in pixels]
+        return [Seen(embeddings) for embeddings in self.vision_tower(model)(pictures)]
+
+
+def _load(folder: Path, options: LoadOptions) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    if options.four_bit:
+        raise ValueError("Moondream2's own code is not loaded in four bits")
+    auto: Any = AutoModelForCausalLM
+    model = auto.from_pretrained(
+        folder, dtype={"float32": torch.float32, "bfloat16": torch.bfloat16}[options.dtype], use_safetensors=True,
+        device_map={"": options.device}, local_files_only=True, trust_remote_code=True,
+    ).eval()  # fmt: skip
+    if not hasattr(model, "vision_encoder") or not hasattr(model, "text_model"):
+        raise ValueError("its code has no vision_encoder and text_model: entx reads the revisions of July, August 2024")
+    return model
+
+
+def _untrained() -> NoReturn:
+    raise InputError("entx reads Moondream2 but does not train it: its own code has no forward pass to train")
