@@ -20,7 +20,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.queues import Queue
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -39,21 +39,37 @@ SAVE_MINUTES = 5.0
 MEASURE_MINUTES = 5.0
 
 
-def draw_batches(
-    queue: Queue[Any], progress: Synchronized[float], seed: str, faces: Sequence[str], first: int, real: Path | None
-) -> None:
-    """Fills the queue for ever; runs in its own process."""
-    kinds = dict(KINDS)
-    if real is not None:
-        from small_vlm_real import real_kind
+@dataclass(frozen=True)
+class Lessons:
+    """What is drawn; goes to the process that draws.
 
-        kinds["real"] = real_kind(real)
+    Args:
+        seed: of everything.
+        faces: of the print.
+        real: store with labelled pictures; None for rendered ones only.
+        folder: of the model that learns on those.
+    """
+
+    seed: str
+    faces: tuple[str, ...]
+    real: Path | None
+    folder: Path | None
+
+
+def draw_batches(queue: Queue[Any], progress: Synchronized[float], lessons: Lessons, first: int) -> None:
+    """Fills the queue with (kind, batches of a step) for ever; runs in its own process."""
+    real = None
+    if lessons.real is not None and lessons.folder is not None:
+        from small_vlm_real import RealBatches
+
+        real = RealBatches(lessons.real, lessons.folder)
     number = first
     while True:
         shares = shares_at(progress.value, real=real is not None)
-        rng = random.Random(f"{seed}/kind/{number}")
-        kind = kinds[rng.choices(list(shares), list(shares.values()))[0]]
-        queue.put((kind.name, make_batch(kind, f"{seed}/{kind.name}/{number}", faces)[0]))
+        name = random.Random(f"{lessons.seed}/kind/{number}").choices(list(shares), list(shares.values()))[0]
+        seed = f"{lessons.seed}/{name}/{number}"
+        batches = real.draw(seed) if real and name == "real" else [make_batch(KINDS[name], seed, lessons.faces)[0]]
+        queue.put((name, batches))
         number += 1
 
 
@@ -155,9 +171,8 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(12)
     progress = context.Value("d", done["seconds"] / options.minutes / 60)
-    drawer = context.Process(
-        target=draw_batches, args=(queue, progress, options.seed, faces, done["drawn"], options.real), daemon=True
-    )
+    lessons = Lessons(options.seed, faces, options.real, start)
+    drawer = context.Process(target=draw_batches, args=(queue, progress, lessons, done["drawn"]), daemon=True)
     drawer.start()
     log = (options.out / "log.jsonl").open("a", encoding="utf-8")
 
@@ -177,31 +192,32 @@ def main() -> None:
     model.train()
     while done["seconds"] < options.minutes * 60:
         progress.value = done["seconds"] / options.minutes / 60
-        name, batch = queue.get()
+        name, batches = queue.get()
         rate = options.rate * min(1.0, (done["step"] + 1) / warmup) * (0.51 + 0.49 * math.cos(math.pi * progress.value))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast("cpu", torch.bfloat16):
-            losses, right, read = reader.losses(batch, glyphs)
-        loss = losses.mean()
-        if read is not None:
-            loss = loss + read[0]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        total = sums[name]
+        for batch in batches:
+            with torch.autocast("cpu", torch.bfloat16):
+                losses, right, read = reader.losses(batch, glyphs)
+            loss = losses.mean()
+            total[0] += float(loss.detach())
+            total[1] += float(right.float().mean())
+            if read is not None:
+                loss = loss + read[0]
+                total[2] += float(read[1])
+            total[3] += 1
+            (loss / len(batches)).backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
-        total = sums[name]
-        total[0] += float(losses.detach().mean())
-        total[1] += float(right.float().mean())
-        total[2] += float(read[1]) if read is not None else 0.0
-        total[3] += 1
         now = time.monotonic()
         done["seconds"] += now - last
         last = now
         done["step"] += 1
         done["drawn"] += 1
-        done["pictures"] += len(batch.asks)
-        done["questions"] += sum(len(asks) for asks in batch.asks)
+        done["pictures"] += sum(len(batch.asks) for batch in batches)
+        done["questions"] += sum(len(asks) for batch in batches for asks in batch.asks)
         if done["step"] % 100 == 0:
             means = {
                 key: {"loss": round(a / n, 4), "right": round(b / n, 4), "read": round(c / n, 4), "batches": n}

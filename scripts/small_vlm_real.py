@@ -1,33 +1,39 @@
-"""Real pictures of a store for the small vision-language model: the whole picture, small, and crops of its numbers."""
+"""Real pictures of a store for the small vision-language model, seen as `entx predict --crops` sees them."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from PIL import Image
-from small_vlm_course import CLOSE_UPS, LARGE, Kind, Layout
+import numpy as np
+from small_vlm_course import FORM
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
+from entx.core.errors import PictureError
 from entx.core.quantity import Quantity
 from entx.core.types import OcrPage
-from entx.demo.prints import NAMES, Sample
-from entx.demo.scene import PrintedText, Role, Scene
-from entx.demo.sheets import close_ups
+from entx.demo.prints import NAMES
+from entx.demo.wear import worn
 from entx.neural.labels import clean_label
 from entx.storage.connection import Store
 from entx.storage.pages import page_keys
 from entx.storage.training import LabelledQuestion, labelled_questions, pages_with_questions
+from entx.vlm_stage.crops import CropSettings
+from entx.vlm_stage.serving import read_serving
+from entx.vlm_stage.views import Look, see_file
 
 TRUSTED = ("curated", "confirmed", "supported", "abstained")
 """Tables whose labels count before all others (`scripts/confirmed_labels.py`), the most trusted first."""
 
-_GENERATED = 0.15
+_ABSENT = 0.15
 """Share of the questions that ask what no line of the picture could answer."""
+
+_AT_ONCE = 10
+"""Pictures of a step: each has views of its own sizes, so that their gradients are added up."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +42,13 @@ class RealPicture:
 
     Args:
         path: of its file.
-        size: (width, height) in pixels.
-        texts: lines with digits; those that hold a label's value name its entity.
+        page: its OCR.
         truths: labelled entities.
         absent: entities of which no line holds a legal quantity.
     """
 
     path: Path
-    size: tuple[int, int]
-    texts: tuple[PrintedText, ...]
+    page: OcrPage
     truths: tuple[tuple[str, Quantity | None], ...]
     absent: tuple[str, ...]
 
@@ -55,7 +59,7 @@ def real_pictures(store_path: Path) -> Iterator[RealPicture]:
         key = page_keys(store)[0][0]
         files = dict(store.connection.execute("select picture, path from pictures").fetchall())
         for page, questions in pages_with_questions(store, key, labelled_questions(store, key)):
-            made = _picture(Path(files[page.picture]), page, sorted(questions, key=_trust))
+            made = labelled_picture(Path(files[page.picture]), page, sorted(questions, key=_trust))
             if made.truths:
                 yield made
 
@@ -65,56 +69,63 @@ def _trust(question: LabelledQuestion) -> int:
     return TRUSTED.index(name) if name in TRUSTED else len(TRUSTED)
 
 
-def _picture(path: Path, page: OcrPage, questions: Sequence[LabelledQuestion]) -> RealPicture:
+def labelled_picture(path: Path, page: OcrPage, questions: Sequence[LabelledQuestion]) -> RealPicture:
+    """What the questions' labels say about a picture; the first of an entity counts."""
     quantities = page_quantities(page)
     truths: dict[str, Quantity | None] = {}
-    answering: dict[int, list[str]] = {}
     for question in questions:
         entity = CHALLENGE[question.entity_name]
         said = clean_label(question.label, entity)
         if entity.name in truths or said.fault is not None:
             continue
-        found = [one for one in find_candidates(page, entity, quantities) if one.quantity == said.quantity]
-        if said.quantity is None or found:
+        there = any(one.quantity == said.quantity for one in find_candidates(page, entity, quantities))
+        if said.quantity is None or there:
             truths[entity.name] = said.quantity
-        for one in found[:1]:
-            for number in one.line_ids:
-                answering.setdefault(number, []).append(entity.name)
-    texts = tuple(
-        PrintedText(line.text, line.polygon, line.rotation, Role.DECOY, tuple(answering.get(number, ())))
-        for number, line in enumerate(page.lines)
-        if any(letter.isdigit() for letter in line.text)
-    )
     absent = tuple(name for name in NAMES if not find_candidates(page, CHALLENGE[name], quantities))
-    return RealPicture(path, (page.width, page.height), texts, tuple(truths.items()), absent)
+    return RealPicture(path, page, tuple(truths.items()), absent)
 
 
-def real_kind(store: Path) -> Kind:
-    """Samples of the store's pictures, in layouts of about their aspect."""
-    pictures = list(real_pictures(store))
+class RealBatches:
+    """Steps of real pictures, each picture a batch of its own.
 
-    @lru_cache
-    def fitting(size: tuple[int, int]) -> list[RealPicture]:
-        wanted = size[0] / size[1]
-        return [one for one in pictures if 0.75 < one.size[0] / one.size[1] / wanted < 1.33] or pictures
+    Args:
+        store: with labels, pictures and OCR.
+        folder: of the model, whose view sizes and budget of pixels are taken.
+    """
 
-    def draw(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
-        rng = random.Random(seed)
-        one = rng.choice(fitting(layout[0]))
-        image = Image.open(one.path)
-        image.draft("RGB", (900, 900))
-        scale = image.width / one.size[0]
-        texts = tuple(_scaled(text, scale) for text in one.texts)
-        views, _, height = close_ups(rng, layout, Scene("real", image.convert("RGB"), {}, texts))
-        asks = tuple(
-            (rng.choice(one.absent), None) if one.absent and rng.random() < _GENERATED else rng.choice(one.truths)
-            for _ in range(2)
+    def __init__(self, store: Path, folder: Path) -> None:
+        from transformers import AutoConfig, AutoTokenizer
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+        from entx.vlm_stage.families.qwen_vl import QwenCodec
+
+        self._pictures = list(real_pictures(store))
+        self._pixels = read_serving(folder).pixels
+        self._codec = QwenCodec(
+            AutoTokenizer.from_pretrained(folder),
+            Qwen2VLImageProcessorPil.from_pretrained(folder),
+            AutoConfig.from_pretrained(folder),
         )
-        return Sample(tuple(views), asks, (), height)
 
-    return Kind("real", (*CLOSE_UPS, *LARGE), 640, draw, 2)
+    def draw(self, seed: str) -> list[Any]:
+        """One step; equal seeds give equal steps."""
+        from entx.vlm_stage.small_model import SmallBatch
 
+        rng = random.Random(seed)
+        found: list[Any] = []
+        while len(found) < _AT_ONCE:
+            one = rng.choice(self._pictures)
+            look = Look(round(self._pixels * rng.uniform(0.8, 1.2)), CropSettings() if rng.random() < 0.85 else None)
+            try:
+                views = see_file(one.path, self._codec, look, one.page).images
+            except PictureError:
+                continue
+            pictures = tuple(np.asarray(worn(view, rng, 0.3, 0.02))[None] for view in views)
+            found.append(SmallBatch(pictures, (tuple(self._ask(rng, one) for _ in range(2)),)))
+        return found
 
-def _scaled(text: PrintedText, scale: float) -> PrintedText:
-    x1, y1, x2, y2, x3, y3, x4, y4 = (part * scale for part in text.polygon)
-    return PrintedText(text.text, (x1, y1, x2, y2, x3, y3, x4, y4), text.rotation, text.role, text.entities)
+    def _ask(self, rng: random.Random, one: RealPicture) -> tuple[str, str]:
+        if one.absent and rng.random() < _ABSENT:
+            return FORM.ask(CHALLENGE[rng.choice(one.absent)]), FORM.empty
+        name, value = rng.choice(one.truths)
+        return FORM.ask(CHALLENGE[name]), FORM.answer(value)
