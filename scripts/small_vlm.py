@@ -200,7 +200,7 @@ def main() -> None:
         total = sums[name]
         for batch in batches:
             with torch.autocast("cpu", torch.bfloat16):
-                losses, right, read = reader.losses(batch, glyphs)
+                losses, right, read = reader.losses(batch, None if options.real else glyphs)
             loss = losses.mean()
             total[0] += float(loss.detach())
             total[1] += float(right.float().mean())
