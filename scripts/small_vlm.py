@@ -1,12 +1,15 @@
 """A small vision-language model from nothing: the Qwen2-VL architecture, taught to read on rendered pictures.
 
-    nice python scripts/small_vlm.py --out DIR [--minutes 90] [--fonts FOLDER]
+    nice python scripts/small_vlm.py --out DIR [--minutes 60] [--fonts FOLDER]
+    nice python scripts/small_vlm.py --out REAL --start DIR/model --real STORE --minutes 10 --rate 4e-4
 
-First single printed lines, then sheets with several, then the demo's scenes. Pictures are drawn in a process of their
-own while the model learns. How far the course goes is a matter of time, not of steps: `--minutes` of training on this
-machine, interruptions not counted; called again, it goes on where it was. The model folder is DIR/model, the record of
-losses and of exact answers on held-out pictures DIR/log.jsonl. With --measure it only measures DIR/model, by size of
-print.
+First single printed lines, then sheets with several and crops of them, then the demo's scenes; the second call goes on
+with the labelled pictures of a store. Pictures are drawn in a process of their own while the model learns. How far the
+course goes is a matter of time, not of steps: `--minutes` of training on this machine, interruptions not counted;
+called again, it goes on where it was. The model folder is DIR/model, the record of losses and of exact answers on
+held-out pictures DIR/log.jsonl. With --measure it only measures DIR/model on rendered pictures, by size of print.
+
+    entx predict --stage vlm --crops --model DIR/model --store STORE
 """
 
 from __future__ import annotations
