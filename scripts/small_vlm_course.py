@@ -154,7 +154,7 @@ COURSE: tuple[tuple[float, dict[str, float]], ...] = (
 """From which share of the time on, which kinds with which shares of the batches."""
 
 
-REAL_SHARES = {"line": 0.15, "close-up": 0.1, "scene": 0.1, "real": 0.65}
+REAL_SHARES = {"line": 0.3, "close-up": 0.15, "scene": 0.15, "real": 0.4}
 """What is drawn where a store of real pictures is given."""
 
 
