@@ -53,9 +53,11 @@ def load_model(folder: Path, options: LoadOptions) -> Any:
         extra["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
     if options.four_bit:
         extra["quantization_config"] = nf4_config(extra["dtype"])
+    if options.device:
+        extra["device_map"] = {"": options.device}
     auto: Any = AutoModelForImageTextToText
     return auto.from_pretrained(
-        folder, config=config, use_safetensors=True, device_map={"": options.device}, **LOCAL, **extra
+        folder, config=config, use_safetensors=True, **LOCAL, **extra
     ).eval()  # fmt: skip
 
 
