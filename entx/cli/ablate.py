@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from entx.cli.app import Quiet, SchemaOption, StoreOption, app
+from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app, run_names
 from entx.cli.output import Output
 from entx.core.errors import InputError
 
@@ -25,17 +26,22 @@ def ablate(
     ],
     runs: Annotated[str, typer.Option("--runs", help="Runs of the store, the best first.", metavar="A,B,C")],
     out: Annotated[Path | None, typer.Option("--out", help="The report, one HTML file.", metavar="REPORT.html")] = None,
-    as_json: Annotated[
-        Path | None, typer.Option("--json", help="The figures and every answer; - prints them.", metavar="FILE.json|-")
+    json_out: Annotated[
+        Path | None, typer.Option("--json-out", help="The figures and every answer, as a file.", metavar="FILE.json")
     ] = None,
     old: Annotated[
-        Path | None, typer.Option("--diff", help="The --json of an earlier report: what changed.", metavar="OLD.json")
+        Path | None,
+        typer.Option("--diff", help="The --json-out of an earlier report: what changed.", metavar="OLD.json"),
     ] = None,
     strategies: Annotated[
         str | None,
         typer.Option(
             "--strategies", help="Hybrids to decide over the runs: names, or none. Default: all.", metavar="X,Y"
         ),
+    ] = None,
+    fitted: Annotated[
+        list[Path] | None,
+        typer.Option("--fitted", help="A hybrid that `entx ensemble --save` kept; repeatable.", metavar="FILE.json"),
     ] = None,
     where: Annotated[
         list[str] | None,
@@ -47,19 +53,25 @@ def ablate(
         typer.Option("--train", help="Labelled table to audit; default: other labels in the store.", metavar="TABLE"),
     ] = None,
     price: Annotated[float | None, typer.Option("--price", help="Of one hour of the machine.", min=0.0)] = None,
+    took: Annotated[
+        list[str] | None,
+        typer.Option("--seconds", help="What 1,000 rows of an imported run took; repeatable.", metavar="RUN=SECONDS"),
+    ] = None,
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave the pictures out of the report.")] = False,
     picture_mb: Annotated[float, typer.Option("--picture-mb", help="Most that all pictures may take.", min=0.0)] = 16.0,
     cards: Annotated[int, typer.Option("--cards", help="Most questions in the gallery of errors.", min=0)] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.", min=0)] = 0,
     schema: SchemaOption = None,
     quiet: Quiet = False,
+    as_json: Json = False,
+    json_file: Annotated[Path | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Compare runs and hybrids on labelled rows: scores with intervals, paired tests, causes, cost, gallery of errors.
 
     It runs no model: everything comes from the store, so that a report after a changed threshold takes seconds. Only
     the gold rows are measured; coverage and seconds are told over all rows of a run.
 
-    Example: entx ablate --store s.duckdb --gold gold.csv --runs rules,qwen --out report.html --json report.json
+    Example: entx ablate --store s.duckdb --gold gold.csv --runs rules,qwen --out report.html --json-out report.json
     """
     from entx.cli.evaluate import pair_of
     from entx.core.entities import load_schema
@@ -71,17 +83,20 @@ def ablate(
     from entx.report.ablation.summary import summarise
     from entx.storage.connection import Store
 
-    printing = as_json is not None and str(as_json) == "-"
-    words = Output(quiet=quiet, as_json=printing)
-    names = [name.strip() for name in runs.split(",")]
-    if not all(names):
-        raise InputError(f"--runs {runs!r} names no run between two commas; for example --runs rules,qwen")
+    if json_file is not None:  # --json FILE and --json -, as it was before --json was a switch here too
+        if not as_json:
+            raise InputError(f"unexpected argument {json_file}")
+        as_json = str(json_file) == "-"
+        json_out = json_out if as_json else json_file
+    words = Output(quiet=quiet, as_json=as_json)
+    names = run_names(runs)
     chosen = strategy_names() if strategies is None else [name.strip() for name in strategies.split(",")]
     if chosen == [_NO_STRATEGY]:
         chosen = []
     options = Options(
-        tuple(dict.fromkeys(chosen)), tuple(pair_of(text) for text in where or ()), common, train, price, seed
-    )
+        tuple(dict.fromkeys(chosen)), tuple(fitted or ()), tuple(pair_of(text) for text in where or ()), common, train,
+        price, tuple(map(_seconds, took or ())), seed,
+    )  # fmt: skip
     before = load_summary(old) if old else None
     entities = load_schema(schema)
     with Store(store) as opened:
@@ -93,15 +108,25 @@ def ablate(
         budget = 0 if no_pictures else int(picture_mb * 1e6)
         gallery = make_gallery(measured, most=cards, picture_bytes=budget)
         write_html(summary, gallery, out, old=old.name if old else "")
-    if as_json is not None and not printing:
-        write_json(summary, as_json)
+    if json_out is not None:
+        write_json(summary, json_out)
     for line in summary["notes"]:
         words.notice(line)
     words.table(_HEADER, [_row(column) for column in summary["columns"]])
     for line in _findings(summary):
         words.line(line)
-    if printing:
+    if as_json:
         typer.echo(json_text(summary), nl=False)
+
+
+def _seconds(text: str) -> tuple[str, float]:
+    run, equals, value = text.rpartition("=")
+    try:
+        if run and equals and 0.0 <= float(value) < math.inf:
+            return run, float(value)
+    except ValueError:
+        pass
+    raise InputError(f"--seconds {text!r} is not RUN=SECONDS, for example qwen=1940")
 
 
 def _row(column: Mapping[str, Any]) -> tuple[str, ...]:

@@ -46,6 +46,27 @@ def wanted_indices(only: Path | None) -> list[int] | None:
     return None if only is None else parse_indices(read_table(only, ["index"]))
 
 
+def run_names(runs: str) -> list[str]:
+    """The names of --runs A,B,C; a comma in brackets is part of a name, as in vote(A,B).
+
+    Raises:
+        InputError: nothing stands between two commas.
+    """
+    from entx.core.errors import InputError
+
+    names, depth = [""], 0
+    for letter in runs:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth <= 0:
+            names.append("")
+        else:
+            names[-1] += letter
+    names = [name.strip() for name in names]
+    if not all(names):
+        raise InputError(f"--runs {runs!r} names no run between two commas; for example --runs rules,qwen")
+    return names
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"entx {__version__}")

@@ -40,6 +40,7 @@ def demo(
     from contextlib import ExitStack
     from importlib.resources import as_file, files
 
+    from entx.cli.readers import has_torch
     from entx.core.entities import CHALLENGE
     from entx.core.evaluation import evaluate
     from entx.ocr_stage.answer import answer_questions
@@ -79,7 +80,7 @@ def demo(
         words.line(f"predict    {answered.asked} questions answered in {answered.seconds:.2f} s by the rules reader")
         write_predictions(store, "rules", written[0])
         scores["rules"] = evaluate(written[0], shipped / "truth.csv", CHALLENGE)
-        if _has_torch():
+        if has_torch():
             by_model = _read_by_model(store, cached.key)
             seconds = f"{by_model.seconds:.2f} s"
             words.line(f"predict    {by_model.answered} questions answered in {seconds} by the text model")
@@ -112,12 +113,6 @@ def demo(
         "predictions": [str(path) for path in written], "report": str(out / "report.html"),
         "evidence": str(picture), "page": str(page),
     })  # fmt: skip
-
-
-def _has_torch() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("torch") is not None and find_spec("transformers") is not None
 
 
 def _read_by_model(store: Store, key: PageKey) -> InferReport:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app, wanted_indices
+from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app, run_names, wanted_indices
 from entx.cli.output import Output
 from entx.core.errors import InputError
 
@@ -76,9 +76,7 @@ def ensemble(
     from entx.storage.submission import coverage, write_predictions
 
     words = Output(quiet=quiet, as_json=as_json)
-    names = [name.strip() for name in runs.split(",")]
-    if not all(names):
-        raise InputError(f"--runs {runs!r} names no run between two commas; for example --runs rules,qwen")
+    names = run_names(runs)
     if gold and fitted:
         raise InputError("--gold learns anew, --fitted uses what was learned; give one of them")
     if save and not gold:

@@ -24,6 +24,7 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
     ocr_cache,
     predict,
     recipe,
+    review,
     show,
     split,
     store,

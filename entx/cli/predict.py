@@ -92,6 +92,10 @@ def predict(
     shards: Annotated[
         str | None, typer.Option("--shards", help="vlm: one of several parts, 1/4 to 4/4; see entx merge.")
     ] = None,
+    retry_failed: Annotated[
+        bool | None,
+        typer.Option("--retry-failed", help="vlm: look at pictures again that could not be read.", show_default=False),
+    ] = None,
     remote_code: Annotated[
         str | None,
         typer.Option("--remote-code", help="vlm: run the code of the folder's model, of this revision; read it first."),
@@ -122,7 +126,10 @@ def predict(
         "--dtype": dtype, "--four-bit": four_bit, "--batch": batch, "--threads": threads,
     }  # fmt: skip
     only_llm = {"--hint-run": hint_run}
-    only_vlm = {"--pixels": pixels, "--crops": crops, "--shards": shards, "--remote-code": remote_code}
+    only_vlm = {
+        "--pixels": pixels, "--crops": crops, "--shards": shards, "--retry-failed": retry_failed,
+        "--remote-code": remote_code,
+    }  # fmt: skip
     foreign: dict[str, Mapping[str, object]] = {
         "rules": {**of_models, **only_llm, **only_vlm}, "llm": only_vlm, "vlm": only_llm,
     }  # fmt: skip
@@ -153,7 +160,7 @@ def predict(
             model, adapter, backend or "transformers", mode, dtype, bool(four_bit), threads, base_url, pixels,
             bool(crops), remote_code or "",
         )  # fmt: skip
-        job = _vlm(chosen, entities, shard, batch, words.notice)
+        job = _vlm(chosen, entities, shard, batch, bool(retry_failed), words.notice)
     with Store(store, write=True) as opened:
         key = choose_pages(opened, engine) if stage != "vlm" or engine or page_keys(opened) else None
         mine = indices_in_shard(opened, shard) if shards else None
@@ -211,7 +218,12 @@ def _llm(options: llm.ModelOptions, entities: Schema, hint_run: str | None, batc
 
 
 def _vlm(
-    options: vlm.ModelOptions, entities: Schema, shard: Shard, batch: int | None, notice: Callable[[str], None]
+    options: vlm.ModelOptions,
+    entities: Schema,
+    shard: Shard,
+    batch: int | None,
+    retry_failed: bool,
+    notice: Callable[[str], None],
 ) -> Job:
     from entx.vlm_stage.infer import PICTURES_PER_COMMIT, answer_questions
     from entx.vlm_stage.loading import open_reader
@@ -222,7 +234,7 @@ def _vlm(
         store: Store, key: PageKey | None, name: str, advance: Callable[[int], None]
     ) -> tuple[int, float, dict[str, int]]:
         report = answer_questions(
-            store, key, entities, reader, look, name, settings, shard=shard,
+            store, key, entities, reader, look, name, settings, shard=shard, retry_failed=retry_failed,
             pictures_per_commit=batch or PICTURES_PER_COMMIT, advance=advance,
         )  # fmt: skip
         return report.answered, report.seconds, dict(report.counts)

@@ -50,7 +50,7 @@ def info(store: StoreOption, quiet: Quiet = False, as_json: Json = False) -> Non
 
 @store_app.command("export")
 def export(
-    table: Annotated[str, typer.Argument(help="questions, pages, lines, runs or answers.")],
+    table: Annotated[str, typer.Argument(help="questions, pages, lines, runs, answers or reviews.")],
     store: StoreOption,
     out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .parquet or .jsonl.")],
     quiet: Quiet = False,

@@ -16,6 +16,12 @@ FORMULA_STARTS = "=+-@\t\r\n"
 """A text of a csv file for people that begins with one of these gets an apostrophe before it: spreadsheets run it."""
 
 
+def harmless_cell(text: str) -> str:
+    """A csv cell that no spreadsheet takes for a formula, without characters that a text file cannot hold."""
+    text = text.encode("utf-8", "replace").decode().replace("\0", "?")
+    return f"'{text}" if text.startswith(tuple(FORMULA_STARTS)) else text
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name beside `path`, flushed to disk and renamed to it when the block ends well, removed otherwise.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entx.core.errors import InputError
-from entx.core.files import FORMULA_STARTS, atomic_text
+from entx.core.files import atomic_text, harmless_cell
 from entx.core.links import file_name, is_url
 from entx.download.fetch import Fetcher
 from entx.download.guard import DownloadError
@@ -239,13 +239,7 @@ def _write_failures(path: Path, failures: list[Outcome]) -> None:
     with atomic_text(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["image_link", "reason"])
-        writer.writerows([_plain_cell(failure.link), _plain_cell(failure.reason)] for failure in failures)
-
-
-def _plain_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, without characters that a text file cannot hold."""
-    text = text.encode("utf-8", "replace").decode().replace("\0", "?")
-    return f"'{text}" if text.startswith(tuple(FORMULA_STARTS)) else text
+        writer.writerows([harmless_cell(failure.link), harmless_cell(failure.reason)] for failure in failures)
 
 
 def _host(link: str) -> str:

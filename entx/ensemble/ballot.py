@@ -30,12 +30,14 @@ class Option:
         arms: positions of the arms that support it, in their order, at least one.
         evidence: where this form stands in the OCR lines.
         spoken: the forms in which its arms gave it, legal or not, in order of the arms.
+        found: where each of these stands; an illegal one nowhere.
     """
 
     quantity: Quantity | None
     arms: tuple[int, ...]
     evidence: Evidence = NO_EVIDENCE
     spoken: tuple[Quantity, ...] = ()
+    found: tuple[Evidence, ...] = ()
 
     @property
     def converted(self) -> bool:
@@ -136,11 +138,16 @@ def _option(
     spoken = [(arm, answer.quantity) for arm in arms if (answer := answers[arm]) is not None and answer.quantity]
     if not spoken:
         return Option(None, tuple(arms))
-    forms = [(find(arm, quantity), quantity) for arm, quantity in spoken if quantity.unit in entity.units]
+    found = [find(arm, quantity) if quantity.unit in entity.units else NO_EVIDENCE for arm, quantity in spoken]
+    forms = [
+        (evidence, quantity)
+        for evidence, (_, quantity) in zip(found, spoken, strict=True)
+        if quantity.unit in entity.units
+    ]
     if not forms:
         return None
     evidence, quantity = min(forms, key=lambda form: SURENESS[form[0].alignment])  # the first arm's among equals
-    return Option(quantity, tuple(arms), evidence, tuple(quantity for _, quantity in spoken))
+    return Option(quantity, tuple(arms), evidence, tuple(quantity for _, quantity in spoken), tuple(found))
 
 
 def tally(ballot: Ballot, runs: Sequence[str]) -> str:

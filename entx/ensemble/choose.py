@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entx.core.errors import InputError
-from entx.ensemble.ballot import Ballot
+from entx.ensemble.ballot import Ballot, Option
 from entx.ensemble.decision import Objective
 from entx.ensemble.fit import favourite
 from entx.ensemble.fitted import Fitted
-from entx.ensemble.judge import Verdict
+from entx.ensemble.judge import Verdict, verdicts_of
 from entx.ensemble.strategy import StrategyFactory
 
 OWN = "own"
 """As --optimise: the strategy's own choice, which may be to give no answer."""
+
+NO_LEGAL_ANSWER = "no arm's answer is in a legal unit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,14 @@ class Chooser:
             strategy, model = self._folds[fold]
             seen = strategy.view([ballots[place] for place in own])
             for place, ballot, order, verdict in zip(
-                own, seen, strategy.rank(seen), model.judge.verdicts(seen), strict=True
+                own, seen, strategy.rank(seen), verdicts_of(model.judge, strategy, seen), strict=True
             ):
                 choices[place] = self._judged(ballot, order, verdict, self._thresholds[fold])
         return [choices[place] for place in range(len(ballots))]
 
     def _own(self, ballot: Ballot, order: Sequence[int]) -> Choice:
         if not order:
-            return Choice(ballot, None, "no arm's answer is in a legal unit")
+            return Choice(ballot, None, NO_LEGAL_ANSWER)
         if ballot.options[order[0]].quantity is not None:
             return Choice(ballot, order[0])
         option = favourite(ballot, order) if self._policy.always else None
@@ -122,11 +124,9 @@ class Chooser:
         p, q = verdict.right[option], verdict.present
         if self._policy.always or self._objective is None or self._objective.gives(p, q, threshold):
             return Choice(ballot, option, "", p, q)
-        return Choice(
-            ballot,
-            None,
-            f"{ballot.options[option].quantity} is not worth the risk: right with {p:.2f}, a value is shown with "
-            f"{q:.2f} ({self._policy.optimise})",
-            None,
-            q,
-        )
+        return Choice(ballot, None, not_worth(ballot.options[option], p, q, self._policy.optimise), None, q)
+
+
+def not_worth(option: Option, p: float, q: float, optimise: str) -> str:
+    """Why an answer with these chances is not given."""
+    return f"{option.quantity} is not worth the risk: right with {p:.2f}, a value is shown with {q:.2f} ({optimise})"

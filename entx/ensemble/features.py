@@ -13,7 +13,6 @@ from entx.core.types import Alignment, Answer
 from entx.ensemble.ballot import Ballot, Option
 
 _MOST_ODDS = 6.0  # log-odds; further out a probability is a claim, not a measurement
-_LEAST_LOG_PROB = -5.0
 
 
 def option_features(ballot: Ballot, option: Option) -> dict[str, float]:
@@ -91,13 +90,12 @@ def _page_features(ballot: Ballot) -> dict[str, float]:
 
 
 def _add_sureness(found: dict[str, float], name: str, entity: str, answer: Answer) -> None:
-    """The arm's own numbers. A score is comparable within an entity only, so each entity has its own slope too."""
+    """The arm's own numbers as log-odds, of which a logistic model is linear; where it has a score, its log-probability
+    says no more. A score is comparable within an entity only, so each entity has its own slope too."""
     if answer.score is not None:
-        found[f"{name} score"] = answer.score
-        found[f"{name} score {entity}"] = answer.score
-    if answer.log_prob is not None:
-        found[f"{name} log_prob"] = max(answer.log_prob, _LEAST_LOG_PROB)
-        found[f"{name} prob"] = exp(min(answer.log_prob, 0.0))
+        found[f"{name} score"] = found[f"{name} score {entity}"] = _odds(answer.score)
+    elif answer.log_prob is not None:
+        found[f"{name} log_prob"] = _odds(exp(min(answer.log_prob, 0.0)))
     if answer.p_correct is not None and answer.quantity is not None:
         found[f"{name} p"] = _odds(answer.p_correct)
     if answer.p_present is not None:

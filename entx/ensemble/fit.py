@@ -15,9 +15,9 @@ from entx.core.errors import InputError
 from entx.ensemble.ballot import Ballot
 from entx.ensemble.fitted import Fitted, FoldModel, parse_fitted
 from entx.ensemble.gold import digest
-from entx.ensemble.judge import Judge, fit_judge
+from entx.ensemble.judge import Judge, fit_judge, verdicts_of
 from entx.ensemble.reliability import reliability
-from entx.ensemble.strategy import Example, State, StrategyFactory
+from entx.ensemble.strategy import Example, State, Strategy, StrategyFactory
 from entx.storage.arms import Arm
 from entx.storage.habits import FOLDS
 
@@ -33,7 +33,7 @@ def fit_ensemble(
     examples: Sequence[Example],
     params: Mapping[str, float] = MappingProxyType({}),
 ) -> Fitted:
-    """Fits strategy and judge; the judge learns from what the strategy looks at.
+    """Fits the strategy, and where it does not judge itself a judge, which learns from what the strategy looks at.
 
     Args:
         params: of the strategy, those that shall differ from its defaults.
@@ -49,18 +49,14 @@ def fit_ensemble(
         raise InputError(
             f"{len(examples)} labelled rows were answered by these runs; at least {LEAST_ROWS} are needed to fit"
         )
-    known: dict[frozenset[int], tuple[State, Judge]] = {}
+    known: dict[frozenset[int], tuple[State, Judge | None]] = {}
 
-    def without(*folds: int) -> tuple[State, Judge]:
+    def without(*folds: int) -> tuple[State, Judge | None]:
         left_out = frozenset(folds)
         if left_out not in known:
             rows = [example for example in examples if example.ballot.fold not in left_out]
             state = factory.fit(rows, {**factory.params, **params})
-            seen = factory(state).view([example.ballot for example in rows])
-            known[left_out] = (
-                state,
-                fit_judge([replace(example, ballot=ballot) for example, ballot in zip(rows, seen, strict=True)]),
-            )
+            known[left_out] = state, None if factory.judges else _judge(factory(state), rows)
         return known[left_out]
 
     models: list[FoldModel] = []
@@ -87,6 +83,12 @@ def favourite(ballot: Ballot, order: Sequence[int]) -> int | None:
     return next((option for option in order if ballot.options[option].quantity is not None), None)
 
 
+def _judge(strategy: Strategy, rows: Sequence[Example]) -> Judge:
+    """Learns from what the strategy looks at."""
+    seen = strategy.view([example.ballot for example in rows])
+    return fit_judge([replace(example, ballot=ballot) for example, ballot in zip(rows, seen, strict=True)])
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """p and q of a row's favourite, and whether it is right; p is 0 and right None where no arm gives an answer."""
@@ -97,11 +99,13 @@ class _Told:
     present: bool
 
 
-def _favourites(factory: StrategyFactory, state: State, judge: Judge, rows: Sequence[Example]) -> list[_Told]:
+def _favourites(factory: StrategyFactory, state: State, judge: Judge | None, rows: Sequence[Example]) -> list[_Told]:
     strategy = factory(state)
     seen = strategy.view([example.ballot for example in rows])
     told = []
-    for example, ballot, order, verdict in zip(rows, seen, strategy.rank(seen), judge.verdicts(seen), strict=True):
+    for example, ballot, order, verdict in zip(
+        rows, seen, strategy.rank(seen), verdicts_of(judge, strategy, seen), strict=True
+    ):
         option = favourite(ballot, order)
         if option is None:
             told.append(_Told(0.0, verdict.present, None, example.present))

@@ -21,7 +21,7 @@ from entx.ensemble.judge import Judge
 from entx.ensemble.strategy import State
 from entx.storage.habits import FOLDS
 
-FORMAT = 1
+FORMAT = 2
 """Raised when an older file can no longer be read as meant."""
 
 
@@ -31,13 +31,13 @@ class FoldModel:
 
     Args:
         state: of the strategy.
-        judge: p and q.
+        judge: p and q; None where the strategy tells them itself.
         held_out: p and q of the strategy's favourite answers to the rows learned from, each by a model that had not
             learned from that row either; from these an objective takes its threshold.
     """
 
     state: State
-    judge: Judge
+    judge: Judge | None
     held_out: tuple[tuple[float, float], ...]
 
     def threshold(self, objective: Objective) -> float:
@@ -46,13 +46,13 @@ class FoldModel:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"state": self.state, "judge": self.judge.as_dict(), "held_out": self.held_out}
+        return {"state": self.state, "judge": self.judge and self.judge.as_dict(), "held_out": self.held_out}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> FoldModel:
         """From JSON."""
         pairs = tuple((float(p), float(q)) for p, q in plain["held_out"])
-        return cls(dict(plain["state"]), Judge.of(plain["judge"]), pairs)
+        return cls(dict(plain["state"]), plain["judge"] and Judge.of(plain["judge"]), pairs)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Fitted:
             "schema": self.schema, "rows": self.rows, "data": self.data, "reliability": dict(self.reliability),
             "folds": [fold.as_dict() for fold in self.folds],
         }  # fmt: skip
-        return json.dumps(_rounded(plain), sort_keys=True) + "\n"
+        return json.dumps(rounded(plain), sort_keys=True) + "\n"
 
     @property
     def digest(self) -> str:
@@ -157,12 +157,12 @@ def parse_fitted(text: str) -> Fitted:
         raise InputError(f"a damaged fitted ensemble: {type(error).__name__} {error}") from None
 
 
-def _rounded(plain: Any) -> Any:
+def rounded(plain: Any) -> Any:
     """Floats with 9 significant digits: more than any probability needs, and fewer than machines differ in."""
     if isinstance(plain, float):
         return float(f"{plain:.9g}")
     if isinstance(plain, Mapping):
-        return {key: _rounded(value) for key, value in plain.items()}
+        return {key: rounded(value) for key, value in plain.items()}
     if isinstance(plain, list | tuple):
-        return [_rounded(value) for value in plain]
+        return [rounded(value) for value in plain]
     return plain

@@ -13,7 +13,7 @@ from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.grounding import evidence_of
 from entx.core.quantity import Quantity
-from entx.core.types import Alignment, Evidence, PageKey
+from entx.core.types import Alignment, Answer, Evidence, PageKey
 from entx.ensemble.ballot import Ballot, make_ballot
 from entx.storage.arms import Arm, ArmsRow
 from entx.storage.connection import Store
@@ -51,18 +51,34 @@ def ballots(
                 parsed[page.picture] = page_quantities(page)
             entity = schema[row.entity_name]
             candidates = None if page is None else find_candidates(page, entity, parsed[page.picture])
-            made.append(_grounded(row, entity, candidates, same_pages))
+            made.append(
+                grounded_ballot(row.index, entity, row.answers, candidates, fold=row.fold, same_pages=same_pages)
+            )
         yield made
 
 
-def _grounded(
-    row: ArmsRow, entity: Entity, candidates: Sequence[Candidate] | None, same_pages: Sequence[bool]
+def grounded_ballot(
+    index: int,
+    entity: Entity,
+    answers: Sequence[Answer | None],
+    candidates: Sequence[Candidate] | None,
+    *,
+    fold: int = 0,
+    same_pages: Sequence[bool] | None = None,
 ) -> Ballot:
+    """The ballot of one question.
+
+    Args:
+        candidates: the page's quantities that are legal for the entity; None without a page.
+        same_pages: for each arm whether its evidence points into this page; None where all do.
+    """
+
     def find(arm: int, quantity: Quantity) -> Evidence:
-        answer = row.answers[arm]
-        if answer is not None and same_pages[arm] and answer.evidence.alignment is not Alignment.NONE:
+        answer = answers[arm]
+        own = same_pages is None or same_pages[arm]
+        if answer is not None and own and answer.evidence.alignment is not Alignment.NONE:
             return answer.evidence
         return evidence_of(quantity, candidates or ())
 
     number = None if candidates is None else len({one.quantity for one in candidates})
-    return make_ballot(row.index, entity, row.answers, fold=row.fold, find=find, candidates=number)
+    return make_ballot(index, entity, answers, fold=fold, find=find, candidates=number)

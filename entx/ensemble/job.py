@@ -24,7 +24,7 @@ from entx.storage.connection import Store
 from entx.storage.pages import count_pages
 from entx.storage.runs import begin_run, end_run
 
-ENSEMBLE_VERSION = 1
+ENSEMBLE_VERSION = 2
 """Raised with every change that can change a choice: a run is continued only by the version that began it."""
 
 

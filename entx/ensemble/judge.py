@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 from entx.ensemble.ballot import Ballot
 from entx.ensemble.features import ballot_features, option_features
 from entx.ensemble.logistic import Logistic, fit_logistic
-from entx.ensemble.strategy import Example
+from entx.ensemble.strategy import Example, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,19 @@ class Judge:
     def of(cls, plain: Mapping[str, Any]) -> Judge:
         """From JSON."""
         return cls(Logistic.of(plain["right"]), Logistic.of(plain["present"]))
+
+
+class Judging(Strategy, Protocol):
+    """A strategy that tells p and q itself."""
+
+    def verdicts(self, ballots: Sequence[Ballot]) -> list[Verdict]:
+        """One a ballot, as `view` gives them."""
+        ...
+
+
+def verdicts_of(judge: Judge | None, strategy: Strategy, seen: Sequence[Ballot]) -> list[Verdict]:
+    """What the judge thinks of what the strategy looks at; None leaves it to the strategy."""
+    return cast("Judging", strategy).verdicts(seen) if judge is None else judge.verdicts(seen)
 
 
 def fit_judge(examples: Sequence[Example]) -> Judge:

@@ -65,10 +65,13 @@ class StrategyFactory(Protocol):
 
     Args:
         needs: whether it cannot do without gold rows.
+        judges: whether its strategies tell p and q themselves (`judge.Judging`); else a judge is fitted on what they
+            look at.
         params: its parameters (--param) with their defaults.
     """
 
     needs: bool
+    judges: bool
     params: Mapping[str, float]
 
     def __call__(self, state: State | None) -> Strategy:
@@ -81,8 +84,9 @@ class StrategyFactory(Protocol):
 
 
 class LooksAtAll:
-    """Base of strategies that ask every arm and have no parameters."""
+    """Base of strategies that ask every arm, have no parameters and leave p and q to a judge."""
 
+    judges = False
     params: Mapping[str, float] = {}
 
     def view(self, ballots: Sequence[Ballot]) -> Sequence[Ballot]:

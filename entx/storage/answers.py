@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -62,10 +62,27 @@ def answered_indices(store: Store, run: str) -> set[int]:
     return {index for (index,) in store.connection.execute("select idx from answers where run = ?", [run]).fetchall()}
 
 
-def load_answers(store: Store, run: str) -> Iterator[tuple[int, Answer]]:
-    """(question index, answer) of a run by index, streamed."""
+def forget_answers(store: Store, run: str, reason: str) -> int:
+    """Removes a run's empty answers whose reason begins so, for the run to ask again; returns their number."""
+    with store.transaction() as connection:
+        rows = connection.execute(
+            "delete from answers where run = ? and unit is null and starts_with(reason, ?) returning 1", [run, reason]
+        ).fetchall()
+    return len(rows)
+
+
+def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> Iterator[tuple[int, Answer]]:
+    """(question index, answer) of a run by index, streamed.
+
+    Args:
+        only: indices of questions; the others are left out.
+    """
     cursor = store.connection.cursor()
-    cursor.execute(f"select idx, {_COLUMNS} from answers where run = ? order by idx", [run])
+    chosen = ""
+    if only is not None:
+        cursor.register("chosen", pa.table({"idx": pa.array(list(only), pa.int64())}))
+        chosen = "and idx in (from chosen)"
+    cursor.execute(f"select idx, {_COLUMNS} from answers where run = ? {chosen} order by idx", [run])
     while rows := cursor.fetchmany(_FETCH_ROWS):
         yield from ((index, _answer(*columns)) for index, *columns in rows)
 

@@ -105,8 +105,9 @@ def load_arms(
     """
     cursor = store.connection.cursor()
     chosen = ""
-    if only is not None:
-        cursor.register("chosen", pa.table({"idx": pa.array(list(only), pa.int64())}))
+    wanted = None if only is None else list(only)
+    if wanted is not None:
+        cursor.register("chosen", pa.table({"idx": pa.array(wanted, pa.int64())}))
         chosen = "and q.idx in (from chosen)"
     cursor.execute(
         f"""select q.idx, q.entity_name, c.picture, {_FOLD}
@@ -116,7 +117,7 @@ def load_arms(
             order by q.idx""",
         {"runs": list(runs), "without": without},
     )
-    merged = [_Column(load_answers(store, run)) for run in runs]
+    merged = [_Column(load_answers(store, run, wanted)) for run in runs]
     while rows := cursor.fetchmany(_FETCH_ROWS):
         for index, entity_name, picture, fold in rows:
             yield ArmsRow(index, entity_name, picture, int(fold), tuple(column.at(index) for column in merged))

@@ -21,6 +21,7 @@ _QUERIES = {
     "answers": """
         select a.*, q.entity_name, q.image_link from (select idx as index, * exclude (idx) from answers) a
         join questions q on q.idx = a.index order by run, index""",
+    "reviews": "select idx as index, * exclude (idx, seq) from reviews order by seq",
 }
 TABLES = tuple(_QUERIES)
 """What can be exported."""

@@ -106,12 +106,31 @@ def _m005_score(connection: Connection) -> None:
     connection.execute("alter table answers add column score double")  # null for a stage without one
 
 
+def _m006_reviews(connection: Connection) -> None:
+    connection.execute("""
+        create table reviews (            -- what a person said of a question; the newest row of a reviewer counts
+            idx bigint not null,
+            rights varchar[] not null,    -- written forms that are right; empty where the picture states none
+            source varchar not null,      -- name of the labelling, as training names a table
+            annotator varchar not null,   -- within that source
+            reviewed varchar not null,    -- UTC, ISO 8601; of the import where the file does not tell
+            final boolean not null,       -- marked as ground truth: settles what others disagree on
+            lead_seconds double,
+            task varchar not null,        -- of the labelling tool, "" for a spreadsheet
+            said varchar not null,        -- JSON: what was decided and what each arm had answered when it was asked
+            file varchar not null,
+            sha256 varchar not null,      -- of that file
+            seq bigint not null
+        )""")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _m001_questions_and_pictures,
     _m002_pages,
     _m003_runs_and_answers,
     _m004_geometry,
     _m005_score,
+    _m006_reviews,
 )
 
 

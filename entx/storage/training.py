@@ -1,14 +1,22 @@
-"""Labelled questions with the pages of their pictures: what a model learns from."""
+"""Labelled questions with the pages of their pictures: what a model learns from.
+
+A question that people have reviewed (`reviews`) has the label they agree on, whatever its table says, and the name of
+their labelling for a source.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import duckdb
+import pyarrow as pa
+
 from entx.core.types import OcrPage, PageKey
 from entx.storage.connection import Store
 from entx.storage.pages import load_pages
 from entx.storage.questions import CURRENT_PICTURES
+from entx.storage.reviews import load_reviews, settle
 
 _PAGES_AT_ONCE = 512
 
@@ -19,7 +27,7 @@ class LabelledQuestion:
 
     Args:
         label: "" where the picture is said to state no value.
-        source: name of the table it came from.
+        source: name of the table or the labelling it came from.
     """
 
     index: int
@@ -45,7 +53,7 @@ class PicturedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class SourceCount:
-    """A table's labelled questions, and how many of them have an OK page."""
+    """The labelled questions of a table or a labelling, and how many of them have an OK page."""
 
     source: str
     labelled: int
@@ -53,15 +61,13 @@ class SourceCount:
 
 
 def labelled_sources(store: Store, key: PageKey) -> list[SourceCount]:
-    """Every table with labelled questions, by name."""
-    rows = store.connection.execute(
-        f"""
+    """Every table and labelling with labelled questions, by name."""
+    query = f"""
         select q.source, count(*), count(p.picture)
-        from questions q left join ({CURRENT_PICTURES}) c using (image_link)
+        from labelled q left join ({CURRENT_PICTURES}) c using (image_link)
              left join ({_OK_PICTURES}) p on p.picture = c.picture
-        where q.label is not null group by 1 order by 1""",
-        _parameters(key),
-    ).fetchall()
+        group by 1 order by 1"""
+    rows = _with_reviews(store).execute(query, _parameters(key)).fetchall()
     return [SourceCount(str(source), int(labelled), int(read)) for source, labelled, read in rows]
 
 
@@ -69,26 +75,24 @@ def labelled_questions(store: Store, key: PageKey, sources: Iterable[str] | None
     """The labelled questions whose picture has an OK page of this key, by index.
 
     Args:
-        sources: names of the tables that count; None for all.
+        sources: names of the tables and labellings that count; None for all.
     """
     wanted = None if sources is None else list(sources)
-    rows = store.connection.execute(
-        f"""
+    query = f"""
         select q.idx, c.picture, q.group_id, q.entity_name, q.label, q.source
-        from questions q join ({CURRENT_PICTURES}) c using (image_link) join ({_OK_PICTURES}) p using (picture)
-        where q.label is not null and ($sources is null or list_contains($sources::varchar[], q.source))
-        order by q.idx""",
-        {**_parameters(key), "sources": wanted},
-    ).fetchall()
+        from labelled q join ({CURRENT_PICTURES}) c using (image_link) join ({_OK_PICTURES}) p using (picture)
+        where ($sources is null or list_contains($sources::varchar[], q.source))
+        order by q.idx"""
+    rows = _with_reviews(store).execute(query, {**_parameters(key), "sources": wanted}).fetchall()
     return [LabelledQuestion(*row) for row in rows]
 
 
 def pictured_questions(store: Store) -> list[PicturedQuestion]:
     """All labelled questions by index, each with the newest file of its picture; they need no page."""
-    rows = store.connection.execute(f"""
+    query = f"""
         select q.idx, coalesce(c.picture, ''), q.group_id, q.entity_name, q.label, q.source, coalesce(c.path, '')
-        from questions q left join ({CURRENT_PICTURES}) c using (image_link)
-        where q.label is not null order by q.idx""").fetchall()
+        from labelled q left join ({CURRENT_PICTURES}) c using (image_link) order by q.idx"""
+    rows = _with_reviews(store).execute(query).fetchall()
     return [PicturedQuestion(LabelledQuestion(*row[:-1]), row[-1]) for row in rows]
 
 
@@ -110,6 +114,24 @@ _OK_PICTURES = """
     select distinct picture from pages
     where status = 'ok' and engine = $engine and model_hash = $model_hash and params_hash = $params_hash
 """
+
+
+def _with_reviews(store: Store) -> duckdb.DuckDBPyConnection:
+    """A cursor that sees the view `labelled`: the labelled questions, those that were reviewed with that label."""
+    labels = settle(load_reviews(store))[0].values()
+    reviewed = {
+        "idx": pa.array([label.index for label in labels], pa.int64()),
+        "label": pa.array([next(iter(label.rights), "") for label in labels], pa.string()),
+        "source": pa.array([label.source for label in labels], pa.string()),
+    }
+    cursor = store.connection.cursor()
+    cursor.register("reviewed", pa.table(reviewed))
+    cursor.execute("""
+        create or replace temp view labelled as
+        select idx, image_link, group_id, entity_name, coalesce(r.label, q.label) as label,
+               coalesce(r.source, q.source) as source
+        from questions q left join reviewed r using (idx) where coalesce(r.label, q.label) is not null""")
+    return cursor
 
 
 def _parameters(key: PageKey) -> dict[str, str]:

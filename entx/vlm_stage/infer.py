@@ -15,13 +15,13 @@ from entx.core.entities import Schema
 from entx.core.errors import PictureError
 from entx.core.shards import Shard
 from entx.core.types import OcrPage, PageKey
-from entx.storage.answers import add_answers
+from entx.storage.answers import add_answers, forget_answers
 from entx.storage.connection import Store
 from entx.storage.open_pictures import OpenPicture, open_pictures
 from entx.storage.pages import load_pages
 from entx.storage.runs import begin_run, end_run
 from entx.vlm_stage.prompt import PROMPT_VERSION
-from entx.vlm_stage.reader import READER_VERSION, Asked, VisionReader
+from entx.vlm_stage.reader import PICTURE, READER_VERSION, Asked, VisionReader
 from entx.vlm_stage.views import VIEWS_VERSION, Look, see_file
 
 STAGE = "vlm"
@@ -53,6 +53,7 @@ def answer_questions(
     settings: Mapping[str, Any],
     *,
     shard: Shard = Shard(),  # noqa: B008 - frozen
+    retry_failed: bool = False,
     pictures_per_commit: int = PICTURES_PER_COMMIT,
     advance: Callable[[int], None] = lambda _: None,
 ) -> InferReport:
@@ -65,12 +66,15 @@ def answer_questions(
         key: of the OCR pages that ground answers and guide crops; None to do without.
         settings: what decides the model's answers: its hash, backend, adapter, numeric type.
         shard: the part of the pictures that this call is for.
+        retry_failed: look again at the pictures that could not be shown to the model before.
 
     Raises:
         InputError: the run stands in the store with other settings; the model takes no picture at all.
     """
     started = time.monotonic()
     begin_run(store, run, STAGE, {**job_settings(key, schema, reader, look, shard), **settings})
+    if retry_failed:
+        forget_answers(store, run, PICTURE)
     answered = 0
     for batch in _batches(open_pictures(store, run, shard), pictures_per_commit):
         began = time.monotonic()

@@ -30,6 +30,11 @@ from entx.vlm_stage.views import Views
 READER_VERSION = 1
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
+PICTURE = "picture: "
+"""How the reason begins where a picture could not be shown to the model."""
+
+_REFUSALS = 8  # so many pictures refused, and none taken, are the model's or the server's fault
+
 
 class Mode(StrEnum):
     """How the model answers."""
@@ -121,6 +126,7 @@ class VisionReader:
         self.counts = ReaderCounts()
         self._schema = schema
         self._empty = serving.form.empty
+        self._refused = 0
         self._weighs = mode is Mode.CANDIDATES
 
     def read(self, batch: Sequence[Asked]) -> list[list[Answer]]:
@@ -196,8 +202,9 @@ class VisionReader:
                 self.counts.pictures += 1
                 self.counts.asked += len(ask.asks)
         refused = [said for said in found if isinstance(said, PictureError)]
-        if refused and self.counts.pictures == 0:  # then it is not the pictures
-            raise InputError(f"{self.model.name} takes none of {len(refused)} pictures: {refused[0]}")
+        self._refused += len(refused)
+        if refused and self._refused >= _REFUSALS and self.counts.pictures == 0:
+            raise InputError(f"{self.model.name} takes no picture; it says: {refused[0]}")
         return found
 
     def _pattern(self, entity: Entity) -> str:
@@ -271,7 +278,7 @@ def _each(said: list[Said] | PictureError, questions: int) -> Sequence[Said | Pi
 
 
 def _unseen(error: PictureError) -> Answer:
-    return Answer(None, reason=f"picture: {error}")
+    return Answer(None, reason=f"{PICTURE}{error}")
 
 
 def _says_none(share: float | None) -> str:

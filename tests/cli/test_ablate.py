@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from entx.cli.app import run_names
+from entx.cli.main import main
 from tests.cli.runner import run_entx
 from tests.report.ablations import GOLD, default_arms, make_store
+from tests.report.chance import make_chance_store
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +80,12 @@ def test_diff_tells_the_changed_rows(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "1 with another truth" in page
 
 
+@given(st.lists(st.from_regex(r"[a-z]{1,4}(\([a-z](,[a-z]){0,2}\))?", fullmatch=True), min_size=1, max_size=4))
+def test_names_of_runs_are_told_apart_by_commas_outside_brackets(names: list[str]) -> None:
+    assert run_names(",".join(names)) == names
+    assert run_names(" , ".join(names)) == names
+
+
 def test_where_and_common(tiny: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     store, gold = tiny
     base = ["ablate", "--store", store, "--gold", gold, "--runs", "rules,qwen", "--json", "-", "--strategies", "none"]
@@ -128,3 +141,109 @@ def test_a_store_and_a_table_that_are_not_there(
         ended = run_entx(capsys, "ablate", "--store", store, "--gold", gold, "--runs", "rules")
         assert (ended.code, ended.err.count("\n")) == (2, 1)
         assert says in ended.err
+
+
+def test_json_is_a_switch_as_everywhere_and_its_old_form_still_works(
+    tiny: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["ablate", "--store", tiny[0], "--gold", tiny[1], "--runs", "rules", "--strategies", "none"]
+    printed = run_entx(capsys, *base, "--json")
+    file, old = tmp_path / "f.json", tmp_path / "old.json"
+    assert run_entx(capsys, *base, "--json-out", file).out.splitlines()[1].startswith("rules")
+    both = run_entx(capsys, *base, "--json", "--json-out", tmp_path / "both.json")
+    assert run_entx(capsys, *base, "--json", old).out.splitlines()[1].startswith("rules")
+    assert printed.out == both.out == file.read_text(encoding="utf-8") == old.read_text(encoding="utf-8")
+    assert printed.out == (tmp_path / "both.json").read_text(encoding="utf-8")
+    stray = run_entx(capsys, *base, "stray")
+    assert (stray.code, stray.err.count("\n")) == (2, 1)
+    assert "unexpected argument stray" in stray.err
+
+
+def test_seconds_of_an_imported_run_can_be_told(tiny: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    base = ["ablate", "--store", tiny[0], "--gold", tiny[1], "--runs", "rules,qwen", "--strategies", "vote", "--json"]
+    unknown = json.loads(run_entx(capsys, *base).out)
+    found = json.loads(run_entx(capsys, *base, "--seconds", "qwen=1940", "--price", "3.6").out)
+    cost = {column["name"]: column["cost"] for column in found["columns"]}
+    assert [column["cost"]["seconds"] is None for column in unknown["columns"]] == [False, True, True]
+    assert (cost["qwen"]["seconds"], cost["qwen"]["cost"]) == (1940.0, 1.94)
+    assert cost["vote"]["answering_seconds"] == pytest.approx(
+        cost["rules"]["answering_seconds"] + 1940.0 * cost["vote"]["looked"]["qwen"], abs=1e-4
+    )
+    assert found["seconds"] == {"qwen": 1940.0}
+    for wrong, says in (
+        ("rules=3", "--seconds rules: only imported runs brought no times (qwen)"),
+        ("x=3", "--seconds x: only imported runs"),
+        ("qwen", "is not RUN=SECONDS"),
+        ("qwen=-1", "is not RUN=SECONDS"),
+        ("qwen=inf", "is not RUN=SECONDS"),
+    ):
+        ended = run_entx(capsys, *base, "--seconds", wrong)
+        assert (ended.code, ended.err.count("\n")) == (2, 1)
+        assert says in ended.err
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """A store with three arms, its gold table, and a stack of the first and the last of them."""
+    folder = tmp_path_factory.mktemp("saved")
+    store, gold = make_chance_store(folder)
+    file = folder / "stack.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [
+            "entx", "ensemble", "--store", str(store), "--runs", "good,poor", "--strategy", "stack", "--gold",
+            str(gold), "--save", str(file), "--quiet",
+        ])  # fmt: skip
+        with contextlib.suppress(SystemExit):
+            main()
+    assert file.is_file()
+    return store, gold, file
+
+
+def test_a_saved_ensemble_is_decided_as_entx_ensemble_decides_it(
+    saved: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, gold, file = saved
+    base = ["ablate", "--store", store, "--gold", gold, "--strategies", "none", "--json"]
+    found = json.loads(run_entx(capsys, *base, "--runs", "good,fair,poor", "--fitted", file).out)
+    shown = "stack+challenge-f1 of stack.json"
+    assert [column["name"] for column in found["columns"]] == ["good", "fair", "poor", shown]
+    assert found["columns"][-1]["cost"]["looked"] == {"good": 1.0, "poor": 1.0}  # its own arms, among others
+    stored = json.loads(run_entx(capsys, *base, "--runs", "good,poor,stack+challenge-f1(good,poor)").out)
+    answers = [row["answers"] for row in stored["rows"]]
+    assert [row["answers"][shown] for row in found["rows"]] == [row["stack+challenge-f1(good,poor)"] for row in answers]
+    assert not [note for note in found["notes"] if "hybrid" in note]
+
+
+def test_a_saved_ensemble_of_other_arms_is_refused(
+    saved: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, gold, file = saved
+    base = ["ablate", "--store", store, "--gold", gold, "--strategies", "none"]
+    (tmp_path / "no.json").write_text("{}")
+    for runs, one, says in (
+        ("good,fair,poor", tmp_path / "gone.json", "gone.json: cannot be read"),
+        ("good,fair,poor", tmp_path / "no.json", "not a fitted ensemble"),
+        ("fair", file, "stack.json: fitted for arms of the stages vlm, vlm in this order, not vlm"),
+    ):
+        ended = run_entx(capsys, *base, "--runs", runs, "--fitted", one)
+        assert (ended.code, ended.err.count("\n")) == (2, 1)
+        assert says in ended.err
+
+
+def test_the_frontier_stands_in_figures_and_page(
+    saved: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, gold, _ = saved
+    out = tmp_path / "r.html"
+    base = ["ablate", "--store", store, "--gold", gold, "--runs", "good,poor", "--json"]
+    ended = run_entx(capsys, *base, "--strategies", "cascade,stack", "--out", out)
+    found = json.loads(ended.out)
+    assert found["frontier"]["cheap"] == ["good"]
+    ends = found["frontier"]["points"][0], found["frontier"]["points"][-1]
+    assert [end["asked"] for end in ends] == [0.0, 1.0]
+    stack = next(column for column in found["columns"] if column["name"] == "stack+challenge-f1")
+    assert ends[1]["f1"] == pytest.approx(stack["scores"]["all"][""]["f1"], abs=0.02)
+    page = out.read_text(encoding="utf-8")
+    assert "What asking is worth" in page
+    assert 'aria-label="F1 of the cascade"' in page
+    assert json.loads(run_entx(capsys, *base, "--strategies", "stack").out)["frontier"] is None

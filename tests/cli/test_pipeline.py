@@ -92,7 +92,7 @@ def test_predictions_pass_the_check_and_name_every_question(read: Path, capsys: 
 def test_extract_gives_the_answer_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     truth = {(row["image_link"], row["entity_name"]): row["value"] for row in _rows(DEMO / "truth.csv")}
     picture = next(path for path in PICTURES if "cabinet" in path.name)
-    ended = run_entx(capsys, "extract", picture, "--entity", "height", "--json")
+    ended = run_entx(capsys, "extract", picture, "--entity", "height", "--stage", "rules", "--json")
     (answer,) = json.loads(ended.out)["answers"]
     assert float(answer["value"]) == float(truth[picture.name, "height"].split()[0])
     assert answer["alignment"] in ("exact", "normalised")
@@ -101,10 +101,12 @@ def test_extract_gives_the_answer_with_its_place(capsys: pytest.CaptureFixture[s
 
 def test_extract_of_what_is_no_picture_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.jpg").write_text("hello")
-    ended = run_entx(capsys, "extract", tmp_path / "x.jpg", tmp_path / "gone.jpg", "--entity", "height")
+    files = tmp_path / "x.jpg", tmp_path / "gone.jpg"
+    ended = run_entx(capsys, "extract", *files, "--entity", "height", "--stage", "rules")
     assert ended.code == 3
     assert "picture unreadable" in ended.out
     assert "No such file" in ended.out
+    assert "p(" not in ended.out  # nothing is known of a picture that was not seen
     assert run_entx(capsys, "extract", tmp_path / "x.jpg", "--entity", "hight").code == 2
 
 

@@ -104,3 +104,27 @@ def test_no_rows_and_no_chances() -> None:
     assert Objective.parse(CHALLENGE_F1).threshold([], []) == 0.0
     assert Objective.parse(CHALLENGE_F1).threshold([0.0], [0.5]) == 0.0
     assert Objective.parse("precision@0.9").threshold([], []) > 1.0
+
+
+@given(
+    name=st.sampled_from([CHALLENGE_F1, MICRO_F1, "precision@0.9"]), p=st.floats(0.0, 1.0), q=st.floats(0.0, 1.0),
+    more=st.floats(0.0, 1.0), threshold=st.floats(0.0, 1.0),
+)  # fmt: skip
+def test_a_likelier_answer_is_given_wherever_a_less_likely_one_is(
+    name: str, p: float, q: float, more: float, threshold: float
+) -> None:
+    objective = Objective.parse(name)
+    low, high = sorted((p, more))
+    assert objective.gives(low, q, threshold) <= objective.gives(high, q, threshold)
+    assert objective.gives(low, min(q, more), threshold) <= objective.gives(low, max(q, more), threshold)
+
+
+@given(rows=ROWS, copies=st.integers(2, 4))
+def test_the_threshold_is_a_property_of_the_mix_not_of_the_number_of_rows(
+    rows: list[tuple[float, float]], copies: int
+) -> None:
+    for name in (CHALLENGE_F1, MICRO_F1, "precision@0.8"):
+        objective = Objective.parse(name)
+        once, often = (objective.threshold(*zip(*rows * times, strict=True)) for times in (1, copies))
+        assert often == pytest.approx(once, abs=1e-9)
+        assert objective.threshold(*zip(*rows[::-1], strict=True)) == pytest.approx(once, abs=1e-9)

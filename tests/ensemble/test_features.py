@@ -37,8 +37,9 @@ def test_an_option_by_hand() -> None:
     of = _ballot(_answer("5 gram", score=0.8), _answer("6 gram", log_prob=-0.1), _answer(""), None)
     assert option_features(of, of.options[0]) == {
         "entity item_weight": 1.0, "options": 2.0, "candidates": log(3.0),
-        "0 for": 1.0, "0 for item_weight": 1.0, "0 for score": 0.8, "0 for score item_weight": 0.8,
-        "1 against": 1.0, "1 against log_prob": -0.1, "1 against prob": exp(-0.1), "2 nothing": 1.0,
+        "0 for": 1.0, "0 for item_weight": 1.0, "0 for score": pytest.approx(log(4.0)),
+        "0 for score item_weight": pytest.approx(log(4.0)),
+        "1 against": 1.0, "1 against log_prob": pytest.approx(log(exp(-0.1) / (1.0 - exp(-0.1)))), "2 nothing": 1.0,
         "share for": pytest.approx(1 / 3), "converted": 0.0, "alignment exact": 1.0,
     }  # fmt: skip
 
@@ -47,7 +48,8 @@ def test_a_question_by_hand() -> None:
     of = _ballot(_answer("", score=0.2), _answer("6 gram"), candidates=1, alignment=Alignment.NONE)
     assert ballot_features(of) == {
         "entity item_weight": 1.0, "options": 1.0, "candidates": log(2.0), "one candidate": 1.0,
-        "0 nothing": 1.0, "0 nothing item_weight": 1.0, "0 nothing score": 0.2, "0 nothing score item_weight": 0.2,
+        "0 nothing": 1.0, "0 nothing item_weight": 1.0, "0 nothing score": pytest.approx(log(0.25)),
+        "0 nothing score item_weight": pytest.approx(log(0.25)),
         "1 something": 1.0, "1 something item_weight": 1.0, "share of the largest": 0.5, "a grounded one": 0.0,
     }  # fmt: skip
     assert ballot_features(_ballot(_answer("6 gram"), candidates=0))["no candidate"] == 1.0

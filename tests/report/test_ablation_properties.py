@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -17,51 +16,21 @@ from entx.core.entities import CHALLENGE
 from entx.core.evaluation import evaluate
 from entx.core.metric import Outcome
 from entx.core.quantity import Quantity
-from entx.core.types import Answer, Question
+from entx.core.types import Answer
 from entx.report.ablation.audit import relation
 from entx.report.ablation.causes import Cause, oracle_outcomes
 from entx.report.ablation.columns import ARM, Column
 from entx.report.ablation.diff import diff
 from entx.report.ablation.gold import Gold, GoldRow
-from entx.storage.answers import add_answers
 from entx.storage.connection import Store
-from entx.storage.questions import add_questions
-from entx.storage.runs import begin_run
 from entx.storage.submission import write_predictions
 from tests.report.ablations import gram, of, summary
-
-ROWS, PICTURES = 120, 80
-RIGHT = {"good": 0.85, "fair": 0.7, "poor": 0.45, "rare": 0.6}
-"""How often each arm is right; "rare" was asked every third question only."""
-
-
-def _said(truth: str, right: bool, draw: random.Random) -> Answer:
-    sure = min(0.99, max(0.01, draw.gauss(0.8 if right else 0.5, 0.15)))
-    if right:
-        quantity = gram(int(truth.split()[0])) if truth else None
-    else:
-        quantity = None if truth and draw.random() < 0.3 else gram(draw.randint(1000, 2000))
-    if quantity is None:
-        return Answer(None, "", "nothing seen", p_present=1.0 - sure)
-    return Answer(quantity, quantity.text, p_correct=sure, p_present=min(1.0, sure + 0.05), seconds=0.5)
+from tests.report.chance import RIGHT, ROWS, make_chance_store
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder, draw = tmp_path_factory.mktemp("many"), random.Random(7)
-    truths = ["" if draw.random() < 0.3 else f"{draw.randint(1, 900)} gram" for _ in range(ROWS)]
-    names = ["item_weight" if draw.random() < 0.6 else "maximum_weight_recommendation" for _ in range(ROWS)]
-    links = [f"{i % PICTURES}.jpg" for i in range(ROWS)]
-    table = folder / "gold.csv"
-    lines = [f"{i},{names[i]},{'small' if i % 3 else 'large'},{links[i]},{truths[i]}" for i in range(ROWS)]
-    table.write_text("index,entity_name,slice,image_link,value\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    with Store(folder / "s.duckdb", write=True) as store:
-        add_questions(store, [Question(i, links[i], "g", names[i]) for i in range(ROWS)], "t.csv")
-        for run, share in RIGHT.items():
-            begin_run(store, run, "vlm", {"model": run})
-            asked = range(0, ROWS, 3) if run == "rare" else range(ROWS)
-            add_answers(store, run, [(i, _said(truths[i], draw.random() < share, draw)) for i in asked])
-    return folder / "s.duckdb", table
+    return make_chance_store(tmp_path_factory.mktemp("many"))
 
 
 @pytest.fixture(scope="module")

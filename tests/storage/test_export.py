@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError
-from entx.core.files import FORMULA_STARTS
+from entx.core.files import FORMULA_STARTS, harmless_cell
 from entx.core.quantity import Quantity
 from entx.core.types import (
     Answer,
@@ -22,12 +22,12 @@ from entx.core.types import (
     Question,
     Stroke,
 )
-from entx.download.job import _plain_cell
 from entx.storage.answers import add_answers
 from entx.storage.connection import Store
 from entx.storage.export import TABLES, export_table, import_pages
 from entx.storage.pages import add_pages, load_pages
 from entx.storage.questions import add_questions
+from entx.storage.reviews import Review, add_reviews
 from entx.storage.runs import begin_run, end_run
 
 KEY = PageKey("fake", "m", "p")
@@ -59,6 +59,8 @@ def store(tmp_path: Path) -> Store:
     begin_run(store, "rules", "rules", {})
     add_answers(store, "rules", [(1, Answer(Quantity(Decimal("5"), "foot"))), (2, Answer(None, "+x", "nothing"))])
     end_run(store, "rules", 1.0, {"questions": 2})
+    at = "2026-11-20T10:00:00.000000Z"
+    add_reviews(store, [Review(1, ("5.0 foot",), "review", "=ann", at), Review(2, (), "review", "bob", at)])
     return store
 
 
@@ -82,6 +84,9 @@ def test_no_text_of_a_csv_is_a_formula_and_jsonl_is_exact(store: Store, tmp_path
         assert [row["text"] for row in csv.DictReader(stream)] == ["'=1+1", "5 kg"]
     exact = [json.loads(line)["text"] for line in (tmp_path / "l.jsonl").read_text(encoding="utf-8").splitlines()]
     assert exact == ["=1+1", "5 kg"]
+    export_table(store, "reviews", tmp_path / "r.csv")
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
+        assert [(row["index"], row["annotator"]) for row in csv.DictReader(stream)] == [("1", "'=ann"), ("2", "bob")]
     export_table(store, "questions", tmp_path / "q.csv")
     assert "'-b.jpg" in (tmp_path / "q.csv").read_text(encoding="utf-8")
 
@@ -124,5 +129,5 @@ def test_every_formulas_first_character_is_disarmed_alike(start: str, store: Sto
     export_table(store, "questions", tmp_path / "q.csv")
     with (tmp_path / "q.csv").open(newline="", encoding="utf-8") as stream:
         written = {row["index"]: row["image_link"] for row in csv.DictReader(stream)}["99"]
-    assert written == _plain_cell(link)
+    assert written == harmless_cell(link)
     assert written.startswith("'") == (start != "" and start in FORMULA_STARTS + "'")

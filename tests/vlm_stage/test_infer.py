@@ -132,6 +132,18 @@ def test_bad_files_are_rows_with_reasons_and_odd_ones_are_read(tmp_path: Path) -
         assert found[2 * place + 1].quantity == Quantity(Decimal(5), "gram")
 
 
+def test_pictures_that_failed_can_be_looked_at_again(tmp_path: Path) -> None:
+    files = [label(tmp_path / name, name) for name in ("a.png", "b.png")]
+    path = fill(tmp_path, [Pictured(file.name, ("height", "width")) for file in files])
+    (tmp_path / "b.png").rename(tmp_path / "away.png")
+    run(path, FakePictureModel("5 inch"), key=None)
+    assert [answers(path)[index].reason.partition(":")[0] for index in range(4)] == ["", "", "picture", "picture"]
+    (tmp_path / "away.png").rename(tmp_path / "b.png")
+    assert run(path, FakePictureModel("5 inch"), key=None).answered == 0
+    assert run(path, FakePictureModel("6 inch"), key=None, retry_failed=True).answered == 2
+    assert [answer.text for answer in answers(path).values()] == ["5 inch", "5 inch", "6 inch", "6 inch"]
+
+
 def test_a_link_without_a_file_stays_open_until_there_is_one(tmp_path: Path) -> None:
     label(tmp_path / "a.png", "5 g")
     path = fill(tmp_path, [Pictured("a.png", ("height",)), Pictured("later.png", ("width", "depth"))])

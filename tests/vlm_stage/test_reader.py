@@ -161,8 +161,16 @@ def test_a_picture_that_the_model_refuses_costs_the_others_nothing() -> None:
 
 def test_a_model_that_refuses_every_picture_is_an_error_not_a_thousand_rows() -> None:
     reader = VisionReader(FakePictureModel(refuses=100), Serving(), CHALLENGE)
-    with pytest.raises(InputError, match="fake takes none of 2 pictures: too wide"):
-        reader.read([Asked(views(), ("height",)), Asked(views(), ("height",))])
+    few = [Asked(views(), ("height",))] * 4
+    assert reader.read(few)[0][0].reason == "picture: too wide"  # so few may be the pictures' own fault
+    with pytest.raises(InputError, match="fake takes no picture; it says: too wide"):
+        reader.read(few)
+
+
+def test_a_model_that_has_taken_a_picture_may_refuse_any_number() -> None:
+    reader = VisionReader(FakePictureModel(refuses=13), Serving(), CHALLENGE)
+    reader.read([Asked(views(), ("height",))])
+    assert len(reader.read([Asked(views(13), ("height",))] * 20)) == 20
 
 
 def test_candidates_mode_weighs_what_ocr_read_what_the_model_wrote_and_none() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from entx.ensemble.ballot import Ballot
-from entx.ensemble.judge import Judge, fit_judge
+from entx.ensemble.judge import Judge, Verdict, fit_judge
 from entx.ensemble.strategy import Example, LooksAtAll, State
 
 
@@ -17,6 +17,7 @@ class Stack(LooksAtAll):
     """The most probable option."""
 
     needs = True
+    judges = True
 
     def __init__(self, state: State | None) -> None:
         self._judge = None if state is None else Judge.of(state)
@@ -26,10 +27,14 @@ class Stack(LooksAtAll):
         """The judge's models."""
         return fit_judge(examples).as_dict()
 
+    def verdicts(self, ballots: Sequence[Ballot]) -> list[Verdict]:
+        """The judge's."""
+        assert self._judge is not None
+        return self._judge.verdicts(ballots)
+
     def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
         """See `Strategy.rank`."""
-        assert self._judge is not None
         return [
             sorted(range(len(verdict.right)), key=lambda option: -verdict.right[option])
-            for verdict in self._judge.verdicts(ballots)
+            for verdict in self.verdicts(ballots)
         ]

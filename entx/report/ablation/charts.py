@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,13 +53,48 @@ def coverage_chart(curves: Sequence[tuple[int, Mapping[str, Any]]]) -> str:
     return _chart("F1 against coverage", "coverage", "F1", lines)
 
 
-def _chart(title: str, across: str, up: str, inside: str) -> str:
+def frontier_chart(points: Sequence[Mapping[str, Any]]) -> str:
+    """F1 with its interval against the share of rows on which the costly arms are asked.
+
+    Args:
+        points: as `frontier` gives them, by rising share.
+    """
+    low, high = min(one["low"] for one in points), max(one["high"] for one in points)
+    step = 0.05 if high - low <= 0.25 else 0.2
+    low, high = math.floor(low / step) * step, max(math.ceil(high / step), math.floor(low / step) + 1) * step
+    names = [f"{low + step * tick:.2f}".removeprefix("0") for tick in range(round((high - low) / step) + 1)]
+
+    def at(x: float, y: float) -> str:
+        return f"{_x(x):.1f} {_y((y - low) / (high - low)):.1f}"
+
+    edge = [at(one["asked"], one["high"]) for one in points]
+    edge += [at(one["asked"], one["low"]) for one in reversed(points)]
+    line = "L".join(at(one["asked"], one["f1"]) for one in points)
+    dots = "".join(
+        f'<circle class="c0 point" cx="{_x(one["asked"]):.1f}" cy="{_y((one["f1"] - low) / (high - low)):.1f}" r="3.5">'
+        f"<title>asked {one['asked']:.0%}: F1 {one['f1']:.3f}</title></circle>"
+        for one in points
+    )
+    inside = f'<path class="c0 band" d="M{"L".join(edge)}Z"/><path class="c0 curve" d="M{line}"/>{dots}'
+    return _chart("F1 of the cascade", "share of rows asked", "F1", inside, names)
+
+
+def _chart(title: str, across: str, up: str, inside: str, names: Sequence[str] = ()) -> str:
+    """Axes with a grid.
+
+    Args:
+        names: of marks at equal distances up the side; by default those of 0 to 1.
+    """
+    side = [(step / (len(names) - 1), name) for step, name in enumerate(names)]
+    side = side or [(tick, f"{tick:.1f}") for tick in _TICKS]
     grid = "".join(
-        f'<path class="grid" d="M{_x(tick):.1f} {_TOP}V{_HEIGHT - _BOTTOM}M{_LEFT} {_y(tick):.1f}'
-        f'H{_WIDTH - _RIGHT}"/>'
+        f'<path class="grid" d="M{_x(tick):.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>'
         f'<text x="{_x(tick):.1f}" y="{_HEIGHT - _BOTTOM + 14}" text-anchor="middle">{tick:.1f}</text>'
-        f'<text x="{_LEFT - 5}" y="{_y(tick) + 4:.1f}" text-anchor="end">{tick:.1f}</text>'
         for tick in _TICKS
+    ) + "".join(
+        f'<path class="grid" d="M{_LEFT} {_y(tick):.1f}H{_WIDTH - _RIGHT}"/>'
+        f'<text x="{_LEFT - 5}" y="{_y(tick) + 4:.1f}" text-anchor="end">{name}</text>'
+        for tick, name in side
     )
     return (
         f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{plain(title)}">{grid}{inside}'

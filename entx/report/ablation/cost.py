@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from entx.core.errors import InputError
 from entx.report.ablation.columns import ENSEMBLE_STAGE
 from entx.storage.arms import Arm
 from entx.storage.connection import Store
@@ -30,19 +31,29 @@ class Rates:
         return None if self.answering is None else self.answering + self.reading
 
 
-def costs(store: Store, arms: Sequence[Arm], price: float | None) -> dict[str, dict[str, Any]]:
+def costs(
+    store: Store, arms: Sequence[Arm], price: float | None, told: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
     """For each run: asked and answered over the whole store, coverage, seconds and cost for 1,000 questions.
 
     An imported run was timed nowhere. An ensemble costs what its members cost, and its own decisions.
 
     Args:
         price: of one hour of the machine; None prices nothing.
+        told: for names of imported runs the seconds that 1,000 questions took.
+
+    Raises:
+        InputError: a time is told of a run that is not among the arms, or that was timed.
     """
     totals = {arm.run: run_totals(store, arm.run) for arm in arms}
     found = {}
+    imported = {run for run, own in totals.items() if _is_imported(own)}
+    if foreign := sorted(told.keys() - imported):
+        without = ", ".join(sorted(imported)) or "none"
+        raise InputError(f"--seconds {', '.join(foreign)}: only imported runs brought no times ({without})")
     for arm in arms:
         own = totals[arm.run]
-        rates = _rates(store, arm, own, _members(own, totals, arms, store))
+        rates = _rates(store, arm, own, _members(own, totals, arms, store, told), told)
         together = rates.together
         found[arm.run] = {
             "asked": own.asked, "answered": own.answered, "coverage": own.answered / own.asked if own.asked else None,
@@ -76,7 +87,11 @@ def hybrid_costs(
     return found
 
 
-def _rates(store: Store, arm: Arm, own: RunTotals, members: Sequence[Rates] | None) -> Rates:
+def _is_imported(own: RunTotals) -> bool:
+    return "file" in own.settings and "sha256" in own.settings
+
+
+def _rates(store: Store, arm: Arm, own: RunTotals, members: Sequence[Rates] | None, told: Mapping[str, float]) -> Rates:
     per_thousand = 1000.0 / max(own.asked, 1)
     if arm.stage == ENSEMBLE_STAGE:
         if not members or any(member.answering is None for member in members):
@@ -86,14 +101,15 @@ def _rates(store: Store, arm: Arm, own: RunTotals, members: Sequence[Rates] | No
     reading = page_seconds(store, arm.run, arm.pages) * per_thousand if arm.pages else 0.0
     if own.answer_seconds > 0.0:
         return Rates(own.answer_seconds * per_thousand, reading)
-    imported = "file" in own.settings and "sha256" in own.settings
-    return Rates(None if imported else own.wall_seconds * per_thousand, reading)
+    return Rates(told.get(arm.run) if _is_imported(own) else own.wall_seconds * per_thousand, reading)
 
 
-def _members(own: RunTotals, totals: Mapping[str, RunTotals], arms: Sequence[Arm], store: Store) -> list[Rates] | None:
+def _members(
+    own: RunTotals, totals: Mapping[str, RunTotals], arms: Sequence[Arm], store: Store, told: Mapping[str, float]
+) -> list[Rates] | None:
     """The rates of an ensemble's members; None where one of them is not among the runs of the report."""
     named = [str(member.get("run")) for member in own.settings.get("members", ())]
     by_run = {arm.run: arm for arm in arms}
     if not named or any(name not in by_run or by_run[name].stage == ENSEMBLE_STAGE for name in named):
         return None
-    return [_rates(store, by_run[name], totals[name], None) for name in named]
+    return [_rates(store, by_run[name], totals[name], None, told) for name in named]

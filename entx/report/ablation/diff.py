@@ -28,7 +28,9 @@ def load_summary(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not the JSON of an ablation report") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         of = found.get("format") if isinstance(found, dict) else None
-        raise InputError(f"{path}: not an ablation report of format {FORMAT} (found {of}); make it again with --json")
+        raise InputError(
+            f"{path}: not an ablation report of format {FORMAT} (found {of}); make it again with --json-out"
+        )
     try:
         for row in found["rows"]:
             _ = row["index"] + 0, row["truth"] + ""

@@ -51,8 +51,8 @@ def html_text(summary: Mapping[str, Any], gallery: Gallery, *, old: str = "") ->
     parts = [
         sections.scores(summary), more_sections.changes(found, old) if found else "", sections.pairs(summary),
         sections.entities(summary), sections.variants(summary), sections.oracle(summary), sections.causes(summary),
-        more_sections.cost(summary), more_sections.units(summary), more_sections.labels(summary),
-        more_sections.probabilities(summary),
+        more_sections.cost(summary), more_sections.frontier(summary), more_sections.units(summary),
+        more_sections.labels(summary), more_sections.probabilities(summary),
     ]  # fmt: skip
     return Template(asset(_PACKAGE, "ablation.html")).substitute(
         policy=content_policy(style, script),

@@ -12,6 +12,7 @@ from entx.core.errors import InputError
 from entx.core.types import OcrPage, PageKey
 from entx.ensemble.ground import choose_pages
 from entx.report.ablation.columns import Column, arm_columns
+from entx.report.ablation.frontier import Frontier
 from entx.report.ablation.gold import Gold, read_gold
 from entx.report.ablation.hybrids import decide_hybrids
 from entx.storage.arms import Arm, find_arms, load_arms
@@ -25,18 +26,22 @@ class Options:
 
     Args:
         strategies: of the ensemble, decided here over the runs.
+        fitted: files of saved ensembles, decided here too.
         where: (column, value) pairs of the gold table; pairs of one column are alternatives.
         common: only rows that every run was asked.
         train: a labelled table to audit; None audits what else the store has labels of.
         price: of one hour of the machine; None prices nothing.
+        seconds: (run, seconds for 1,000 questions) of imported runs, which brought no times.
         seed: of the bootstrap.
     """
 
     strategies: tuple[str, ...] = ()
+    fitted: tuple[Path, ...] = ()
     where: tuple[tuple[str, str], ...] = ()
     common: bool = False
     train: Path | None = None
     price: float | None = None
+    seconds: tuple[tuple[str, float], ...] = ()
     seed: int = 0
 
 
@@ -48,6 +53,7 @@ class Measured:
         columns: the runs in their order, then the hybrids.
         always: for names of hybrids, the same with an answer to every row.
         looked: for names of hybrids, what share of the questions each of their runs was looked at.
+        frontier: the cascade at several shares of asking; None without one.
         key: of the pages; None without any.
         pages: by picture, of the gold rows.
         candidates: for each row the legal quantities of its page in reading order; None without a page.
@@ -59,6 +65,7 @@ class Measured:
     columns: tuple[Column, ...]
     always: Mapping[str, Column]
     looked: Mapping[str, Mapping[str, float]]
+    frontier: Frontier | None
     key: PageKey | None
     pages: Mapping[str, OcrPage]
     candidates: tuple[tuple[Candidate, ...] | None, ...]
@@ -90,7 +97,7 @@ def measure(store: Store, path: Path, runs: Sequence[str], schema: Schema, optio
         if not rows:
             raise InputError(f"{path}: none of its rows was asked of every one of {', '.join(runs)}")
     key = choose_pages(store, arms)
-    hybrids = decide_hybrids(store, options.strategies, arms, rows, gold, schema, key)
+    hybrids = decide_hybrids(store, options.strategies, arms, rows, gold, schema, key, options.fitted)
     columns = (*arm_columns([(arm.run, arm.stage) for arm in arms], rows, gold), *hybrids.columns)
     twice = {column.name for column in columns if sum(other.name == column.name for other in columns) > 1}
     if twice:
@@ -105,8 +112,8 @@ def measure(store: Store, path: Path, runs: Sequence[str], schema: Schema, optio
     pictures = {row.picture for row in gold.rows if row.picture is not None}
     pages = {page.picture: page for page in load_pages(store, key, pictures)} if key and pictures else {}
     return Measured(
-        gold, tuple(arms), columns, hybrids.always, hybrids.looked, key, pages, _candidates(gold, pages, schema),
-        (*notes, *hybrids.notes),
+        gold, tuple(arms), columns, hybrids.always, hybrids.looked, hybrids.frontier, key, pages,
+        _candidates(gold, pages, schema), (*notes, *hybrids.notes),
     )  # fmt: skip
 
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from entx.report.ablation.cells import MISSING, name_of, note, percent, seconds, section, share, signed, table
-from entx.report.ablation.charts import coverage_chart, reliability_chart
+from entx.report.ablation.cells import (
+    MISSING,
+    bounds,
+    name_of,
+    note,
+    percent,
+    seconds,
+    section,
+    share,
+    signed,
+    signed_bounds,
+    table,
+)
+from entx.report.ablation.charts import coverage_chart, frontier_chart, reliability_chart
 from entx.report.markup import foreign, plain
 
 Summary = Mapping[str, Any]
@@ -33,6 +45,33 @@ def cost(summary: Summary) -> str:
         note("From the times stored with each run, on the machine that ran it. Pages: seconds of one worker, each "
              "picture once. An imported run brought no times. An ensemble costs what its runs cost, "
              "one reading for all."),
+    )  # fmt: skip
+
+
+def frontier(summary: Summary) -> str:
+    """F1 of the cascade against how often it asks, as a figure and a table."""
+    found = summary["frontier"]
+    if found is None:
+        return ""
+    priced = summary["price"] is not None
+    rows = [
+        [
+            f"{one['asked']:.0%}", f"<b>{share(one['f1'])}</b> {bounds(one)}",
+            f"{signed(one['against']['difference'])} {signed_bounds(one['against'])}", seconds(one["seconds"]),
+            *([MISSING if one["cost"] is None else f"{one['cost']:.3g}"] if priced else []),
+        ]
+        for one in found["points"]
+    ]  # fmt: skip
+    header = ["rows asked", "F1", "less asking all", "seconds for 1,000 rows", *(["cost"] if priced else [])]
+    cheap, costly = (foreign(", ".join(found[which])) for which in ("cheap", "costly"))
+    return section(
+        "frontier", "What asking is worth",
+        f"<figure>{frontier_chart(found['points'])}<figcaption>F1 of the cascade, out of fold, with its 95 % interval: "
+        f"always asked {cheap}; on a share of the rows {costly}. Asking on {found['near']:.0%} of the rows is within "
+        f".01 of asking on all.</figcaption></figure>",
+        table(header, rows),
+        note("Asked first where that is expected to gain most. On the left stack over the arms that are always asked, "
+             "on the right stack over all of them. No seconds: a run that is asked brought no times."),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from entx.report.ablation.audit import label_noise, stored_labels, table_labels,
 from entx.report.ablation.causes import cause_of, causes, oracle, single_arms
 from entx.report.ablation.cost import costs, hybrid_costs
 from entx.report.ablation.curves import coverage_curves, reliabilities
+from entx.report.ablation.frontier import frontier
 from entx.report.ablation.measure import Measured, Options
 from entx.report.ablation.pairs import pair_tests
 from entx.report.ablation.rereading import without_geometry
@@ -27,9 +28,10 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
 
     Raises:
         TableError: the training table breaks its contract.
+        InputError: seconds are told of a run that brought its own.
     """
     gold, columns, seed = measured.gold, measured.columns, options.seed
-    of_runs = costs(store, measured.arms, options.price)
+    of_runs = costs(store, measured.arms, options.price, dict(options.seconds))
     costs_of = {**of_runs, **hybrid_costs(measured.looked, of_runs, options.price)}
     if options.train is not None:
         labels, source = table_labels(options.train, schema), options.train.name
@@ -45,6 +47,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
         },
         "seed": seed,
         "price": options.price,
+        "seconds": dict(options.seconds),
         "notes": list(measured.notes),
         "columns": [
             {
@@ -57,6 +60,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
         "variants": variants(columns, measured.always, without_geometry(store, measured, schema), schema, seed),
         "oracle": oracle(columns, seed),
         "causes": causes(columns, measured.printed),
+        "frontier": frontier(measured.frontier, of_runs, options.price, seed),
         "units": unit_audit(columns),
         "labels": label_noise(labels, gold, source),
         "reliability": reliabilities(columns),

@@ -12,6 +12,9 @@ import torch
 from entx.neural.tree import AttentionMasks, PromptTokens, TreeBatch
 from entx.vlm_stage.families.base import Codec, Family, Pixels, Seen
 
+STATES_PER_PASS = 512
+"""Tokens whose logits are held at once: 0.3 GB of float32 where the vocabulary has 152,000."""
+
 
 @dataclass(frozen=True)
 class SeenTree:
@@ -82,11 +85,7 @@ class SeenTrees:
                     rows += [row] * len(nodes)
                     columns += [offset + node for node in nodes]
                     targets += [*tokens, self._ends[0]]
-        found: list[float] = []
-        if targets:
-            logits = self._head(states[rows, columns]).float()
-            found = (logits[range(len(targets)), targets] - logits.logsumexp(-1)).double().tolist()
-        left = iter(found)
+        left = iter(self._log_probs(states[rows, columns], targets) if targets else [])
         scores = [
             [tuple(sum(islice(left, len(tokens) + 1)) for _, _, tokens in given) for given in asked]
             for asked in self._answers
@@ -117,6 +116,15 @@ class SeenTrees:
         states = self._read({"inputs_embeds": self._embedding(tokens.to(there))}, positions, masks)
         logits: torch.Tensor = self._head(states)
         return logits
+
+    def _log_probs(self, states: torch.Tensor, targets: list[int]) -> list[float]:
+        """Log-probability of each target behind its state, some of them at a time."""
+        found: list[float] = []
+        wanted = torch.tensor(targets, device=states.device)
+        for some, tokens in zip(states.split(STATES_PER_PASS), wanted.split(STATES_PER_PASS), strict=True):
+            logits = self._head(some).float()
+            found += (logits.gather(-1, tokens[:, None])[:, 0] - logits.logsumexp(-1)).double().tolist()
+        return found
 
     def _inputs(self) -> dict[str, Any]:
         """The trees' embeddings, the pictures in place of their placeholders."""

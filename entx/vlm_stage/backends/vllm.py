@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from entx.core.errors import InputError
 from entx.neural.vllm_engine import VllmEngine
 from entx.vlm_stage.backends.base import PictureAsk, Said
 from entx.vlm_stage.views import reduced_size, rough_tokens
 
 MOST_VIEWS = 8
 """Views of one picture that vLLM reserves memory for: the whole picture and the crops."""
+
+_VISION = re.compile(r"\.(visual|vision_tower|vision_model|multi_modal_projector|connector)\.")
 
 
 class VllmPictureModel:
@@ -40,8 +43,13 @@ class VllmPictureModel:
         """Loads a model from a local folder.
 
         Raises:
-            InputError: vLLM is not installed here, or cannot load the model.
+            InputError: vLLM is not installed here, or cannot load the model; the adapter changes the vision tower.
         """
+        if adapter is not None and (layer := _vision_layer(adapter)):
+            raise InputError(
+                f"{adapter}: changes the vision tower ({layer}), which vLLM leaves as it is; merge the adapter "
+                "(entx merge-adapter), or use --backend transformers"
+            )
         engine = VllmEngine.load(
             folder, adapter=adapter, four_bit=four_bit, dtype=dtype, limit_mm_per_prompt={"image": MOST_VIEWS}
         )
@@ -80,6 +88,15 @@ class VllmPictureModel:
         if not text:
             return self._vllm.sampling(1, self._ends, only=self._ends[:1])
         return self._vllm.sampling(max_tokens, self._ends, pattern=re.escape(text).replace("\\ ", " "))
+
+
+def _vision_layer(adapter: Path) -> str | None:
+    """The first layer outside of the language part that an adapter changes."""
+    from safetensors import safe_open
+
+    with safe_open(adapter / "adapter_model.safetensors", "np") as weights:
+        names = sorted(weights.keys())
+    return next((name for name in names if _VISION.search(name)), None)
 
 
 def _said(outputs: Iterator[Any], completions: int) -> Said:

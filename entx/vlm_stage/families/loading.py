@@ -56,9 +56,13 @@ def load_model(folder: Path, options: LoadOptions) -> Any:
     if options.device:
         extra["device_map"] = {"": options.device}
     auto: Any = AutoModelForImageTextToText
-    return auto.from_pretrained(
-        folder, config=config, use_safetensors=True, **LOCAL, **extra
-    ).eval()  # fmt: skip
+    model, found = auto.from_pretrained(
+        folder, config=config, use_safetensors=True, output_loading_info=True,
+        **LOCAL, **extra,
+    )  # fmt: skip
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(f"its weights lack {missing[0]} ({len(missing)} in all), which would be random numbers")
+    return model.eval()
 
 
 def load_tokenizer(folder: Path) -> Any:

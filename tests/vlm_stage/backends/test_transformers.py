@@ -17,8 +17,9 @@ from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
 from entx.neural.asking import Ask
 from entx.neural.constrain import Constrainer, answer_pattern
+from entx.vlm_stage.backends import seen_trees
 from entx.vlm_stage.backends.base import PictureAsk, Said
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
+from entx.vlm_stage.backends.transformers import PIXEL_THREADS, TransformersPictureModel
 from tests.vlm_stage.pictures import HEIGHT, KINDS, asks, noise, views
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
@@ -180,6 +181,24 @@ def test_a_picture_one_pixel_wide_is_read(model: TransformersPictureModel) -> No
     thin = [noise(7, 1, 1), noise(8, 1, 2000), noise(9, 3000, 1)]
     found = model.read([PictureAsk(views(model, picture), (Ask("Height?", (), HEIGHT),)) for picture in thin])
     assert all(answer.text for ((answer),) in found)
+
+
+def test_pixels_made_by_several_threads_are_the_same(
+    qwen: TransformersPictureModel, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    batch = [PictureAsk(views(qwen, noise(seed, 90, 70)), asks(qwen)[0].asks) for seed in range(8)]
+    alone = qwen.read(batch)
+    monkeypatch.setitem(PIXEL_THREADS, "cpu", 4)
+    assert qwen.read(batch) == alone
+
+
+def test_scores_computed_in_parts_are_the_same(
+    qwen: TransformersPictureModel, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    expected = [said.scores for of_picture in qwen.read(asks(qwen), max_tokens=1) for said in of_picture]
+    monkeypatch.setattr(seen_trees, "STATES_PER_PASS", 3)
+    found = [said.scores for of_picture in qwen.read(asks(qwen), max_tokens=1) for said in of_picture]
+    assert [pytest.approx(scores, abs=TOLERANCE) for scores in expected] == found
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 from entx.core.errors import InputError
 from entx.llm_stage.backends.base import PageAsk
@@ -115,8 +117,25 @@ def test_nothing_to_read_asks_nothing(library: ModuleType) -> None:
     assert model._vllm.engine.calls == 0
 
 
-def test_memory_is_reserved_for_all_views_and_an_adapter_goes_with_every_prompt(library: ModuleType) -> None:
-    model = VllmPictureModel.load(Path("m"), adapter=Path("a"), four_bit=True, dtype="bfloat16")
+def adapter_of(folder: Path, layer: str) -> Path:
+    """An adapter's weights for one layer."""
+    save_file({f"base_model.model.model.{layer}.lora_A.weight": np.zeros((2, 2))}, folder / "adapter_model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "layer", ["visual.blocks.0.attn.qkv", "vision_tower.encoder.layers.0.q_proj", "connector.modality_projection"]
+)
+def test_an_adapter_whose_half_vllm_would_leave_out_is_refused(library: ModuleType, tmp_path: Path, layer: str) -> None:
+    with pytest.raises(InputError, match=r"changes the vision tower .* merge the adapter"):
+        VllmPictureModel.load(Path("m"), adapter=adapter_of(tmp_path, layer))
+
+
+def test_memory_is_reserved_for_all_views_and_an_adapter_goes_with_every_prompt(
+    library: ModuleType, tmp_path: Path
+) -> None:
+    adapter = adapter_of(tmp_path, "language_model.layers.0.self_attn.q_proj")
+    model = VllmPictureModel.load(Path("m"), adapter=adapter, four_bit=True, dtype="bfloat16")
     engine: Any = model._vllm.engine
     assert engine.arguments["limit_mm_per_prompt"] == {"image": MOST_VIEWS}
     assert DEFAULT_CROPS.most < MOST_VIEWS
@@ -124,7 +143,7 @@ def test_memory_is_reserved_for_all_views_and_an_adapter_goes_with_every_prompt(
     assert (engine.arguments["quantization"], engine.arguments["load_format"]) == ("bitsandbytes", "bitsandbytes")
     assert (engine.arguments["dtype"], engine.arguments["max_lora_rank"]) == ("bfloat16", 64)
     model.read([PictureAsk((picture(9),), (Ask("?"),))])
-    assert engine.lora == ("adapter", 1, "a")
+    assert engine.lora == ("adapter", 1, str(adapter))
     assert model.name == "m"
 
 

@@ -1,0 +1,197 @@
+"""`entx review`: the questions where a label is worth most go to people, and their answers come back as labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app, run_names
+from entx.cli.output import Output
+from entx.core.errors import ExitCode, InputError
+
+review_app = typer.Typer(
+    help="Ask people where it is worth most, in Label Studio or a spreadsheet.", no_args_is_help=True
+)
+app.add_typer(review_app, name="review")
+
+_MOST_LINES = 20
+
+
+@review_app.command("export")
+def export(
+    store: StoreOption,
+    runs: Annotated[
+        str,
+        typer.Option("--runs", help="Runs of the store; an ensemble among them is what has decided.", metavar="A,B,C"),
+    ],
+    gold: Annotated[
+        Path | None,
+        typer.Option(
+            "--gold",
+            help="Labelled rows: left out, and learned from unless --fitted or an ensemble decides.",
+            metavar="GOLD.csv",
+        ),
+    ] = None,
+    fitted: Annotated[
+        Path | None, typer.Option("--fitted", help="What `entx ensemble --save` learned.", metavar="FILE.json")
+    ] = None,
+    strategy: Annotated[str, typer.Option("--strategy", help="What learns from --gold.")] = "stack",
+    most: Annotated[int, typer.Option("--most", help="At most so many questions.", min=1)] = 1000,
+    entity: Annotated[list[str] | None, typer.Option("--entity", help="Only questions about this; repeatable.")] = None,
+    disagree: Annotated[bool, typer.Option("--disagree", help="Only where the runs do not all say the same.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also questions that people have settled already.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Tasks for Label Studio.", metavar="TASKS.json")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--csv", help="The same for a spreadsheet.", metavar="QUEUE.csv")
+    ] = None,
+    config_out: Annotated[
+        Path | None, typer.Option("--config-out", help="Label Studio's labelling interface.", metavar="LABELS.xml")
+    ] = None,
+    local_root: Annotated[
+        Path | None,
+        typer.Option(
+            "--local-root",
+            help="Folder that Label Studio serves as local files; default: it fetches the links.",
+            metavar="DIR",
+        ),
+    ] = None,
+    schema: SchemaOption = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the questions where a human label is worth most, the one with the highest expected gain first.
+
+    The gain is how far F1 is expected to rise when the answer is made right: from the two probabilities of an ensemble
+    or a fit, else from how much the runs disagree (then it orders the questions, and is no calibrated figure).
+
+    Example: entx review export --store s.duckdb --runs rules,llm,qwen --fitted stack.json --most 500 --out tasks.json
+    """
+    from entx.core.entities import load_schema
+    from entx.core.files import atomic_text
+    from entx.ensemble.fitted import load_fitted
+    from entx.ensemble.gold import read_truths
+    from entx.ensemble.job import fit_on_gold
+    from entx.report.review.panel import ensemble_among, make_panel
+    from entx.report.review.queue import Wanted, make_queue
+    from entx.report.review.sheet import write_sheet
+    from entx.report.review.tasks import PictureAddress, labelling_config, write_tasks
+    from entx.storage.arms import count_asked
+    from entx.storage.connection import Store
+
+    if out is None and sheet is None:
+        raise InputError("nothing to write; give --out TASKS.json, --csv QUEUE.csv, or both")
+    if local_root is not None and not local_root.is_dir():
+        raise InputError(f"--local-root {local_root}: no such folder")
+    words = Output(quiet=quiet, as_json=as_json)
+    names = run_names(runs)
+    entities = load_schema(schema)
+    chosen = frozenset(entities[name].name for name in entity or ())
+    truths = read_truths(gold) if gold else {}
+    learned = load_fitted(fitted) if fitted else None
+    address = PictureAddress(local_root)
+    with Store(store) as opened:
+        if truths and learned is None and ensemble_among(opened, names, entities) is None:
+            learned = fit_on_gold(opened, strategy, names, entities, truths)
+        panel = make_panel(opened, names, entities, learned)
+        wanted = Wanted(most, chosen, disagree, truths.keys(), again)
+        with words.progress("questions", count_asked(opened, names)) as advance:
+            queue = make_queue(opened, panel, entities, wanted, advance)
+    if out is not None:
+        write_tasks(queue, out, address)
+    if sheet is not None:
+        write_sheet(queue, sheet, address)
+    if config_out is not None:
+        with atomic_text(config_out) as stream:
+            stream.write(labelling_config())
+    unreachable = sum(address.of(question) is None for question in queue.questions)
+    if unreachable:
+        hint = "are not under --local-root" if local_root else "have no web address; give --local-root DIR"
+        words.notice(f"pictures of {unreachable:,} questions {hint}; Label Studio will not show them")
+    if queue.estimated:
+        words.notice(
+            f"{queue.estimated:,} of {queue.decided:,} answers have no calibrated probabilities; theirs are estimated "
+            "from the votes of the runs, which orders the questions and promises no figure"
+        )
+    words.line(f"{queue.decided:,} answers decided by {queue.decided_by}")
+    for reason, count in queue.left_out.items():
+        words.line(f"{count:,} left out: {reason}")
+    now, after = queue.promises or (None, None)
+    told = "" if now is None else f"; expected F1 {now:.3f} now, {after:.3f} when they are made right"
+    words.line(f"{len(queue.questions):,} questions queued{told}")
+    words.result({
+        "queued": len(queue.questions), "decided_by": queue.decided_by, "decided": queue.decided,
+        "estimated": queue.estimated, "left_out": dict(queue.left_out), "without_picture": unreachable,
+        "f1": now, "f1_after": after,
+    })  # fmt: skip
+
+
+@review_app.command("import")
+def import_command(
+    file: Annotated[
+        Path, typer.Argument(help="Label Studio's export (JSON, JSON-MIN), or the filled-in table (.csv).")
+    ],
+    store: StoreOption,
+    source: Annotated[
+        str, typer.Option("--source", help="Name of this labelling; training names its rows by it.")
+    ] = "review",
+    annotator: Annotated[str, typer.Option("--annotator", help="Who, where the file does not say.")] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="All labels that the store's reviewers agree on, as --gold takes them.", metavar="LABELS.csv"
+        ),
+    ] = None,
+    schema: SchemaOption = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Take answers of people into the store, with who gave them, when, and what the runs had said.
+
+    What is no label (an illegal unit, an unknown question, people who disagree) is listed with its reason, and the
+    command ends with code 3. Importing a file again, or a longer export of the same project, adds only what is new.
+
+    Example: entx review import project-1.json --store s.duckdb --out labels.csv
+    """
+    from dataclasses import asdict
+
+    from entx.core.entities import load_schema
+    from entx.report.review.intake import import_reviews, write_labels
+    from entx.storage.connection import Store
+
+    words = Output(quiet=quiet, as_json=as_json)
+    entities = load_schema(schema)
+    with Store(store, write=True) as opened:
+        intake = import_reviews(opened, file, entities, source, annotator)
+        labels = write_labels(opened, out) if out is not None else None
+    for problem in intake.problems[:_MOST_LINES]:
+        words.notice(str(problem))
+    if len(intake.problems) > _MOST_LINES:
+        words.notice(f"and {len(intake.problems) - _MOST_LINES:,} more; --json lists all")
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in intake.outcomes.most_common())
+    words.line(f"{intake.read:,} answers read{f' ({kinds})' if kinds else ''}: {intake.added:,} new in the store")
+    if intake.skipped or intake.unanswered:
+        words.line(f"{intake.skipped:,} skipped by their annotator, {intake.unanswered:,} not answered yet")
+    if labels is not None:
+        words.line(f"{labels:,} labels written to {out}")
+    words.result({
+        "read": intake.read, "added": intake.added, "outcomes": dict(intake.outcomes), "skipped": intake.skipped,
+        "unanswered": intake.unanswered, "problems": [asdict(problem) for problem in intake.problems],
+        "labels": labels,
+    })  # fmt: skip
+    if intake.problems:
+        raise typer.Exit(ExitCode.QUARANTINED)
+
+
+@review_app.command("config")
+def config(quiet: Quiet = False, as_json: Json = False) -> None:
+    """Print Label Studio's labelling interface for the tasks (Settings, Labeling Interface, Code).
+
+    Example: entx review config > labels.xml
+    """
+    from entx.report.review.tasks import labelling_config
+
+    words = Output(quiet=quiet, as_json=as_json)
+    words.line(labelling_config().rstrip("\n"))
+    words.result({"config": labelling_config()})

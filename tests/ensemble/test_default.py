@@ -1,0 +1,151 @@
+"""The ensemble that ships: what it decides, that its file is whole, and that it was fitted on today's readers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entx.core.entities import CHALLENGE
+from entx.core.errors import InputError
+from entx.core.types import Alignment, Answer, Evidence
+from entx.ensemble.ballot import Ballot, make_ballot
+from entx.ensemble.decision import CHALLENGE_F1, Objective
+from entx.ensemble.default import DefaultEnsemble, load_default, save_defaults, shipped_path
+from entx.ensemble.judge import fit_judge
+from entx.llm_stage import reader as text_reader
+from entx.llm_stage.loading import shipped_model
+from entx.llm_stage.prompt import PROMPT_VERSION
+from entx.neural.weights import model_hash
+from entx.ocr_stage import reader as rules_reader
+from entx.ocr_stage.weights import shipped_weights
+from tests.ensemble.arms import answer
+from tests.ensemble.examples import labelled
+
+ALONE, BOTH = load_default(["rules"]), load_default(["rules", "llm"])
+SCORES = st.floats(0.01, 0.99)
+
+
+def _ballot(*said: tuple[str, float], entity: str = "item_weight", candidates: int = 2) -> Ballot:
+    answers = [replace(made, score=score) for text, score in said if (made := answer(text))]
+    return make_ballot(0, CHALLENGE[entity], answers, find=lambda *_: Evidence(Alignment.EXACT), candidates=candidates)
+
+
+@pytest.mark.parametrize("ensemble", [ALONE, BOTH], ids=["rules", "both"])
+def test_the_shipped_file_says_what_it_was_fitted_on_and_keeps_its_word(ensemble: DefaultEnsemble) -> None:
+    assert ensemble.entities == tuple(sorted(CHALLENGE.entities))
+    assert ensemble.rows == ensemble.measured["all"]["n"] == 868
+    assert len(ensemble.data) == 64
+    assert ensemble.versions.keys() == set(ensemble.stages)
+    told = ensemble.measured["reliability"]
+    assert told["p"]["error"] <= 0.05
+    assert told["q"]["error"] <= 0.05
+    assert told["q"]["rows"] == 868
+    assert 0.88 < ensemble.measured["all"]["f1"] < ensemble.measured["all"]["high"]
+    assert abs(ensemble.reached - ensemble.measured["all"]["f1"]) < 0.02  # the F that its threshold expects
+
+
+def test_the_shipped_file_holds_no_row_and_is_small() -> None:
+    text = shipped_path().read_text(encoding="utf-8")
+    assert len(text) < 60_000
+    assert "http" not in text
+    assert not any(name in text for name in (".jpg", "held_out", "polygon", "index"))
+
+
+def test_it_was_fitted_on_the_readers_of_today() -> None:
+    rules = f"{rules_reader.READER_VERSION} {shipped_weights().digest}"
+    llm = f"{text_reader.READER_VERSION} {PROMPT_VERSION} {model_hash(shipped_model())}"
+    for ensemble in (ALONE, BOTH):
+        today = {stage: {"rules": rules, "llm": llm}[stage] for stage in ensemble.stages}
+        assert ensemble.versions == today, "a reader has changed: run scripts/default_calibration.py again"
+
+
+@given(score=SCORES, more=SCORES, entity=st.sampled_from(sorted(CHALLENGE.entities)))
+def test_a_higher_score_of_the_rules_is_never_less_likely_right(score: float, more: float, entity: str) -> None:
+    unit = CHALLENGE[entity].units[0]
+    low, high = sorted((score, more))
+    chances = [ALONE.judge.verdicts([_ballot((f"5 {unit}", one), entity=entity)])[0] for one in (low, high)]
+    assert chances[0].right[0] <= chances[1].right[0] + 1e-12
+    assert chances[0].present <= chances[1].present + 1e-12
+
+
+@given(
+    said=st.lists(st.tuples(st.sampled_from(["5 gram", "6 gram", "0.005 kilogram", "5 volt", ""]), SCORES), min_size=2,
+                  max_size=2)
+)  # fmt: skip
+def test_whatever_is_said_the_choice_is_legal_and_its_chances_are_chances(said: list[tuple[str, float]]) -> None:
+    of = _ballot(*said)
+    choice = BOTH.decide(of)
+    assert choice.p_present is not None
+    assert 0.0 < choice.p_present < 1.0
+    if choice.option is None:
+        assert choice.p_correct is None
+        assert choice.reason
+    else:
+        quantity = of.options[choice.option].quantity
+        assert quantity is not None
+        assert quantity.unit in CHALLENGE["item_weight"].units
+        assert choice.p_correct is not None
+        assert 0.0 < choice.p_correct <= choice.p_present
+        rule = Objective(CHALLENGE_F1)
+        assert rule.gives(choice.p_correct, choice.p_present, BOTH.reached)
+
+
+def test_two_readers_that_agree_are_surer_than_two_that_do_not() -> None:
+    agreed, apart = (BOTH.judge.verdicts([_ballot(("5 gram", 0.6), (other, 0.6))])[0] for other in ("5 gram", "6 gram"))
+    assert agreed.right[0] > apart.right[0] + 0.1
+
+
+def test_nothing_said_is_no_answer_with_the_first_readers_reason() -> None:
+    empty = make_ballot(0, CHALLENGE["depth"], [Answer(None, reason="none drawn"), Answer(None, reason="says none")])
+    choice = BOTH.decide(empty)
+    assert (choice.option, choice.reason, choice.p_correct) == (None, "none drawn", None)
+    assert choice.p_present is not None
+    assert choice.p_present < 0.5
+
+
+def test_an_unlikely_answer_is_withheld_and_told() -> None:
+    choice = BOTH.decide(_ballot(("5 centimetre", 0.02), ("", 0.02), entity="depth", candidates=6))
+    assert choice.option is None
+    assert "5.0 centimetre is not worth the risk: right with 0." in choice.reason
+
+
+def _own() -> DefaultEnsemble:
+    rows = labelled(80)
+    return DefaultEnsemble(("a", "b"), fit_judge(rows), 0.75, ("height", "item_weight"), 80, "x", {"a": "1"}, {"n": 80})
+
+
+def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    save_defaults(path, [_own()])
+    found = load_default(["a", "b"], path)
+    save_defaults(tmp_path / "again.json", [found])
+    assert (tmp_path / "again.json").read_text() == path.read_text()
+    assert (found.stages, found.reached, found.versions, found.measured) == (("a", "b"), 0.75, {"a": "1"}, {"n": 80})
+    of = [example.ballot for example in labelled(20, seed=3)]
+    for ours, theirs in zip(_own().judge.verdicts(of), found.judge.verdicts(of), strict=True):
+        assert theirs.right == pytest.approx(ours.right)
+        assert theirs.present == pytest.approx(ours.present)
+
+
+def test_wrong_files_and_other_readers_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    with pytest.raises(InputError, match=r"d\.json: cannot be read"):
+        load_default(["a"], path)
+    save_defaults(path, [_own()])
+    with pytest.raises(InputError, match=r"fitted for a, b, not for rules"):
+        load_default(["rules"], path)
+    whole = json.loads(path.read_text())
+    for text, says in (
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        (json.dumps({**whole, "format": 99}), "found 99"),
+        (json.dumps({**whole, "ensembles": [{"stages": ["a"]}]}), "damaged"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=says):
+            load_default(["a"], path)
