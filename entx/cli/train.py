@@ -139,7 +139,7 @@ def _vision(request: _Request, words: Output) -> None:
 
     backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
     from entx.storage.connection import Store
-    from entx.storage.pages import choose_pages
+    from entx.storage.pages import choose_pages, page_keys
     from entx.vlm_stage.dataset import Dataset
     from entx.vlm_stage.families.lookup import family_of
     from entx.vlm_stage.plan import optimiser_steps, plan_training
@@ -150,7 +150,11 @@ def _vision(request: _Request, words: Output) -> None:
         check_deepspeed(recipe)
     codec = family_of(folder.path).codec(folder.path)
     with Store(request.store) as opened:
-        key = choose_pages(opened, request.engine) if recipe.data.negatives > 0 else None
+        key = None
+        if recipe.data.negatives > 0 and (request.engine or page_keys(opened)):
+            key = choose_pages(opened, request.engine)
+        elif recipe.data.negatives > 0:
+            words.notice("no OCR pages to find negatives by: only questions whose label is empty have an empty answer")
         dataset = Dataset.load(opened, entities, recipe.data, key=key, seed=recipe.train.seed)
     data = training_data(dataset, recipe, entities, codec)
     _say_data(words, data)

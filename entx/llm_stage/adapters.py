@@ -15,6 +15,7 @@ from entx.core.model_folder import ModelFolder
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.recipe import Recipe
 from entx.neural.adapter import Trainable, lora_config
+from entx.neural.loading import LOCAL, load_weights
 from entx.neural.settings import LoraSettings
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainab
     if settings.load == "nf4":
         options["quantization_config"] = nf4_config(torch.bfloat16)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder.path, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
-        )
+        model = load_weights(AutoModelForCausalLM, folder.path, **options)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder.path}: cannot be loaded: {str(error).strip().splitlines()[0]}") from None
     keep_trainable(model)
@@ -69,7 +68,7 @@ def load_tokenizer(folder: ModelFolder) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder.path, **LOCAL)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder.path}: no tokenizer: {str(error).strip().splitlines()[0]}") from None
     if tokenizer.pad_token_id is None:

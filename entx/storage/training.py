@@ -62,18 +62,12 @@ class SourceCount:
 
 def labelled_sources(store: Store, key: PageKey) -> list[SourceCount]:
     """Every table and labelling with labelled questions, by name."""
-    rows = (
-        _with_reviews(store)
-        .execute(
-            f"""
+    query = f"""
         select q.source, count(*), count(p.picture)
         from labelled q left join ({CURRENT_PICTURES}) c using (image_link)
              left join ({_OK_PICTURES}) p on p.picture = c.picture
-        group by 1 order by 1""",
-            _parameters(key),
-        )
-        .fetchall()
-    )
+        group by 1 order by 1"""
+    rows = _with_reviews(store).execute(query, _parameters(key)).fetchall()
     return [SourceCount(str(source), int(labelled), int(read)) for source, labelled, read in rows]
 
 
@@ -84,27 +78,21 @@ def labelled_questions(store: Store, key: PageKey, sources: Iterable[str] | None
         sources: names of the tables and labellings that count; None for all.
     """
     wanted = None if sources is None else list(sources)
-    rows = (
-        _with_reviews(store)
-        .execute(
-            f"""
+    query = f"""
         select q.idx, c.picture, q.group_id, q.entity_name, q.label, q.source
         from labelled q join ({CURRENT_PICTURES}) c using (image_link) join ({_OK_PICTURES}) p using (picture)
         where ($sources is null or list_contains($sources::varchar[], q.source))
-        order by q.idx""",
-            {**_parameters(key), "sources": wanted},
-        )
-        .fetchall()
-    )
+        order by q.idx"""
+    rows = _with_reviews(store).execute(query, {**_parameters(key), "sources": wanted}).fetchall()
     return [LabelledQuestion(*row) for row in rows]
 
 
 def pictured_questions(store: Store) -> list[PicturedQuestion]:
     """All labelled questions by index, each with the newest file of its picture; they need no page."""
-    rows = store.connection.execute(f"""
+    query = f"""
         select q.idx, coalesce(c.picture, ''), q.group_id, q.entity_name, q.label, q.source, coalesce(c.path, '')
-        from questions q left join ({CURRENT_PICTURES}) c using (image_link)
-        where q.label is not null order by q.idx""").fetchall()
+        from labelled q left join ({CURRENT_PICTURES}) c using (image_link) order by q.idx"""
+    rows = _with_reviews(store).execute(query).fetchall()
     return [PicturedQuestion(LabelledQuestion(*row[:-1]), row[-1]) for row in rows]
 
 

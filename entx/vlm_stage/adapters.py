@@ -66,7 +66,7 @@ def load_options(recipe: Recipe) -> LoadOptions:
         dtype="float32" if model.load == "fp32" else "bfloat16",
         four_bit=model.load == "nf4",
         attention="" if model.attention == "auto" else model.attention,
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device="" if recipe.deepspeed else "cuda" if torch.cuda.is_available() else "cpu",
         remote_code=model.remote_code,
     )
 

@@ -97,11 +97,12 @@ def plan_crops(page: OcrPage, budget: int, fit: Fit, settings: CropSettings = DE
     spots = [_spot(page, place, settings) for place in low]
     crops: list[Crop] = []
     covered: set[int] = set()
-    for spot in sorted(
-        _joined([spot for spot in spots if spot is not None]), key=lambda one: one.cost / len(one.lines)
-    ):
+    joined = _joined([spot for spot in spots if spot is not None])
+    for spot in sorted(joined, key=lambda one: one.cost / len(one.lines)):
+        if len(crops) == settings.most or left <= 0:
+            break
         view = fit(spot.view, left)
-        if len(crops) < settings.most and _area(view) <= left and _scale(view, spot.view) >= _NEARLY:
+        if _area(view) <= left and _scale(view, spot.view) >= _NEARLY:
             crops.append(Crop(spot.box, view))
             covered.update(spot.lines)
             left -= _area(view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -179,7 +179,7 @@ def _median_batch(rows: Sequence[PictureRow], size: int) -> list[PictureRow]:
 def _timed_pass(recipe: Recipe, folder: ModelFolder, batch: Sequence[PictureRow], scratch: Path) -> float:
     from entx.vlm_stage.collate import Collator
 
-    loaded = load_trainable(recipe, folder, "transformers")
+    loaded = load_trainable(replace(recipe, deepspeed={}), folder, "transformers")  # which times nothing of offloading
     model = loaded.trainable.model
     if loaded.trainable.adapter is not None:
         from peft import get_peft_model

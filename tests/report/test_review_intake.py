@@ -235,7 +235,7 @@ def test_no_cell_of_the_labels_is_one_that_a_spreadsheet_runs(tmp_path: Path) ->
 _TYPED = st.text(max_size=25) | st.sampled_from(["5 g", "none", "ok", "6.5 kg", "1 lb", "=5 g", "0.5 kilogram", "7"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)
 @given(typed=st.lists(_TYPED, min_size=6, max_size=6))
 def test_whatever_is_typed_is_a_label_or_a_problem(typed: list[str], untouched: tuple[Path, Queue]) -> None:
     """None is lost, and importing again changes nothing."""

@@ -167,7 +167,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     fields=st.dictionaries(st.sampled_from([*CONTROLS, "result", "completed_by", "lead_time", "updated_at"]), _JSON),
     value=_JSON,

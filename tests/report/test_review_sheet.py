@@ -118,7 +118,7 @@ _TEXT = st.text(max_size=30) | st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(link=_TEXT, run=_TEXT, said=st.sampled_from(["5 gram", "-5 gram"]))
 def test_no_cell_is_one_that_a_spreadsheet_runs(link: str, run: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "q.csv"
@@ -130,7 +130,7 @@ def test_no_cell_is_one_that_a_spreadsheet_runs(link: str, run: str, said: str, 
     assert rows[0][1] == harmless_cell(link.replace("\r", " "))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     answer=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30),
     who=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30),

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
@@ -112,7 +112,9 @@ def test_both_printed_forms_of_one_size_are_choices() -> None:
     assert [choice["value"] for choice in task["data"]["choices"]] == ["0.5 kilogram", "500.0 gram", NOT_SHOWN, OTHER]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=3), st.text(min_size=1, max_size=20))
+@example(["="], "\n")
 def test_any_foreign_text_makes_a_task(reasons: list[str], link: str) -> None:
     """Reasons, links and run names are foreign: whatever they hold, the file is one JSON array."""
     answers = [Answer(None, text, text) for text in reasons]

@@ -13,7 +13,7 @@ from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.reviews import Review, add_reviews, load_reviews, settle
-from entx.storage.training import SourceCount, labelled_questions, labelled_sources
+from entx.storage.training import SourceCount, labelled_questions, labelled_sources, pictured_questions
 
 KEY = PageKey("rapidocr", "m", "p")
 FIRST = Review(
@@ -143,6 +143,8 @@ def test_training_reads_reviews_before_the_table(store: Store) -> None:
         SourceCount("review", 2, 2), SourceCount("second", 1, 1), SourceCount("train.csv", 2, 2),
     ]  # fmt: skip
     assert [one.index for one in labelled_questions(store, KEY, ["second"])] == [2]
+    pictured = [one.question for one in pictured_questions(store)]  # a vision model learns from the same labels
+    assert [(one.index, one.label, one.source) for one in pictured] == found
 
 
 def test_a_store_that_is_only_read_gives_reviewed_labels_too(store: Store) -> None:

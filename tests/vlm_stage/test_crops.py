@@ -133,6 +133,12 @@ def test_a_model_of_one_input_size_pays_its_size_for_every_view() -> None:
     assert plan.pixels == 2 * 448 * 448
 
 
+def test_a_budget_that_one_view_uses_up_leaves_no_crops() -> None:
+    made = page((2000, 2000), line("12.5 cm", 1500, 1800, 80, 12))
+    for budget in (1, 1000, 448 * 448 - 1):
+        assert plan_crops(made, budget, always_square) == CropPlan((448, 448), left_out=(0,))
+
+
 def test_a_line_outside_the_picture_is_left_out_not_an_error() -> None:
     made = page((3000, 3000), line("12 cm", 4000, 4000, 80, 12))
     assert plan_crops(made, BUDGET, exact).left_out == (0,)

@@ -12,8 +12,12 @@ import trl
 
 from entx.core.errors import InputError
 from entx.neural import trainer
+from entx.vlm_stage.adapters import load_options
+from entx.vlm_stage.families.base import LoadOptions
+from entx.vlm_stage.families.lookup import family_of
 from entx.vlm_stage.recipe import load_recipe
 from entx.vlm_stage.train import check_deepspeed, trainer_config
+from tests.vlm_stage.tiny_vlms import tiny_vlm
 
 
 def test_without_deepspeed_the_recipe_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +73,16 @@ def test_the_recipes_values_reach_trl(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert options["max_length"] is None  # image tokens are never cut
     assert options["dataset_kwargs"] == {"skip_prepare_dataset": True}
     assert options["remove_unused_columns"] is False
+
+
+def test_deepspeed_places_the_weights_itself(tmp_path: Path) -> None:
+    """transformers refuses a device map together with ZeRO-3."""
+    assert load_options(load_recipe("qwen2-vl-2b-zero3")).device == ""
+    assert load_options(load_recipe("qwen2-vl-2b-zero3", ["deepspeed={}"])).device in ("cpu", "cuda")
+    folder = tiny_vlm("qwen2_vl", tmp_path)
+    loaded = family_of(folder).load(folder, LoadOptions(device=""))
+    assert not hasattr(loaded.model, "hf_device_map")
+    assert loaded.model.device.type == "cpu"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="deepspeed is not installed")

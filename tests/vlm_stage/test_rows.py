@@ -15,6 +15,8 @@ from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.vlm_stage import rows as module
+from entx.vlm_stage.dataset import Dataset
+from entx.vlm_stage.recipe import DataSettings
 from entx.vlm_stage.rows import RowSettings, absent_rows, read_rows, upright_size
 
 KEY = PageKey("made", "1", "a")
@@ -106,3 +108,17 @@ def test_generated_negatives_ask_what_no_line_states(store: Store) -> None:
     assert {row.source for row in made} == {"negative:absent"}
     assert made[0].size == (60, 40)
     assert absent_rows(store, replace(KEY, engine="other"), CHALLENGE, rows) == []
+
+
+def test_an_epoch_is_filled_up_with_them(store: Store) -> None:
+    add_pages(store, KEY, "made", [page("sha-a", "5 g"), page("sha-b", "12 V")])
+    plain = Dataset.load(store, CHALLENGE, DataSettings(negatives=0.5))
+    assert not any(row.generated for row in plain.rows)
+    filled = Dataset.load(store, CHALLENGE, DataSettings(negatives=0.5), key=KEY)
+    assert sum(row.generated for row in filled.rows) > 3
+    drawn = filled.epoch()
+    assert {row.index for row in drawn if not row.generated} == {0, 1, 2}
+    made = [row for row in drawn if row.generated]
+    # one a labelled entity that has no empty row of its own, where a picture allows it
+    assert Counter(row.entity_name for row in made) == {"item_weight": 1, "voltage": 1}
+    assert all(row.truth is None for row in made)

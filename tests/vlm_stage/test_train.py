@@ -125,13 +125,21 @@ def test_a_dry_run_of_an_adapter_counts_its_matrices_and_loads_no_large_model(
     assert scopes["all"] < full["language"] < full["all"]
 
 
+def test_negatives_need_pages_and_a_store_without_is_told(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = train(capsys, inputs, tmp_path / "made", "--dry-run", "--set", "data.negatives=0.3")
+    assert ended.code == 0
+    assert "no OCR pages to find negatives by" in ended.err
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
         (["--set", "train.lr=0", "--set", "model.x=1"], "train.lr must be greater than 0"),
         (["--set", 'data.sources={"*" = 0}'], "no rows to train on"),
         (["--set", "model.max_length=40"], "no rows to train on"),
-        (["--set", "data.negatives=0.2"], "no pages"),
+        (["--set", "data.negatives=0.2", "--engine", "none"], "holds no pages of none"),
         (["--set", "train.method=lora", "--set", "lora.r=1", "--set", "lora.alpha=1", "--set", 'lora.targets=["wo"]'],
          "no layers named wo"),
         (["--set", "deepspeed={zero_optimization={stage=3}}"], "pip install deepspeed"),

@@ -19,6 +19,7 @@ from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.neural.asking import Generated
 from entx.neural.constrain import Constrainer
 from entx.neural.greedy import Writing, write_tokens
+from entx.neural.loading import LOCAL, load_weights
 from entx.neural.passes import TOKENS_PER_PASS, passes
 from entx.neural.quantise import nf4_config
 from entx.neural.tree import AttentionMasks, PromptTokens, TreeBatch
@@ -95,22 +96,19 @@ class TransformersModel:
 
         disable_progress_bar()
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
         numbers = {"float32": torch.float32, "bfloat16": torch.bfloat16}
         options: dict[str, Any] = {"dtype": numbers[dtype or ("float32" if device == "cpu" else "bfloat16")]}
         if getattr(config.get_text_config(), "attn_logit_softcapping", None):
             options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
         if nf4:
             options["quantization_config"] = nf4_config(options["dtype"])
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True,
-            device_map={"": device}, **options,
-        )  # fmt: skip
+        model = load_weights(AutoModelForCausalLM, folder, config=config, device_map={"": device}, **options)
         if adapter is not None:
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, adapter, use_safetensors=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
         return cls(model, tokenizer, chat=chat, name=folder.name)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -140,7 +140,7 @@ class LoadOptions:
         dtype: "float32" or "bfloat16".
         four_bit: nf4 by bitsandbytes.
         attention: sdpa or eager; "" for the family's own choice.
-        device: of torch.
+        device: of torch; "" lets the library place the weights, as DeepSpeed wants it.
         remote_code: revision whose code from the folder may run, for a family without a native class; "" refuses.
     """
 

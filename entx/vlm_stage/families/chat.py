@@ -27,20 +27,24 @@ class ChatForm:
     Attributes:
         lead: what the template puts between its prompt and an answer (" ").
         ends: tokens that end an answer; the first is the template's.
+
+    Raises:
+        InputError: a template that makes a model think aloud before it answers, or that no token ends.
     """
 
     def __init__(self, tokenizer: Any, known: str, placeholder: str):
         self._tokenizer = tokenizer
         self._placeholder = placeholder
-        self._template: str = tokenizer.chat_template or known
-        if self._render(1, "").count(placeholder) != 1:  # a template of the language model alone
-            self._template = known
-        asked, answered = self._render(1, ""), self._render(1, "", _SLOT)
+        own = tokenizer.chat_template
+        self._template = own if isinstance(own, str) and self._takes_pictures(own) else known
+        asked, answered = self._render(self._template, 1, ""), self._render(self._template, 1, "", _SLOT)
         self.lead, _, closing = answered.removeprefix(asked).partition(_SLOT)
         if not answered.startswith(asked) or self.lead.strip():
             raise InputError("the model's chat template puts more than a question before an answer")
-        end = tokenizer(closing, add_special_tokens=False)["input_ids"][:1]
-        self.ends: tuple[int, ...] = tuple(dict.fromkeys([*end, tokenizer.eos_token_id]))
+        closed = [*tokenizer(closing, add_special_tokens=False)["input_ids"][:1], tokenizer.eos_token_id]
+        self.ends: tuple[int, ...] = tuple(dict.fromkeys(token for token in closed if token is not None))
+        if not self.ends:
+            raise InputError("neither the model's chat template nor its tokenizer says what ends an answer")
 
     def text(self, pictures: int, question: str) -> str:
         """The prompt, with one placeholder a picture.
@@ -48,18 +52,27 @@ class ChatForm:
         Raises:
             InputError: the question holds a placeholder.
         """
-        text = self._render(pictures, question)
+        text = self._render(self._template, pictures, question)
         if text.count(self._placeholder) != pictures:
             raise InputError(f"the question {question!r} holds the model's placeholder of a picture")
         return text
 
-    def _render(self, pictures: int, question: str, answer: str | None = None) -> str:
+    def _takes_pictures(self, template: str) -> bool:
+        """Whether it is a template of the whole model; that of a language model alone reads no list of parts."""
+        from jinja2 import TemplateError
+
+        try:
+            return self._render(template, 1, "").count(self._placeholder) == 1
+        except (TemplateError, TypeError):
+            return False
+
+    def _render(self, template: str, pictures: int, question: str, answer: str | None = None) -> str:
         content = [*({"type": "image"} for _ in range(pictures)), {"type": "text", "text": question}]
         messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
         if answer is not None:
             messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
         text: str = self._tokenizer.apply_chat_template(
-            messages, chat_template=self._template, tokenize=False, add_generation_prompt=answer is None
+            messages, chat_template=template, tokenize=False, add_generation_prompt=answer is None
         )
         return text
 

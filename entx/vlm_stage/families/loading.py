@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
+from entx.neural.loading import LOCAL, load_weights
 from entx.neural.quantise import nf4_config
 from entx.vlm_stage.families.base import LoadOptions
 
 if TYPE_CHECKING:
     from torch import nn
-
-LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 
 @contextmanager
@@ -53,14 +52,9 @@ def load_model(folder: Path, options: LoadOptions) -> Any:
         extra["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
     if options.four_bit:
         extra["quantization_config"] = nf4_config(extra["dtype"])
-    auto: Any = AutoModelForImageTextToText
-    model, found = auto.from_pretrained(
-        folder, config=config, use_safetensors=True, device_map={"": options.device}, output_loading_info=True,
-        **LOCAL, **extra,
-    )  # fmt: skip
-    if missing := sorted(found["missing_keys"]):
-        raise ValueError(f"its weights lack {missing[0]} ({len(missing)} in all), which would be random numbers")
-    return model.eval()
+    if options.device:
+        extra["device_map"] = {"": options.device}
+    return load_weights(AutoModelForImageTextToText, folder, config=config, **extra)
 
 
 def load_tokenizer(folder: Path) -> Any:

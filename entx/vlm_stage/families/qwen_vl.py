@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from entx.neural.loading import LOCAL
 from entx.vlm_stage.families.base import Loaded, LoadOptions, Pixels, Prompt, Seen
 from entx.vlm_stage.families.chat import ChatForm, adopt_template, expand, pad_rows, special_token
-from entx.vlm_stage.families.loading import LOCAL, bare, linear_layers, load_config, load_model, load_tokenizer, loading
+from entx.vlm_stage.families.loading import bare, linear_layers, load_config, load_model, load_tokenizer, loading
 
 if TYPE_CHECKING:
     import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,3 +195,12 @@ def test_chat_models_see_their_template_and_end_with_their_turn() -> None:
 def test_a_chat_model_without_a_template_is_refused() -> None:
     with pytest.raises(InputError, match="has no chat template"):
         TransformersModel(tiny_model("llama"), tiny_tokenizer(), chat=True)
+
+
+def test_weights_that_a_folder_lacks_are_no_random_numbers(tmp_path: Path) -> None:
+    model = tiny_model("llama")
+    kept = {name: one for name, one in model.state_dict().items() if "layers.1.mlp.up_proj" not in name}
+    model.save_pretrained(tmp_path, state_dict=kept)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"its weights lack model\.layers\.1\.mlp\.up_proj\.weight \(1 in all\)"):
+        TransformersModel.load(tmp_path)

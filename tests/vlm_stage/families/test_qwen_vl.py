@@ -201,10 +201,19 @@ def test_the_folders_own_template_is_used(tmp_path: Path) -> None:
     assert (tmp_path / "saved" / "chat_template.jinja").read_text() == own
 
 
-def test_a_template_without_pictures_is_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}{{ m.role }}{% endfor %}",
+        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}",
+        "{{ raise_exception('text only') }}",
+        "{% for m in messages %}",
+    ],
+)
+def test_a_template_without_pictures_is_not_used(template: str, tmp_path: Path) -> None:
     folder = tiny_vlm("qwen2_vl", tmp_path / "model")
-    (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.role }}{% endfor %}")
-    codec = FAMILY.load(folder, LoadOptions()).codec
+    (folder / "chat_template.jinja").write_text(template)
+    codec = FAMILY.codec(folder)
     text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?").tokens)
     assert text.startswith("<|im_start|>system\nYou are a helpful assistant.")
 
