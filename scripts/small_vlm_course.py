@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from entx.core.entities import CHALLENGE
-from entx.demo import sheets
+from entx.demo import close_ups, sheets
 from entx.demo.draw import KINDS as SCENES
 from entx.demo.draw import draw_scene
 from entx.demo.prints import Sample, crop
@@ -90,14 +90,14 @@ def _tall(seed: str, layout: Layout, faces: Sequence[str]) -> Sample:
 
 
 def _sheet(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
-    return sheets.sheet_sample(random.Random(seed), layout[0])
+    return close_ups.sheet_sample(random.Random(seed), layout[0])
 
 
 def _close_up(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
     """Two samples are made of each sheet."""
     batch, _, number = seed.rpartition("/")
     size = layout[0][0] * 9 // 4, layout[0][1] * 9 // 4
-    return sheets.close_up_sample(random.Random(seed), layout, _sheet_of(f"{batch}/{int(number) // 2}", size))
+    return close_ups.close_up_sample(random.Random(seed), layout, _sheet_of(f"{batch}/{int(number) // 2}", size))
 
 
 @lru_cache(maxsize=4)
@@ -109,7 +109,7 @@ def _scene(seed: str, layout: Layout, _: Sequence[str]) -> Sample:
     """One of the demo's scenes, whole or with crops; they take long to draw, so that four samples are made of each."""
     batch, _, number = seed.rpartition("/")
     scene = _drawn(f"{batch}/{int(number) // 4}")
-    return sheets.close_up_sample(random.Random(seed), layout, scene)
+    return close_ups.close_up_sample(random.Random(seed), layout, scene)
 
 
 @lru_cache(maxsize=4)

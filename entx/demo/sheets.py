@@ -7,34 +7,27 @@ answers a question about them.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
-
-from PIL import Image
 
 from entx.core.entities import CHALLENGE
 from entx.core.quantity import Quantity
 from entx.demo.backdrop import VIVID
 from entx.demo.canvas import BLACK, WHITE, Canvas, Colour, LayoutError
 from entx.demo.dimension import DimensionStyle, dimension
-from entx.demo.fonts import BOLD, PLAIN, load_face
-from entx.demo.prints import NAMES, SHARES, Glyph, Sample, any_colour, backdrop, colours
+from entx.demo.fonts import BOLD, PLAIN
+from entx.demo.prints import NAMES, SHARES, any_colour, backdrop, colours
 from entx.demo.scene import PrintedText, Role, Scene, Truth
 from entx.demo.shapes import bag, bottle, jar, solid
 from entx.demo.values import Line, invented_unit, line
-from entx.demo.wear import worn
 
 _WORDS = (
     "PREMIUM", "Organic", "New", "Classic", "Pro", "Home", "Natural", "Deluxe", "Ultra", "Original", "Pack of 2",
     "24 pcs", "100% cotton", "3 in 1", "Size chart", "Model A12", "Since 1987", "No. 7", "2 year warranty",
 )  # fmt: skip
-_SLANT = 0.02
-"""Of the wear of these pictures: little, so that `glyphs_of` stays about right."""
+SLANT = 0.02
+"""Of the wear of these pictures: little, so that `close_ups.glyphs_of` stays about right."""
 
-_READABLE = 5.0  # pixels of ink
-
-_Box = tuple[float, float, float, float]
 _WEIGHTS = ("item_weight", "maximum_weight_recommendation")
 
 
@@ -84,86 +77,20 @@ def values_in_order(scene: Scene) -> tuple[Quantity, ...]:
     return tuple(dict.fromkeys(value for value in found if value is not None))
 
 
-def sheet_sample(rng: random.Random, size: tuple[int, int], asks: int = 2) -> Sample:
-    """One sheet with print of about 15 to 30 pixels, worn."""
-    made = sheet(rng, size, (15 / min(size), 30 / min(size)))
-    return Sample(
-        (worn(made.image, rng, slant=_SLANT),), asked(rng, _plain(made), asks), values_in_order(made),
-        smallest_print(made), (glyphs_of(made),),
-    )  # fmt: skip
-
-
-def close_up_sample(
-    rng: random.Random, sizes: Sequence[tuple[int, int]], scene: Scene | None = None, asks: int = 2
-) -> Sample:
-    """A sheet, or a given scene, as the whole picture and crops of it; see `close_ups`.
-
-    Args:
-        rng: decides.
-        sizes: of the views; the whole picture first.
-        scene: None for a sheet with print of 3.5 to 8.5 hundredths of its side.
-        asks: questions.
-    """
-    scene = scene or sheet(rng, (sizes[0][0] * 9 // 4, sizes[0][1] * 9 // 4), (0.035, 0.085))
-    views, boxes, height = close_ups(rng, sizes, scene)
-    known = glyphs_of(scene)
-    glyphs = tuple(moved(known, box, size) for box, size in zip(boxes, sizes, strict=True))
-    return Sample(tuple(views), asked(rng, _plain(scene), asks), values_in_order(scene), height, glyphs)
-
-
-def glyphs_of(scene: Scene) -> tuple[Glyph, ...]:
-    """Where the characters of level texts stand; places of other texts as unknown.
-
-    Which face a text has is not recorded: widths are those of one face, stretched to the text's own.
-    """
-    found = []
-    for text in scene.texts:
-        xs, ys = text.polygon[0::2], text.polygon[1::2]
-        if 12 < text.rotation < 348:
-            found.append(Glyph("", min(xs), min(ys), max(xs), max(ys)))
-            continue
-        widths = [_width(character) for character in text.text]
-        scale, at = (max(xs) - min(xs)) / sum(widths), min(xs)
-        for character, width in zip(text.text, widths, strict=True):
-            found.append(Glyph(character, at, min(ys), at + width * scale, max(ys)))
-            at += width * scale
-    return tuple(found)
-
-
-@lru_cache(maxsize=512)
-def _width(character: str) -> float:
-    return load_face("roboto Regular", 40).getlength(character)
-
-
-def moved(glyphs: Sequence[Glyph], box: _Box, size: tuple[int, int]) -> tuple[Glyph, ...]:
-    """Glyphs of a picture as they stand in a view of one of its parts; those outside of it are left out.
-
-    Those that are too low to be read become unknown ones.
-    """
-    across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
-    found = (
-        Glyph(
-            one.character if (one.y1 - one.y0) * down >= _READABLE else "",
-            (one.x0 - box[0]) * across, (one.y0 - box[1]) * down,
-            (one.x1 - box[0]) * across, (one.y1 - box[1]) * down,
-        )
-        for one in glyphs
-    )  # fmt: skip
-    return tuple(one for one in found if one.x1 > 0 and one.y1 > 0 and one.x0 < size[0] and one.y0 < size[1])
-
-
 def smallest_print(scene: Scene) -> float:
     """Height of the smallest print that answers something, in pixels; 0 where nothing does."""
-    heights = [_across(text) for text in scene.texts if text.entities]
+    heights = [across(text) for text in scene.texts if text.entities]
     return min(heights, default=0.0)
 
 
-def _across(text: PrintedText) -> float:
+def across(text: PrintedText) -> float:
+    """Height of a text's ink across its own direction, in pixels."""
     x1, y1, _, _, _, _, x4, y4 = text.polygon
     return float(((x4 - x1) ** 2 + (y4 - y1) ** 2) ** 0.5)
 
 
-def _plain(scene: Scene) -> dict[str, Quantity | None]:
+def truths_of(scene: Scene) -> dict[str, Quantity | None]:
+    """Every entity's value."""
     return {name: truth.value for name, truth in scene.truth.items()}
 
 
@@ -297,58 +224,3 @@ def _product(rng: random.Random, canvas: Canvas, box: tuple[float, float, float,
         jar(canvas, (left + right) / 2, top, bottom, (right - left) / 2.3, colour, any_colour(rng))
     else:
         canvas.rounded(box, rng.choice((0, 30, 120)), colour)
-
-
-def close_ups(
-    rng: random.Random, sizes: Sequence[tuple[int, int]], scene: Scene
-) -> tuple[list[Image.Image], list[_Box], float]:
-    """A scene as a model sees it with guided crops: the whole picture, small, and crops around print.
-
-    Args:
-        rng: decides which print, and how exactly it is cut.
-        sizes: (width, height) of the views. The first is the whole picture's, the others are of crops: tall ones show
-            text that runs upwards, wide ones other text. Prints that answer something come before others, and places
-            without print are shown where there are too few.
-        scene: of the whole picture's aspect, about.
-
-    Returns:
-        the views in the order of `sizes`; which part of the picture each shows; height of the lowest print that a crop
-        shows, 0 for none.
-    """
-    image = scene.image
-    boxes: list[_Box] = [(0.0, 0.0, float(image.width), float(image.height))]
-    texts = sorted(scene.texts, key=lambda text: (not text.entities, rng.random()))
-    heights = []
-    for crop in sizes[1:]:
-        upwards = crop[1] > crop[0]
-        text = next((one for one in texts if (45 < one.rotation % 180 < 135) == upwards), None)
-        if text is not None:
-            texts.remove(text)
-            box = _cut(rng, text, crop, image.size)
-            heights.append(_across(text) * crop[1] / (box[3] - box[1]))
-        else:
-            wide, high = min(crop[0], image.width), min(crop[1], image.height)
-            x, y = rng.uniform(0, image.width - wide), rng.uniform(0, image.height - high)
-            box = (x, y, x + wide, y + high)
-        boxes.append(box)
-    views = [
-        worn(image.resize(size, Image.Resampling.BICUBIC, box=box), rng, 0.5, _SLANT)
-        for size, box in zip(sizes, boxes, strict=True)
-    ]
-    return views, boxes, min(heights, default=0.0)
-
-
-def _cut(rng: random.Random, text: PrintedText, crop: tuple[int, int], size: tuple[int, int]) -> _Box:
-    """A box of the crop's aspect around a text: its print a third of the crop high, lower for a long text."""
-    xs, ys = text.polygon[0::2], text.polygon[1::2]
-    wide, high = max(xs) - min(xs), max(ys) - min(ys)
-    lengthwise, across = rng.uniform(0.2, 1.5) * min(wide, high), rng.uniform(1.5, 3)
-    if crop[0] >= crop[1]:
-        scale = max((wide + lengthwise) / crop[0], high * across / crop[1])
-    else:
-        scale = max(wide * across / crop[0], (high + lengthwise) / crop[1])
-    width, height = min(scale * crop[0], size[0]), min(scale * crop[1], size[1])
-    slack_x, slack_y = max(0.0, width - wide), max(0.0, height - high)
-    x = min(max(0.0, min(xs) - slack_x * rng.uniform(0.3, 0.7)), size[0] - width)
-    y = min(max(0.0, min(ys) - slack_y * rng.uniform(0.3, 0.7)), size[1] - height)
-    return (x, y, x + width, y + height)
