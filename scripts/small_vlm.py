@@ -139,7 +139,8 @@ def main() -> None:
     import torch
     from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
 
-    from entx.vlm_stage.small_model import GlyphHead, SmallReader, SmallShape, build_model
+    from entx.vlm_stage.small_glyphs import GlyphHead
+    from entx.vlm_stage.small_model import SmallReader, SmallShape, build_model
     from entx.vlm_stage.small_tokenizer import build_tokenizer
 
     torch.set_num_threads(1)

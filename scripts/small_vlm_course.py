@@ -167,7 +167,8 @@ def shares_at(progress: float, *, real: bool = False) -> dict[str, float]:
 
 def make_batch(kind: Kind, seed: str, faces: Sequence[str], most: int | None = None) -> tuple[Any, list[float]]:
     """A batch of samples of one size with the height of their print; equal seeds give equal batches."""
-    from entx.vlm_stage.small_model import SmallBatch, glyph_map
+    from entx.vlm_stage.small_glyphs import glyph_map
+    from entx.vlm_stage.small_model import SmallBatch
 
     rng = random.Random(seed)
     layout = rng.choice(kind.layouts)

@@ -6,21 +6,19 @@ forward pass goes through them one by one. Both give the same numbers (a test sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_vision, get_vision_position_ids
 
+from entx.vlm_stage.small_glyphs import MERGE, PATCH, GlyphHead
 from entx.vlm_stage.small_tokenizer import ASK, END, IMAGE, PAD, VIDEO, VISION_END, VISION_START
 
-PATCH, MERGE = 14, 2
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 """CLIP's, which Qwen2-VL's image processor takes."""
@@ -92,39 +90,6 @@ def build_model(
     return model
 
 
-ALPHABET = "0123456789.,/:()\"'-%&ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-"""Characters that `glyph_map` tells apart; class 0 is no character and class 1 any other."""
-
-ACROSS = 3
-"""Places across a patch of which each has a character of its own."""
-
-
-UNKNOWN = -1
-"""Class of a place that holds print of which nobody says what it is: nothing is learnt there."""
-
-
-def glyph_map(glyphs: Iterable[Any], width: int, height: int) -> Any:
-    """Which character stands where in a picture.
-
-    Args:
-        glyphs: with character ("" for an unknown one), x0, y0, x1, y1.
-        width, height: of the picture; multiples of 28.
-
-    Returns:
-        classes of shape (patches, ACROSS), patches in the order in which the vision tower takes them.
-    """
-    rows, columns = height // PATCH, width // PATCH
-    found = np.zeros((rows, columns * ACROSS), dtype=np.int64)
-    for glyph in glyphs:
-        if glyph.character != " " and glyph.x1 > 0 and glyph.y1 > 0:
-            left, right = (round(side * ACROSS / PATCH) for side in (glyph.x0, glyph.x1))
-            top, bottom = round(glyph.y0 / PATCH), round(glyph.y1 / PATCH)
-            place = slice(max(0, top), max(top + 1, bottom)), slice(max(0, left), max(left + 1, right))
-            found[place] = ALPHABET.find(glyph.character) + 2 if glyph.character else UNKNOWN
-    cut = found.reshape(rows // MERGE, MERGE, columns // MERGE, MERGE, ACROSS)
-    return cut.transpose(0, 2, 1, 3, 4).reshape(-1, ACROSS)
-
-
 def encode_views(model: Qwen2VLForConditionalGeneration, pictures: torch.Tensor) -> torch.Tensor:
     """Image tokens of pictures of one size.
 
@@ -175,29 +140,6 @@ def _attend(layer: Any, hidden: torch.Tensor, cos: torch.Tensor, sin: torch.Tens
     seen = torch.matmul(scores.float().softmax(-1).to(value.dtype), parts[2])  # on a CPU thrice as fast as its kernel
     done: torch.Tensor = layer.proj(seen.transpose(1, 2).reshape(count, length, width))
     return done
-
-
-class GlyphHead(nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """Reads the characters off the patches of the vision tower: only the training has it.
-
-    From nothing, a tower learns nothing from answers alone for a long time: the loss stays where guessing takes it.
-    Told what is printed where, it learns to read within minutes, and the answers follow.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.read = nn.Linear(width, ACROSS * (len(ALPHABET) + 2))
-
-    def forward(self, patches: torch.Tensor, characters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(loss, share of the printed places that are read rightly)."""
-        logits = self.read(self.norm(patches)).float().view(-1, len(ALPHABET) + 2)
-        wanted = characters.reshape(-1)
-        printed = wanted > 0
-        losses = functional.cross_entropy(logits, wanted, reduction="none", ignore_index=UNKNOWN)
-        weights = printed + 0.2 * (wanted == 0)
-        right = (logits.argmax(-1) == wanted)[printed].float().sum() / printed.sum().clamp(min=1)
-        return (losses * weights).sum() / weights.sum().clamp(min=1), right
 
 
 class SmallReader:

@@ -17,18 +17,8 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from entx.core.entities import CHALLENGE  # noqa: E402
 from entx.demo.prints import Glyph, crop  # noqa: E402
-from entx.vlm_stage.small_model import (  # noqa: E402
-    ACROSS,
-    ALPHABET,
-    UNKNOWN,
-    GlyphHead,
-    SmallBatch,
-    SmallReader,
-    SmallShape,
-    build_model,
-    encode_views,
-    glyph_map,
-)
+from entx.vlm_stage.small_glyphs import ACROSS, ALPHABET, UNKNOWN, GlyphHead, glyph_map  # noqa: E402
+from entx.vlm_stage.small_model import SmallBatch, SmallReader, SmallShape, build_model, encode_views  # noqa: E402
 from entx.vlm_stage.small_tokenizer import ASK, END, IMAGE, VISION_END, VISION_START, build_tokenizer  # noqa: E402
 
 TINY = SmallShape(vision_width=64, vision_layers=2, vision_heads=2, hidden=64, layers=2, heads=2, kv_heads=1, inner=128)
