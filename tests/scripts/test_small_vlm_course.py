@@ -12,16 +12,15 @@ pytest.importorskip("transformers")
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrLine, OcrPage, PageStatus
-from entx.demo.prints import FACES
 from entx.storage.training import LabelledQuestion
+from scripts.small_vlm import course
+from scripts.small_vlm.prints import FACES
 
 NAMES = ("plain", "line", "tall", "sheet", "large sheet", "close-up", "scene", "large scene")
 WORDS = {entity.words for entity in CHALLENGE.entities.values()}
 
 
 def test_shares_add_up_to_one_and_name_kinds() -> None:
-    import small_vlm_course as course
-
     assert set(course.KINDS) == set(NAMES)
     for _, shares in (*course.COURSE, (0, course.REAL_SHARES)):
         assert sum(shares.values()) == pytest.approx(1.0)
@@ -35,8 +34,6 @@ def test_shares_add_up_to_one_and_name_kinds() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_has_one_layout_and_answers_in_the_models_form(name: str) -> None:
-    import small_vlm_course as course
-
     kind = course.KINDS[name]
     batch, heights = course.make_batch(kind, f"test/{name}", FACES, most=3)
     assert 1 <= len(batch.asks) == len(heights) <= 3
@@ -60,8 +57,6 @@ def test_a_batch_has_one_layout_and_answers_in_the_models_form(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["line", "close-up", "scene"])
 def test_equal_seeds_give_equal_batches(name: str) -> None:
-    import small_vlm_course as course
-
     one, other, another = (
         course.make_batch(course.KINDS[name], seed, FACES, most=2)[0] for seed in ("a/1", "a/1", "a/2")
     )
@@ -71,8 +66,6 @@ def test_equal_seeds_give_equal_batches(name: str) -> None:
 
 
 def test_batches_are_filled_up_to_the_budget_of_image_tokens() -> None:
-    import small_vlm_course as course
-
     batch, _ = course.make_batch(course.KINDS["line"], "budget", FACES)
     tokens = sum(view.shape[0] * view.shape[1] * view.shape[2] for view in batch.views) // 784
     assert course.KINDS["line"].tokens * 0.7 < tokens <= course.KINDS["line"].tokens
@@ -87,7 +80,7 @@ def _page() -> OcrPage:
 
 
 def test_labels_that_a_line_holds_are_kept_and_others_left_out() -> None:
-    from small_vlm_real import labelled_picture
+    from scripts.small_vlm.real import labelled_picture
 
     asked = [
         LabelledQuestion(0, "sha", "g", "item_weight", "500 gram", "confirmed.csv"),

@@ -16,8 +16,8 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_vision, get_vision_position_ids
 
-from entx.vlm_stage.small_glyphs import MERGE, PATCH, GlyphHead
-from entx.vlm_stage.small_tokenizer import ASK, END, IMAGE, PAD, VIDEO, VISION_END, VISION_START
+from scripts.small_vlm.glyphs import MERGE, PATCH, GlyphHead
+from scripts.small_vlm.tokenizer import ASK, END, IMAGE, PAD, VIDEO, VISION_END, VISION_START
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)

@@ -16,10 +16,10 @@ from entx.demo.backdrop import VIVID
 from entx.demo.canvas import BLACK, WHITE, Canvas, Colour, LayoutError
 from entx.demo.dimension import DimensionStyle, dimension
 from entx.demo.fonts import BOLD, PLAIN
-from entx.demo.prints import NAMES, SHARES, any_colour, backdrop, colours
 from entx.demo.scene import PrintedText, Role, Scene, Truth
 from entx.demo.shapes import bag, bottle, jar, solid
-from entx.demo.values import Line, invented_unit, line
+from scripts.small_vlm.prints import NAMES, SHARES, any_colour, backdrop, colours
+from scripts.small_vlm.values import Line, invented_unit, line
 
 _WORDS = (
     "PREMIUM", "Organic", "New", "Classic", "Pro", "Home", "Natural", "Deluxe", "Ultra", "Original", "Pack of 2",

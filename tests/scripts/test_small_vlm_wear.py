@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from entx.demo.prints import crop
-from entx.demo.wear import coarse, jpeg, lit, slanted, worn
+from scripts.small_vlm.prints import crop
+from scripts.small_vlm.wear import coarse, jpeg, lit, slanted, worn
 
 
 @pytest.fixture

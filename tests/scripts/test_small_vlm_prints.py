@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from entx.core.entities import CHALLENGE
-from entx.demo.prints import FACES, NAMES, backdrop, colours, crop, face_at
+from scripts.small_vlm.prints import FACES, NAMES, backdrop, colours, crop, face_at
 
 SIZES = ((56, 28), (112, 28), (224, 28), (168, 56))
 

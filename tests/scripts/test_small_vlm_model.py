@@ -16,10 +16,10 @@ from transformers import Qwen2VLForConditionalGeneration  # noqa: E402
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil  # noqa: E402
 
 from entx.core.entities import CHALLENGE  # noqa: E402
-from entx.demo.prints import Glyph, crop  # noqa: E402
-from entx.vlm_stage.small_glyphs import ACROSS, ALPHABET, UNKNOWN, GlyphHead, glyph_map  # noqa: E402
-from entx.vlm_stage.small_model import SmallBatch, SmallReader, SmallShape, build_model, encode_views  # noqa: E402
-from entx.vlm_stage.small_tokenizer import ASK, END, IMAGE, VISION_END, VISION_START, build_tokenizer  # noqa: E402
+from scripts.small_vlm.glyphs import ACROSS, ALPHABET, UNKNOWN, GlyphHead, glyph_map  # noqa: E402
+from scripts.small_vlm.model import SmallBatch, SmallReader, SmallShape, build_model, encode_views  # noqa: E402
+from scripts.small_vlm.prints import Glyph, crop  # noqa: E402
+from scripts.small_vlm.tokenizer import ASK, END, IMAGE, VISION_END, VISION_START, build_tokenizer  # noqa: E402
 
 TINY = SmallShape(vision_width=64, vision_layers=2, vision_heads=2, hidden=64, layers=2, heads=2, kv_heads=1, inner=128)
 ASKS = (("height", "12.5 inch"), ("item weight", "none"))
@@ -118,7 +118,7 @@ def test_nothing_is_learnt_where_print_is_unknown() -> None:
 
 def test_the_order_of_glyph_maps_is_the_order_of_patches(reader: SmallReader) -> None:
     """A picture in which one patch differs: that patch's row of the tower's input differs, no other."""
-    from entx.vlm_stage.small_model import _patches
+    from scripts.small_vlm.model import _patches
 
     tower = reader.model.model.visual
     tower.blocks = torch.nn.ModuleList()  # without attention each patch stands for itself

@@ -18,8 +18,8 @@ from entx.core.quantity import Quantity
 from entx.demo.backdrop import DARK, PALE, VIVID, gradient, paper
 from entx.demo.canvas import Colour
 from entx.demo.fonts import BOLD, PLAIN, load_face
-from entx.demo.values import line, plain_line
-from entx.demo.wear import worn
+from scripts.small_vlm.values import line, plain_line
+from scripts.small_vlm.wear import worn
 
 FACES = tuple(dict.fromkeys((*PLAIN, *BOLD)))
 NAMES = tuple(CHALLENGE.entities)

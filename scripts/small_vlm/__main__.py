@@ -1,7 +1,7 @@
 """A small vision-language model from nothing: the Qwen2-VL architecture, taught to read on rendered pictures.
 
-    nice python scripts/small_vlm.py --out DIR [--minutes 60] [--fonts FOLDER]
-    nice python scripts/small_vlm.py --out REAL --start DIR/model --real STORE --minutes 10 --rate 4e-4
+    nice python -m scripts.small_vlm --out DIR [--minutes 60] [--fonts FOLDER]
+    nice python -m scripts.small_vlm --out REAL --start DIR/model --real STORE --minutes 10 --rate 4e-4
 
 First single printed lines, then sheets with several and crops of them, then the demo's scenes; the second call goes on
 with the labelled pictures of a store. Pictures are drawn in a process of their own while the model learns. How far the
@@ -29,10 +29,9 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
-from small_vlm_course import EVERY, FORM, KINDS, make_batch, shares_at
-
 from entx.core.entities import CHALLENGE
-from entx.demo.prints import FACES
+from scripts.small_vlm.course import EVERY, FORM, KINDS, make_batch, shares_at
+from scripts.small_vlm.prints import FACES
 
 RATE = 1e-3
 WARMUP, WARMUP_AGAIN = 300, 50
@@ -63,7 +62,7 @@ def draw_batches(queue: Queue[Any], progress: Synchronized[float], lessons: Less
     """Fills the queue with (kind, batches of a step) for ever; runs in its own process."""
     real = None
     if lessons.real is not None and lessons.folder is not None:
-        from small_vlm_real import RealBatches
+        from scripts.small_vlm.real import RealBatches
 
         real = RealBatches(lessons.real, lessons.folder)
     number = first
@@ -139,9 +138,9 @@ def main() -> None:
     import torch
     from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
 
-    from entx.vlm_stage.small_glyphs import GlyphHead
-    from entx.vlm_stage.small_model import SmallReader, SmallShape, build_model
-    from entx.vlm_stage.small_tokenizer import build_tokenizer
+    from scripts.small_vlm.glyphs import GlyphHead
+    from scripts.small_vlm.model import SmallReader, SmallShape, build_model
+    from scripts.small_vlm.tokenizer import build_tokenizer
 
     torch.set_num_threads(1)
     folder, state_file = options.out / "model", options.out / "optimizer.pt"

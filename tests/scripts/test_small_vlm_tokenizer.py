@@ -11,8 +11,8 @@ pytest.importorskip("transformers")
 from transformers import AutoTokenizer, Qwen2Tokenizer
 
 from entx.core.entities import CHALLENGE
-from entx.vlm_stage.small_model import SmallShape, build_model
-from entx.vlm_stage.small_tokenizer import ASK, END, IMAGE, PAD, VISION_END, VISION_START, build_tokenizer
+from scripts.small_vlm.model import SmallShape, build_model
+from scripts.small_vlm.tokenizer import ASK, END, IMAGE, PAD, VISION_END, VISION_START, build_tokenizer
 
 TEXTS = (
     "12.5 fluid ounce", "500 gram", "0.75 centimetre", "maximum weight recommendation", "none", "220-240 V~ 50Hz",

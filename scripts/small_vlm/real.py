@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from small_vlm_course import FORM
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.errors import PictureError
 from entx.core.quantity import Quantity
 from entx.core.types import OcrPage
-from entx.demo.prints import NAMES
-from entx.demo.wear import worn
 from entx.neural.labels import clean_label
 from entx.storage.connection import Store
 from entx.storage.pages import page_keys
@@ -25,6 +22,9 @@ from entx.storage.training import LabelledQuestion, labelled_questions, pages_wi
 from entx.vlm_stage.crops import CropSettings
 from entx.vlm_stage.serving import read_serving
 from entx.vlm_stage.views import Look, see_file
+from scripts.small_vlm.course import FORM
+from scripts.small_vlm.prints import NAMES
+from scripts.small_vlm.wear import worn
 
 TRUSTED = ("curated", "confirmed", "supported", "abstained")
 """Tables whose labels count before all others (`scripts/confirmed_labels.py`), the most trusted first."""
@@ -109,7 +109,7 @@ class RealBatches:
 
     def draw(self, seed: str) -> list[Any]:
         """One step; equal seeds give equal steps."""
-        from entx.vlm_stage.small_model import SmallBatch
+        from scripts.small_vlm.model import SmallBatch
 
         rng = random.Random(seed)
         found: list[Any] = []

@@ -11,10 +11,10 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.quantities import find_quantities
 from entx.core.types import Direction
-from entx.demo.close_ups import close_up_sample, close_ups, glyphs_of, moved, sheet_sample
-from entx.demo.prints import NAMES, Glyph
 from entx.demo.scene import Role, Scene
-from entx.demo.sheets import asked, sheet, smallest_print, values_in_order
+from scripts.small_vlm.close_ups import close_up_sample, close_ups, glyphs_of, moved, sheet_sample
+from scripts.small_vlm.prints import NAMES, Glyph
+from scripts.small_vlm.sheets import asked, sheet, smallest_print, values_in_order
 
 
 @pytest.fixture(scope="module")

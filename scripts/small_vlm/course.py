@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from entx.core.entities import CHALLENGE
-from entx.demo import close_ups, sheets
 from entx.demo.draw import KINDS as SCENES
 from entx.demo.draw import draw_scene
-from entx.demo.prints import Sample, crop
 from entx.demo.scene import Scene
 from entx.vlm_stage.prompt import PromptForm
+from scripts.small_vlm import close_ups, sheets
+from scripts.small_vlm.prints import Sample, crop
 
 FORM = PromptForm("{entity}", "none")
 """Few tokens: a small model has no use for instructions."""
@@ -167,8 +167,8 @@ def shares_at(progress: float, *, real: bool = False) -> dict[str, float]:
 
 def make_batch(kind: Kind, seed: str, faces: Sequence[str], most: int | None = None) -> tuple[Any, list[float]]:
     """A batch of samples of one size with the height of their print; equal seeds give equal batches."""
-    from entx.vlm_stage.small_glyphs import glyph_map
-    from entx.vlm_stage.small_model import SmallBatch
+    from scripts.small_vlm.glyphs import glyph_map
+    from scripts.small_vlm.model import SmallBatch
 
     rng = random.Random(seed)
     layout = rng.choice(kind.layouts)

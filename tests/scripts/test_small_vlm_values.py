@@ -12,7 +12,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.quantities import find_quantities
 from entx.core.quantity import Quantity
 from entx.core.units import BY_NAME
-from entx.demo.values import PRINTED, invented, invented_unit, line, of_kind, plain_line, second, spelled
+from scripts.small_vlm.values import PRINTED, invented, invented_unit, line, of_kind, plain_line, second, spelled
 
 KINDS = ("length", "weight", "voltage", "power", "volume")
 

@@ -9,10 +9,10 @@ from functools import lru_cache
 from PIL import Image
 
 from entx.demo.fonts import load_face
-from entx.demo.prints import Glyph, Sample
 from entx.demo.scene import PrintedText, Scene
-from entx.demo.sheets import SLANT, across, asked, sheet, smallest_print, truths_of, values_in_order
-from entx.demo.wear import worn
+from scripts.small_vlm.prints import Glyph, Sample
+from scripts.small_vlm.sheets import SLANT, across, asked, sheet, smallest_print, truths_of, values_in_order
+from scripts.small_vlm.wear import worn
 
 _READABLE = 5.0  # pixels of ink
 
