@@ -32,14 +32,14 @@ class Output:
         if self._text or self._json:
             print(f"entx: {text}", file=sys.stderr)
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Aligned columns: the first to the left, the others to the right."""
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
+        """Aligned columns: the first `words` ones, which hold words, to the left; numbers, behind them, to the right."""
         if not self._text:
             return
         widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
         for row in [header, *rows]:
             cells = [
-                cell.ljust(width) if i == 0 else cell.rjust(width)
+                cell.ljust(width) if i < words else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             _say("  ".join(cells).rstrip())

@@ -40,7 +40,7 @@ def list_recipes(quiet: Quiet = False, as_json: Json = False) -> None:
 
     out = Output(quiet=quiet, as_json=as_json)
     found = shipped_recipes()
-    out.table(("recipe", "stage", "what it makes"), [(one.name, one.stage, one.title) for one in found])
+    out.table(("recipe", "stage", "what it makes"), [(one.name, one.stage, one.title) for one in found], words=3)
     out.result({"recipes": [{"name": one.name, "stage": one.stage, "title": one.title} for one in found]})
 
 

@@ -17,8 +17,10 @@ def test_a_person_gets_lines_and_tables_and_no_json(capsys: pytest.CaptureFixtur
     out = Output(quiet=False, as_json=False)
     out.line("hello")
     out.table(["name", "n"], [["a", "100"], ["long", "1"]])
+    out.table(["name", "what"], [["a", "thing"], ["long", "x"]], words=2)
     out.result({"n": 1})
-    assert capsys.readouterr().out == "hello\nname    n\na     100\nlong    1\n"
+    written = capsys.readouterr().out
+    assert written == "hello\nname    n\na     100\nlong    1\nname  what\na     thing\nlong  x\n"
 
 
 def test_json_is_one_object_and_notices_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:

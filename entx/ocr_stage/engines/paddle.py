@@ -63,6 +63,7 @@ class PaddleEngine:
         settings = _settings(params)
         models = _models(settings)
         os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # paddleocr loads it where it is, and it talks
         from paddleocr import PaddleOCR
 
         for logger in ("ppocr", "paddlex"):
