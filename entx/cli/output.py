@@ -33,7 +33,7 @@ class Output:
             print(f"entx: {text}", file=sys.stderr)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
-        """Aligned columns: the first `words` ones, which hold words, to the left; numbers, behind them, to the right."""
+        """Aligned columns: the first `words` ones, which hold words, to the left; numbers to the right."""
         if not self._text:
             return
         widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
