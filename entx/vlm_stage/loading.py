@@ -135,7 +135,7 @@ def _load(options: ModelOptions, folder: Path) -> PictureModel:
     except ImportError as error:
         raise InputError(
             f"--stage vlm needs torch and transformers ({error}): pip install torch, then "
-            "pip install 'entx-hybrid[llm]'"
+            "pip install 'entx-hybrid[vlm]'"
         ) from None
     if options.threads is not None:
         torch.set_num_threads(options.threads)
