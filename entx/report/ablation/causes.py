@@ -51,7 +51,7 @@ def oracle(columns: Sequence[Column], seed: int) -> dict[str, Any] | None:
         return None
     gold, outcomes = arms[0].gold, oracle_outcomes(arms)
     parts = {}
-    for part, rows in {"": gold.parts["all"][""], **gold.parts.get("slice", {})}.items():
+    for part, rows in gold.named_parts.items():
         bounds = bootstrap_f1(outcomes[rows], gold.groups[rows], seed=seed)
         f1 = {column.name: Counts.of(column.outcomes[rows]).f1 for column in columns}
         best = max(arms, key=lambda arm: f1[arm.name])

@@ -44,6 +44,11 @@ def seconds(value: float | None) -> str:
     return MISSING if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
+def money(value: float | None) -> str:
+    """A cost with three digits, of which none is lost above a hundred."""
+    return MISSING if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
     """A table that scrolls sideways where it is too wide; the first cell of a row names it.
 

@@ -79,6 +79,12 @@ class Gold:
         parts["entity_name"] = _positions([row.entity_name for row in self.rows])
         return parts
 
+    @property
+    def named_parts(self) -> Mapping[str, IntArray]:
+        """Positions of all rows, under "", and of each slice; rows whose slice is empty are no part of their own."""
+        slices = self.parts.get("slice", {})
+        return {"": self.parts["all"][""], **{name: rows for name, rows in slices.items() if name}}
+
     def only(self, positions: Sequence[int]) -> Gold:
         """The rows at these positions."""
         return Gold(

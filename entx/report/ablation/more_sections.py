@@ -8,6 +8,7 @@ from typing import Any
 from entx.report.ablation.cells import (
     MISSING,
     bounds,
+    money,
     name_of,
     note,
     percent,
@@ -31,11 +32,11 @@ def cost(summary: Summary) -> str:
     rows = []
     for number, column in enumerate(summary["columns"]):
         own = column["cost"]
-        money = [MISSING if own["cost"] is None else f"{own['cost']:.3g}"] if price is not None else []
+        paid = [money(own["cost"])] if price is not None else []
         asks = ", ".join(f"{run} {part:.0%}" for run, part in own.get("looked", {}).items())
         rows.append([
             name_of(column["name"], number), seconds(own["answering_seconds"]), seconds(own["reading_seconds"]),
-            seconds(own["seconds"]), *money, share(column["scores"]["all"][""]["f1"]), foreign(asks),
+            seconds(own["seconds"]), *paid, share(column["scores"]["all"][""]["f1"]), foreign(asks),
         ])  # fmt: skip
     header = ["seconds for 1,000 rows", "answering", "reading pages", "together"]
     header += [f"cost at {price:g} an hour"] if price is not None else []
@@ -58,7 +59,7 @@ def frontier(summary: Summary) -> str:
         [
             f"{one['asked']:.0%}", f"<b>{share(one['f1'])}</b> {bounds(one)}",
             f"{signed(one['against']['difference'])} {signed_bounds(one['against'])}", seconds(one["seconds"]),
-            *([MISSING if one["cost"] is None else f"{one['cost']:.3g}"] if priced else []),
+            *([money(one["cost"])] if priced else []),
         ]
         for one in found["points"]
     ]  # fmt: skip

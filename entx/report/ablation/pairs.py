@@ -23,8 +23,7 @@ def pair_tests(columns: Sequence[Column], seed: int) -> list[dict[str, Any]]:
     tests = []
     for first, second in combinations(columns, 2):
         gold = first.gold
-        parts = {"": gold.parts["all"][""], **gold.parts.get("slice", {})}
-        for part, rows in parts.items():
+        for part, rows in gold.named_parts.items():
             both = rows[(first.asked[rows] & second.asked[rows]).astype(bool)]
             if not len(both):
                 continue
