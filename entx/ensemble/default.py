@@ -115,7 +115,7 @@ def load_default(stages: Sequence[str], path: Path | None = None) -> DefaultEnse
         ensembles = [DefaultEnsemble.of(one) for one in plain["ensembles"]]
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: a damaged default ensemble: {type(error).__name__} {error}") from None
     for one in ensembles:
         if one.stages == tuple(stages):

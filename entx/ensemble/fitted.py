@@ -140,7 +140,7 @@ def parse_fitted(text: str) -> Fitted:
     """
     try:
         plain = json.loads(text)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         raise InputError("not a fitted ensemble (not JSON)") from None
     found = plain.get("format") if isinstance(plain, dict) else None
     if found != FORMAT:
@@ -153,7 +153,7 @@ def parse_fitted(text: str) -> Fitted:
             str(plain["strategy"]), tuple(plain["stages"]), str(plain["schema"]), int(plain["rows"]),
             str(plain["data"]), folds, dict(plain["reliability"]), tuple(plain["runs"]),
         )  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"a damaged fitted ensemble: {type(error).__name__} {error}") from None
 
 

@@ -32,11 +32,12 @@ def load_summary(path: Path) -> dict[str, Any]:
             f"{path}: not an ablation report of format {FORMAT} (found {of}); make it again with --json-out"
         )
     try:
+        names = {column["name"] + "" for column in found["columns"]}
         for row in found["rows"]:
-            _ = row["index"] + 0, row["truth"] + ""
-            if {name: Outcome[outcome] for name, outcome in row["outcomes"].items()}.keys() != row["answers"].keys():
+            _ = row["index"] + 0, row["truth"] + "", [text + "" for text in row["answers"].values()]
+            told = {name: Outcome[outcome] for name, outcome in row["outcomes"].items()}
+            if not told.keys() == row["answers"].keys() == names:
                 raise ValueError("answers and outcomes of different names")
-        _ = [column["name"] + "" for column in found["columns"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: a damaged ablation report: {type(error).__name__} {error}") from None
     return found
