@@ -150,8 +150,8 @@ def parse_fitted(text: str) -> Fitted:
         if len(folds) != FOLDS:
             raise ValueError(f"{len(folds)} folds, expected {FOLDS}")
         return Fitted(
-            str(plain["strategy"]), tuple(plain["stages"]), str(plain["schema"]), int(plain["rows"]),
-            str(plain["data"]), folds, dict(plain["reliability"]), tuple(plain["runs"]),
+            str(plain["strategy"]), tuple(map(str, plain["stages"])), str(plain["schema"]), int(plain["rows"]),
+            str(plain["data"]), folds, dict(plain["reliability"]), tuple(map(str, plain["runs"])),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"a damaged fitted ensemble: {type(error).__name__} {error}") from None
