@@ -80,8 +80,8 @@ class DefaultEnsemble:
     def of(cls, plain: Mapping[str, Any]) -> DefaultEnsemble:
         """From JSON."""
         return cls(
-            tuple(map(str, plain["stages"])), Judge.of(plain["judge"]), float(plain["reached"]), tuple(plain["entities"]),
-            int(plain["rows"]), str(plain["data"]), dict(plain["versions"]), dict(plain["measured"]),
+            tuple(map(str, plain["stages"])), Judge.of(plain["judge"]), float(plain["reached"]),
+            tuple(plain["entities"]), int(plain["rows"]), str(plain["data"]), dict(plain["versions"]), dict(plain["measured"]),
         )  # fmt: skip
 
 
