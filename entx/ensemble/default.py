@@ -81,7 +81,8 @@ class DefaultEnsemble:
         """From JSON."""
         return cls(
             tuple(map(str, plain["stages"])), Judge.of(plain["judge"]), float(plain["reached"]),
-            tuple(plain["entities"]), int(plain["rows"]), str(plain["data"]), dict(plain["versions"]), dict(plain["measured"]),
+            tuple(plain["entities"]), int(plain["rows"]), str(plain["data"]),
+            dict(plain["versions"]), dict(plain["measured"]),
         )  # fmt: skip
 
 
