@@ -62,6 +62,17 @@ def test_who_agrees_with_whom_does_not_hang_on_the_order_of_the_arms(said: list[
     assert {frozenset(order[arm] for arm in arms) for arms in _forms(turned)} == _forms(ballot(*said))
 
 
+LENGTHS = ["11 inch", "28 centimetre", "27.9 centimetre", "279 millimetre", "27.94 centimetre", "0.28 metre", "1 foot"]
+
+
+@given(st.lists(st.sampled_from(LENGTHS), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_nor_does_it_where_to_be_the_same_in_print_goes_in_a_chain(said: list[str], draw: object) -> None:
+    order = list(range(len(said)))
+    draw.shuffle(order)  # type: ignore[attr-defined]
+    turned = ballot(*(said[arm] for arm in order), entity="width")
+    assert {frozenset(order[arm] for arm in arms) for arms in _forms(turned)} == _forms(ballot(*said, entity="width"))
+
+
 @given(SAID)
 def test_one_size_exactly_is_always_one_option(said: list[Said]) -> None:
     of = ballot(*said)

@@ -129,7 +129,11 @@ def test_the_frontiers_marks_tell_the_height_of_every_point(points: list[dict[st
         assert _inside(x, y)
         assert (x - LEFT) / (RIGHT - LEFT) == pytest.approx(one["asked"], abs=0.001)
         assert low + (BOTTOM - y) / (BOTTOM - TOP) * (high - low) == pytest.approx(one["f1"], abs=0.001)
-    assert len(_path(tree, "band")) == 2 * len(points)
+    edge = [(one["asked"], one["high"]) for one in points] + [(one["asked"], one["low"]) for one in points[::-1]]
+    for (x, y), (asked, f1) in zip(_path(tree, "band"), edge, strict=True):
+        assert (x - LEFT) / (RIGHT - LEFT) == pytest.approx(asked, abs=0.001)
+        assert low + (BOTTOM - y) / (BOTTOM - TOP) * (high - low) == pytest.approx(f1, abs=0.001)
+    assert _path(tree, "curve") == _points(tree)
 
 
 def test_a_narrow_band_has_a_fine_scale_and_a_wide_one_a_coarse_one() -> None:
