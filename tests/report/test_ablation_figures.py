@@ -18,7 +18,7 @@ from entx.report.ablation.gallery import make_gallery
 from entx.report.ablation.measure import Options, measure
 from entx.report.ablation.summary import summarise
 from entx.storage.connection import Store
-from tests.report.ablations import default_arms, make_store, of, summary
+from tests.report.ablations import default_arms, make_store, measured, of, summary
 from tests.report.chance import RIGHT, make_chance_store
 from tests.report.tables import Tables, figures, written
 
@@ -226,6 +226,21 @@ def test_rows_without_a_slice_do_not_stand_for_all_rows(tmp_path: Path) -> None:
     assert [(test["part"], test["n"]) for test in found["pairs"]] == [("", 7), ("small", 4)]
     assert {name: part["n"] for name, part in found["oracle"]["parts"].items()} == {"": 8, "small": 4}
     assert found["oracle"]["parts"][""]["best_f1"] == of(found["columns"], "rules")["scores"]["all"][""]["f1"]
+
+
+def test_rows_without_a_slice_have_a_column_that_says_so_and_no_choice_of_their_own(tmp_path: Path) -> None:
+    found = _empty_slices(tmp_path)
+    page = Tables(sections.scores(found))
+    own = of(found["columns"], "rules")["scores"]["slice"][""]
+    assert figures(page.under("scores", "F1 without a slice")["rules"]) == written(
+        own["f1"], own["f1_low"], own["f1_high"]
+    )
+    html = html_text(
+        found, make_gallery(measured(tmp_path / "s.duckdb", tmp_path / "gold.csv"), most=9, picture_bytes=0)
+    )
+    choices = html.split('<select name="slice">')[1].split("</select>")[0]
+    assert choices == '<option value="">all</option><option value="small">small</option>'
+    assert Tables(html).head["oracle"] == ["", "all rows (n 8)", "small (n 4)"]
 
 
 def test_every_note_is_a_line_and_is_escaped() -> None:

@@ -100,7 +100,7 @@ def _filters(summary: Mapping[str, Any]) -> str:
         _select("entity", "Entity", [(name, name.replace("_", " ")) for name in score["entity_name"]], "all"),
     ]
     if "slice" in score:
-        choices.append(_select("slice", "Slice", [(name, name) for name in score["slice"]], "all"))
+        choices.append(_select("slice", "Slice", [(name, name) for name in score["slice"] if name], "all"))
     return "".join(choices)
 
 

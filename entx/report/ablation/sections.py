@@ -30,7 +30,7 @@ def scores(summary: Summary) -> str:
     columns = summary["columns"]
     slices = list(columns[0]["scores"].get("slice", {}))
     header = ["", "F1", "95 % interval", "0 to 1", "precision", "recall", "coverage", "n asked", "F1 as text",
-              *(f"F1 {part}" for part in slices), "coverage of all rows"]  # fmt: skip
+              *(f"F1 {part or 'without a slice'}" for part in slices), "coverage of all rows"]  # fmt: skip
     rows = []
     for number, column in enumerate(columns):
         score = column["scores"]["all"][""]
