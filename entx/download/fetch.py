@@ -18,10 +18,11 @@ from urllib3.exceptions import (
 )
 
 from entx import __version__
+from entx.core.decode import MAX_PIXELS
 from entx.core.errors import PictureError
 from entx.download.connection import Attempt, Connections, Deadlines
 from entx.download.guard import AddressGuard, DownloadError, Target, shown
-from entx.download.picture import MAX_PIXELS, verify_picture
+from entx.download.picture import verify_picture
 
 MAX_BYTES = 30_000_000
 TIMEOUT = 60.0

@@ -10,10 +10,8 @@ from typing import IO
 
 from PIL import Image
 
+from entx.core.decode import MAX_PIXELS
 from entx.core.errors import PictureError
-
-MAX_PIXELS = 40_000_000
-"""Largest picture by default; a JPEG of 3.4 MB can hold 69 megapixels."""
 
 _MIN_SIDE = 8  # pixels; servers send a dot (often 1 x 1) for a picture that they do not have
 _LARGE = 4_000_000  # pixels; larger ones are decoded one at a time, so that many threads need no more memory

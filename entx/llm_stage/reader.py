@@ -155,15 +155,9 @@ class TextReader:
                 best.quantity, text, "", evidence, choice.posterior.candidates[judged.best], judged.p_correct,
                 judged.p_present, score=judged.share,
             )  # fmt: skip
-        reason = (
-            f"the model says none (p = {judged.none:.2f}; best: {text}, p = {judged.share:.2f})"
-            if judged.none >= judged.share
-            else f"the model is not sure enough (best: {text}, p = {judged.share:.2f}; none: p = {judged.none:.2f})"
-        )
-        empty = None if judged.p_present is None else 1.0 - judged.p_present
         return Answer(
-            None, NONE, reason, log_prob=choice.posterior.none, p_correct=empty, p_present=judged.p_present,
-            score=judged.share,
+            None, NONE, judged.withheld(text), log_prob=choice.posterior.none, p_correct=judged.p_absent,
+            p_present=judged.p_present, score=judged.share,
         )  # fmt: skip
 
     def _write(self, batch: Sequence[Asked]) -> list[list[Answer]]:

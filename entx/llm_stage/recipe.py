@@ -9,7 +9,7 @@ from typing import Any
 from entx.core.errors import InputError
 from entx.core.recipes import find_recipe
 from entx.core.settings import override, parse_toml, read_settings, setting, settings_digest
-from entx.neural.settings import LoraSettings, TrainSettings
+from entx.neural.settings import LoraSettings, TrainSettings, method_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,7 @@ def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
 def _contradictions(recipe: Recipe) -> list[str]:
     model, train = recipe.model, recipe.train
     faults = [] if recipe.stage == "llm" else [f'stage must be "llm", not {recipe.stage!r}']
-    if train.method == "lora" and recipe.lora is None:
-        faults.append('train.method = "lora" needs a table [lora]')
-    if train.method == "full" and model.load == "nf4":
-        faults.append('model.load = "nf4" can only train an adapter: train.method = "lora"')
-    if train.method == "full" and train.backend == "unsloth":
-        faults.append('train.backend = "unsloth" is for adapters here: train.method = "lora"')
+    faults += method_faults(train, recipe.lora, model.load)
     if model.budget >= model.max_length:
         faults.append(f"model.budget ({model.budget}) must leave room for the question within model.max_length")
     return faults

@@ -9,14 +9,14 @@ from entx.core.types import PageKey
 from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.llm_stage.dataset import Dataset, Example, Hints
 from entx.llm_stage.dev import DevQuestion
-from entx.llm_stage.encode import TokenRow, encode
+from entx.llm_stage.encode import encode
 from entx.llm_stage.prompt import NONE, Style
 from entx.llm_stage.recipe import Recipe
 from entx.llm_stage.rows import PageWriter, RowSettings, Unreadable
 from entx.llm_stage.train import TrainingData
 from entx.neural.labels import RangePolicy
 from entx.neural.sampling import TEST_MIX, SampleSettings
-from entx.neural.visits import group_by_length, visits
+from entx.neural.visits import all_visits
 from entx.storage.connection import Store
 from entx.storage.runs import run_settings
 
@@ -53,22 +53,10 @@ def training_data(dataset: Dataset, recipe: Recipe, tokenizer: PromptTokenizer) 
     """
     train = recipe.train
     learnt, held = dataset.split(recipe.data.dev_share) if recipe.data.dev_share > 0 else (dataset, None)
-    rows: list[TokenRow] = []
-    too_long = 0
-    epoch = 0
-    while epoch < train.epochs:
-        examples = learnt.examples(epoch)
-        encoded = [row for row in encode(examples, tokenizer) if len(row.tokens) <= recipe.model.max_length]
-        too_long += len(examples) - len(encoded)
-        share = min(1.0, train.epochs - epoch)
-        order = visits([row.weight for row in encoded], seed=train.seed, epoch=epoch, share=share)
-        rows += [encoded[number] for number in order]
-        epoch += 1
-    if train.max_steps and not train.packing:
-        rows = rows[: train.max_steps * train.batch * train.accumulation]
-    if train.group_by_length and not train.packing:
-        order = group_by_length([len(row.tokens) for row in rows], train.batch, train.seed)
-        rows = [rows[number] for number in order]
+    rows, too_long = all_visits(
+        lambda epoch: encode(learnt.examples(epoch), tokenizer), lambda row: len(row.tokens), recipe.model.max_length,
+        train,
+    )  # fmt: skip
     tally = dataset.tally
     counts = {
         "questions": dict(sorted(tally.questions.items())),

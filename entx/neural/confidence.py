@@ -71,6 +71,17 @@ class Judgement:
     p_correct: float | None = None
     p_present: float | None = None
 
+    @property
+    def p_absent(self) -> float | None:
+        """Calibrated probability that there is no value; None without a calibration."""
+        return None if self.p_present is None else 1.0 - self.p_present
+
+    def withheld(self, best: str) -> str:
+        """Why the best candidate, written so, is not answered."""
+        if self.none >= self.share:
+            return f"the model says none (p = {self.none:.2f}; best: {best}, p = {self.share:.2f})"
+        return f"the model is not sure enough (best: {best}, p = {self.share:.2f}; none: p = {self.none:.2f})"
+
 
 @dataclass(frozen=True, slots=True)
 class Platt:

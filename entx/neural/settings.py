@@ -62,3 +62,15 @@ class TrainSettings:
     patience: int = setting(5, least=0)
     dev_rows: int = setting(500, least=0)
     seed: int = setting(0, least=0)
+
+
+def method_faults(train: TrainSettings, lora: object | None, load: str) -> list[str]:
+    """What of a recipe does not go together: its method, its adapter, and how its weights are loaded."""
+    faults = []
+    if train.method == "lora" and lora is None:
+        faults.append('train.method = "lora" needs a table [lora]')
+    if train.method == "full" and load == "nf4":
+        faults.append('model.load = "nf4" can only train an adapter: train.method = "lora"')
+    if train.method == "full" and train.backend == "unsloth":
+        faults.append('train.backend = "unsloth" is for adapters here: train.method = "lora"')
+    return faults

@@ -7,9 +7,12 @@ any trainer serves, and packing stays possible, which a weight on the loss would
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
+
+from entx.neural.settings import TrainSettings
 
 WINDOW = 16
 """Batches that are made of rows of like length together: enough to spare most padding, few enough to stay random."""
@@ -46,3 +49,42 @@ def group_by_length(lengths: Sequence[int], batch: int, seed: int) -> list[int]:
         order += [number for at in random.permutation(len(whole)) for number in whole[at]]
         order += [number for one in batches if len(one) < batch for number in one]  # only the last window has one
     return order
+
+
+class Weighted(Protocol):
+    """A training row with how often an epoch visits it on average."""
+
+    @property
+    def weight(self) -> float: ...  # noqa: D102
+
+
+RowT = TypeVar("RowT", bound=Weighted)
+
+
+def all_visits(
+    epoch_rows: Callable[[int], Sequence[RowT]], length: Callable[[RowT], int], most: int, train: TrainSettings
+) -> tuple[list[RowT], int]:
+    """A row for each visit, all epochs behind each other; and how many rows were left out as too long.
+
+    Args:
+        epoch_rows: the rows of an epoch, by its number.
+        length: of a row, in tokens.
+        most: tokens that a row may have.
+    """
+    rows: list[RowT] = []
+    too_long = epoch = 0
+    while epoch < train.epochs:
+        drawn = epoch_rows(epoch)
+        fit = [row for row in drawn if length(row) <= most]
+        too_long += len(drawn) - len(fit)
+        share = min(1.0, train.epochs - epoch)
+        order = visits([row.weight for row in fit], seed=train.seed, epoch=epoch, share=share)
+        rows += [fit[number] for number in order]
+        epoch += 1
+    if train.packing:
+        return rows, too_long
+    if train.max_steps:
+        rows = rows[: train.max_steps * train.batch * train.accumulation]
+    if train.group_by_length:
+        rows = [rows[number] for number in group_by_length([length(row) for row in rows], train.batch, train.seed)]
+    return rows, too_long

@@ -261,15 +261,9 @@ class VisionReader:
                 best, text, "", _evidence(best, question), choice.posterior.candidates[judged.best], judged.p_correct,
                 judged.p_present, score=judged.share,
             )  # fmt: skip
-        reason = (
-            f"the model says none (p = {judged.none:.2f}; best: {text}, p = {judged.share:.2f})"
-            if judged.none >= judged.share
-            else f"the model is not sure enough (best: {text}, p = {judged.share:.2f}; none: p = {judged.none:.2f})"
-        )
-        empty = None if judged.p_present is None else 1.0 - judged.p_present
         return Answer(
-            None, form.empty, reason, log_prob=choice.none, p_correct=empty, p_present=judged.p_present,
-            score=judged.share,
+            None, form.empty, judged.withheld(text), log_prob=choice.none, p_correct=judged.p_absent,
+            p_present=judged.p_present, score=judged.share,
         )  # fmt: skip
 
 

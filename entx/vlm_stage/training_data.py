@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from entx.core.entities import Schema
-from entx.neural.visits import group_by_length, visits
+from entx.neural.visits import all_visits
 from entx.vlm_stage.dataset import Dataset
 from entx.vlm_stage.dev import DevQuestion, dev_questions
 from entx.vlm_stage.encode import PictureRow, RowEncoder
@@ -52,23 +52,9 @@ def training_data(dataset: Dataset, recipe: Recipe, schema: Schema, codec: Codec
     train = recipe.train
     learnt, held = dataset.split(recipe.data.dev_share) if recipe.data.dev_share > 0 else (dataset, None)
     encoder = RowEncoder(codec, schema, recipe.prompt.form, recipe.model.pixels)
-    rows: list[PictureRow] = []
-    too_long = 0
-    epoch = 0
-    while epoch < train.epochs:
-        encoded = encoder.encode(learnt.epoch(epoch))
-        fit = [row for row in encoded if row.tokens <= recipe.model.max_length]
-        too_long += len(encoded) - len(fit)
-        share = min(1.0, train.epochs - epoch)
-        rows += [
-            fit[number] for number in visits([row.weight for row in fit], seed=train.seed, epoch=epoch, share=share)
-        ]
-        epoch += 1
-    if train.max_steps:
-        rows = rows[: train.max_steps * train.batch * train.accumulation]
-    if train.group_by_length:
-        order = group_by_length([row.tokens for row in rows], train.batch, train.seed)
-        rows = [rows[number] for number in order]
+    rows, too_long = all_visits(
+        lambda epoch: encoder.encode(learnt.epoch(epoch)), lambda row: row.tokens, recipe.model.max_length, train
+    )
     counts = {
         "questions": dict(dataset.tally),
         "pictures": len({row.picture for row in dataset.rows}),
