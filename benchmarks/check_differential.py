@@ -12,8 +12,8 @@ import sys
 import time
 from collections import Counter
 
-from entx.core.checker import check_prediction
 from entx.core.entities import CHALLENGE
+from entx.core.submission import check_prediction
 from tests.core.official_rule import officially_accepted, random_predictions
 
 

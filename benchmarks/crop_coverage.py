@@ -17,13 +17,11 @@ from statistics import median
 
 from gold_rows import GoldRow, load_rows
 
-from entx.core.candidates import page_quantities
+from entx.core.candidates import evidence_of, page_quantities
 from entx.core.entities import CHALLENGE
-from entx.core.grounding import evidence_of
-from entx.core.quantity import parse_written
-from entx.core.types import OcrPage
-from entx.storage.connection import Store
+from entx.core.types import OcrPage, parse_written
 from entx.storage.pages import choose_pages
+from entx.storage.store import Store
 from entx.vlm_stage.crops import DEFAULT_CROPS, CropPlan, plan_crops, print_height
 from entx.vlm_stage.views import reduced_size
 

@@ -14,7 +14,7 @@ import time
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Stroke
-from entx.ocr_stage.reader import RulesReader
+from entx.rules.reader import RulesReader
 
 COLUMNS, ACROSS, DOWN, WIDTH, HEIGHT = 12, 160.0, 48.0, 60.0, 18.0
 ASKED = ("height", "width", "depth", "item_weight")

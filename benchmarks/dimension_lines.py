@@ -21,12 +21,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from entx.core.decode import Image
+from entx.core.images import Image
 from entx.core.types import Direction, LineGeometry, OcrLine
-from entx.demo.draw import KINDS, draw_scene
-from entx.demo.scene import PrintedText, Scene
 from entx.ocr_stage.geometry import page_geometry
-from entx.ocr_stage.passes import common_area
+from entx.ocr_stage.page_reader import common_area
+from lab.drawings.canvas import PrintedText, Scene
+from lab.drawings.draw import KINDS, draw_scene
 
 DRAWN = ("cabinet", "round_body", "furniture", "corner", "unit_note", "panel", "one_axis", "no_unit")
 """The kinds of scene that have dimension lines."""
@@ -86,9 +86,8 @@ def _printed(scene: Scene) -> list[OcrLine]:
 
 
 def _engine() -> Callable[[Image], list[OcrLine]]:
-    from entx.ocr_stage.engines import EngineSpec, build_engine
-    from entx.ocr_stage.lines import to_lines
-    from entx.ocr_stage.passes import read_passes
+    from entx.ocr_stage.engines.base import EngineSpec, build_engine
+    from entx.ocr_stage.page_reader import read_passes, to_lines
 
     spec = EngineSpec()
     engine, settings = build_engine(spec), spec.reader_settings()

@@ -15,17 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from entx.core.entities import CHALLENGE
-from entx.core.metric import Counts, IntArray, Outcome
-from entx.core.quantity import Quantity, parse_written
-from entx.core.stats import bootstrap_f1, group_numbers, paired_f1
+from entx.core.evaluation import Counts, IntArray, Outcome, bootstrap_f1, group_numbers, paired_f1
 from entx.core.tables import parse_indices, read_table
-from entx.ensemble.choose import OWN, Chooser, Policy
-from entx.ensemble.fit import fit_ensemble
-from entx.ensemble.gold import Truth, read_truths
-from entx.ensemble.job import gold_examples
+from entx.core.types import Quantity, parse_written
+from entx.ensemble.fit import Truth, fit_ensemble, read_truths
+from entx.ensemble.job import OWN, Chooser, Policy, gold_examples
 from entx.ensemble.strategy import Example, find_strategy
-from entx.storage.arms import find_arms
-from entx.storage.connection import Store
+from entx.storage.runs import find_arms
+from entx.storage.store import Store
 
 
 def outcome(example: Example, quantity: Quantity | None) -> Outcome:

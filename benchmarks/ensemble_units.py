@@ -12,11 +12,11 @@ from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
 
-from entx.core.conversion import exact_size
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity
-from entx.storage.arms import load_arms
-from entx.storage.connection import Store
+from entx.core.types import Quantity
+from entx.core.units import exact_size
+from entx.storage.runs import load_arms
+from entx.storage.store import Store
 
 
 def bounds(quantity: Quantity) -> tuple[Fraction, Fraction]:

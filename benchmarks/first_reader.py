@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
-from entx.core.quantity import Quantity
-from entx.core.types import OcrLine, OcrPage
-from entx.ocr_stage.features import cue_pattern
+from entx.core.types import OcrLine, OcrPage, Quantity
+from entx.rules.features import cue_pattern
 
 NEAR_LINE_HEIGHTS = 1.5
 

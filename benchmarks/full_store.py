@@ -23,8 +23,8 @@ from pathlib import Path
 
 import psutil
 
-from entx.storage.connection import Store
 from entx.storage.pages import choose_pages
+from entx.storage.store import Store
 
 SHIFT = 100_000_000
 """Added to the index of a question for each copy."""

@@ -19,11 +19,10 @@ from pathlib import Path
 
 import cv2
 
-from entx.core.decode import decode
-from entx.ocr_stage.engines import EngineSpec, build_engine
+from entx.core.images import decode
+from entx.ocr_stage.engines.base import EngineSpec, build_engine
 from entx.ocr_stage.geometry import page_geometry
-from entx.ocr_stage.lines import to_lines
-from entx.ocr_stage.passes import read_passes
+from entx.ocr_stage.page_reader import read_passes, to_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

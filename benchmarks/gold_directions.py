@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from entx.core.types import Direction
-from entx.storage.connection import Store
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.questions import load_files
+from entx.storage.store import Store
 
 _WANTED = {"height": Direction.VERTICAL, "width": Direction.HORIZONTAL}
 _BINS = (0.0, 0.1, 0.2, 0.3, 0.5)

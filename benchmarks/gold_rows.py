@@ -9,12 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from entx.core.metric import Counts, IntArray, Outcome, f1_of, outcomes
-from entx.core.stats import RESAMPLES, Interval, bootstrap_f1, group_numbers
+from entx.core.evaluation import (
+    RESAMPLES,
+    Counts,
+    IntArray,
+    Interval,
+    Outcome,
+    bootstrap_f1,
+    f1_of,
+    group_numbers,
+    outcomes,
+)
 from entx.core.tables import parse_indices, read_table
 from entx.core.types import OcrPage, PageKey
-from entx.storage.connection import Store
 from entx.storage.pages import unanswered_pages
+from entx.storage.store import Store
 
 NO_RUN = "no such run: every question of the store is open"
 

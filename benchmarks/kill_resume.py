@@ -23,10 +23,10 @@ import psutil
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage
-from entx.ocr_stage.engines import EngineSpec, page_key
-from entx.storage.connection import Store
-from entx.storage.ingest import ingest
+from entx.ocr_stage.engines.base import EngineSpec, page_key
 from entx.storage.pages import load_pages
+from entx.storage.store import Store
+from entx.storage.transfer import ingest
 
 WORKERS = 2
 BATCH = 32  # the job's own

@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import parse_written
 from entx.core.tables import read_table, require_entities
+from entx.core.types import parse_written
 from entx.neural.labels import Cleaned, clean_label
 
 

@@ -19,12 +19,11 @@ from pathlib import Path
 
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
-from entx.core.quantity import Quantity, parse_written
-from entx.core.types import Answer, OcrLine, OcrPage, PageGeometry, PageStatus
+from entx.core.types import Answer, OcrLine, OcrPage, PageGeometry, PageStatus, Quantity, parse_written
 from entx.llm_stage.loading import ModelOptions, open_reader
 from entx.llm_stage.prompt import Hint
 from entx.llm_stage.reader import Asked, Mode, TextReader
-from entx.ocr_stage.reader import RulesReader
+from entx.rules.reader import RulesReader
 
 
 @dataclass(frozen=True)

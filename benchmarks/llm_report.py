@@ -25,19 +25,19 @@ from typing import Any
 from gold_rows import NO_RUN, GoldRow, Scorer, by_page, load_rows
 
 from entx.core.entities import CHALLENGE
-from entx.core.metric import Outcome
+from entx.core.evaluation import Outcome
 from entx.core.types import Answer
 from entx.llm_stage.loading import ModelOptions, open_reader, shipped_model
 from entx.llm_stage.prompt import Hint
 from entx.llm_stage.reader import Asked, Choice, Mode, TextReader
 from entx.llm_stage.serving import write_calibration
-from entx.llm_stage.slips import confuse
 from entx.neural.confidence import Calibration, Labelled, fit, judge
 from entx.neural.reliability import brier, calibration_error, draw_reliability, reliability
-from entx.ocr_stage.reader import RulesReader
-from entx.storage.connection import Store
-from entx.storage.habits import Habit, dimension_habits
+from entx.rules.reader import RulesReader
 from entx.storage.pages import choose_pages, unanswered_pages
+from entx.storage.questions import Habit, dimension_habits
+from entx.storage.store import Store
+from lab.ocr_noise import confuse
 
 FOLDS = 5
 NOISE = 0.02

@@ -32,8 +32,8 @@ from entx.llm_stage.loading import ModelOptions, open_reader
 from entx.llm_stage.prompt import page_prompt, question_prompt
 from entx.llm_stage.reader import Asked, Mode, TextReader
 from entx.neural.constrain import Constrainer, answer_pattern
-from entx.storage.connection import Store
 from entx.storage.pages import choose_pages, unanswered_pages
+from entx.storage.store import Store
 
 CHUNK = 64  # pages that each way reads in turn
 

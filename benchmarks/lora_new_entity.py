@@ -22,12 +22,12 @@ from pathlib import Path
 
 from entx.cli.main import main as entx
 from entx.core.entities import load_schema
-from entx.core.metric import Counts, outcomes
-from entx.core.model_folder import check_model_folder
+from entx.core.evaluation import Counts, outcomes
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
-from entx.storage.connection import Store
+from entx.neural.model_folder import check_model_folder
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.store import Store
 
 SCHEMA = """
 [entity.operating_noise]

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
-from entx.ocr_stage.engines import EngineSpec
+from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import PageReader
 
 

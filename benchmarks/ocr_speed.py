@@ -32,9 +32,8 @@ from typing import Any
 import psutil
 
 from entx.core.types import OcrPage
-from entx.ocr_stage.engines import EngineSpec
-from entx.ocr_stage.lines import clean
-from entx.ocr_stage.passes import numeric_strings
+from entx.ocr_stage.engines.base import EngineSpec
+from entx.ocr_stage.page_reader import clean, numeric_strings
 
 Lines = list[tuple[str, float]]
 Read = Callable[[list[Path]], list[Lines]]
@@ -96,7 +95,7 @@ def start_paddle() -> None:
     os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
     from paddleocr import PaddleOCR
 
-    from entx.ocr_stage.engines.paddle_models import NAMES, model_folders
+    from entx.ocr_stage.engines.paddle import NAMES, model_folders
 
     folders = {kind: str(folder) for kind, folder in model_folders().items()}
     _ENGINE = PaddleOCR(

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from entx.core.quantities import find_quantities
-from entx.core.quantity import Quantity, parse_written
+from entx.core.parser import find_quantities
+from entx.core.types import Quantity, parse_written
 from entx.core.units import BY_NAME
 
 

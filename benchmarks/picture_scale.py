@@ -19,12 +19,11 @@ import cv2
 
 from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Score, evaluate
-from entx.ocr_stage.answer import answer_questions
-from entx.ocr_stage.engines import EngineSpec
-from entx.ocr_stage.job import fill_cache
-from entx.storage.connection import Store
-from entx.storage.ingest import ingest
-from entx.storage.submission import write_predictions
+from entx.ocr_stage.cache import fill_cache
+from entx.ocr_stage.engines.base import EngineSpec
+from entx.rules.reader import answer_questions
+from entx.storage.store import Store
+from entx.storage.transfer import ingest, write_predictions
 
 FACTORS = (0.5, 1.0, 2.0)
 

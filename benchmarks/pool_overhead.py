@@ -5,7 +5,7 @@
 First part: milliseconds a picture, from the first page to the last, of small files with a reader that returns an empty
 page; hashing and reading the file are in it. Second part: pictures per second and the resident memory of the workers
 (their sum and the largest one, sampled four times a second) and of the parent, in ten parts of the run, with the real
-reader; and the share of pictures without text, which the alarm of `entx.ocr_stage.health` needs to know.
+reader; and the share of pictures without text, which the alarm of `entx.ocr_stage.cache` needs to know.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class MemoryWatch:
 
 
 def memory(folder: Path, count: int, workers: int, engine: str) -> None:
-    from entx.ocr_stage.engines import EngineSpec
+    from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.page_reader import PageReader
 
     files = sorted(path for path in folder.rglob("*") if path.is_file())

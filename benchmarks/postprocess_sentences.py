@@ -20,7 +20,7 @@ from pathlib import Path
 
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import Reading, postprocess
-from entx.core.quantity import Quantity, parse_written
+from entx.core.types import Quantity, parse_written
 
 
 def rows(path: Path) -> Iterator[dict[str, str]]:

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from entx.core.entities import CHALLENGE
-from entx.core.metric import Counts, outcomes
-from entx.ensemble.gold import read_truths
+from entx.core.evaluation import Counts, outcomes
+from entx.ensemble.fit import read_truths
 from entx.ensemble.job import fit_on_gold
 from entx.report.ablation.gold import Gold, read_gold
 from entx.report.review.gain import f1_after
 from entx.report.review.panel import Panel, make_panel
 from entx.report.review.queue import QueuedQuestion, Wanted, make_queue
-from entx.storage.connection import Store
+from entx.storage.store import Store
 
 STEPS = (0, 25, 50, 100, 200, 400)
 

@@ -24,15 +24,13 @@ import numpy as np
 from first_reader import first_answer
 
 from entx.core.entities import CHALLENGE
-from entx.core.metric import ALSO_SEPARATOR, Counts, Outcome
-from entx.core.quantity import Quantity, parse_written
-from entx.core.stats import bootstrap_f1, group_numbers
+from entx.core.evaluation import ALSO_SEPARATOR, Counts, Outcome, bootstrap_f1, group_numbers
 from entx.core.tables import parse_indices, read_table
-from entx.core.types import OcrPage
-from entx.ocr_stage.reader import RulesReader
-from entx.storage.connection import Store
-from entx.storage.habits import Habit, dimension_habits
+from entx.core.types import OcrPage, Quantity, parse_written
+from entx.rules.reader import RulesReader
 from entx.storage.pages import AskedQuestion, choose_pages, unanswered_pages
+from entx.storage.questions import Habit, dimension_habits
+from entx.storage.store import Store
 
 Row = tuple[OcrPage, AskedQuestion, Habit | None]
 NO_RUN = "no such run: every question of the store is open"

@@ -21,13 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from entx.core.entities import CHALLENGE, Entity
-from entx.core.metric import Counts, outcomes
-from entx.core.quantity import parse_written
-from entx.core.stats import bootstrap_f1, group_numbers
+from entx.core.evaluation import Counts, bootstrap_f1, group_numbers, outcomes
 from entx.core.tables import parse_indices, read_table
-from entx.core.types import Answer
-from entx.storage.answers import load_answers
-from entx.storage.connection import Store
+from entx.core.types import Answer, parse_written
+from entx.storage.runs import load_answers
+from entx.storage.store import Store
 
 SHORT = {
     "cm": "centimetre", "mm": "millimetre", "m": "metre", "ft": "foot", "feet": "foot", "in": "inch", "inches": "inch",

@@ -26,7 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from entx.core.metric import Counts, outcomes
+from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
 from entx.neural.checkpoints import last_whole
 from tests.vlm_stage.tiny_vlms import tiny_vlm

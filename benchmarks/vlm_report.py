@@ -22,15 +22,13 @@ from gold_rows import NO_RUN
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import PictureError
-from entx.core.metric import Counts, Outcome, outcomes
-from entx.core.shards import Shard
-from entx.core.stats import bootstrap_f1, group_numbers
+from entx.core.evaluation import Counts, Outcome, bootstrap_f1, group_numbers, outcomes
+from entx.core.splits import Shard
 from entx.core.tables import parse_indices, read_table
 from entx.core.types import OcrPage
 from entx.neural.confidence import Calibration, Labelled, fit, judge
-from entx.storage.connection import Store
-from entx.storage.open_pictures import open_pictures
-from entx.storage.pages import choose_pages, load_pages, page_keys
+from entx.storage.pages import choose_pages, load_pages, open_pictures, page_keys
+from entx.storage.store import Store
 from entx.vlm_stage.crops import DEFAULT_CROPS
 from entx.vlm_stage.loading import ModelOptions, open_reader
 from entx.vlm_stage.reader import Asked, Choice, Mode, VisionReader

@@ -33,13 +33,13 @@ from transformers import Qwen2VLForConditionalGeneration as Qwen2Vl
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from entx.core.entities import CHALLENGE
-from entx.demo.draw import scenes
 from entx.neural.asking import Ask
 from entx.neural.constrain import Constrainer, answer_pattern
 from entx.vlm_stage.backends.base import PictureAsk
 from entx.vlm_stage.backends.transformers import TransformersPictureModel
 from entx.vlm_stage.families.qwen_vl import QwenCodec, QwenVl
 from entx.vlm_stage.prompt import OWN
+from lab.drawings.draw import scenes
 
 MAX_TOKENS = 16
 ASKED = ("item_weight", "height", "voltage")

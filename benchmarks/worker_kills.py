@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from entx.core.types import OcrPage, PageStatus
-from entx.ocr_stage.engines import EngineSpec
+from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import PageReader
 from entx.ocr_stage.pool import read_pages
 from entx.ocr_stage.worker import Task

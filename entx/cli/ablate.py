@@ -81,7 +81,7 @@ def ablate(
     from entx.report.ablation.gallery import make_gallery
     from entx.report.ablation.measure import Options, measure
     from entx.report.ablation.summary import summarise
-    from entx.storage.connection import Store
+    from entx.storage.store import Store
 
     if json_file is not None:  # --json FILE and --json -, as it was before --json was a switch here too
         if not as_json:

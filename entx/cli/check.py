@@ -28,8 +28,8 @@ def check_command(
 
     Example: entx check pred.csv --test test.csv
     """
-    from entx.core.checker import check_file
     from entx.core.entities import load_schema
+    from entx.core.submission import check_file
 
     out = Output(quiet=quiet, as_json=as_json)
     faults = check_file(predictions, test, load_schema(schema))

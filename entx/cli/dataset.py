@@ -15,7 +15,7 @@ from entx.core.errors import InputError
 
 if TYPE_CHECKING:
     from entx.llm_stage.dataset import Dataset, Example
-    from entx.storage.connection import Store
+    from entx.storage.store import Store
 
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -98,9 +98,9 @@ def dataset_command(
     from entx.llm_stage.rows import PageWriter, RowSettings, Unreadable
     from entx.neural.labels import RangePolicy
     from entx.neural.sampling import TEST_MIX, SampleSettings
-    from entx.storage.connection import Store
     from entx.storage.pages import choose_pages
     from entx.storage.runs import run_settings
+    from entx.storage.store import Store
 
     if stage != "llm":
         raise InputError(f"--stage {stage}: this version has: llm")

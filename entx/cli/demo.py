@@ -14,7 +14,7 @@ from entx.cli.output import Output
 if TYPE_CHECKING:
     from entx.core.types import PageKey, Question
     from entx.llm_stage.infer import InferReport
-    from entx.storage.connection import Store
+    from entx.storage.store import Store
 
 
 _PICTURE_BYTES = 4_000_000
@@ -43,9 +43,8 @@ def demo(
     from entx.cli.readers import has_torch
     from entx.core.entities import CHALLENGE
     from entx.core.evaluation import evaluate
-    from entx.ocr_stage.answer import answer_questions
-    from entx.ocr_stage.engines import EngineSpec
-    from entx.ocr_stage.job import fill_cache
+    from entx.ocr_stage.cache import fill_cache
+    from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.pool import available_cores
     from entx.report.ablation.document import write_html
     from entx.report.ablation.gallery import make_gallery
@@ -54,18 +53,18 @@ def demo(
     from entx.report.page_html import write_page_html
     from entx.report.page_png import write_page_png
     from entx.report.page_view import question_view
-    from entx.storage.answers import load_answers
-    from entx.storage.connection import Store
-    from entx.storage.ingest import ingest
+    from entx.rules.reader import answer_questions
     from entx.storage.questions import load_questions
-    from entx.storage.submission import write_predictions
+    from entx.storage.runs import load_answers
+    from entx.storage.store import Store
+    from entx.storage.transfer import ingest, write_predictions
 
     words = Output(quiet=quiet, as_json=as_json)
     out.mkdir(parents=True, exist_ok=True)
     written, picture, page = [out / "predictions.csv"], out / "evidence.png", out / "evidence.html"
     scores = {}
     with ExitStack() as stack:
-        shipped = stack.enter_context(as_file(files("entx.demo")))
+        shipped = stack.enter_context(as_file(files("entx") / "demo"))
         store = stack.enter_context(Store(out / "demo.duckdb", write=True))
         report = ingest(store, shipped / "questions.csv", [shipped / "pictures"], CHALLENGE)
         words.line(f"ingest     {report.questions} questions about {report.pictures} pictures")

@@ -29,7 +29,7 @@ def doctor(quiet: Quiet = False, as_json: Json = False) -> None:
     import platform
     from importlib import metadata
 
-    from entx.ocr_stage.engines import engine_names
+    from entx.ocr_stage.engines.base import engine_names
 
     out = Output(quiet=quiet, as_json=as_json)
     versions = {}
@@ -60,7 +60,7 @@ def _try_engine(name: str) -> dict[str, Any]:
     """Whether the engine loads, and whether it reads the known text from a picture drawn on the spot."""
     import time
 
-    from entx.ocr_stage.engines import EngineSpec, page_key
+    from entx.ocr_stage.engines.base import EngineSpec, page_key
     from entx.ocr_stage.page_reader import PageReader
 
     try:

@@ -65,15 +65,13 @@ def ensemble(
     Example: entx ensemble --strategy vote --store s.duckdb --runs rules,qwen --out pred.csv
     """
     from entx.core.entities import load_schema
-    from entx.ensemble.choose import OWN, Policy
     from entx.ensemble.decision import CHALLENGE_F1
-    from entx.ensemble.fitted import load_fitted
-    from entx.ensemble.gold import read_truths
-    from entx.ensemble.job import fit_on_gold, run_ensemble
-    from entx.storage.arms import count_asked
-    from entx.storage.connection import Store
-    from entx.storage.habits import FOLDS
-    from entx.storage.submission import coverage, write_predictions
+    from entx.ensemble.fit import load_fitted, read_truths
+    from entx.ensemble.job import OWN, Policy, fit_on_gold, run_ensemble
+    from entx.storage.questions import FOLDS
+    from entx.storage.runs import count_asked
+    from entx.storage.store import Store
+    from entx.storage.transfer import coverage, write_predictions
 
     words = Output(quiet=quiet, as_json=as_json)
     names = run_names(runs)

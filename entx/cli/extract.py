@@ -14,9 +14,9 @@ from entx.core.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from entx.core.types import Answer, OcrPage
-    from entx.ensemble.choose import Choice
+    from entx.ensemble.job import Choice
     from entx.ocr_stage.page_reader import PageReader
-    from entx.ocr_stage.reader import Scored
+    from entx.rules.reader import Scored
 
 _STAGES = ("rules", "both")
 
@@ -61,9 +61,9 @@ def extract(
     from entx.core.candidates import find_candidates, page_quantities
     from entx.core.entities import load_schema
     from entx.core.types import PageStatus
-    from entx.ensemble.default import load_default
-    from entx.ensemble.ground import grounded_ballot
-    from entx.ocr_stage.engines import EngineSpec
+    from entx.ensemble.ballot import grounded_ballot
+    from entx.ensemble.job import load_default
+    from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.page_reader import PageReader
 
     if stage not in (None, *_STAGES):

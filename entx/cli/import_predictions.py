@@ -36,9 +36,8 @@ def import_predictions_command(
     from contextlib import ExitStack
 
     from entx.core.entities import load_schema
-    from entx.storage.connection import Store
-    from entx.storage.imported import import_predictions
-    from entx.storage.submission import coverage, write_predictions
+    from entx.storage.store import Store
+    from entx.storage.transfer import coverage, import_predictions, write_predictions
 
     words = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)

@@ -33,8 +33,8 @@ def ingest_command(
     Example: entx ingest test.csv --images pictures --store challenge.duckdb
     """
     from entx.core.entities import load_schema
-    from entx.storage.connection import Store
-    from entx.storage.ingest import ingest
+    from entx.storage.store import Store
+    from entx.storage.transfer import ingest
 
     out = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)

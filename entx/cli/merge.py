@@ -27,7 +27,7 @@ def merge_command(
 
     Example: entx merge part1.csv part2.csv part3.csv part4.csv --test test.csv --out predictions.csv
     """
-    from entx.core.parts import merge_parts
+    from entx.core.submission import merge_parts
 
     words = Output(quiet=quiet, as_json=as_json)
     merged = merge_parts(parts, test, out, column)

@@ -76,14 +76,14 @@ def merge_adapter_command(
 def _text(record: dict[str, Any], model: Path, store: Path, engine: str | None, entities: Schema, rows: int) -> Merge:
     from functools import partial
 
-    from entx.core.model_folder import check_model_folder
     from entx.core.settings import read_settings
     from entx.llm_stage.adapters import prompt_tokenizer
     from entx.llm_stage.merge import merge_adapter
     from entx.llm_stage.recipe import Recipe
     from entx.llm_stage.training_data import dev_questions, load_dataset
-    from entx.storage.connection import Store
+    from entx.neural.model_folder import check_model_folder
     from entx.storage.pages import choose_pages
+    from entx.storage.store import Store
 
     recipe = read_settings(Recipe, record["recipe"]["settings"], "training.json")
     tokenizer = prompt_tokenizer(recipe, check_model_folder(model))
@@ -98,7 +98,7 @@ def _vision(record: dict[str, Any], store: Path, entities: Schema, rows: int) ->
 
     from entx.core.settings import read_settings
     from entx.neural.labels import RangePolicy
-    from entx.storage.connection import Store
+    from entx.storage.store import Store
     from entx.vlm_stage.dev import dev_questions
     from entx.vlm_stage.merge import merge_adapter
     from entx.vlm_stage.recipe import Recipe

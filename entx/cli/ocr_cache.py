@@ -38,11 +38,11 @@ def ocr_cache(
     """
     from contextlib import ExitStack
 
-    from entx.ocr_stage.engines import EngineSpec
-    from entx.ocr_stage.job import fill_cache
+    from entx.ocr_stage.cache import fill_cache
+    from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.pool import available_cores
-    from entx.storage.connection import Store
     from entx.storage.pages import failed_pages
+    from entx.storage.store import Store
 
     out = Output(quiet=quiet, as_json=as_json)
     spec = EngineSpec.of(engine, **dict(_parse_param(text) for text in param or ()))

@@ -14,10 +14,10 @@ from entx.core.errors import InputError
 
 if TYPE_CHECKING:
     from entx.core.entities import Schema
-    from entx.core.shards import Shard
+    from entx.core.splits import Shard
     from entx.core.types import PageKey
     from entx.llm_stage import loading as llm
-    from entx.storage.connection import Store
+    from entx.storage.store import Store
     from entx.vlm_stage import loading as vlm
 
     Job = Callable[[Store, PageKey | None, str, Callable[[int], None]], tuple[int, float, dict[str, int]]]
@@ -115,11 +115,10 @@ def predict(
     Example: entx predict --stage vlm --store challenge.duckdb --model Qwen2-VL-2B-Instruct --four-bit --out vlm.csv
     """
     from entx.core.entities import load_schema
-    from entx.core.shards import Shard
-    from entx.storage.connection import Store
-    from entx.storage.open_pictures import indices_in_shard
-    from entx.storage.pages import choose_pages, page_keys
-    from entx.storage.submission import coverage, write_predictions
+    from entx.core.splits import Shard
+    from entx.storage.pages import choose_pages, indices_in_shard, page_keys
+    from entx.storage.store import Store
+    from entx.storage.transfer import coverage, write_predictions
 
     of_models = {
         "--model": model, "--adapter": adapter, "--backend": backend, "--base-url": base_url, "--mode": mode,
@@ -186,7 +185,7 @@ def predict(
 
 
 def _rules(entities: Schema) -> Job:
-    from entx.ocr_stage.answer import answer_questions
+    from entx.rules.reader import answer_questions
 
     def job(
         store: Store, key: PageKey | None, name: str, advance: Callable[[int], None]

@@ -1,6 +1,6 @@
 """The readers of a single picture: the rules, and where torch is installed the text model that ships.
 
-What they say here is what the default ensemble was fitted on (`scripts/default_calibration.py`): no habits of product
+What they say here is what the default ensemble was fitted on (`lab/default_calibration.py`): no habits of product
 groups, which only a store knows; no hint, so that the two share nothing but the OCR lines; the model's own shares,
 which the ensemble calibrates.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from entx.ocr_stage.reader import READER_VERSION, RulesReader
+from entx.rules.reader import READER_VERSION, RulesReader
 
 if TYPE_CHECKING:
     from entx.core.entities import Schema

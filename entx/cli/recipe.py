@@ -36,7 +36,7 @@ def list_recipes(quiet: Quiet = False, as_json: Json = False) -> None:
 
     Example: entx recipe list
     """
-    from entx.core.recipes import shipped_recipes
+    from entx.core.settings import shipped_recipes
 
     out = Output(quiet=quiet, as_json=as_json)
     found = shipped_recipes()
@@ -50,7 +50,7 @@ def show_recipe(name: _Name, assignments: SetOption = None, quiet: Quiet = False
 
     Example: entx recipe show gemma2-9b
     """
-    from entx.core.recipes import find_recipe
+    from entx.core.settings import find_recipe
 
     out = Output(quiet=quiet, as_json=as_json)
     recipe = _load(name, assignments or ())
@@ -71,7 +71,7 @@ def copy_recipe(
     """
     from entx.core.errors import InputError
     from entx.core.files import atomic_text
-    from entx.core.recipes import find_recipe
+    from entx.core.settings import find_recipe
 
     out = Output(quiet=quiet, as_json=as_json)
     if target.suffix != ".toml":
@@ -88,8 +88,7 @@ def copy_recipe(
 
 def _load(name: str, assignments: Sequence[str]) -> llm.Recipe | vlm.Recipe:
     """The recipe as its own stage reads it."""
-    from entx.core.recipes import find_recipe
-    from entx.core.settings import parse_toml
+    from entx.core.settings import find_recipe, parse_toml
     from entx.llm_stage import recipe as llm
     from entx.vlm_stage import recipe as vlm
 

@@ -70,15 +70,14 @@ def export(
     """
     from entx.core.entities import load_schema
     from entx.core.files import atomic_text
-    from entx.ensemble.fitted import load_fitted
-    from entx.ensemble.gold import read_truths
+    from entx.ensemble.fit import load_fitted, read_truths
     from entx.ensemble.job import fit_on_gold
     from entx.report.review.panel import ensemble_among, make_panel
     from entx.report.review.queue import Wanted, make_queue
     from entx.report.review.sheet import write_sheet
     from entx.report.review.tasks import PictureAddress, labelling_config, write_tasks
-    from entx.storage.arms import count_asked
-    from entx.storage.connection import Store
+    from entx.storage.runs import count_asked
+    from entx.storage.store import Store
 
     if out is None and sheet is None:
         raise InputError("nothing to write; give --out TASKS.json, --csv QUEUE.csv, or both")
@@ -158,7 +157,7 @@ def import_command(
 
     from entx.core.entities import load_schema
     from entx.report.review.intake import import_reviews, write_labels
-    from entx.storage.connection import Store
+    from entx.storage.store import Store
 
     words = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)

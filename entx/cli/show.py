@@ -46,11 +46,11 @@ def show(
     Example: entx show 131 --store challenge.duckdb --out 131.html --out 131.png
     """
     from entx.core.entities import load_schema
-    from entx.ocr_stage.engines import EngineSpec
+    from entx.ocr_stage.engines.base import EngineSpec
     from entx.report.page_html import write_page_html
     from entx.report.page_png import write_page_png
     from entx.report.page_view import question_view, read_picture_view
-    from entx.storage.connection import Store
+    from entx.storage.store import Store
 
     writers = {".html": write_page_html, ".png": write_page_png}
     words = Output(quiet=quiet, as_json=as_json)

@@ -50,7 +50,7 @@ def split_command(
 
     Example: entx split train.csv --out parts --by group_id
     """
-    from entx.core.split import SMALL_STRATUM, deal_families
+    from entx.core.splits import SMALL_STRATUM, deal_families
     from entx.core.tables import read_table
 
     out = Output(quiet=quiet, as_json=as_json)
@@ -105,8 +105,8 @@ def _refuse_targets(table_path: Path, out_dir: Path) -> None:
 
 
 def _families(table: Table, out: Output) -> list[int]:
-    from entx.core.quantity import parse_written
-    from entx.core.split import join_families
+    from entx.core.splits import join_families
+    from entx.core.types import parse_written
 
     values = table.get("entity_value") or table.get("value")
     groups, entities = table.get("group_id"), table.get("entity_name")

@@ -21,8 +21,8 @@ def info(store: StoreOption, quiet: Quiet = False, as_json: Json = False) -> Non
 
     Example: entx store info --store challenge.duckdb
     """
-    from entx.storage.connection import Store
     from entx.storage.pages import count_pages, page_keys
+    from entx.storage.store import Store
 
     out = Output(quiet=quiet, as_json=as_json)
     with Store(store) as opened:
@@ -60,8 +60,8 @@ def export(
 
     Example: entx store export pages --store challenge.duckdb --out pages.parquet
     """
-    from entx.storage.connection import Store
-    from entx.storage.export import export_table
+    from entx.storage.store import Store
+    from entx.storage.transfer import export_table
 
     words = Output(quiet=quiet, as_json=as_json)
     with Store(store) as opened:
@@ -81,8 +81,8 @@ def import_command(
 
     Example: entx store import pages.parquet --store challenge.duckdb
     """
-    from entx.storage.connection import Store
-    from entx.storage.export import import_pages
+    from entx.storage.store import Store
+    from entx.storage.transfer import import_pages
 
     out = Output(quiet=quiet, as_json=as_json)
     with Store(store, write=True) as opened:
@@ -98,7 +98,7 @@ def compact(store: StoreOption, quiet: Quiet = False, as_json: Json = False) -> 
     Example: entx store compact --store challenge.duckdb
     """
     from entx.core.errors import StoreError
-    from entx.storage.connection import Store
+    from entx.storage.store import Store
 
     out = Output(quiet=quiet, as_json=as_json)
     if not store.is_file():

@@ -84,8 +84,8 @@ def train_command(
 
 def _text(request: _Request, words: Output) -> None:
     from entx.core.entities import load_schema
-    from entx.core.model_folder import check_model_folder
     from entx.llm_stage.recipe import load_recipe
+    from entx.neural.model_folder import check_model_folder
 
     recipe = load_recipe(request.recipe, request.assignments)
     entities = load_schema(request.schema)
@@ -99,8 +99,8 @@ def _text(request: _Request, words: Output) -> None:
     from entx.llm_stage.plan import optimiser_steps, plan_training
     from entx.llm_stage.train import train
     from entx.llm_stage.training_data import load_dataset, training_data
-    from entx.storage.connection import Store
     from entx.storage.pages import choose_pages
+    from entx.storage.store import Store
 
     tokenizer = prompt_tokenizer(recipe, folder)
     with Store(request.store) as opened:
@@ -127,7 +127,7 @@ def _vision(request: _Request, words: Output) -> None:
     import tempfile
 
     from entx.core.entities import load_schema
-    from entx.core.model_folder import check_model_folder
+    from entx.neural.model_folder import check_model_folder
     from entx.vlm_stage.recipe import load_recipe
 
     recipe = load_recipe(request.recipe, request.assignments)
@@ -138,8 +138,8 @@ def _vision(request: _Request, words: Output) -> None:
     from entx.neural.backend import choose_backend
 
     backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-    from entx.storage.connection import Store
     from entx.storage.pages import choose_pages, page_keys
+    from entx.storage.store import Store
     from entx.vlm_stage.dataset import Dataset
     from entx.vlm_stage.families.lookup import family_of
     from entx.vlm_stage.plan import optimiser_steps, plan_training

@@ -1,4 +1,6 @@
-"""Expressions: numbers that say one thing together.
+"""Axis labels written at numbers: H10, 10"(W), "Height: 10 cm", "10 cm wide", and headings such as "L x W x H".
+
+Expressions: numbers that say one thing together.
 
 Compounds (5'11", 5 lb 3 oz), lists with a shared unit (10 x 5 x 3 cm), ranges (220-240V), and one size said twice
 (5 kg (11 lb)). Works on what `quantities` has scanned, in place.
@@ -11,9 +13,68 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
-from entx.core.axes import label_at, labels_of_list
 from entx.core.types import Alignment
 from entx.core.units import kind_of, same_size
+
+_WORDS = (
+    "height", "width", "depth", "length", "diameter", "thickness", "high", "tall", "wide", "deep", "long", "thick",
+    "dia", "diam", "hauteur", "largeur", "profondeur", "longueur", "höhe", "breite", "tiefe", "länge", "altura", "alto",
+    "ancho", "fondo", "largo", "profundidad", "altezza", "larghezza", "profondità", "lunghezza",
+)  # fmt: skip
+_WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
+_ANY = rf"(?:{_WORD}|[HWDLT]|Ø|ø)"
+_BEFORE = re.compile(
+    rf"(?:(?<![^\W\d_])(?P<word>{_WORD})|(?<![^\W_])(?P<letter>[HWDLTØø]|[hwdl](?=[ ]?[:=.])|[hwdl]$))"
+    r"(?:[ ]?[)\]])?[ ]?(?:is|[:=.-]{0,2})[ ]?(?:approx\.?|about|[~≈])?[ ]?$",
+    re.IGNORECASE,
+)
+_BEHIND = re.compile(
+    rf"[ ]?[)\]]?[ ]?[(\[-]?[ ]?(?:in[ ]|of[ ])?(?P<label>{_WORD}|[HWDLT]|[hwdl](?=[ ]?[)\]x/]|$))(?![^\W_])",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(
+    rf"({_ANY})[ ]*[x*/-][ ]*({_ANY})(?:[ ]*[x*/-][ ]*({_ANY}))?(?![^\W\d_])", re.IGNORECASE
+)  # fmt: skip
+_TEXT_WINDOW = 24
+_HEADING_WINDOW = 48
+
+
+def label_at(text: str, floor: int, start: int, end: int, ceiling: int) -> tuple[str, int]:
+    """The label of the number at [start, end), lower case, and the place up to which the text is used up.
+
+    Args:
+        floor: what stands before it belongs to the number before.
+        ceiling: the start of the next number.
+    """
+    before = text[max(floor, start - _TEXT_WINDOW) : start]
+    if before and (match := _BEFORE.search(before)) is not None:
+        word = match["word"] or match["letter"]
+        if match["word"] or word.isupper() or not match.start() or before[match.end("letter") :].strip(" "):
+            return word.lower(), end
+        if not before[match.end("letter") :]:
+            return word.lower(), end
+    behind = text[end : min(ceiling, end + _TEXT_WINDOW)]
+    if behind and (match := _BEHIND.match(behind)) is not None:
+        label = match["label"]
+        if len(label) > 1 or label.isupper() or match.start("label") == 0 or behind[match.start("label") - 1] == "(":
+            return label.lower(), end + match.end()
+    return "", end
+
+
+def labels_of_list(text: str, start: int, end: int, count: int) -> list[str]:
+    """The labels of `count` numbers listed at [start, end), from a heading just before or behind; [] without one."""
+    before = text[max(0, start - _HEADING_WINDOW) : start]
+    matches = list(_HEADING.finditer(before))
+    if matches and len(before) - matches[-1].end() <= 14 and not any(map(str.isdigit, before[matches[-1].end() :])):
+        found = matches[-1]
+    else:
+        behind = text[end : end + _HEADING_WINDOW]
+        after = _HEADING.search(behind)
+        if after is None or after.start() > 4:
+            return []
+        found = after
+    labels = [label.lower() for label in found.groups() if label]
+    return labels if len(labels) == count else []
 
 
 @dataclass(slots=True)

@@ -1,4 +1,10 @@
-"""The one postprocessor: any model's free text -> a legal quantity, or nothing with the reason.
+"""Takes the wrapping off a model's answer: chat markers, code fences, JSON, LaTeX, thoughts.
+
+What is left is plain prose or "number unit". Nothing here knows about units.
+
+Reading a sentence: does it deny, does it guess, and which of its quantities does it say of the entity?
+
+The one postprocessor: any model's free text -> a legal quantity, or nothing with the reason.
 
 Every arm, and everybody's imported predictions, go through `postprocess`, so that a comparison of arms compares models
 and not clean-ups. It reads an answer as a careful person would: the value said of the entity that was asked, the first
@@ -8,16 +14,237 @@ the picture does not state it. It does not convert units.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
-from entx.core.entities import Entity
-from entx.core.own_units import find_own_quantities
-from entx.core.quantities import QuantityMatch, find_quantities
-from entx.core.quantity import Quantity, parse_written
-from entx.core.statements import choose, is_computed, is_hedged, says_nothing, says_several
-from entx.core.types import Alignment
-from entx.core.unwrap import unwrap
+from entx.core.entities import CHALLENGE, Entity
+from entx.core.parser import QuantityMatch, find_own_quantities, find_quantities
+from entx.core.types import Alignment, Quantity, parse_written
+
+MAX_LENGTH = 8_000
+"""Characters; longer answers are cut: real ones stay under 5,000, and the end of a runaway generation is repetition."""
+
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_TURN = re.compile(r"(?:^|\n)\s*(?:<\|im_start\|>)?(?:assistant|ASSISTANT|Assistant)\s*:?\s*\n|<\|assistant\|>")
+_SPECIAL = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>|<eos>|<pad>")
+_FENCE = re.compile(r"```[a-zA-Z]{0,10}")
+_LATEX_WORD = re.compile(r"\\(?:text|mathrm|textbf|mathbf|boxed)\s*\{([^{}]{0,200})\}")
+_LATEX_FRACTION = re.compile(r"\\d?frac\{([0-9]{1,2})\}\{([0-9]{1,2})\}")
+_LATEX_SIGN = re.compile(r"\\(?:times|cdot)|\\[,;:! ]|\\[()\[\]]|\\(?:approx|sim)")
+_SPACES = re.compile(r"  +")
+_VALUE_KEYS = ("value", "number", "amount", "quantity")
+_ANSWER_KEYS = ("answer", "result", "prediction", "output", "entity_value", "text")
+
+
+def unwrap(text: str) -> str:
+    """The answer inside the wrapping, stripped; "" when nothing is left. Never raises."""
+    text = text[:MAX_LENGTH]
+    if "<" in text:
+        text = _SPECIAL.sub("\n", _THOUGHT.sub(" ", _last_turn(text)))
+    elif "ssistant" in text or "SSISTANT" in text:
+        text = _last_turn(text)
+    if "```" in text:
+        text = _FENCE.sub(" ", text)
+    if "\\" in text:
+        text = _LATEX_FRACTION.sub(r" \1/\2", text)
+        text = _LATEX_SIGN.sub(_plain_sign, _LATEX_WORD.sub(r"\1", _LATEX_WORD.sub(r"\1", text)))
+    if "*" in text:
+        text = text.replace("**", "")
+    if "  " in text:
+        text = _SPACES.sub(" ", text)
+    text = text.strip()
+    if text[:1] in "{[" and text[-1:] in "}]" and text:
+        return _from_json(text)
+    return text
+
+
+def _last_turn(text: str) -> str:
+    return _TURN.split(text)[-1]
+
+
+def _plain_sign(match: re.Match[str]) -> str:
+    return " x " if match[0] in ("\\times", "\\cdot") else " "
+
+
+def _from_json(text: str) -> str:
+    try:
+        content = json.loads(text, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return text
+    try:
+        return "; ".join(_strings(content)).strip()
+    except RecursionError:
+        return text
+
+
+def _strings(content: Any) -> list[str]:
+    """The strings of a JSON value in order; an object with value and unit gives "value unit"."""
+    if isinstance(content, str):
+        return [content]
+    if isinstance(content, list):
+        return [string for item in content for string in _strings(item)]
+    if not isinstance(content, dict):
+        return []
+    plain = {str(key).lower(): item for key, item in content.items()}
+    unit = plain.get("unit") or plain.get("units")
+    for key in _VALUE_KEYS:
+        value = plain.get(key)
+        if isinstance(value, str) and value:
+            return [f"{value} {unit}" if isinstance(unit, str) and unit not in value else value]
+        if isinstance(value, list | dict):
+            return _strings(value)
+    for key in _ANSWER_KEYS:
+        if key in plain:
+            return _strings(plain[key])
+    return [f"{key}: {string}" for key, item in plain.items() for string in _strings(item)]
+
+
+_NOTHING = re.compile(
+    r"\bnot (?:\w+ly )?(?:visible|indicated|stated|mentioned|specified|given|provided|shown|available|present|known|"
+    r"clear|labell?ed|listed|possible|marked|displayed|include|included|have a label|found|determinable)\b"
+    r"|(?:does|do|is|are|did|was|ca|could|would)(?:n't| not) (?:\w+ly )?(?:provide|show|state|mention|specify|contain|"
+    r"indicate|display|give|include|have|list|directly|possible|enough|determine|reveal|depict|feature)"
+    r"|\bcannot\b|\bcan't\b|\bunable to\b|\bno (?:\w+ ){0,4}(?:information|indication|mention|label|visible|weight|"
+    r"value|measurement|voltage|wattage|recommendation|volume|dimensions?|height|width|depth)\b"
+    r"|\bI'?m sorry\b|\bunknown\b|\bN/?A\b|\bnone\b|\bnull\b|\bnot applicable\b",
+    re.IGNORECASE,
+)
+_HINTS = ("no", "n't", "n/a", "na", "unable", "sorry", "unknown", "null")
+_HEDGE = re.compile(
+    r"\b(?:typical(?:ly)?|usual(?:ly)?|likely|probab(?:le|ly)|assum\w+|estimat\w+|infer\w*|might|may|could|would|suggest\w*|"
+    r"common(?:ly)?|standard|generally|average|if|suppose|example|imply|implies|guess|appears?|based on)\b",
+    re.IGNORECASE,
+)
+_FORMULA = re.compile(r"formula|calculat|multipl|\bVolume *=|\bx\b.{1,40}=", re.IGNORECASE)
+_RESULT = re.compile(r"(?:[x×*+/][ ]?\(?[0-9.,]+ ?[a-zA-Z. ]{0,16}\)?\s*|[=≈]\s*[^=\n]{0,20})[=≈]\s*$")
+_LOAD = re.compile(
+    r"weight capacity|load capacity|maximum weight|max(?:imum)? load|weight limit|can (?:hold|support)", re.IGNORECASE
+)
+_WORD = re.compile(r"[a-z]{2,}")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
+
+
+def says_nothing(text: str) -> bool:
+    """Whether the text says somewhere that the value is not to be had."""
+    lowered = text.lower()
+    if not any(hint in lowered for hint in _HINTS):  # the pattern is slow, and most answers hold none of these
+        return False
+    return _NOTHING.search(text) is not None
+
+
+def is_hedged(text: str, match: QuantityMatch) -> bool:
+    """Whether the sentence around a quantity guesses, or is itself the denial."""
+    start = 0
+    end = len(text)
+    for stop in _SENTENCE_END.finditer(text):
+        if stop.start() < match.start:
+            start = stop.end()
+        elif stop.start() >= match.end - 1:  # the unit's span may hold the sentence's dot
+            end = stop.start()
+            break
+    sentence = text[start:end]
+    return _HEDGE.search(sentence) is not None or _NOTHING.search(sentence) is not None
+
+
+def is_computed(text: str, match: QuantityMatch) -> bool:
+    """Whether the model multiplied a number out instead of reading it: no product prints that number."""
+    if match.quantity.unit.startswith("cubic") and _FORMULA.search(text) is not None:
+        return True
+    before = text[max(0, match.start - 60) : match.start]
+    return _RESULT.search(before) is not None
+
+
+def says_several(text: str, legal: Sequence[QuantityMatch], entity: Entity) -> bool:
+    """Whether a list gives three or more different values in one unit: then none is the product's."""
+    own, others = _cues(entity)
+    if any(match.label in own for match in legal) or (entity.kind == "volume" and _FORMULA.search(text) is not None):
+        return False
+    plain = []
+    floor = 0
+    for match in legal:
+        before = text[floor : match.start]
+        if match.role in ("", "low") and not before.endswith("(") and _clause_score(before, own, others) >= 0:
+            plain.append(match)
+        floor = match.end
+    values: dict[str, set[object]] = {}
+    for match in plain:
+        values.setdefault(match.quantity.unit, set()).add(match.quantity.value)
+    return any(len(several) >= 3 for several in values.values())
+
+
+def choose(text: str, legal: Sequence[QuantityMatch], entity: Entity) -> QuantityMatch | None:
+    """The quantity that the text says of the entity; None where it says every one of something else.
+
+    Args:
+        legal: all quantities of the text with a unit that the entity allows, in order; at least one.
+    """
+    leaders = [match for match in legal if match.role not in ("same", "high")] or list(legal)
+    chosen = leaders[0]
+    if entity.kind == "length":
+        found = _of_entity(text, leaders, entity)
+        if found is None:
+            return None
+        chosen = found
+    elif entity.name == "item_weight" and _LOAD.search(text[: chosen.start]) is not None:
+        return None
+    if chosen.role == "low":
+        return next((match for match in legal if match.group == chosen.group and match.role == "high"), chosen)
+    return chosen
+
+
+def _of_entity(text: str, leaders: Sequence[QuantityMatch], entity: Entity) -> QuantityMatch | None:
+    """Of several sizes: the one labelled as the entity, then the one whose clause names it, then the first."""
+    own, others = _cues(entity)
+    for match in leaders:
+        if match.label in own:
+            return match
+    best, best_score = leaders[0], -9
+    floor = 0
+    for match in leaders:
+        score = -1 if match.label in others else _clause_score(text[floor : match.start], own, others)
+        if score > best_score:
+            best, best_score = match, score
+        floor = match.end
+    if best_score < 0:
+        return None
+    if best.role == "axis" and not best.label:
+        axes = [match for match in leaders if match.group == best.group and match.role == "axis"]
+        return axes[_place(entity.name, len(axes))]
+    return best
+
+
+def _clause_score(before: str, own: frozenset[str], others: frozenset[str]) -> int:
+    """1 when the last axis word before a quantity is the entity's, -1 when it is another's, 0 without one."""
+    for word in reversed(_WORD.findall(before[-80:].lower())):
+        if word in own:
+            return 1
+        if word in others:
+            return -1
+    return 0
+
+
+def _place(entity: str, count: int) -> int:
+    """Which of `count` sizes without labels is the entity's: packs print width x height, or length x width x height."""
+    if entity == "height":
+        return count - 1
+    if entity == "width":
+        return 0 if count < 3 else 1
+    return 0
+
+
+@lru_cache(maxsize=256)
+def _cues(entity: Entity) -> tuple[frozenset[str], frozenset[str]]:
+    """Words of this entity's axis, and words of the others' ("diameter" is both width and depth of a round thing)."""
+    own = frozenset(entity.cues)
+    others = {cue for other in CHALLENGE.entities.values() if other.kind == entity.kind for cue in other.cues}
+    if entity.name == "height":
+        others |= {"diameter", "dia"}
+    return own, frozenset(others) - own
+
 
 POSTPROCESS_VERSION = 2
 """Raised with every change that can change a reading: an import is continued only by the version that began it."""

@@ -1,4 +1,6 @@
-"""Settings files: a TOML table into a frozen dataclass, with every fault named at once.
+"""Plug-ins by entry point: a name's object from an installed distribution, or from the built-in table.
+
+Settings files: a TOML table into a frozen dataclass, with every fault named at once.
 
     @dataclass(frozen=True)
     class Train:
@@ -7,20 +9,55 @@
 
 A field without a default must be in the file. A field whose type is another such dataclass is a sub-table. A key that
 no field has is a fault, so that a misspelt setting is never silently without effect.
+
+The recipes that ship with the package: commented TOML files, each a whole training of one stage.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib
 import json
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
+from importlib import resources
+from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from entx.core.errors import InputError
+from entx.core.errors import EntxError, InputError
+
+
+def plugin_names(group: str, built_in: Mapping[str, str]) -> list[str]:
+    """All names of a group, built in or plugged in, sorted."""
+    return sorted({point.name for point in entry_points(group=group)} | set(built_in))
+
+
+def load_plugin(kind: str, name: str, group: str, built_in: Mapping[str, str], error: type[EntxError]) -> Any:
+    """The object of that name; an entry point wins over a built-in of the same name.
+
+    Args:
+        kind: what it is, for messages ("engine").
+        built_in: "module:attribute" by name: they are found in a source tree that is not installed, too.
+        error: raised where the name is unknown or cannot be imported.
+    """
+    points = {point.name: point for point in entry_points(group=group)}
+    try:
+        if name in points:
+            return points[name].load()
+        if name in built_in:
+            module, _, attribute = built_in[name].partition(":")
+            return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as fault:
+        raise error(f"{kind} {name!r} cannot be imported: {fault}") from fault
+    raise error(
+        f"unknown {kind} {name!r}; there are: {', '.join(plugin_names(group, built_in))}. "
+        f"Others plug in by an entry point of the group {group!r}"
+    )
+
 
 T = TypeVar("T")
 
@@ -171,3 +208,56 @@ def _out_of_bounds(value: Any, limits: _Limits) -> str:
     if limits.least is not None and limits.most is not None:
         return f"from {limits.least:g} to {limits.most:g}"
     return f"at least {limits.least:g}" if limits.least is not None else f"at most {limits.most:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeFile:
+    """A recipe as written.
+
+    Args:
+        name: its file name without .toml.
+        stage: "llm" or "vlm": which trainer it is for.
+        title: one line that says what it makes.
+        text: the file, comments included.
+    """
+
+    name: str
+    stage: str
+    title: str
+    text: str
+
+
+def shipped_recipes() -> list[RecipeFile]:
+    """All recipes of the package by name; its other TOML files (weight tables) have no `stage` and are not recipes."""
+    folder = resources.files("entx") / "recipes"
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".toml")),
+        key=lambda file: file.name.removesuffix(".toml"),
+    )
+    found = []
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+        if "stage" in table:
+            found.append(RecipeFile(file.name.removesuffix(".toml"), table["stage"], table["title"], text))
+    return found
+
+
+def find_recipe(name: str) -> RecipeFile:
+    """A shipped recipe by its name, or a user's own by its path (anything that ends in .toml).
+
+    Raises:
+        InputError: there is none; the message lists the shipped ones.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        try:
+            return RecipeFile(path.stem, "", "", path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read: {error}") from None
+    shipped = shipped_recipes()
+    for recipe in shipped:
+        if recipe.name == name:
+            return recipe
+    names = ", ".join(recipe.name for recipe in shipped)
+    raise InputError(f"no recipe {name!r}; shipped: {names}; your own is given as a path that ends in .toml")

@@ -17,11 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entx.core.errors import InputError
-from entx.core.files import atomic_text, harmless_cell
-from entx.core.links import file_name, is_url
-from entx.download.fetch import Fetcher
+from entx.core.files import atomic_text, file_name, harmless_cell, is_url
+from entx.download.fetch import Fetcher, is_good_file
 from entx.download.guard import DownloadError
-from entx.download.picture import is_good_file
 
 FAILURES_FILE = "download-failures.csv"
 WORKERS = 16

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from entx.core.errors import InputError
-from entx.core.metric import FloatArray
+from entx.core.evaluation import FloatArray
 
 CHALLENGE_F1, MICRO_F1 = "challenge-f1", "micro-f1"
 _PRECISION = re.compile(r"precision@(0?\.[0-9]+|1|1\.0+)")

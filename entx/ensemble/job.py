@@ -1,28 +1,259 @@
-"""The `entx ensemble` job: the arms' answers of a store become one run of its own."""
+"""From a ballot to a choice: the strategy's order, and whether to give its favourite.
+
+The ensemble that ships, for single pictures: how likely an answer is right, and whether to give it.
+
+`entx/models/default-ensemble.json` holds one for each set of readers, fitted by `lab/default_calibration.py` on
+hand-labelled rows of real pictures. It holds names and weights of features and what was measured, no row.
+
+The `entx ensemble` job: the arms' answers of a store become one run of its own.
+"""
 
 from __future__ import annotations
 
+import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from entx.core.entities import Schema
+from entx.core.errors import InputError
+from entx.core.files import atomic_text
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
-from entx.ensemble.ballot import Ballot, tally
-from entx.ensemble.choose import OWN, Choice, Chooser, Policy
-from entx.ensemble.fit import fit_ensemble
-from entx.ensemble.fitted import Fitted
-from entx.ensemble.gold import Truth, examples_of
-from entx.ensemble.ground import ballots, choose_pages
-from entx.ensemble.strategy import Example, find_strategy
-from entx.storage.answers import add_answers
-from entx.storage.arms import Arm, find_arms, load_arms
-from entx.storage.connection import Store
+from entx.ensemble.ballot import Ballot, Option, ballots, choose_pages, tally
+from entx.ensemble.decision import CHALLENGE_F1, Objective
+from entx.ensemble.fit import Fitted, Truth, examples_of, favourite, fit_ensemble, rounded
+from entx.ensemble.judge import Judge, Verdict, verdicts_of
+from entx.ensemble.strategy import Example, StrategyFactory, find_strategy
 from entx.storage.pages import count_pages
-from entx.storage.runs import begin_run, end_run
+from entx.storage.runs import Arm, add_answers, begin_run, end_run, find_arms, load_arms
+from entx.storage.store import Store
+
+OWN = "own"
+"""As --optimise: the strategy's own choice, which may be to give no answer."""
+
+NO_LEGAL_ANSWER = "no arm's answer is in a legal unit"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is done about a ballot.
+
+    Args:
+        ballot: as far as the strategy looked at it.
+        option: position of the answer that is given; None gives none.
+        reason: why none is given; "" where one is.
+        p_correct: that the answer is right, None without a fit or an answer.
+        p_present: that the picture shows a value, None without a fit.
+    """
+
+    ballot: Ballot
+    option: int | None
+    reason: str = ""
+    p_correct: float | None = None
+    p_present: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When the favourite is given.
+
+    Args:
+        optimise: "own", or an objective as `Objective.parse` reads it.
+        always: give every favourite, whatever its chances.
+
+    Raises:
+        InputError: an unknown objective.
+    """
+
+    optimise: str = OWN
+    always: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.objective
+
+    @property
+    def objective(self) -> Objective | None:
+        """None for the strategy's own choice."""
+        return None if self.optimise == OWN else Objective.parse(self.optimise)
+
+
+class Chooser:
+    """A strategy, what it learned, and the policy.
+
+    Raises:
+        InputError: the strategy or the objective needs a fit and there is none.
+    """
+
+    def __init__(
+        self, name: str, factory: StrategyFactory, runs: Sequence[str], fitted: Fitted | None, policy: Policy
+    ) -> None:
+        self._runs, self._policy = runs, policy
+        self._objective = policy.objective
+        if fitted is None and factory.needs:
+            raise InputError(f"--strategy {name} learns from labelled rows; give --gold GOLD.csv, or --fitted FILE")
+        if fitted is None and self._objective is not None:
+            raise InputError(
+                f"--optimise {policy.optimise} needs probabilities; give --gold GOLD.csv, or --fitted FILE"
+            )
+        self._plain = None if fitted is not None else factory(None)
+        folds = () if fitted is None else fitted.folds
+        self._folds = [(factory(fold.state), fold) for fold in folds]
+        self._thresholds = [0.0 if self._objective is None else fold.threshold(self._objective) for fold in folds]
+
+    def choose(self, ballots: Sequence[Ballot]) -> list[Choice]:
+        """One choice a ballot, by the model of its fold."""
+        if self._plain is not None:
+            seen = self._plain.view(ballots)
+            return [self._own(ballot, order) for ballot, order in zip(seen, self._plain.rank(seen), strict=True)]
+        places: dict[int, list[int]] = defaultdict(list)
+        for place, ballot in enumerate(ballots):
+            places[ballot.fold].append(place)
+        choices: dict[int, Choice] = {}
+        for fold, own in places.items():
+            strategy, model = self._folds[fold]
+            seen = strategy.view([ballots[place] for place in own])
+            for place, ballot, order, verdict in zip(
+                own, seen, strategy.rank(seen), verdicts_of(model.judge, strategy, seen), strict=True
+            ):
+                choices[place] = self._judged(ballot, order, verdict, self._thresholds[fold])
+        return [choices[place] for place in range(len(ballots))]
+
+    def _own(self, ballot: Ballot, order: Sequence[int]) -> Choice:
+        if not order:
+            return Choice(ballot, None, NO_LEGAL_ANSWER)
+        if ballot.options[order[0]].quantity is not None:
+            return Choice(ballot, order[0])
+        option = favourite(ballot, order) if self._policy.always else None
+        if option is not None:
+            return Choice(ballot, option)
+        by = ", ".join(self._runs[arm] for arm in ballot.options[order[0]].arms)
+        return Choice(ballot, None, f"no answer, as {by} said")
+
+    def _judged(self, ballot: Ballot, order: Sequence[int], verdict: Verdict, threshold: float) -> Choice:
+        option = favourite(ballot, order)
+        if option is None or (self._objective is None and not self._policy.always):
+            own = self._own(ballot, order)
+            p = None if own.option is None else verdict.right[own.option]
+            return Choice(ballot, own.option, own.reason, p, verdict.present)
+        p, q = verdict.right[option], verdict.present
+        if self._policy.always or self._objective is None or self._objective.gives(p, q, threshold):
+            return Choice(ballot, option, "", p, q)
+        return Choice(ballot, None, not_worth(ballot.options[option], p, q, self._policy.optimise), None, q)
+
+
+def not_worth(option: Option, p: float, q: float, optimise: str) -> str:
+    """Why an answer with these chances is not given."""
+    return f"{option.quantity} is not worth the risk: right with {p:.2f}, a value is shown with {q:.2f} ({optimise})"
+
+
+FORMAT = 1
+"""Raised when an older file can no longer be read as meant."""
+
+_OBJECTIVE = Objective(CHALLENGE_F1)
+
+
+@dataclass(frozen=True)
+class DefaultEnsemble:
+    """A judge of what certain readers say about a picture.
+
+    Args:
+        stages: of the readers, in their order.
+        judge: fitted on all labelled rows.
+        reached: the F1 that the decision rule expects to reach, from probabilities out of fold.
+        entities: those that the labelled rows ask; for any other one the probabilities are an average's.
+        rows, data: number and hash of the labelled rows and the readers' answers to them.
+        versions: of the readers that gave these answers, by stage.
+        measured: on these rows, each decided by a judge that had not seen its picture.
+    """
+
+    stages: tuple[str, ...]
+    judge: Judge
+    reached: float
+    entities: tuple[str, ...]
+    rows: int
+    data: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+    def decide(self, ballot: Ballot) -> Choice:
+        """The likeliest answer, if to give it raises the expected F1.
+
+        Args:
+            ballot: the answers of readers of `stages`, grounded in their page (`ground.grounded_ballot`).
+        """
+        (verdict,) = self.judge.verdicts([ballot])
+        order = sorted(range(len(verdict.right)), key=lambda option: -verdict.right[option])
+        option = favourite(ballot, order)
+        if option is None:
+            reasons = (answer.reason for answer in ballot.answers if answer is not None and answer.reason)
+            return Choice(ballot, None, next(reasons, NO_LEGAL_ANSWER), None, verdict.present)
+        p, q = verdict.right[option], verdict.present
+        if _OBJECTIVE.gives(p, q, self.reached):
+            return Choice(ballot, option, "", p, q)
+        return Choice(ballot, None, not_worth(ballot.options[option], p, q, CHALLENGE_F1), None, q)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "stages": list(self.stages), "judge": self.judge.as_dict(), "reached": self.reached,
+            "entities": list(self.entities), "rows": self.rows, "data": self.data, "versions": dict(self.versions),
+            "measured": dict(self.measured),
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> DefaultEnsemble:
+        """From JSON."""
+        return cls(
+            tuple(map(str, plain["stages"])), Judge.of(plain["judge"]), float(plain["reached"]),
+            tuple(plain["entities"]), int(plain["rows"]), str(plain["data"]),
+            dict(plain["versions"]), dict(plain["measured"]),
+        )  # fmt: skip
+
+
+def shipped_path() -> Path:
+    """Where the file stands in this installation."""
+    return Path(str(resources.files("entx"))) / "models" / "default-ensemble.json"
+
+
+def save_defaults(path: Path, ensembles: Sequence[DefaultEnsemble]) -> None:
+    """Writes the file whole or not at all."""
+    plain = {"format": FORMAT, "ensembles": [one.as_dict() for one in ensembles]}
+    with atomic_text(path) as stream:
+        stream.write(json.dumps(rounded(plain), sort_keys=True) + "\n")
+
+
+def load_default(stages: Sequence[str], path: Path | None = None) -> DefaultEnsemble:
+    """The ensemble for these readers.
+
+    Args:
+        path: None for the file that ships.
+
+    Raises:
+        InputError: no such file, damaged, of another format, or without these readers.
+    """
+    path = path or shipped_path()
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        found = plain["format"]
+        if found != FORMAT:
+            raise InputError(f"{path}: not a default ensemble of format {FORMAT} (found {found})")
+        ensembles = [DefaultEnsemble.of(one) for one in plain["ensembles"]]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path}: a damaged default ensemble: {type(error).__name__} {error}") from None
+    for one in ensembles:
+        if one.stages == tuple(stages):
+            return one
+    raise InputError(
+        f"{path}: fitted for {'; '.join(', '.join(one.stages) for one in ensembles)}, not for {', '.join(stages)}"
+    )
+
 
 ENSEMBLE_VERSION = 2
 """Raised with every change that can change a choice: a run is continued only by the version that began it."""
@@ -95,7 +326,7 @@ def run_ensemble(
     run: str | None = None,
     *,
     fitted: Fitted | None = None,
-    policy: Policy = Policy(),  # noqa: B008 - frozen
+    policy: Policy = Policy(),
     advance: Callable[[int], None] = lambda _: None,
 ) -> EnsembleReport:
     """Decides every question that some arm was asked and this run has not answered yet.

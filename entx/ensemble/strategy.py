@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from entx.core.errors import InputError
-from entx.core.plugins import load_plugin, plugin_names
-from entx.core.quantity import Quantity
+from entx.core.settings import load_plugin, plugin_names
+from entx.core.types import Quantity
 from entx.ensemble.ballot import Ballot, Option
 
 GROUP = "entx.strategies"
 
 BUILT_IN = {
-    "vote": "entx.ensemble.strategies.vote:Vote",
-    "confidence": "entx.ensemble.strategies.confidence:Confidence",
-    "weighted": "entx.ensemble.strategies.weighted:Weighted",
-    "cascade": "entx.ensemble.strategies.cascade:Cascade",
-    "stack": "entx.ensemble.strategies.stack:Stack",
+    "vote": "entx.ensemble.strategies:Vote",
+    "confidence": "entx.ensemble.strategies:Confidence",
+    "weighted": "entx.ensemble.strategies:Weighted",
+    "cascade": "entx.ensemble.cascade:Cascade",
+    "stack": "entx.ensemble.strategies:Stack",
 }
 """The same as pyproject.toml's entry points, for a source tree that is not installed."""
 

@@ -11,11 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
-from entx.core.model_folder import ModelFolder
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.recipe import Recipe
 from entx.neural.adapter import Trainable, lora_config
 from entx.neural.loading import LOCAL, load_weights
+from entx.neural.model_folder import ModelFolder
 from entx.neural.settings import LoraSettings
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from entx.core.types import PageKey
 from entx.llm_stage.prompt import Hint, Style, answer_text, question_prompt
 from entx.llm_stage.rows import PageWriter, Row, RowSettings, Tally, read_rows
 from entx.neural.sampling import SampleSettings, coin, fold_rows, sample_rows, split_rows
-from entx.storage.answers import load_answers
-from entx.storage.connection import Store
+from entx.storage.runs import load_answers
+from entx.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

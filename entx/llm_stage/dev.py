@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from entx.core.metric import Counts, outcomes
+from entx.core.evaluation import Counts, outcomes
 from entx.llm_stage.backends.base import PageAsk, TextModel
 from entx.llm_stage.prompt import NONE
 from entx.neural.asking import Ask

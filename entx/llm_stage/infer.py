@@ -12,10 +12,9 @@ from entx.core.types import OcrPage, PageKey
 from entx.llm_stage.dataset import Hints
 from entx.llm_stage.prompt import PROMPT_VERSION, Hint
 from entx.llm_stage.reader import READER_VERSION, Asked, TextReader
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
 from entx.storage.pages import AskedQuestion, unanswered_pages
-from entx.storage.runs import begin_run, end_run, run_settings, settings_hash
+from entx.storage.runs import add_answers, begin_run, end_run, run_settings, settings_hash
+from entx.storage.store import Store
 
 STAGE = "llm"
 PAGES_PER_COMMIT = 64

@@ -9,11 +9,11 @@ from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.core.model_folder import check_model_folder
 from entx.llm_stage.backends.base import TextModel
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.reader import Mode, TextReader
 from entx.llm_stage.serving import Serving, read_serving
+from entx.neural.model_folder import check_model_folder
 from entx.neural.weights import model_hash
 
 BACKENDS = ("transformers", "vllm", "openai")

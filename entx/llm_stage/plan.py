@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from entx.core.model_folder import ModelFolder
 from entx.llm_stage.encode import TokenRow
 from entx.llm_stage.recipe import Recipe
 from entx.llm_stage.train import TrainingData
 from entx.neural import estimate
+from entx.neural.model_folder import ModelFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from entx.core.boxes import frame_of
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
-from entx.core.frames import frame_of
-from entx.core.quantity import Quantity
-from entx.core.types import LineGeometry, OcrLine, OcrPage, PageGeometry
+from entx.core.types import LineGeometry, OcrLine, OcrPage, PageGeometry, Quantity
 from entx.core.units import BY_NAME
 
 PROMPT_VERSION = 1

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from entx.core.errors import InputError
-from entx.core.recipes import find_recipe
-from entx.core.settings import override, parse_toml, read_settings, setting, settings_digest
+from entx.core.settings import find_recipe, override, parse_toml, read_settings, setting, settings_digest
 from entx.neural.settings import LoraSettings, TrainSettings, method_faults
 
 

@@ -13,14 +13,13 @@ from enum import StrEnum
 
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
-from entx.core.quantity import Quantity
-from entx.core.types import OcrPage, PageKey
+from entx.core.types import OcrPage, PageKey, Quantity
 from entx.llm_stage.prompt import Style, answer_text, page_prompt
 from entx.neural.labelled import source_weight, usable_labels
 from entx.neural.labels import RangePolicy
 from entx.neural.negatives import certain_negatives
-from entx.storage.connection import Store
-from entx.storage.training import LabelledQuestion, labelled_questions, labelled_sources, pages_with_questions
+from entx.storage.labels import LabelledQuestion, labelled_questions, labelled_sources, pages_with_questions
+from entx.storage.store import Store
 
 
 class Unreadable(StrEnum):

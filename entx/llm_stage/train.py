@@ -11,7 +11,6 @@ from typing import Any
 
 from entx.core.errors import InputError
 from entx.core.files import atomic_text
-from entx.core.model_folder import ModelFolder, fingerprint
 from entx.llm_stage.adapters import load_trainable
 from entx.llm_stage.dev import DevQuestion, measure_f1
 from entx.llm_stage.encode import TokenRow
@@ -19,6 +18,7 @@ from entx.llm_stage.prompt import PROMPT_VERSION, Style
 from entx.llm_stage.recipe import Recipe
 from entx.llm_stage.serving import SERVING
 from entx.neural.card import CardWords, model_card
+from entx.neural.model_folder import ModelFolder, fingerprint
 from entx.neural.training import Schedule, Trained, course, run_training, write_model, write_record
 
 

@@ -17,8 +17,8 @@ from entx.llm_stage.train import TrainingData
 from entx.neural.labels import RangePolicy
 from entx.neural.sampling import TEST_MIX, SampleSettings
 from entx.neural.visits import all_visits
-from entx.storage.connection import Store
 from entx.storage.runs import run_settings
+from entx.storage.store import Store
 
 
 def load_dataset(store: Store, key: PageKey, schema: Schema, recipe: Recipe, tokenizer: PromptTokenizer) -> Dataset:

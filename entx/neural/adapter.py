@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from entx.core.errors import InputError
-from entx.core.model_folder import check_model_folder, fingerprint
+from entx.neural.model_folder import check_model_folder, fingerprint
 from entx.neural.settings import LoraSettings
 
 DTYPES = ("bfloat16", "float32")

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from entx.core.metric import FloatArray
+from entx.core.evaluation import FloatArray
 
 _SURE = 1e-6  # probabilities are kept this far from 0 and 1
 _GOLDEN = (5**0.5 - 1) / 2

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from entx.core.entities import Schema
-from entx.core.quantity import Quantity
+from entx.core.types import Quantity
 from entx.neural.labels import RangePolicy, clean_label
-from entx.storage.training import LabelledQuestion
+from entx.storage.labels import LabelledQuestion
 
 
 def source_weight(sources: Mapping[str, float], source: str, entity_name: str) -> float:

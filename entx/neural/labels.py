@@ -12,9 +12,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from entx.core.entities import Entity
+from entx.core.parser import find_quantities
 from entx.core.postprocess import postprocess
-from entx.core.quantities import find_quantities
-from entx.core.quantity import Quantity
+from entx.core.types import Quantity
 from entx.core.units import BY_NAME
 
 

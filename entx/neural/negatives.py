@@ -19,7 +19,7 @@ from enum import StrEnum
 
 from entx.core.candidates import Candidate
 from entx.core.entities import Entity, Schema
-from entx.core.quantity import Quantity
+from entx.core.types import Quantity
 
 EXCLUSIVE: tuple[frozenset[str], ...] = (
     frozenset({"item_weight", "maximum_weight_recommendation"}),

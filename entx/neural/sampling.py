@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from entx.core.quantity import Quantity
-from entx.core.split import deal_families, join_families
+from entx.core.splits import deal_families, join_families
+from entx.core.types import Quantity
 
 TEST_MIX: Mapping[str, float] = {
     "height": 0.246, "depth": 0.215, "width": 0.205, "item_weight": 0.168, "maximum_weight_recommendation": 0.054,

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
 from entx.core.files import atomic_text
-from entx.core.model_folder import check_model_folder
 from entx.neural.adapter import RECORD
 from entx.neural.checkpoints import last_whole, step_of
 from entx.neural.curve import draw_curve
+from entx.neural.model_folder import check_model_folder
 from entx.storage.runs import library_versions
 
 if TYPE_CHECKING:

@@ -1,17 +1,167 @@
-"""The geometry of one page: the dimension lines of its numbers, the product, and where each number stands to it."""
+"""What stands on a plain background: its box, how many parts, and whether it looks like a round body.
+
+The geometry of one page: the dimension lines of its numbers, the product, and where each number stands to it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
-from entx.core.decode import Image
+from entx.core.images import Image
 from entx.core.types import Direction, LineGeometry, OcrLine, PageGeometry, Stroke
-from entx.ocr_stage.chains import Boxes
-from entx.ocr_stage.product import find_product
-from entx.ocr_stage.strokes import DIRECTIONS, Strokes, find_strokes
+from entx.ocr_stage.dimension_lines import DIRECTIONS, Array, Boxes, Grey, Strokes, find_strokes
+
+PRODUCT_SIDE = 400
+"""Pixels of the longer side of the picture in which the product is looked for."""
+
+WHITE = 240
+"""From this level in all three channels a pixel is nearly white."""
+
+PLAIN = 0.6
+"""Share of the picture's rim that must have the background's colour for it to be a plain one."""
+
+PART = 0.15
+"""Things smaller than this share of the largest are not counted as parts."""
+
+_TOLERANCE = 14  # sum of the three channels' differences to the background
+_MIN_BODY = 16  # pixels; smaller things have no shape
+_FULL_BULGE = 0.12  # of its width: a round body seen from some 14 degrees above
+_STROKE_SCORE = 0.15  # lines of a number with this score are taken away before the product is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """See `PageGeometry`; boxes in pixels of the image given.
+
+    Args:
+        boxes: of all parts, the largest first.
+    """
+
+    boxes: tuple[tuple[float, float, float, float], ...]
+    white: float
+    roundness: float | None
+
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """The largest part's box."""
+        return self.boxes[0] if self.boxes else None
+
+    @property
+    def parts(self) -> int:
+        """Number of parts."""
+        return len(self.boxes)
+
+    def place(self, point: Array) -> tuple[float | None, float | None]:
+        """Across and down of a point against the box of the part that is nearest to it (see `LineGeometry`)."""
+        if not self.boxes:
+            return None, None
+        x, y = float(point[0]), float(point[1])
+
+        def distance(box: tuple[float, float, float, float]) -> float:
+            return float(np.hypot(max(box[0] - x, x - box[2], 0.0), max(box[1] - y, y - box[3], 0.0)))
+
+        x1, y1, x2, y2 = min(self.boxes, key=distance)
+        return (x - x1) / max(x2 - x1, 1.0), (y - y1) / max(y2 - y1, 1.0)
+
+
+def find_product(image: Image, scale: float, polygons: Array, strokes: Strokes) -> Product:
+    """What stands on the background of a picture.
+
+    Args:
+        image: BGR.
+        scale: pixels of `polygons`, `strokes` and the result to one of the image.
+        polygons: (n, 8), of its text.
+        strokes: lines near its numbers.
+    """
+    shrunk = min(1.0, PRODUCT_SIDE / max(image.shape[:2]))
+    size = (max(1, round(image.shape[1] * shrunk)), max(1, round(image.shape[0] * shrunk)))
+    small = image if shrunk == 1.0 else cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    scale = shrunk / scale
+    white = float(cv2.countNonZero(cv2.inRange(small, (WHITE, WHITE, WHITE), (255, 255, 255)))) / small[..., 0].size
+    solid = _foreground(small)
+    if solid is None:
+        return Product((), white, None)
+    for polygon in polygons * np.float32(scale):
+        cv2.fillConvexPoly(solid, np.rint(polygon.reshape(4, 2)).astype(np.int32), 0)
+    if len(strokes.ends):
+        for x1, y1, x2, y2 in np.rint(strokes.ends[strokes.score.max(axis=0) >= _STROKE_SCORE] * scale).astype(int):
+            cv2.line(solid, (int(x1), int(y1)), (int(x2), int(y2)), 0, 5)
+    opened = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    if opened.mean() >= 255 * 0.01:  # else the product itself is drawn in thin lines
+        solid = opened
+    shapes = _shapes(solid)
+    boxes = []
+    for contour in shapes:
+        x, y, w, h = cv2.boundingRect(contour)
+        boxes.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
+    return Product(tuple(boxes), white, _roundness(solid, shapes[0]) if shapes else None)
+
+
+def _foreground(image: Image) -> Grey | None:
+    """255 where a picture is not of its background's colour; None where its rim has no one colour."""
+    margin = max(2, round(0.015 * max(image.shape[:2])))
+    rim = np.concatenate([
+        image[:margin].reshape(-1, 3), image[-margin:].reshape(-1, 3),
+        image[:, :margin].reshape(-1, 3), image[:, -margin:].reshape(-1, 3),
+    ])  # fmt: skip
+    ground = np.median(rim, axis=0).astype(np.int16)
+    if (np.abs(rim.astype(np.int16) - ground).sum(axis=1) <= _TOLERANCE).mean() < PLAIN:
+        return None
+    difference = cv2.transform(cv2.absdiff(image, np.full_like(image, ground)), np.ones((1, 3), np.float32))
+    solid: Grey = cv2.threshold(difference, _TOLERANCE, 255, cv2.THRESH_BINARY)[1]
+    return solid
+
+
+def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
+    """Outlines of the parts, the largest first."""
+    height, width = solid.shape
+    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    sized = []
+    for contour in contours:
+        _, y, w, h = cv2.boundingRect(contour)
+        if w >= 0.95 * width and h <= 0.3 * height and (y <= 1 or y + h >= height - 1):
+            continue  # a banner along the upper or lower rim
+        if min(w, h) >= 0.02 * max(height, width) and w * h >= 0.004 * width * height:
+            sized.append((cv2.contourArea(cv2.convexHull(contour)), contour))
+    sized.sort(key=lambda item: -item[0])
+    return [np.asarray(contour, np.int32) for area, contour in sized if area >= PART * sized[0][0]]
+
+
+def _roundness(solid: Grey, contour: np.ndarray[Any, np.dtype[np.int32]]) -> float | None:
+    """How much the rim and the foot of an outline are the elliptic arcs of a body of revolution seen from above.
+
+    The mean of both: each is how far the profile's middle bulges, against its width, times how well half an ellipse
+    fits it. (Mirrored sides tell nothing more: cupboards have them as well.)
+    """
+    x, y, w, h = cv2.boundingRect(contour)
+    if min(w, h) < _MIN_BODY:
+        return None
+    part = solid[y : y + h, x : x + w] > 0
+    columns = np.flatnonzero(part.any(axis=0))
+    place = 2.0 * columns / (w - 1) - 1.0
+    inner = np.abs(place) <= 0.9
+    if inner.sum() < _MIN_BODY / 2:
+        return None
+    arc = np.sqrt(1.0 - place[inner] ** 2)
+    rim = -part[:, columns].argmax(axis=0)[inner].astype(float)
+    foot = -part[::-1, columns].argmax(axis=0)[inner].astype(float)
+    return (_bulge(arc, rim, w) + _bulge(arc, foot, w)) / 2
+
+
+def _bulge(arc: Array, profile: Array, width: int) -> float:
+    """0 to 1: how much a profile of heights is that arc, stretched outward by up to _FULL_BULGE of the width."""
+    centred = arc - arc.mean()
+    stretch = float((centred * profile).sum() / (centred**2).sum())
+    rest = profile - profile.mean() - stretch * centred
+    fit = 1.0 - min(1.0, float(rest.std()) / max(float(profile.std()), 1.0))
+    return float(np.clip(stretch / width / _FULL_BULGE, 0.0, 1.0)) * fit
+
 
 SIDE = 850
 """Pixels of the longer side to which larger pictures are shrunk."""

@@ -1,4 +1,25 @@
-"""Reads pictures in spawned worker processes and survives what the pictures do to them.
+"""When a picture is to blame for the death of its worker: strikes, doubt, quarantine.
+
+A picture that kills its worker (a crash in native code, all memory, endless work) would be fed to worker after worker.
+After so many strikes it is given up. But workers also die for reasons that no picture has: an operator's kill, the
+out-of-memory killer choosing a bystander. Both look like SIGKILL. So:
+
+- a struck picture is tried again after all others, the last time while no other picture is being read;
+- a crash signal, an exit and a time-out are the picture's own doing and always count;
+- a kill that may come from outside is in doubt while other workers are being killed too: in the last quiet seconds one
+  died that was reading nothing, or that was reading another picture (unless that one has many strikes: then it was
+  that picture). A last strike in doubt does not give the picture up: it is tried again after a pause, at most
+  `MAX_DOUBTS` times.
+
+So a healthy picture is given up only when a killer hits its worker each time and, before the last, no other worker; or
+when killing goes on for longer than `MAX_DOUBTS` pauses and hits this picture at each attempt. The price: pictures that
+die of SIGKILL within a quiet time of each other cost up to three attempts more.
+
+The parent's side of one worker: its process, its pipe and what it holds.
+
+Workers are spawned, never forked: a forked child would inherit the store's handle and the parent's threads.
+
+Reads pictures in spawned worker processes and survives what the pictures do to them.
 
     with contextlib.closing(read_pages(tasks, functools.partial(PageReader, spec), workers=2)) as pages:
         for page in pages:
@@ -16,19 +37,208 @@ imports the parent's main module again, under the name `__mp_main__`; so a scrip
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
+import signal
+import sys
+import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
-from multiprocessing.connection import wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 
 from entx.core.errors import EngineError
-from entx.core.types import OcrPage
-from entx.ocr_stage.quarantine import Case, Death, Quarantine, death_of
-from entx.ocr_stage.worker import Done, Reader, Ready, Task, Unable
-from entx.ocr_stage.worker_process import NEVER, WorkerProcess
+from entx.core.types import OcrPage, PageStatus
+from entx.ocr_stage.worker import Done, Reader, Ready, Task, Unable, serve
+
+MAX_DOUBTS = 6
+_EXPLAINED = 2  # doubted strikes after which a picture explains the deaths of its workers itself
+_FROM_OUTSIDE = {"SIGKILL", "SIGTERM"}
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker ended.
+
+    Args:
+        how: in words, for example "killed by SIGSEGV".
+        outside: whether something outside the process may have done it.
+        seconds: for how long it had been reading its picture.
+    """
+
+    how: str
+    outside: bool
+    seconds: float = 0.0
+
+
+def death_of(exit_code: int | None, seconds: float = 0.0) -> Death:
+    """The death that `Process.exitcode` tells of (negative: the number of a signal)."""
+    if exit_code is None or exit_code >= 0:
+        return Death(f"ended with exit code {exit_code}", False, seconds)
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:  # one of the unnamed real-time signals
+        name = f"signal {-exit_code}"
+    note = " (out of memory, or from outside)" if name == "SIGKILL" else ""
+    return Death(f"killed by {name}{note}", name in _FROM_OUTSIDE, seconds)
+
+
+@dataclass(slots=True)
+class Case:
+    """A task on its way: how its workers died so far, and the time (monotonic) before which it is not tried again."""
+
+    task: Task
+    deaths: list[Death] = field(default_factory=list)
+    not_before: float = 0.0
+
+    def verdict(self) -> OcrPage:
+        """The page of a picture that is given up; its seconds are those of the last attempt."""
+        ways = Counter(death.how for death in self.deaths)
+        how = ", ".join(f"{count} times {way}" if count > 1 else way for way, count in ways.items())
+        reason = f"given up after {len(self.deaths)} attempts, the worker each time lost: {how}"
+        return OcrPage(self.task.picture, PageStatus.QUARANTINED, reason, seconds=self.deaths[-1].seconds)
+
+
+class Quarantine:
+    """Counts strikes and decides which pictures are given up.
+
+    Args:
+        strikes: deaths that give a picture up.
+        quiet_seconds: for how long another worker's death casts doubt, and the pause after a doubtful strike.
+    """
+
+    def __init__(self, strikes: int, quiet_seconds: float) -> None:
+        self._strikes, self._quiet_seconds = strikes, quiet_seconds
+        # The latest kills that may have had nothing to do with the picture (None: a worker that was reading nothing).
+        self._unexplained: dict[str | None, float] = {}
+
+    def is_last_try(self, case: Case) -> bool:
+        """Whether this picture's next strike may be its last."""
+        return len(case.deaths) >= max(self._strikes - 1, 1)
+
+    def bystander(self, death: Death, now: float) -> None:
+        """Notes the death of a worker that was reading nothing."""
+        if death.outside:
+            self._unexplained[None] = now
+
+    def strike(self, case: Case, death: Death, now: float) -> bool:
+        """Notes the death of a worker that was reading this picture; whether the picture is given up."""
+        picture = case.task.picture
+        self._unexplained.pop(picture, None)
+        self._unexplained = {key: at for key, at in self._unexplained.items() if now - at < self._quiet_seconds}
+        doubtful = death.outside and bool(self._unexplained) and len(case.deaths) < self._strikes - 1 + MAX_DOUBTS
+        case.deaths.append(death)
+        if death.outside and len(case.deaths) < self._strikes + _EXPLAINED:
+            self._unexplained[picture] = now
+        if len(case.deaths) < self._strikes:
+            return False
+        if doubtful:
+            case.not_before = now + self._quiet_seconds
+        return not doubtful
+
+
+NEVER = float("inf")
+_SPAWN = multiprocessing.get_context("spawn")
+_THREAD_COUNTS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OPENCV_FOR_THREADS_NUM",
+)  # fmt: skip
+
+
+@dataclass(eq=False, slots=True)
+class WorkerProcess:
+    """A worker and the pool's notes on it; times are monotonic.
+
+    Args:
+        deadline: when it is killed: while it starts, or while it reads `cases[0]`.
+        ready: its reader is built.
+        cases: the first is being read, the second waits in the pipe.
+        since: when the first of `cases` became the first.
+        answered: pages so far.
+        retiring: due for replacement; it reads on until its successor is ready.
+        leaving: its successor is ready; it gets no more pictures.
+    """
+
+    process: SpawnProcess
+    pipe: Connection
+    deadline: float
+    ready: bool = False
+    cases: deque[Case] = field(default_factory=deque)
+    since: float = 0.0
+    answered: int = 0
+    retiring: bool = False
+    leaving: bool = False
+
+    @classmethod
+    def start(
+        cls, make_reader: bytes, *, threads: int | None, deadline: float, address_space: int | None
+    ) -> WorkerProcess:
+        """Starts a worker (see `serve`).
+
+        Args:
+            make_reader: pickled callable that builds the reader.
+            threads: threads of numerical libraries where the user's environment does not say; None: theirs to choose.
+            deadline: by when it must be ready.
+            address_space: RLIMIT_AS in bytes, or None.
+        """
+        ours, theirs = _SPAWN.Pipe()
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        process = _SPAWN.Process(
+            target=serve,
+            args=(theirs, make_reader),
+            kwargs={"die_with_thread": in_main_thread, "address_space": address_space},
+            name="entx OCR worker",
+            daemon=True,
+        )
+        with _ctrl_c_blocked(), _environment(threads):
+            process.start()
+        theirs.close()  # so that the worker's death ends the pipe
+        return cls(process, ours, deadline)
+
+    def begin(self, seconds: float) -> None:
+        """Starts the clock of the first case."""
+        self.since = time.monotonic()
+        self.deadline = self.since + seconds
+
+    def kill(self) -> None:
+        """Ends the process at once. It owns nothing but memory, so the hard way is a clean one."""
+        self.process.kill()
+        self.process.join(5.0)  # bounded: a process in an uninterruptible read of a dead network drive never ends
+        self.pipe.close()
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Blocks SIGINT while a child starts, which inherits that.
+
+    The child must not die of a Ctrl-C while it still imports, before it can say that it ignores it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # else the first start would start it too, and that unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _environment(threads: int | None) -> Iterator[None]:
+    """Tells a child's numerical libraries how many threads to use; they ask the environment when first imported."""
+    added = {name: str(threads) for name in _THREAD_COUNTS if threads is not None and name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
 
 _AHEAD = 2  # pictures handed to a worker: the one it reads and the next
 _MAX_FAILED_STARTS = 5

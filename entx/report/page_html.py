@@ -13,8 +13,8 @@ from string import Template
 
 import cv2
 
-from entx.core.decode import Image
 from entx.core.files import atomic_text
+from entx.core.images import Image
 from entx.report.markup import asset, content_policy, data_uri, foreign, plain
 from entx.report.page_marks import ANSWERS, LINES, Layer, Mark, page_layers
 from entx.report.page_view import PageView

@@ -8,19 +8,17 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from entx.core.candidates import Candidate
-from entx.core.decode import Image, decode
 from entx.core.entities import Schema
 from entx.core.errors import InputError, PictureError
+from entx.core.images import Image, decode
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus
-from entx.ocr_stage.engines import EngineSpec
+from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import PageReader
-from entx.ocr_stage.reader import RulesReader, Scored
-from entx.storage.answers import load_answers_to
-from entx.storage.connection import Store
-from entx.storage.habits import Habit, habit_of
+from entx.rules.reader import RulesReader, Scored
 from entx.storage.pages import choose_pages, load_pages
-from entx.storage.questions import load_file, load_question
-from entx.storage.runs import run_settings
+from entx.storage.questions import Habit, habit_of, load_file, load_question
+from entx.storage.runs import load_answers_to, run_settings
+from entx.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

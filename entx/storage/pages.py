@@ -1,21 +1,138 @@
-"""OCR pages: one per picture and page key, written in batches."""
+"""The geometry of a page as one column of the store: a struct of plain numbers, in single precision.
+
+OCR pages: one per picture and page key, written in batches.
+
+Picture files that a run still has to look at, with their questions, whether anything has read their text or not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from entx.core.errors import InputError
-from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus
-from entx.storage.connection import Store
-from entx.storage.habits import FOLD_OF_LINK
-from entx.storage.page_geometry import GEOMETRY, from_row, to_row
-from entx.storage.questions import CURRENT_PICTURES
+from entx.core.splits import Shard
+from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageKey, PageStatus, Stroke
+from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK, load_questions
+from entx.storage.store import Store
 
+_STROKE = pa.struct([
+    ("direction", pa.string()),
+    ("x1", pa.float32()),
+    ("y1", pa.float32()),
+    ("x2", pa.float32()),
+    ("y2", pa.float32()),
+    ("length", pa.float32()),
+    ("gap", pa.float32()),
+    ("score", pa.float32()),
+    ("broken", pa.bool_()),
+    ("ticks", pa.int8()),
+])  # fmt: skip
 _LINE = pa.struct([
+    ("line", pa.int32()),
+    ("vertical", _STROKE),
+    ("horizontal", _STROKE),
+    ("oblique", _STROKE),
+    ("across", pa.float32()),
+    ("down", pa.float32()),
+])  # fmt: skip
+GEOMETRY = pa.struct([
+    ("product", pa.list_(pa.float32(), 4)),
+    ("white", pa.float32()),
+    ("parts", pa.int32()),
+    ("lines", pa.list_(_LINE)),
+    ("marks", pa.list_(pa.int32())),
+    ("roundness", pa.float32()),
+])  # fmt: skip
+"""The Arrow type of the column; the same fields as in the migration that added it."""
+
+
+def to_row(geometry: PageGeometry | None) -> dict[str, Any] | None:
+    """What the column holds for this geometry."""
+    if geometry is None:
+        return None
+    return {
+        "product": geometry.product,
+        "white": geometry.white,
+        "parts": geometry.parts,
+        "lines": [
+            {
+                "line": line.line,
+                "vertical": _stroke_row(line.vertical),
+                "horizontal": _stroke_row(line.horizontal),
+                "oblique": _stroke_row(line.oblique),
+                "across": line.across,
+                "down": line.down,
+            }
+            for line in geometry.lines
+        ],
+        "marks": geometry.marks,
+        "roundness": geometry.roundness,
+    }
+
+
+def from_row(row: dict[str, Any] | None) -> PageGeometry | None:
+    """The geometry that the column holds."""
+    if row is None:
+        return None
+    return PageGeometry(
+        product=None if row["product"] is None else tuple(row["product"]),
+        white=row["white"],
+        parts=row["parts"],
+        lines=tuple(
+            LineGeometry(
+                line["line"],
+                _stroke(line["vertical"]),
+                _stroke(line["horizontal"]),
+                _stroke(line["oblique"]),
+                line["across"],
+                line["down"],
+            )
+            for line in row["lines"]
+        ),
+        marks=tuple(row["marks"]),
+        roundness=row["roundness"],
+    )
+
+
+def _stroke_row(stroke: Stroke | None) -> dict[str, Any] | None:
+    if stroke is None:
+        return None
+    (x1, y1), (x2, y2) = stroke.start, stroke.end
+    return {
+        "direction": stroke.direction.value,
+        "x1": x1,
+        "y1": y1,
+        "x2": x2,
+        "y2": y2,
+        "length": stroke.length,
+        "gap": stroke.gap,
+        "score": stroke.score,
+        "broken": stroke.broken,
+        "ticks": stroke.ticks,
+    }
+
+
+def _stroke(row: dict[str, Any] | None) -> Stroke | None:
+    if row is None:
+        return None
+    return Stroke(
+        Direction(row["direction"]),
+        (row["x1"], row["y1"]),
+        (row["x2"], row["y2"]),
+        row["length"],
+        row["gap"],
+        row["score"],
+        row["broken"],
+        row["ticks"],
+    )
+
+
+_PAGES_LINE = pa.struct([
     ("text", pa.string()),
     ("score", pa.float32()),
     ("polygon", pa.list_(pa.float32(), 8)),
@@ -33,7 +150,7 @@ _PAGE = pa.schema([
     ("height", pa.int32()),
     ("seconds", pa.float32()),
     ("run", pa.string()),
-    ("lines", pa.list_(_LINE)),
+    ("lines", pa.list_(_PAGES_LINE)),
     ("geometry", GEOMETRY),
 ])  # fmt: skip
 _OF_KEY = "engine = $engine and model_hash = $model_hash and params_hash = $params_hash"
@@ -219,3 +336,59 @@ def _page(row: tuple[Any, ...]) -> OcrPage:
 
 def _parameters(key: PageKey) -> dict[str, str]:
     return {"engine": key.engine, "model_hash": key.model_hash, "params_hash": key.params_hash}
+
+
+_OPEN_PICTURES_FETCH_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPicture:
+    """A distinct picture and its open questions.
+
+    Args:
+        picture: sha256 of the file at ingest.
+        path: where the file lay then.
+        questions: by index.
+    """
+
+    picture: str
+    path: Path
+    questions: tuple[AskedQuestion, ...]
+
+
+def open_pictures(store: Store, run: str, shard: Shard = Shard()) -> Iterator[OpenPicture]:  # noqa: B008 - frozen
+    """The pictures of the shard with questions that the run has no answer to, in order of their questions; streamed.
+
+    From a snapshot: answers that are added meanwhile change nothing. Questions whose link has no file are not among
+    them.
+    """
+    cursor = store.connection.cursor()
+    cursor.execute(
+        f"""
+        select c.picture, arg_max(c.path, c.seq),
+               list((q.idx, q.entity_name, q.group_id, {FOLD_OF_LINK}) order by q.idx)
+        from questions q join ({CURRENT_PICTURES}) c using (image_link)
+        where not exists (from answers a where a.run = $run and a.idx = q.idx)
+        group by c.picture order by min(q.idx)
+        """,
+        {"run": run},
+    )
+    while rows := cursor.fetchmany(_OPEN_PICTURES_FETCH_ROWS):
+        for picture, path, asked in rows:
+            if shard.holds(picture):
+                yield OpenPicture(picture, Path(path), tuple(AskedQuestion(*one) for one in asked))
+
+
+def indices_in_shard(store: Store, shard: Shard, indices: Sequence[int] | None = None) -> list[int]:
+    """Which of these questions (None: all) the shard is to answer for, in their order.
+
+    Those of one picture are in one shard; those without a file are dealt by their link, so that every question is in
+    exactly one.
+    """
+    held = [
+        question.index for question in load_questions(store) if shard.holds(question.picture or question.image_link)
+    ]
+    if indices is None:
+        return held
+    known = set(held)
+    return [index for index in indices if index in known]

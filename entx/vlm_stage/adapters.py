@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from entx.core.errors import InputError
-from entx.core.model_folder import ModelFolder
 from entx.neural.adapter import Trainable, lora_config
+from entx.neural.model_folder import ModelFolder
 from entx.neural.settings import LoraSettings
 from entx.vlm_stage.families.base import Codec, Family, LoadOptions
 from entx.vlm_stage.families.lookup import family_of

@@ -10,7 +10,7 @@ from entx.core.entities import Schema
 from entx.core.types import PageKey
 from entx.neural.labels import RangePolicy
 from entx.neural.sampling import TEST_MIX, SampleSettings, draw_rows, sample_rows, split_rows
-from entx.storage.connection import Store
+from entx.storage.store import Store
 from entx.vlm_stage.recipe import DataSettings
 from entx.vlm_stage.rows import Row, RowSettings, absent_rows, read_rows
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.errors import PictureError
-from entx.core.metric import Counts, outcomes
+from entx.core.evaluation import Counts, outcomes
 from entx.neural.asking import Ask
 from entx.vlm_stage.backends.base import PictureAsk, PictureModel
 from entx.vlm_stage.infer import PICTURES_PER_COMMIT

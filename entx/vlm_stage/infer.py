@@ -13,13 +13,11 @@ from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.errors import PictureError
-from entx.core.shards import Shard
+from entx.core.splits import Shard
 from entx.core.types import OcrPage, PageKey
-from entx.storage.answers import add_answers, forget_answers
-from entx.storage.connection import Store
-from entx.storage.open_pictures import OpenPicture, open_pictures
-from entx.storage.pages import load_pages
-from entx.storage.runs import begin_run, end_run
+from entx.storage.pages import OpenPicture, load_pages, open_pictures
+from entx.storage.runs import add_answers, begin_run, end_run, forget_answers
+from entx.storage.store import Store
 from entx.vlm_stage.prompt import PROMPT_VERSION
 from entx.vlm_stage.reader import PICTURE, READER_VERSION, Asked, VisionReader
 from entx.vlm_stage.views import VIEWS_VERSION, Look, see_file

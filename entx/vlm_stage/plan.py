@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from entx.core.model_folder import ModelFolder
 from entx.neural import estimate
+from entx.neural.model_folder import ModelFolder
 from entx.vlm_stage.adapters import adapter_targets, load_trainable
 from entx.vlm_stage.encode import PictureRow
 from entx.vlm_stage.families.base import Family

@@ -10,7 +10,7 @@ from string import Formatter
 
 from entx.core.entities import Entity
 from entx.core.errors import InputError
-from entx.core.quantity import Quantity
+from entx.core.types import Quantity
 
 PROMPT_VERSION = 1
 """Raised with every change of how a form becomes a prompt: a model answers only prompts of its own version."""

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import exp
 
-from entx.core.candidates import Candidate, find_candidates, page_quantities
+from entx.core.candidates import Candidate, find_candidates, ground, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError, PictureError
-from entx.core.grounding import ground
 from entx.core.postprocess import postprocess
-from entx.core.quantity import Quantity
-from entx.core.types import NO_EVIDENCE, Answer, Evidence, OcrPage, PageStatus
+from entx.core.types import NO_EVIDENCE, Answer, Evidence, OcrPage, PageStatus, Quantity
 from entx.neural.asking import Ask
 from entx.neural.confidence import Posterior, judge
 from entx.neural.constrain import answer_pattern, value_pattern

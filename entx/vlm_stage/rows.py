@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from entx.core.candidates import find_candidates, page_quantities
-from entx.core.decode import FORMATS, MAX_PIXELS
 from entx.core.entities import Schema
-from entx.core.quantity import Quantity
-from entx.core.types import OcrPage, PageKey, PageStatus
+from entx.core.images import FORMATS, MAX_PIXELS
+from entx.core.types import OcrPage, PageKey, PageStatus, Quantity
 from entx.neural.labelled import source_weight, usable_labels
 from entx.neural.labels import RangePolicy
 from entx.neural.negatives import Negative, certain_negatives
-from entx.storage.connection import Store
+from entx.storage.labels import PicturedQuestion, pictured_questions
 from entx.storage.pages import load_pages
-from entx.storage.training import PicturedQuestion, pictured_questions
+from entx.storage.store import Store
 
 _THREADS = 4  # they wait for the disk
 _ORIENTATION = 0x0112  # of EXIF; 5 to 8 lie on their side

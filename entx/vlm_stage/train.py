@@ -10,8 +10,8 @@ from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.core.model_folder import ModelFolder, fingerprint
 from entx.neural.card import CardWords, model_card
+from entx.neural.model_folder import ModelFolder, fingerprint
 from entx.neural.training import Schedule, Trained, course, run_training, write_model, write_record
 from entx.vlm_stage.dev import measure_f1
 from entx.vlm_stage.prompt import PROMPT_VERSION, PromptForm

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from PIL import Image
 
-from entx.core.decode import MAX_PIXELS, decode_rgb
 from entx.core.errors import PictureError
+from entx.core.images import MAX_PIXELS, decode_rgb
 from entx.core.types import OcrPage, PageStatus
 from entx.vlm_stage.crops import CropSettings, Size, plan_crops
 

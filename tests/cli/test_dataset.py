@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from entx.core.quantity import parse_written
-from entx.core.types import Answer
+from entx.core.types import Answer, parse_written
 from entx.llm_stage.export import load_folder, read_jsonl
-from entx.storage.answers import add_answers
-from entx.storage.runs import begin_run
+from entx.storage.runs import add_answers, begin_run
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.stores import Asked, Shown, fill
 

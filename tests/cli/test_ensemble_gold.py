@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from entx.ensemble.fitted import load_fitted
+from entx.ensemble.fit import load_fitted
 from tests.cli.runner import run_entx
 from tests.ensemble.arms import Said, make_store
 

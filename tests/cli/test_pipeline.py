@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from entx.storage.connection import Store
+from entx.storage.store import Store
 from tests.cli.runner import run_entx
 
 pytestmark = pytest.mark.engine
-DEMO = Path(str(files("entx.demo")))
+DEMO = Path(str(files("entx") / "demo"))
 PICTURES = sorted((DEMO / "pictures").iterdir())
 
 

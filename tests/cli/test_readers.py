@@ -7,7 +7,7 @@ import pytest
 from entx.cli.readers import Readers, has_torch
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, PageStatus
-from entx.ocr_stage.reader import RulesReader
+from entx.rules.reader import RulesReader
 from tests.ocr_stage.pages import Text, page
 
 LABEL = page(Text("NET WT 500 g", 0, 0), Text("Max load 12 kg", 0, 100))

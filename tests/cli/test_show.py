@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from entx.core.types import Question
-from entx.storage.connection import Store
 from entx.storage.questions import add_questions
+from entx.storage.store import Store
 from tests.cli.runner import run_entx
 
-PICTURES = Path(str(files("entx.demo"))) / "pictures"
+PICTURES = Path(str(files("entx") / "demo")) / "pictures"
 CABINET = PICTURES / "02_cabinet.jpg"
 
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from entx.core.axes import label_at, labels_of_list
+from entx.core.expressions import label_at, labels_of_list
 
 
 def label(text: str) -> str:

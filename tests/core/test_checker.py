@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from entx.core.checker import Fault, check_file, check_prediction
 from entx.core.entities import CHALLENGE, load_schema
 from entx.core.errors import TableError
-from entx.core.quantity import Quantity
+from entx.core.submission import Fault, check_file, check_prediction
+from entx.core.types import Quantity
 from tests.core.official_rule import officially_accepted, random_predictions
 
 TEST = "index,image_link,group_id,entity_name\n0,a.jpg,1,width\n3,a.jpg,1,item_weight\n7,b.jpg,2,voltage\n"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.core.conversion import exact_size, same_in_print
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity, parse_written
+from entx.core.types import Quantity, parse_written
+from entx.core.units import exact_size, same_in_print
 
 
 def _size(text: str) -> object:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from entx.core.decode import PictureRefused, decode, decode_rgb
 from entx.core.errors import PictureError
+from entx.core.images import PictureRefused, decode, decode_rgb
 from tests.ocr_stage.pictures import array, encoded, label
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -8,8 +8,7 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, TableError
-from entx.core.evaluation import Evaluation, evaluate
-from entx.core.metric import Counts
+from entx.core.evaluation import Counts, Evaluation, evaluate
 
 GOLD = """index,image_link,entity_name,value,also,slice,origin
 10,a.jpg,width,5 inch,12.7 centimetre,small,test

@@ -2,7 +2,7 @@ from math import cos, radians, sin
 
 import pytest
 
-from entx.core.frames import around, frame_of
+from entx.core.boxes import around, frame_of
 from entx.core.types import Polygon
 
 

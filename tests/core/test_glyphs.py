@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entx.core.glyphs import plain
+from entx.core.parser import plain
 
 
 def test_plain_ascii_is_left_alone() -> None:

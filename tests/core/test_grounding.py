@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from entx.core.candidates import page_quantities
+from entx.core.candidates import ground, page_quantities
 from entx.core.entities import CHALLENGE
-from entx.core.grounding import ground
-from entx.core.quantity import parse_written
-from entx.core.types import NO_EVIDENCE, Alignment, Evidence, OcrLine, OcrPage, PageStatus
+from entx.core.types import NO_EVIDENCE, Alignment, Evidence, OcrLine, OcrPage, PageStatus, parse_written
 
 BOX = (0.0, 0.0, 100.0, 0.0, 100.0, 20.0, 0.0, 20.0)
 

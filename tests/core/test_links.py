@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entx.core.errors import InputError
-from entx.core.links import PictureFolder, file_name, is_url
+from entx.core.files import PictureFolder, file_name, is_url
 
 CHALLENGE = "https://m.media-amazon.com/images/I/"
 SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9+_.-]{0,99}")

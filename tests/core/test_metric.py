@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from entx.core.metric import Counts, Outcome, f1_of, outcomes
+from entx.core.evaluation import Counts, Outcome, f1_of, outcomes
 
 
 def one(predicted: str, truth: str, also: str = "") -> tuple[Outcome, Outcome]:

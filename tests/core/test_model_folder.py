@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError
-from entx.core.model_folder import check_model_folder, fingerprint
+from entx.neural.model_folder import check_model_folder, fingerprint
 
 
 def safetensors(path: Path, shape: tuple[int, ...] = (2, 2), fill: int = 0) -> None:

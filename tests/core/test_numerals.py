@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from entx.core.numerals import read_number, repair_number
+from entx.core.parser import read_number, repair_number
 from entx.core.types import Alignment
 
 

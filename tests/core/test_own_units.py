@@ -1,6 +1,6 @@
 import pytest
 
-from entx.core.own_units import find_own_quantities
+from entx.core.parser import find_own_quantities
 
 
 @pytest.mark.parametrize(

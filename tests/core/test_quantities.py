@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entx.core.quantities import QuantityMatch, find_quantities
+from entx.core.parser import QuantityMatch, find_quantities
 from entx.core.types import Alignment
 from entx.core.units import BY_NAME
 

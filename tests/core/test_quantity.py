@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from entx.core.quantity import Quantity, parse_written
+from entx.core.types import Quantity, parse_written
 
 
 @pytest.mark.parametrize(

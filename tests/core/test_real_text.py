@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from entx.core.entities import CHALLENGE
+from entx.core.parser import find_quantities
 from entx.core.postprocess import postprocess
-from entx.core.quantities import find_quantities
-from entx.core.quantity import parse_written
+from entx.core.types import parse_written
 
 DATA = Path(os.environ.get("ENTX_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}")

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError
-from entx.core.model_folder import check_model_folder
-from entx.core.remote_code import code_faults
+from entx.neural.model_folder import check_model_folder, code_faults
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE, Entity
+from entx.core.parser import find_quantities
 from entx.core.postprocess import postprocess
-from entx.core.quantities import find_quantities
-from entx.core.quantity import Quantity
+from entx.core.types import Quantity
 from entx.core.units import BY_NAME
 
 LEGAL = sorted(CHALLENGE.units)

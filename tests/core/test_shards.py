@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.errors import InputError
-from entx.core.shards import Shard
+from entx.core.splits import Shard
 
 
 @given(st.text(min_size=1), st.integers(1, 50))

@@ -6,7 +6,7 @@ import pytest
 
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
-from entx.core.quantities import find_quantities
+from entx.core.parser import find_quantities
 from entx.core.types import Alignment, OcrLine, OcrPage, PageStatus
 
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from entx.core.split import deal_families, join_families
+from entx.core.splits import deal_families, join_families
 
 RATIOS = (0.8, 0.1, 0.1)
 

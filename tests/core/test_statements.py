@@ -1,8 +1,8 @@
 import pytest
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantities import find_quantities
-from entx.core.statements import choose, is_computed, is_hedged, says_nothing, says_several
+from entx.core.parser import find_quantities
+from entx.core.postprocess import choose, is_computed, is_hedged, says_nothing, says_several
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from entx.core.metric import Counts, Outcome
-from entx.core.stats import Interval, Paired, bootstrap_f1, group_numbers, paired_f1
+from entx.core.evaluation import Counts, Interval, Outcome, Paired, bootstrap_f1, group_numbers, paired_f1
 
 
 def table(pictures: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +95,7 @@ def test_one_picture_and_no_row() -> None:
 def test_many_different_pictures_are_drawn_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, groups = table(200, seed=9)
     whole = bootstrap_f1(outcome, groups)
-    monkeypatch.setattr("entx.core.stats._CELLS", 500)  # a memory bound of a few resamples at a time
+    monkeypatch.setattr("entx.core.evaluation._CELLS", 500)  # a memory bound of a few resamples at a time
     assert bootstrap_f1(outcome, groups) == whole
 
 

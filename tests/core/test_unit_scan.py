@@ -1,7 +1,7 @@
 import pytest
 
+from entx.core.parser import unit_before, unit_behind
 from entx.core.types import Alignment
-from entx.core.unit_scan import unit_before, unit_behind
 
 
 def unit(text: str, position: int = 0) -> tuple[str, int] | None:

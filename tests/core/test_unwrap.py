@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entx.core.unwrap import MAX_LENGTH, unwrap
+from entx.core.postprocess import MAX_LENGTH, unwrap
 
 
 @pytest.mark.parametrize(

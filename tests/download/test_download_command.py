@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from entx.core.links import file_name
+from entx.core.files import file_name
 from entx.download.job import FAILURES_FILE
 
 ROOT = Path(__file__).parents[2]

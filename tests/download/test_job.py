@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from entx.core.errors import InputError
-from entx.core.links import file_name
+from entx.core.files import file_name
 from entx.download.fetch import Fetcher
 from entx.download.guard import AddressGuard
 from entx.download.job import FAILURES_FILE, DownloadReport, download

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from entx.core.errors import PictureError
-from entx.download.picture import is_good_file, verify_picture
+from entx.download.fetch import is_good_file, verify_picture
 
 
 def encoded(format_name: str, size: tuple[int, int] = (64, 48), mode: str = "RGB") -> bytes:

@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import parse_written
-from entx.core.types import Answer, OcrPage, PageKey, Question
+from entx.core.types import Answer, OcrPage, PageKey, Question, parse_written
 from entx.ensemble.ballot import Ballot, make_ballot
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.runs import begin_run
+from entx.storage.runs import add_answers, begin_run
+from entx.storage.store import Store
 
 KEY = PageKey("rapidocr", "m", "p")
 PAGES = {"engine": KEY.engine, "model_hash": KEY.model_hash, "params_hash": KEY.params_hash}

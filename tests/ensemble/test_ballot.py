@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity
-from entx.core.types import NO_EVIDENCE, Alignment, Evidence
+from entx.core.types import NO_EVIDENCE, Alignment, Evidence, Quantity
 from entx.ensemble.ballot import make_ballot, tally
 from tests.ensemble.arms import answer, ballot
 

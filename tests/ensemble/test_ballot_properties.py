@@ -9,16 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.core.conversion import exact_size, same_in_print
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity, parse_written
-from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence
-from entx.ensemble.ballot import Ballot, make_ballot, tally
-from entx.ensemble.confidences import confidence_of, stated_confidence
-from entx.ensemble.features import answer_features, ballot_features, option_features
-from entx.ensemble.judge import Verdict
-from entx.ensemble.strategies.cascade import asks_others, best, first_arms_only, shortfall
-from entx.ensemble.strategies.vote import Vote
+from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, Quantity, parse_written
+from entx.core.units import exact_size, same_in_print
+from entx.ensemble.ballot import Ballot, confidence_of, make_ballot, stated_confidence, tally
+from entx.ensemble.cascade import asks_others, best, first_arms_only, shortfall
+from entx.ensemble.judge import Verdict, answer_features, ballot_features, option_features
+from entx.ensemble.strategies import Vote
 from entx.ensemble.strategy import Example
 from tests.ensemble.arms import Said, answer, ballot, winner
 

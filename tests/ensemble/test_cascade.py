@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity
-from entx.core.types import Alignment, Evidence
+from entx.core.types import Alignment, Evidence, Quantity
 from entx.ensemble.ballot import Ballot, make_ballot
+from entx.ensemble.cascade import Cascade, asks_others, first_arms_only, shortfall
 from entx.ensemble.judge import Judge
-from entx.ensemble.strategies.cascade import Cascade, asks_others, first_arms_only, shortfall
 from entx.ensemble.strategy import Example, State
 from tests.ensemble.arms import answer, ballot, winner
 from tests.ensemble.examples import labelled

@@ -11,17 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.errors import InputError
-from entx.ensemble.choose import NO_LEGAL_ANSWER, OWN, Choice, Chooser, Policy, not_worth
+from entx.ensemble.cascade import Cascade
 from entx.ensemble.decision import CHALLENGE_F1, MICRO_F1, Objective
-from entx.ensemble.fit import favourite, fit_ensemble
-from entx.ensemble.fitted import Fitted, FoldModel, parse_fitted, rounded
-from entx.ensemble.judge import Judge, fit_judge, verdicts_of
-from entx.ensemble.logistic import Logistic
-from entx.ensemble.strategies.cascade import Cascade
-from entx.ensemble.strategies.stack import Stack
-from entx.ensemble.strategies.vote import Vote
-from entx.storage.arms import Arm
-from entx.storage.habits import FOLDS
+from entx.ensemble.fit import Fitted, FoldModel, favourite, fit_ensemble, parse_fitted, rounded
+from entx.ensemble.job import NO_LEGAL_ANSWER, OWN, Choice, Chooser, Policy, not_worth
+from entx.ensemble.judge import Judge, Logistic, fit_judge, verdicts_of
+from entx.ensemble.strategies import Stack, Vote
+from entx.storage.questions import FOLDS
+from entx.storage.runs import Arm
 from tests.ensemble.arms import Said, ballot
 from tests.ensemble.examples import labelled
 

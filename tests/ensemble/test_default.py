@@ -15,14 +15,14 @@ from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence
 from entx.ensemble.ballot import Ballot, make_ballot
 from entx.ensemble.decision import CHALLENGE_F1, Objective
-from entx.ensemble.default import DefaultEnsemble, load_default, save_defaults, shipped_path
+from entx.ensemble.job import DefaultEnsemble, load_default, save_defaults, shipped_path
 from entx.ensemble.judge import fit_judge
 from entx.llm_stage import reader as text_reader
 from entx.llm_stage.loading import shipped_model
 from entx.llm_stage.prompt import PROMPT_VERSION
 from entx.neural.weights import model_hash
-from entx.ocr_stage import reader as rules_reader
-from entx.ocr_stage.weights import shipped_weights
+from entx.rules import reader as rules_reader
+from entx.rules.reader import shipped_weights
 from tests.ensemble.arms import answer
 from tests.ensemble.examples import labelled
 
@@ -61,7 +61,7 @@ def test_it_was_fitted_on_the_readers_of_today() -> None:
     llm = f"{text_reader.READER_VERSION} {PROMPT_VERSION} {model_hash(shipped_model())}"
     for ensemble in (ALONE, BOTH):
         today = {stage: {"rules": rules, "llm": llm}[stage] for stage in ensemble.stages}
-        assert ensemble.versions == today, "a reader has changed: run scripts/default_calibration.py again"
+        assert ensemble.versions == today, "a reader has changed: run lab/default_calibration.py again"
 
 
 @given(score=SCORES, more=SCORES, entity=st.sampled_from(sorted(CHALLENGE.entities)))

@@ -1,4 +1,4 @@
-"""scripts/default_calibration.py on a small store: what it writes is read again, and its figures are out of fold."""
+"""lab/default_calibration.py on a small store: what it writes is read again, and its figures are out of fold."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 from entx.cli.readers import Readers
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
-from entx.ensemble.default import load_default, save_defaults
-from entx.storage.connection import Store
+from entx.ensemble.job import load_default, save_defaults
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.store import Store
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "default_calibration.py"
 ROWS = 80

@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 from entx.core.entities import CHALLENGE
 from entx.core.types import Alignment, Answer, Evidence
 from entx.ensemble.ballot import Ballot, make_ballot
-from entx.ensemble.features import answer_features, ballot_features, option_features
-from entx.ensemble.judge import fit_judge
-from entx.ensemble.strategies.cascade import Cascade
-from entx.ensemble.strategies.confidence import Confidence
-from entx.ensemble.strategies.stack import Stack
-from entx.ensemble.strategies.weighted import Weighted
+from entx.ensemble.cascade import Cascade
+from entx.ensemble.judge import answer_features, ballot_features, fit_judge, option_features
+from entx.ensemble.strategies import Confidence, Stack, Weighted
 from entx.ensemble.strategy import Strategy
 from tests.ensemble.arms import answer, ballot
 from tests.ensemble.examples import labelled

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from entx.core.errors import InputError
 from entx.ensemble.decision import Objective
-from entx.ensemble.default import load_default, shipped_path
-from entx.ensemble.fitted import FORMAT, Fitted, FoldModel, load_fitted, parse_fitted, rounded
-from entx.ensemble.judge import Judge
-from entx.ensemble.logistic import Logistic
-from entx.storage.habits import FOLDS
+from entx.ensemble.fit import FORMAT, Fitted, FoldModel, load_fitted, parse_fitted, rounded
+from entx.ensemble.job import load_default, shipped_path
+from entx.ensemble.judge import Judge, Logistic
+from entx.storage.questions import FOLDS
 
 MODEL = Logistic(("a", "b"), (0.5, 0.0), (1.0, 2.0), (1.0 / 3.0, -2.0), 0.25)
 FITTED = Fitted(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError, TableError
-from entx.core.quantity import parse_written
-from entx.ensemble.gold import Truth, digest, examples_of, read_truths
+from entx.core.types import parse_written
+from entx.ensemble.fit import Truth, digest, examples_of, read_truths
 from tests.ensemble.arms import ballot
 
 

@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from entx.core.candidates import find_candidates
+from entx.core.candidates import evidence_of, find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.grounding import evidence_of
-from entx.core.quantity import parse_written
-from entx.core.types import NO_EVIDENCE, Alignment, Evidence
-from entx.ensemble.ballot import Ballot
-from entx.ensemble.ground import ballots, choose_pages
-from entx.storage.arms import find_arms, load_arms
-from entx.storage.connection import Store
+from entx.core.types import NO_EVIDENCE, Alignment, Evidence, parse_written
+from entx.ensemble.ballot import Ballot, ballots, choose_pages
 from entx.storage.questions import LinkedFile, add_files
+from entx.storage.runs import find_arms, load_arms
+from entx.storage.store import Store
 from tests.ensemble.arms import KEY, make_store
 from tests.ocr_stage.pages import Text, page
 

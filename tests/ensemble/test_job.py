@@ -10,13 +10,11 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey
-from entx.ensemble.ground import choose_pages
+from entx.ensemble.ballot import choose_pages
 from entx.ensemble.job import EnsembleReport, run_ensemble
-from entx.storage.answers import add_answers, load_answers
-from entx.storage.arms import find_arms
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
-from entx.storage.runs import run_settings
+from entx.storage.runs import add_answers, find_arms, load_answers, run_settings
+from entx.storage.store import Store
 from tests.ensemble.arms import KEY, PAGES, Said, answer, make_store
 from tests.ocr_stage.pages import Text, page
 

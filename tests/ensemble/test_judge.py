@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import parse_written
-from entx.core.types import Alignment, Answer, Evidence
+from entx.core.types import Alignment, Answer, Evidence, parse_written
 from entx.ensemble.ballot import Ballot, make_ballot
-from entx.ensemble.judge import Judge, fit_judge
-from entx.ensemble.logistic import Logistic
+from entx.ensemble.judge import Judge, Logistic, fit_judge
 from entx.ensemble.strategy import Example
 from tests.ensemble.arms import answer, ballot
 from tests.ensemble.examples import labelled

@@ -10,18 +10,13 @@ import pytest
 
 from entx.core.errors import InputError
 from entx.ensemble.ballot import Ballot
-from entx.ensemble.choose import OWN, Choice, Chooser, Policy
-from entx.ensemble.features import answer_features, ballot_features, option_features
-from entx.ensemble.fit import fit_ensemble
-from entx.ensemble.fitted import Fitted, load_fitted
-from entx.ensemble.judge import fit_judge
-from entx.ensemble.strategies.confidence import Confidence
-from entx.ensemble.strategies.stack import Stack
-from entx.ensemble.strategies.vote import Vote
-from entx.ensemble.strategies.weighted import PRIOR_ROWS, Weighted
+from entx.ensemble.fit import Fitted, fit_ensemble, load_fitted
+from entx.ensemble.job import OWN, Choice, Chooser, Policy
+from entx.ensemble.judge import answer_features, ballot_features, fit_judge, option_features
+from entx.ensemble.strategies import PRIOR_ROWS, Confidence, Stack, Vote, Weighted
 from entx.ensemble.strategy import Example, Strategy, StrategyFactory
-from entx.storage.arms import Arm
-from entx.storage.habits import FOLDS
+from entx.storage.questions import FOLDS
+from entx.storage.runs import Arm
 from tests.ensemble.arms import answer, ballot, winner
 from tests.ensemble.examples import labelled
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from entx.core.errors import InputError
-from entx.ensemble.logistic import Logistic, fit_logistic
+from entx.ensemble.judge import Logistic, fit_logistic
 
 
 def _rows(count: int = 400) -> tuple[list[dict[str, float]], list[bool]]:

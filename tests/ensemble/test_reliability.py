@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.ensemble.reliability import Bin, reliability
+from entx.ensemble.fit import Bin, reliability
 
 
 def test_by_hand() -> None:

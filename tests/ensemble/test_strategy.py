@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from entx.core import plugins
+from entx.core import settings as plugins
 from entx.core.errors import InputError
-from entx.ensemble.strategies.vote import Vote
+from entx.ensemble.strategies import Vote
 from entx.ensemble.strategy import BUILT_IN, GROUP, find_strategy, strategy_names
 from tests.ensemble.arms import ballot
 
@@ -31,7 +31,7 @@ def test_an_unknown_one_is_told_which_there_are() -> None:
 
 
 def test_others_plug_in_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = [EntryPoint("mine", "entx.ensemble.strategies.vote:Vote", GROUP), EntryPoint("broken", "no.such:X", GROUP)]
+    mine = [EntryPoint("mine", "entx.ensemble.strategies:Vote", GROUP), EntryPoint("broken", "no.such:X", GROUP)]
     monkeypatch.setattr(plugins, "entry_points", lambda group: mine if group == GROUP else [])
     assert find_strategy("mine") is Vote
     assert {"mine", "broken", "vote"} <= set(strategy_names())

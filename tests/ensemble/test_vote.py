@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.ensemble.strategies.confidence import Confidence
-from entx.ensemble.strategies.vote import Vote
+from entx.ensemble.strategies import Confidence, Vote
 from entx.ensemble.strategy import Strategy
 from tests.ensemble.arms import Said, ballot, winner
 

@@ -10,9 +10,9 @@ from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
 from entx.llm_stage.dataset import rough_tokens
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.rows import PageWriter
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.store import Store
 
 KEY = PageKey("layouts", "1", "a")
 WRITER = PageWriter(Style.COMPACT, rough_tokens, 448)

@@ -6,11 +6,9 @@ import pytest
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity
-from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Stroke
-from entx.llm_stage.augment import augmented_pages
-from entx.llm_stage.flips import mirrored, transposed
-from entx.llm_stage.layouts import LayoutPage, generate_pages
+from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Quantity, Stroke
+from lab.augment import augmented_pages, mirrored, transposed
+from lab.pages import LayoutPage, generate_pages
 
 
 def line(text: str, x: float, y: float, wide: float = 80, tall: float = 20, rotation: float = 0.0) -> OcrLine:

@@ -8,12 +8,12 @@ from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.units import kind_of
-from entx.llm_stage import corpora
-from entx.llm_stage.corpora import easyocr_pages, layout_key, write_layouts, write_pages
-from entx.llm_stage.layouts import LayoutPage, generate_pages, link_of
-from entx.storage.connection import Store
 from entx.storage.pages import load_pages, page_keys, unanswered_pages
 from entx.storage.questions import load_questions
+from entx.storage.store import Store
+from lab import corpora
+from lab.corpora import easyocr_pages, layout_key, write_layouts, write_pages
+from lab.pages import LayoutPage, generate_pages, link_of
 
 ROWS = [
     {"image": "a.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "130 gram",

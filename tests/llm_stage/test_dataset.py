@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity
-from entx.core.types import Answer
+from entx.core.types import Answer, Quantity
 from entx.llm_stage.dataset import Dataset, Hints, by_page, page_examples, rough_tokens
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.rows import PageWriter, RowSettings, Tally
 from entx.neural.sampling import SampleSettings
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
+from entx.storage.runs import add_answers
+from entx.storage.store import Store
 from tests.llm_stage.stores import KEY, WRITER, Asked, Shown, fill
 
 PICTURES = 60

@@ -13,8 +13,7 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.quantity import Quantity
-from entx.core.types import Answer, OcrLine, OcrPage, PageKey, PageStatus, Question
+from entx.core.types import Answer, OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
 from entx.llm_stage.backends.base import PageAsk
 from entx.llm_stage.infer import answer_questions
 from entx.llm_stage.loading import ModelOptions, open_reader
@@ -24,11 +23,10 @@ from entx.llm_stage.serving import Serving, read_serving, write_calibration
 from entx.neural.asking import Ask
 from entx.neural.confidence import Calibration
 from entx.neural.weights import model_hash
-from entx.storage.answers import add_answers, load_answers
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.runs import begin_run, run_settings
+from entx.storage.runs import add_answers, begin_run, load_answers, run_settings
+from entx.storage.store import Store
 from tests.cli.runner import run_entx
 from tests.llm_stage.fake_model import FakeModel
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer

@@ -5,18 +5,17 @@ from decimal import Decimal
 
 import pytest
 
+from entx.core.boxes import reading_order
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity, parse_written
-from entx.core.reading_order import reading_order
-from entx.core.types import Direction, OcrLine, OcrPage, PageStatus
-from entx.llm_stage.layouts import LayoutPage, generate_pages, layout_page, link_of, measured, picture_of
-from entx.llm_stage.layouts.bodies import body, stepped
-from entx.llm_stage.layouts.generate import FAMILIES, ask
-from entx.llm_stage.layouts.plan import Plan
-from entx.llm_stage.layouts.sayings import FORMS, SIZES, Voice, length_voice, voice, volume_voice, weight_voice
-from entx.llm_stage.layouts.sheet import blank, polygon_of
-from entx.llm_stage.layouts.wear import wear
+from entx.core.types import Direction, OcrLine, OcrPage, PageStatus, Quantity, parse_written
+from lab.pages import LayoutPage, generate_pages, layout_page, link_of, measured, picture_of
+from lab.pages.bodies import body, stepped
+from lab.pages.generate import FAMILIES, ask
+from lab.pages.plan import Plan
+from lab.pages.sayings import FORMS, SIZES, Voice, length_voice, voice, volume_voice, weight_voice
+from lab.pages.sheet import blank, polygon_of
+from lab.pages.wear import wear
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from itertools import islice
 
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
-from entx.llm_stage.layouts import LayoutPage, generate_pages
-from entx.llm_stage.orders import _ORDERS, with_order
+from lab.injections import _ORDERS, with_order
+from lab.pages import LayoutPage, generate_pages
 
 PAGES = list(islice(generate_pages(60, 7), 60))
 

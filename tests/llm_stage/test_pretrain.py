@@ -2,7 +2,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the llm extra")
 
-from entx.llm_stage.pretrain import (  # noqa: E402
+from entx.llm_stage.prompt import TAGS  # noqa: E402
+from lab.pretrain import (  # noqa: E402
     EncodedPage,
     ModelShape,
     PretrainSettings,
@@ -11,9 +12,8 @@ from entx.llm_stage.pretrain import (  # noqa: E402
     learning_rate,
     plan_batches,
     pretrain,
+    train_tokenizer,
 )
-from entx.llm_stage.prompt import TAGS  # noqa: E402
-from entx.llm_stage.tokenizer import train_tokenizer  # noqa: E402
 
 TINY = ModelShape(hidden=48, layers=2, heads=2, inner=96)
 

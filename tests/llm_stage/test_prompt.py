@@ -1,8 +1,7 @@
 import re
 
 from entx.core.entities import CHALLENGE, load_schema
-from entx.core.quantity import parse_written
-from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Stroke
+from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Stroke, parse_written
 from entx.llm_stage.prompt import TAGS, Hint, Style, answer_text, page_prompt, question_prompt
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from entx.core.recipes import find_recipe
+from entx.core.settings import find_recipe
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.training import entx, make_base, make_store, pictures
 

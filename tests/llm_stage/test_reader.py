@@ -9,8 +9,7 @@ import pytest
 
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity
-from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus, Polygon
+from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus, Polygon, Quantity
 from entx.llm_stage.backends.transformers import TransformersModel
 from entx.llm_stage.prompt import Hint, Style
 from entx.llm_stage.reader import Asked, Mode, TextReader, distinct

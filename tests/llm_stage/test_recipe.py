@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError
-from entx.core.recipes import find_recipe, shipped_recipes
+from entx.core.settings import find_recipe, shipped_recipes
 from entx.llm_stage.recipe import load_recipe
 from entx.neural.settings import LINEAR_LAYERS
 from tests.cli.runner import run_entx

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from entx.llm_stage.slips import CONFUSED, confuse, slip
+from lab.ocr_noise import CONFUSED, confuse, slip
 
 TEXT = 'Net Wt 16.5 oz (468 g) 12" x 8" MODEL B80S'
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from entx.core.model_folder import check_model_folder
 from entx.llm_stage.prompt import PROMPT_VERSION
 from entx.neural import estimate
+from entx.neural.model_folder import check_model_folder
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.stores import Asked, Shown
 from tests.llm_stage.training import make_base, make_recipe, make_store

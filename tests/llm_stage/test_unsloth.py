@@ -11,10 +11,10 @@ from types import ModuleType
 
 import pytest
 
-from entx.core.model_folder import ModelFolder
 from entx.llm_stage.adapters import unsloth_adapter_arguments, unsloth_load_arguments
 from entx.llm_stage.recipe import load_recipe
 from entx.neural.backend import choose_backend
+from entx.neural.model_folder import ModelFolder
 
 SOURCE = os.environ.get("ENTX_UNSLOTH_SOURCE", "")
 """An unpacked wheel: `pip download unsloth==2026.10.* --no-deps`, then unzip."""

@@ -13,7 +13,7 @@ import pytest
 from entx.cli.main import main
 from entx.core.entities import CHALLENGE
 from entx.llm_stage.prompt import Style, page_prompt, question_prompt
-from entx.llm_stage.tokenizer import train_tokenizer
+from lab.pretrain import train_tokenizer
 from tests.llm_stage.stores import Asked, Shown, fill, page_of
 from tests.llm_stage.tiny_models import tiny_model
 

@@ -7,7 +7,7 @@ from collections import Counter
 from entx.core.entities import CHALLENGE
 from entx.neural.labelled import source_weight, usable_labels
 from entx.neural.labels import RangePolicy
-from entx.storage.training import LabelledQuestion
+from entx.storage.labels import LabelledQuestion
 
 
 def asked(index: int, entity_name: str, label: str, source: str = "train.csv") -> LabelledQuestion:

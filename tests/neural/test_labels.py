@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE, Entity
-from entx.core.quantity import Quantity
+from entx.core.types import Quantity
 from entx.core.units import BY_NAME
 from entx.neural.labels import BOUNDS, Cleaned, Fault, RangePolicy, clean_label
 

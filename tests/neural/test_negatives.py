@@ -6,7 +6,7 @@ import pytest
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity, parse_written
+from entx.core.types import Quantity, parse_written
 from entx.neural.negatives import EXCLUSIVE, Negative, certain_negatives, one_size
 from tests.llm_stage.stores import page_of
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.core.quantity import Quantity
+from entx.core.types import Quantity
 from entx.llm_stage.rows import Row
 from entx.neural.sampling import (
     TEST_MIX,

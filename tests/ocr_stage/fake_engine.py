@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from entx.core.decode import Image
+from entx.core.images import Image
 from entx.core.types import Polygon
 from entx.ocr_stage.engines.base import RawLine
 

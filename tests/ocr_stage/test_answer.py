@@ -10,12 +10,11 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Answer, PageKey, Question
-from entx.ocr_stage.answer import answer_questions
-from entx.storage.answers import load_answers
-from entx.storage.connection import Store
+from entx.rules.reader import answer_questions
 from entx.storage.pages import add_pages, choose_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.runs import run_settings
+from entx.storage.runs import load_answers, run_settings
+from entx.storage.store import Store
 from tests.ocr_stage.pages import Text, page
 
 KEY = PageKey("rapidocr", "m", "p")

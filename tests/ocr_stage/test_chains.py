@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from entx.ocr_stage.chains import Boxes, join
+from entx.ocr_stage.dimension_lines import Boxes, join
 from tests.ocr_stage.sheets import box
 
 NO_TEXT = Boxes.of(np.zeros((0, 8), np.float32))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from entx.ocr_stage.cues import CAPACITY, LOOKALIKES, PERSON, axes_in, axis_of, letter_box
+from entx.rules.words import CAPACITY, LOOKALIKES, PERSON, axes_in, axis_of, letter_box
 
 
 @pytest.mark.parametrize(

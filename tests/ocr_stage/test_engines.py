@@ -12,13 +12,10 @@ import numpy as np
 import pytest
 
 from entx.core.errors import EngineError
-from entx.ocr_stage.engines import EngineSpec, build_engine, engine_names, page_key
-from entx.ocr_stage.engines.base import Engine, RawLine
-from entx.ocr_stage.engines.networks import has_bf16
-from entx.ocr_stage.engines.paddle import PaddleEngine
-from entx.ocr_stage.engines.paddle_models import NAMES, model_folders
-from entx.ocr_stage.engines.rapid import READ_SIDE, RapidEngine, models_folder, search_scale
-from entx.ocr_stage.lines import rotation
+from entx.ocr_stage.engines.base import Engine, EngineSpec, RawLine, build_engine, engine_names, page_key
+from entx.ocr_stage.engines.paddle import NAMES, PaddleEngine, model_folders
+from entx.ocr_stage.engines.rapid import READ_SIDE, RapidEngine, has_bf16, models_folder, search_scale
+from entx.ocr_stage.page_reader import rotation
 from tests.ocr_stage.fake_engine import box
 from tests.ocr_stage.pictures import array, label
 

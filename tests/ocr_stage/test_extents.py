@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from entx.core.types import OcrPage, Place
-from entx.ocr_stage.extents import Extent, extents_of
-from entx.ocr_stage.layout import Layout
+from entx.rules.lengths import Extent, extents_of
+from entx.rules.words import Layout
 from tests.ocr_stage.pages import Text, page
 
 TALL = (100.0, 100.0, 100.0, 700.0)

@@ -8,13 +8,11 @@ import pytest
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.types import OcrPage
-from entx.ocr_stage.axis_features import Company, axis_features, round_words
-from entx.ocr_stage.depth_features import depth_features
-from entx.ocr_stage.extents import extents_of
-from entx.ocr_stage.features import Rivals, cue_pattern, is_second, quantity_features
-from entx.ocr_stage.layout import Layout
-from entx.ocr_stage.weights import shipped_weights
-from entx.storage.habits import Habit
+from entx.rules.features import Rivals, cue_pattern, is_second, quantity_features
+from entx.rules.lengths import Company, axis_features, depth_features, extents_of, round_words
+from entx.rules.reader import shipped_weights
+from entx.rules.words import Layout
+from entx.storage.questions import Habit
 from tests.ocr_stage.pages import Text, page
 
 TALL = (100.0, 100.0, 100.0, 700.0)

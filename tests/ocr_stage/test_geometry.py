@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from entx.core.types import Direction, OcrLine, PageGeometry, Place
-from entx.demo.draw import draw_scene
 from entx.ocr_stage import geometry
-from entx.ocr_stage.engines import EngineSpec, page_key
+from entx.ocr_stage.engines.base import EngineSpec, page_key
 from entx.ocr_stage.geometry import page_geometry
 from entx.ocr_stage.page_reader import PageReader
+from lab.drawings.draw import draw_scene
 from tests.ocr_stage.pictures import array, encoded
 from tests.ocr_stage.sheets import Picture, dimension, number, sheet, write
 
@@ -131,7 +131,7 @@ def test_drawn_dimension_lines_have_the_direction_they_were_drawn_in(kind: str) 
 
 def test_a_new_version_of_the_geometry_is_a_new_page_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = page_key(EngineSpec())
-    monkeypatch.setattr("entx.ocr_stage.engines.GEOMETRY_VERSION", 1_000_000)
+    monkeypatch.setattr("entx.ocr_stage.engines.base.GEOMETRY_VERSION", 1_000_000)
     after = page_key(EngineSpec())
     assert (after.engine, after.model_hash) == (before.engine, before.model_hash)
     assert after.params_hash != before.params_hash

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from entx.core.types import OcrLine, OcrPage, PageStatus
-from entx.ocr_stage.health import PageHealth
+from entx.ocr_stage.cache import PageHealth
 
 POLYGON = (0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0)
 FULL = OcrPage("a", PageStatus.OK, lines=(OcrLine("5 kg", 0.9, POLYGON),))

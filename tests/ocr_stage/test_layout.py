@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from entx.ocr_stage.layout import Layout
+from entx.rules.words import Layout
 from tests.ocr_stage.pages import Text, page
 
 

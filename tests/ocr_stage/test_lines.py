@@ -5,11 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.core.reading_order import reading_order
+from entx.core.boxes import reading_order
 from entx.core.types import OcrLine, Polygon
 from entx.ocr_stage.engines.base import RawLine
-from entx.ocr_stage.lines import clean, is_stray, rotation, to_lines
-from entx.ocr_stage.passes import ScaledLine
+from entx.ocr_stage.page_reader import ScaledLine, clean, is_stray, rotation, to_lines
 from tests.ocr_stage.fake_engine import box
 
 

@@ -4,8 +4,7 @@ import pytest
 from PIL import Image
 
 from entx.core.types import OcrPage, PageStatus
-from entx.ocr_stage.engines import BUILT_IN, EngineSpec
-from entx.ocr_stage.engines.base import RawLine
+from entx.ocr_stage.engines.base import BUILT_IN, EngineSpec, RawLine
 from entx.ocr_stage.page_reader import PageReader
 from tests.core.test_decode import mutations
 from tests.ocr_stage.fake_engine import FakeEngine, box

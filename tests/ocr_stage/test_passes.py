@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.core.decode import MAX_PIXELS
 from entx.core.errors import EngineError
+from entx.core.images import MAX_PIXELS
 from entx.core.types import Polygon
-from entx.ocr_stage.engines.base import RawLine
-from entx.ocr_stage.passes import (
+from entx.ocr_stage.engines.base import RawLine, ReaderSettings
+from entx.ocr_stage.page_reader import (
     SECOND_LOOK_SIDE,
     ScaledLine,
     common_area,
@@ -17,7 +17,6 @@ from entx.ocr_stage.passes import (
     read_passes,
     worth,
 )
-from entx.ocr_stage.settings import ReaderSettings
 from tests.ocr_stage.fake_engine import FakeEngine, box
 
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from entx.ocr_stage.product import Product, find_product
-from entx.ocr_stage.strokes import Strokes
+from entx.ocr_stage.dimension_lines import Strokes
+from entx.ocr_stage.geometry import Product, find_product
 from tests.ocr_stage.sheets import Picture, box, dimension, sheet
 
 NO_TEXT = np.zeros((0, 8), np.float32)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from entx.core.types import PageStatus
-from entx.ocr_stage.quarantine import MAX_DOUBTS, Case, Death, Quarantine, death_of
+from entx.ocr_stage.pool import MAX_DOUBTS, Case, Death, Quarantine, death_of
 from entx.ocr_stage.worker import Task
 
 CRASH = Death("killed by SIGSEGV", outside=False)

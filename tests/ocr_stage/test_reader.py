@@ -6,8 +6,8 @@ import pytest
 
 from entx.core.entities import CHALLENGE, Entity, Schema
 from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus
-from entx.ocr_stage.reader import RulesReader
-from entx.storage.habits import Habit
+from entx.rules.reader import RulesReader
+from entx.storage.questions import Habit
 from tests.ocr_stage.pages import Text
 from tests.ocr_stage.pages import page as drawn_page
 

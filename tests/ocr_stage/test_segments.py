@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from entx.ocr_stage.segments import end_ticks, find_segments, lengths, profiles, sample, ways
+from entx.ocr_stage.dimension_lines import end_ticks, find_segments, lengths, profiles, sample, ways
 from tests.ocr_stage.sheets import dimension, sheet
 
 NOTHING = np.zeros((600, 600), np.uint8)

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from entx.core.types import Direction, OcrLine
-from entx.ocr_stage.chains import Boxes
-from entx.ocr_stage.strokes import DIRECTIONS, Strokes, distances, find_strokes
+from entx.ocr_stage.dimension_lines import DIRECTIONS, Boxes, Strokes, distances, find_strokes
 from tests.ocr_stage.sheets import Picture, box, dimension, number, sheet, write
 
 VERTICAL, HORIZONTAL, OBLIQUE = range(3)

@@ -6,7 +6,7 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.ocr_stage.weights import FAMILIES, Family, parse_weights, shipped_weights
+from entx.rules.reader import FAMILIES, Family, parse_weights, shipped_weights
 
 FAMILY = Family(-1.0, 0.4, {"word_own": 2.0, "smaller": -1.5})
 

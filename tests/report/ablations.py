@@ -10,15 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity, parse_written
-from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageKey, PageStatus, Question
+from entx.core.types import (
+    Alignment,
+    Answer,
+    Evidence,
+    OcrLine,
+    OcrPage,
+    PageKey,
+    PageStatus,
+    Quantity,
+    Question,
+    parse_written,
+)
 from entx.report.ablation.measure import Measured, Options, measure
 from entx.report.ablation.summary import summarise
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.runs import begin_run, end_run
+from entx.storage.runs import add_answers, begin_run, end_run
+from entx.storage.store import Store
 from tests.report.views import picture_bytes
 
 KEY = PageKey("rapidocr", "m", "p")

@@ -6,10 +6,9 @@ import random
 from pathlib import Path
 
 from entx.core.types import Answer, Question
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
 from entx.storage.questions import add_questions
-from entx.storage.runs import begin_run
+from entx.storage.runs import add_answers, begin_run
+from entx.storage.store import Store
 from tests.report.ablations import gram
 
 ROWS, PICTURES = 120, 80

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from entx.core.entities import CHALLENGE, Schema
-from entx.core.quantity import parse_written
-from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageStatus, Question
+from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageStatus, Question, parse_written
 from entx.report.review.panel import make_panel
 from entx.report.review.queue import Queue, Wanted, make_queue
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.runs import begin_run
+from entx.storage.runs import add_answers, begin_run
+from entx.storage.store import Store
 from tests.ensemble.arms import KEY, PAGES
 
 BOX = (100.0, 50.0, 300.0, 50.0, 300.0, 90.0, 100.0, 90.0)

@@ -12,16 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.core.metric import Counts, Outcome
-from entx.core.quantity import parse_written
-from entx.core.types import Answer
+from entx.core.evaluation import Counts, Outcome
+from entx.core.types import Answer, parse_written
 from entx.report.ablation.audit import label_noise, relation, unit_audit
 from entx.report.ablation.columns import ARM, HYBRID, Column, arm_columns
 from entx.report.ablation.curves import POINTS, coverage_curves, reliabilities
 from entx.report.ablation.gold import Gold, GoldRow
 from entx.report.ablation.pairs import compared, pair_tests
 from entx.report.ablation.variants import always_answering, best_candidate, strict_form, variants
-from entx.storage.arms import ArmsRow
+from entx.storage.runs import ArmsRow
 
 Told = tuple[str | None, float | None]
 """A text ("" abstains, None was not asked) and how sure the arm says to be."""

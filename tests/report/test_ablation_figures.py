@@ -17,7 +17,7 @@ from entx.report.ablation.document import html_text
 from entx.report.ablation.gallery import make_gallery
 from entx.report.ablation.measure import Options, measure
 from entx.report.ablation.summary import summarise
-from entx.storage.connection import Store
+from entx.storage.store import Store
 from tests.report.ablations import default_arms, make_store, measured, of, summary
 from tests.report.chance import RIGHT, make_chance_store
 from tests.report.tables import Tables, figures, written

@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.core.metric import Counts
-from entx.ensemble.choose import Chooser, Policy
+from entx.core.evaluation import Counts
+from entx.ensemble.cascade import first_arms_only, learn
 from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import fit_ensemble
-from entx.ensemble.strategies.cascade import first_arms_only, learn
-from entx.ensemble.strategies.stack import Stack
+from entx.ensemble.job import Chooser, Policy
+from entx.ensemble.strategies import Stack
 from entx.ensemble.strategy import Example
 from entx.report.ablation.charts import frontier_chart
 from entx.report.ablation.columns import Column
 from entx.report.ablation.frontier import ASKS, NEAR, Frontier, cheap_arms, frontier, sweep
 from entx.report.ablation.gold import Gold, GoldRow
 from entx.report.ablation.more_sections import frontier as frontier_section
-from entx.storage.arms import Arm
-from entx.storage.habits import FOLDS
+from entx.storage.questions import FOLDS
+from entx.storage.runs import Arm
 from tests.ensemble.examples import labelled
 
 ARMS = [Arm("rules", "rules", "h", 1), Arm("qwen", "vlm", "h", 1)]

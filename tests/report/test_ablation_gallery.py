@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.errors import InputError
-from entx.core.metric import Counts, Outcome
-from entx.core.quantity import Quantity
-from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageStatus
+from entx.core.evaluation import Counts, Outcome
+from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageStatus, Quantity
 from entx.report.ablation.causes import Cause, cause_of, causes, oracle
 from entx.report.ablation.columns import ARM, HYBRID, Column
 from entx.report.ablation.diff import diff, load_summary

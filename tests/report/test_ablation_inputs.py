@@ -23,8 +23,8 @@ from entx.report.ablation.document import write_html, write_json
 from entx.report.ablation.gallery import make_gallery
 from entx.report.ablation.gold import read_gold
 from entx.report.ablation.pictures import JPEG_QUALITY, SIDES, thumbnails
-from entx.storage.arms import find_arms
-from entx.storage.connection import Store
+from entx.storage.runs import find_arms
+from entx.storage.store import Store
 from tests.report.ablations import GOLD, default_arms, make_store, measured, of, summary
 
 

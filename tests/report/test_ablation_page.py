@@ -21,7 +21,7 @@ from entx.report.ablation.gallery import Gallery, error_kind, make_gallery
 from entx.report.ablation.measure import Options, measure
 from entx.report.ablation.pictures import thumbnails
 from entx.report.ablation.summary import summarise
-from entx.storage.connection import Store
+from entx.storage.store import Store
 from tests.report.ablations import GOLD, default_arms, make_store, measured, said
 from tests.report.views import picture_bytes
 

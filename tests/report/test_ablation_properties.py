@@ -13,17 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.core.evaluation import evaluate
-from entx.core.metric import Outcome
-from entx.core.quantity import Quantity
-from entx.core.types import Answer
+from entx.core.evaluation import Outcome, evaluate
+from entx.core.types import Answer, Quantity
 from entx.report.ablation.audit import relation
 from entx.report.ablation.causes import Cause, oracle_outcomes
 from entx.report.ablation.columns import ARM, Column
 from entx.report.ablation.diff import diff
 from entx.report.ablation.gold import Gold, GoldRow
-from entx.storage.connection import Store
-from entx.storage.submission import write_predictions
+from entx.storage.store import Store
+from entx.storage.transfer import write_predictions
 from tests.report.ablations import gram, of, summary
 from tests.report.chance import RIGHT, ROWS, make_chance_store
 

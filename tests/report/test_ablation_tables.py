@@ -12,16 +12,14 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.quantity import Quantity
-from entx.core.types import Answer, LineGeometry, OcrLine, PageGeometry, Question
-from entx.ocr_stage.answer import answer_questions
+from entx.core.types import Answer, LineGeometry, OcrLine, PageGeometry, Quantity, Question
 from entx.report.ablation.audit import label_noise, relation, table_labels
 from entx.report.ablation.diff import diff, load_summary
 from entx.report.ablation.variants import best_candidate, strict_form
-from entx.storage.connection import Store
-from entx.storage.lookups import find_labels, find_questions, run_totals
+from entx.rules.reader import answer_questions
 from entx.storage.pages import add_pages
-from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.questions import LinkedFile, add_files, add_questions, find_labels, find_questions, run_totals
+from entx.storage.store import Store
 from tests.report.ablations import KEY, default_arms, gram, make_store, measured, of, said, summary
 from tests.report.views import HORIZONTAL, VERTICAL, WIDE, page
 

@@ -11,13 +11,12 @@ from PIL import Image
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, PictureError
 from entx.core.types import NO_EVIDENCE, Answer, OcrPage, PageKey, PageStatus, Question
-from entx.ocr_stage.engines import EngineSpec
+from entx.ocr_stage.engines.base import EngineSpec
 from entx.report.page_view import question_view, read_picture_view, show_page
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.runs import begin_run
+from entx.storage.runs import add_answers, begin_run
+from entx.storage.store import Store
 from tests.report.views import HEIGHT, HEIGHT_ANSWER, WIDTH, page, picture_bytes
 
 OLD, NEW = PageKey("rapidocr", "m", "old"), PageKey("rapidocr", "m", "new")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import parse_written
+from entx.core.types import parse_written
 from entx.ensemble.decision import Objective
 from entx.report.review.decided import StoredRun, vote_chances
 from entx.report.review.gain import expected_counts, expected_f1, expected_gains, f1_after

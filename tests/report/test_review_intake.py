@@ -15,15 +15,15 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.evaluation import evaluate
 from entx.core.types import Question
-from entx.ensemble.gold import read_truths
+from entx.ensemble.fit import read_truths
 from entx.report.ablation.gold import read_gold
 from entx.report.review.intake import Intake, import_reviews, write_labels
 from entx.report.review.queue import Queue
 from entx.report.review.sheet import write_sheet
 from entx.report.review.tasks import PictureAddress, make_tasks
-from entx.storage.connection import Store
+from entx.storage.labels import load_reviews
 from entx.storage.questions import add_questions
-from entx.storage.reviews import load_reviews
+from entx.storage.store import Store
 from tests.report.label_studio import annotation, exported, minified, write_json
 from tests.report.reviewed import TRUTH, labels_of, make_reviewed, queue_of, rows_of
 

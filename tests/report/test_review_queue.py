@@ -8,19 +8,16 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.quantity import parse_written
-from entx.core.types import Answer, Question
-from entx.ensemble.choose import Policy
+from entx.core.types import Answer, Question, parse_written
 from entx.ensemble.decision import CHALLENGE_F1
-from entx.ensemble.gold import Truth
-from entx.ensemble.job import fit_on_gold, run_ensemble
+from entx.ensemble.fit import Truth
+from entx.ensemble.job import Policy, fit_on_gold, run_ensemble
 from entx.report.review.panel import ensemble_among, make_panel
 from entx.report.review.queue import Wanted, make_queue, printed_forms
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
+from entx.storage.labels import Review, add_reviews
 from entx.storage.questions import add_questions
-from entx.storage.reviews import Review, add_reviews
-from entx.storage.runs import begin_run
+from entx.storage.runs import add_answers, begin_run
+from entx.storage.store import Store
 from tests.ensemble.arms import Said, ballot, make_store
 from tests.report.reviewed import PAGE, SURE, make_reviewed, queue_of
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from entx.core.entities import CHALLENGE
 from entx.core.errors import TableError
 from entx.core.files import FORMULA_STARTS, harmless_cell
-from entx.core.quantity import parse_written
-from entx.core.types import Answer
+from entx.core.types import Answer, parse_written
 from entx.ensemble.ballot import make_ballot
 from entx.report.review.decided import Decided
 from entx.report.review.queue import Queue, QueuedQuestion

@@ -13,8 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import parse_written
-from entx.core.types import Answer, Polygon
+from entx.core.types import Answer, Polygon, parse_written
 from entx.ensemble.ballot import make_ballot
 from entx.report.review.decided import Decided
 from entx.report.review.queue import Queue, QueuedQuestion

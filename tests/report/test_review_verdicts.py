@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE, Entity
-from entx.core.quantity import parse_written
+from entx.core.types import parse_written
 from entx.report.review.verdicts import Problem, storable, utc, written_form
 
 WEIGHT, VOLUME, LENGTH = CHALLENGE["item_weight"], CHALLENGE["item_volume"], CHALLENGE["height"]

@@ -8,7 +8,6 @@ from decimal import Decimal
 from PIL import Image
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity
 from entx.core.types import (
     Alignment,
     Answer,
@@ -20,6 +19,7 @@ from entx.core.types import (
     PageGeometry,
     PageStatus,
     Polygon,
+    Quantity,
     Stroke,
 )
 from entx.report.page_view import PageView, ShownAnswer, show_page

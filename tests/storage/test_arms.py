@@ -6,10 +6,9 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.storage.arms import count_asked, find_arms, load_arms
-from entx.storage.connection import Store
-from entx.storage.habits import FOLDS
-from entx.storage.runs import begin_run
+from entx.storage.questions import FOLDS
+from entx.storage.runs import begin_run, count_asked, find_arms, load_arms
+from entx.storage.store import Store
 from tests.ensemble.arms import KEY, PAGES, make_store
 
 

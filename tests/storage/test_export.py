@@ -9,7 +9,6 @@ import pytest
 
 from entx.core.errors import InputError
 from entx.core.files import FORMULA_STARTS, harmless_cell
-from entx.core.quantity import Quantity
 from entx.core.types import (
     Answer,
     Direction,
@@ -19,16 +18,16 @@ from entx.core.types import (
     PageGeometry,
     PageKey,
     PageStatus,
+    Quantity,
     Question,
     Stroke,
 )
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
-from entx.storage.export import TABLES, export_table, import_pages
+from entx.storage.labels import Review, add_reviews
 from entx.storage.pages import add_pages, load_pages
 from entx.storage.questions import add_questions
-from entx.storage.reviews import Review, add_reviews
-from entx.storage.runs import begin_run, end_run
+from entx.storage.runs import add_answers, begin_run, end_run
+from entx.storage.store import Store
+from entx.storage.transfer import TABLES, export_table, import_pages
 
 KEY = PageKey("fake", "m", "p")
 BOX = (0.0, 0.0, 9.5, 0.0, 9.5, 5.0, 0.0, 5.0)

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from entx.core.types import Question
-from entx.storage.connection import Store
-from entx.storage.habits import FOLD_OF_LINK, FOLDS, Habit, dimension_habits, habits_digest
-from entx.storage.questions import add_questions
+from entx.storage.questions import FOLD_OF_LINK, FOLDS, Habit, add_questions, dimension_habits, habits_digest
+from entx.storage.store import Store
 
 
 def _store(path: Path, rows: list[tuple[str, str, str, str | None]]) -> Store:

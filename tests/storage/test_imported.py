@@ -9,11 +9,10 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, TableError
 from entx.core.types import Alignment, Question
-from entx.storage.answers import load_answers
-from entx.storage.connection import Store
-from entx.storage.imported import ImportReport, import_predictions
 from entx.storage.questions import add_questions
-from entx.storage.submission import Coverage, coverage, write_predictions
+from entx.storage.runs import load_answers
+from entx.storage.store import Store
+from entx.storage.transfer import Coverage, ImportReport, coverage, import_predictions, write_predictions
 
 
 @pytest.fixture
@@ -115,6 +114,6 @@ def test_a_faulty_table_is_refused(store: Store, tmp_path: Path, text: str, mess
 def test_another_postprocessor_needs_another_run(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = _table(tmp_path, SENTENCES)
     _import(store, table)
-    monkeypatch.setattr("entx.storage.imported.POSTPROCESS_VERSION", 0)
+    monkeypatch.setattr("entx.storage.transfer.POSTPROCESS_VERSION", 0)
     with pytest.raises(InputError, match="postprocess was"):
         _import(store, table)

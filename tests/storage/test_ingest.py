@@ -7,9 +7,9 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, TableError
-from entx.storage.connection import Store
-from entx.storage.ingest import IngestReport, ingest
 from entx.storage.questions import load_questions
+from entx.storage.store import Store
+from entx.storage.transfer import IngestReport, ingest
 
 HOST = "https://m.media-amazon.com/images/I/"
 

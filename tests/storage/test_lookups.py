@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from entx.core.quantity import Quantity
-from entx.core.types import Answer, OcrPage, PageKey, PageStatus, Question
-from entx.storage.answers import add_answers
-from entx.storage.arms import load_arms
-from entx.storage.connection import Store
-from entx.storage.lookups import find_labels, find_questions, page_seconds, run_totals
+from entx.core.types import Answer, OcrPage, PageKey, PageStatus, Quantity, Question
 from entx.storage.pages import add_pages
-from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.runs import begin_run, end_run
+from entx.storage.questions import (
+    LinkedFile,
+    add_files,
+    add_questions,
+    find_labels,
+    find_questions,
+    page_seconds,
+    run_totals,
+)
+from entx.storage.runs import add_answers, begin_run, end_run, load_arms
+from entx.storage.store import Store
 
 KEY, OTHER = PageKey("rapidocr", "m", "p"), PageKey("paddleocr", "m", "p")
 

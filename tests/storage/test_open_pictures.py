@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from entx.core.shards import Shard
+from entx.core.splits import Shard
 from entx.core.types import Answer, Question
-from entx.storage.answers import add_answers
-from entx.storage.connection import Store
-from entx.storage.open_pictures import indices_in_shard, open_pictures
+from entx.storage.pages import indices_in_shard, open_pictures
 from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.runs import add_answers
+from entx.storage.store import Store
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import pytest
 
 from entx.core.errors import InputError
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageKey, PageStatus, Stroke
-from entx.storage import migrations
-from entx.storage.connection import Store
-from entx.storage.export import export_table, import_pages
-from entx.storage.page_geometry import from_row, to_row
-from entx.storage.pages import add_pages, load_pages
+from entx.storage import store as migrations
+from entx.storage.pages import add_pages, from_row, load_pages, to_row
+from entx.storage.store import Store
+from entx.storage.transfer import export_table, import_pages
 
 KEY = PageKey("fake", "m", "p")
 BOX = (0.0, 0.0, 9.5, 0.0, 9.5, 5.0, 0.0, 5.0)

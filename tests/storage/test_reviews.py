@@ -9,11 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.types import OcrPage, PageKey, PageStatus, Question
-from entx.storage.connection import Store
+from entx.storage.labels import (
+    Review,
+    SourceCount,
+    add_reviews,
+    labelled_questions,
+    labelled_sources,
+    load_reviews,
+    pictured_questions,
+    settle,
+)
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.reviews import Review, add_reviews, load_reviews, settle
-from entx.storage.training import SourceCount, labelled_questions, labelled_sources, pictured_questions
+from entx.storage.store import Store
 
 KEY = PageKey("rapidocr", "m", "p")
 FIRST = Review(

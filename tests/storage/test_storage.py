@@ -12,10 +12,11 @@ import duckdb
 import pytest
 
 from entx.core.errors import InputError, StoreBusy, StoreError, StoreForked
-from entx.core.quantity import Quantity
-from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageKey, PageStatus, Question
-from entx.storage import answers, migrations, pages, questions, runs
-from entx.storage.connection import Store
+from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
+from entx.storage import pages, questions, runs
+from entx.storage import runs as answers
+from entx.storage import store as migrations
+from entx.storage.store import Store
 
 KEY = PageKey("fake", "m1", "p1")
 BOX = (1.0, 2.0, 30.5, 2.0, 30.5, 12.0, 1.0, 12.0)

@@ -5,18 +5,12 @@ from pathlib import Path
 import pytest
 
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
-from entx.storage import training
-from entx.storage.connection import Store
+from entx.storage import labels as training
+from entx.storage.labels import LabelledQuestion, SourceCount, labelled_questions, labelled_sources, pictured_questions
+from entx.storage.labels import pages_with_questions as join
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
-from entx.storage.training import (
-    LabelledQuestion,
-    SourceCount,
-    labelled_questions,
-    labelled_sources,
-    pictured_questions,
-)
-from entx.storage.training import pages_with_questions as join
+from entx.storage.store import Store
 
 KEY = PageKey("rapidocr", "m", "p")
 OTHER = PageKey("paddleocr", "m", "p")

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from entx.core.types import OcrPage, PageKey, Question
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.store import Store
 
 KEY = PageKey("rapidocr", "m", "p")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from entx.core.entities import CHALLENGE
-from entx.storage.connection import Store
+from entx.storage.store import Store
 from entx.vlm_stage.collate import Collator
 from entx.vlm_stage.dataset import Dataset
 from entx.vlm_stage.encode import IGNORED, RowEncoder

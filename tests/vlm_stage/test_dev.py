@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.entities import CHALLENGE
-from entx.core.quantity import Quantity
+from entx.core.types import Quantity
 from entx.vlm_stage.dev import DevQuestion, dev_questions, measure_f1, read_answers, write_freely
 from entx.vlm_stage.prompt import PromptForm
 from entx.vlm_stage.rows import Row

@@ -12,14 +12,12 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.quantity import Quantity
-from entx.core.shards import Shard
-from entx.core.types import Alignment, Answer, PageKey
+from entx.core.splits import Shard
+from entx.core.types import Alignment, Answer, PageKey, Quantity
 from entx.neural.confidence import Calibration
-from entx.storage.answers import load_answers
-from entx.storage.connection import Store
 from entx.storage.questions import LinkedFile, add_files
-from entx.storage.runs import run_settings
+from entx.storage.runs import load_answers, run_settings
+from entx.storage.store import Store
 from entx.vlm_stage.backends.base import PictureAsk, Said
 from entx.vlm_stage.crops import DEFAULT_CROPS
 from entx.vlm_stage.infer import InferReport, answer_questions

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from entx.storage.answers import load_answers
-from entx.storage.connection import Store
+from entx.storage.runs import load_answers
+from entx.storage.store import Store
 from tests.cli.runner import run_entx
 from tests.vlm_stage.stores import Pictured, fill, label
 from tests.vlm_stage.tiny_vlms import tiny_qwen

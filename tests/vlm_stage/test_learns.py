@@ -20,7 +20,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from entx.core.metric import Counts, outcomes
+from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
 from tests.cli.runner import Ended, run_entx
 from tests.vlm_stage.tiny_vlms import tiny_vlm

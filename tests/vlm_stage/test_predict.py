@@ -14,9 +14,8 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Answer
 from entx.neural.confidence import Calibration
-from entx.storage.answers import load_answers
-from entx.storage.connection import Store
-from entx.storage.runs import run_settings
+from entx.storage.runs import load_answers, run_settings
+from entx.storage.store import Store
 from entx.vlm_stage.backends.transformers import TransformersPictureModel
 from entx.vlm_stage.loading import ModelOptions, open_reader
 from entx.vlm_stage.prompt import OWN, PromptForm

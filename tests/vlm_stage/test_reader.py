@@ -10,8 +10,7 @@ from PIL import Image
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, PictureError
-from entx.core.quantity import Quantity
-from entx.core.types import Alignment, Answer, OcrPage, PageStatus
+from entx.core.types import Alignment, Answer, OcrPage, PageStatus, Quantity
 from entx.neural.confidence import Calibration, Platt
 from entx.vlm_stage.backends.base import Said
 from entx.vlm_stage.prompt import PromptForm

@@ -11,8 +11,8 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.quantity import Quantity
-from entx.core.recipes import find_recipe, shipped_recipes
+from entx.core.settings import find_recipe, shipped_recipes
+from entx.core.types import Quantity
 from entx.vlm_stage.prompt import OWN
 from entx.vlm_stage.recipe import AdapterSettings, load_recipe
 from tests.cli.runner import run_entx

@@ -11,9 +11,9 @@ from PIL import Image
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
-from entx.storage.connection import Store
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.store import Store
 from entx.vlm_stage import rows as module
 from entx.vlm_stage.dataset import Dataset
 from entx.vlm_stage.recipe import DataSettings

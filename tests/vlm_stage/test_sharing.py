@@ -9,7 +9,7 @@ import pytest
 
 import entx.vlm_stage.views as views
 from entx.core.entities import CHALLENGE
-from entx.storage.connection import Store
+from entx.storage.store import Store
 from entx.vlm_stage.backends.transformers import TransformersPictureModel
 from entx.vlm_stage.infer import answer_questions
 from entx.vlm_stage.reader import Mode, VisionReader

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from entx.core.model_folder import check_model_folder
 from entx.neural import estimate
-from entx.storage.connection import Store
+from entx.neural.model_folder import check_model_folder
+from entx.storage.store import Store
 from entx.vlm_stage.serving import read_serving
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.training import make_base

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from entx.core.model_folder import ModelFolder
 from entx.neural.backend import choose_backend
+from entx.neural.model_folder import ModelFolder
 from entx.vlm_stage.adapters import unsloth_adapter_arguments, unsloth_load_arguments
 from entx.vlm_stage.recipe import load_recipe
 

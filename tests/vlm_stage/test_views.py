@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import entx.vlm_stage.views as views
-from entx.core.decode import PictureRefused
 from entx.core.errors import PictureError
+from entx.core.images import PictureRefused
 from entx.core.types import OcrPage, PageStatus
 from entx.vlm_stage.crops import DEFAULT_CROPS
 from entx.vlm_stage.views import Look, reduced_size, rough_tokens, see, see_file

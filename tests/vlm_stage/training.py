@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from entx.cli.main import main
 from entx.core.entities import CHALLENGE
-from entx.storage.connection import Store
-from entx.storage.ingest import ingest
+from entx.storage.store import Store
+from entx.storage.transfer import ingest
 
 RECIPE = """
 stage = "vlm"

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from entx.core.conversion import exact_size
 from entx.core.entities import Schema
-from entx.core.metric import Counts, Outcome
-from entx.core.quantity import Quantity, parse_written
+from entx.core.evaluation import Counts, Outcome
 from entx.core.tables import read_table, require_entities
+from entx.core.types import Quantity, parse_written
+from entx.core.units import exact_size
 from entx.report.ablation.columns import Column
 from entx.report.ablation.gold import Gold, GoldRow
-from entx.storage.connection import Store
-from entx.storage.lookups import find_labels
+from entx.storage.questions import find_labels
+from entx.storage.store import Store
 
 NEAR = 0.01
 """Relative difference up to which two sizes are one rounded conversion: packs print 5 kg as 11 lb (4.99 kg)."""

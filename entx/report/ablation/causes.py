@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from entx.core.metric import Counts, IntArray, Outcome
-from entx.core.stats import bootstrap_f1
+from entx.core.evaluation import Counts, IntArray, Outcome, bootstrap_f1
 from entx.report.ablation.columns import ARM, ENSEMBLE_STAGE, Column
 from entx.report.ablation.gold import Gold
 

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from entx.core.evaluation import Score
-from entx.core.metric import ALSO_SEPARATOR, Counts, IntArray, Outcome, outcomes
-from entx.core.stats import bootstrap_f1
+from entx.core.evaluation import ALSO_SEPARATOR, Counts, IntArray, Outcome, Score, bootstrap_f1, outcomes
 from entx.core.types import Answer
 from entx.report.ablation.gold import Gold
-from entx.storage.arms import ArmsRow
+from entx.storage.runs import ArmsRow
 
 ARM, HYBRID = "arm", "hybrid"
 ENSEMBLE_STAGE = "ensemble"

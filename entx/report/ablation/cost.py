@@ -8,9 +8,9 @@ from typing import Any
 
 from entx.core.errors import InputError
 from entx.report.ablation.columns import ENSEMBLE_STAGE
-from entx.storage.arms import Arm
-from entx.storage.connection import Store
-from entx.storage.lookups import RunTotals, page_seconds, run_totals
+from entx.storage.questions import RunTotals, page_seconds, run_totals
+from entx.storage.runs import Arm
+from entx.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from entx.core.errors import InputError
-from entx.core.metric import Counts, Outcome
+from entx.core.evaluation import Counts, Outcome
 from entx.report.ablation.summary import FORMAT
 
 

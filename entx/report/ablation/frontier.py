@@ -11,28 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from entx.core.metric import Counts
-from entx.core.stats import bootstrap_f1
+from entx.core.evaluation import Counts, bootstrap_f1
 from entx.core.types import NO_EVIDENCE, Answer
 from entx.ensemble.ballot import Ballot
+from entx.ensemble.cascade import Learned, asks_others, best, expected_gain, first_arms_only, learn, shortfall
 from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.judge import Verdict
-from entx.ensemble.strategies.cascade import (
-    Learned,
-    asks_others,
-    best,
-    expected_gain,
-    first_arms_only,
-    learn,
-    shortfall,
-)
 from entx.ensemble.strategy import Example
 from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, Column
 from entx.report.ablation.cost import hybrid_costs
 from entx.report.ablation.gold import Gold
 from entx.report.ablation.pairs import compared
-from entx.storage.arms import Arm
-from entx.storage.habits import FOLDS
+from entx.storage.questions import FOLDS
+from entx.storage.runs import Arm
 
 ASKS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Shares of the questions."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from entx.core.grounding import evidence_of
-from entx.core.metric import Outcome
+from entx.core.candidates import evidence_of
+from entx.core.evaluation import Outcome
 from entx.core.types import Answer, OcrPage, Polygon
 from entx.report.ablation.audit import CONVERTED, relation
 from entx.report.ablation.cells import COLOURS, MISSING, name_of, share

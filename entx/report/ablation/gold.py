@@ -12,13 +12,11 @@ import numpy as np
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.core.evaluation import kept_rows, truth_column
-from entx.core.metric import ALSO_SEPARATOR, IntArray
-from entx.core.quantity import Quantity, parse_written
-from entx.core.stats import group_numbers
+from entx.core.evaluation import ALSO_SEPARATOR, IntArray, group_numbers, kept_rows, truth_column
 from entx.core.tables import parse_indices, read_table, require_entities
-from entx.storage.connection import Store
-from entx.storage.lookups import FoundQuestion, find_questions
+from entx.core.types import Quantity, parse_written
+from entx.storage.questions import FoundQuestion, find_questions
+from entx.storage.store import Store
 
 _PICTURE_COLUMNS = ("image_link", "image")
 

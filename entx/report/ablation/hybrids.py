@@ -13,19 +13,16 @@ from pathlib import Path
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
-from entx.ensemble.ballot import Ballot
-from entx.ensemble.choose import OWN, Choice, Chooser, Policy
+from entx.ensemble.ballot import Ballot, ballots
 from entx.ensemble.decision import CHALLENGE_F1
-from entx.ensemble.fit import fit_ensemble
-from entx.ensemble.fitted import Fitted, load_fitted
-from entx.ensemble.gold import Truth, examples_of
-from entx.ensemble.ground import ballots
+from entx.ensemble.fit import Fitted, Truth, examples_of, fit_ensemble, load_fitted
+from entx.ensemble.job import OWN, Choice, Chooser, Policy
 from entx.ensemble.strategy import StrategyFactory, find_strategy
 from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, Column
 from entx.report.ablation.frontier import Frontier, cheap_arms, sweep
 from entx.report.ablation.gold import Gold
-from entx.storage.arms import Arm, ArmsRow
-from entx.storage.connection import Store
+from entx.storage.runs import Arm, ArmsRow
+from entx.storage.store import Store
 
 CASCADE = "cascade"
 

@@ -10,14 +10,14 @@ from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.types import OcrPage, PageKey
-from entx.ensemble.ground import choose_pages
+from entx.ensemble.ballot import choose_pages
 from entx.report.ablation.columns import Column, arm_columns
 from entx.report.ablation.frontier import Frontier
 from entx.report.ablation.gold import Gold, read_gold
 from entx.report.ablation.hybrids import decide_hybrids
-from entx.storage.arms import Arm, find_arms, load_arms
-from entx.storage.connection import Store
 from entx.storage.pages import load_pages
+from entx.storage.runs import Arm, find_arms, load_arms
+from entx.storage.store import Store
 
 
 @dataclass(frozen=True)

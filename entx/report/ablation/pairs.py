@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from entx.core.stats import paired_f1
+from entx.core.evaluation import paired_f1
 from entx.report.ablation.columns import Column
 
 NOT_SEPARABLE = "not separable"

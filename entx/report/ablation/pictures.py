@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cv2
 
-from entx.core.decode import Image, decode
 from entx.core.errors import PictureError
+from entx.core.images import Image, decode
 
 SIDES = (720, 560, 440, 340, 260, 200)
 """Pixels of the longer side that are tried, the largest that fits its share of the budget being taken."""

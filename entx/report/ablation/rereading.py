@@ -11,13 +11,12 @@ from dataclasses import replace
 
 from entx.core.entities import Schema
 from entx.core.types import Answer
-from entx.ocr_stage.reader import READER_VERSION, RulesReader
 from entx.report.ablation.columns import Column
 from entx.report.ablation.measure import Measured
-from entx.storage.arms import Arm
-from entx.storage.connection import Store
-from entx.storage.habits import dimension_habits, habits_digest
-from entx.storage.runs import run_settings
+from entx.rules.reader import READER_VERSION, RulesReader
+from entx.storage.questions import dimension_habits, habits_digest
+from entx.storage.runs import Arm, run_settings
+from entx.storage.store import Store
 
 RULES_STAGE = "rules"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from entx.core.entities import Schema
-from entx.core.metric import Outcome
+from entx.core.evaluation import Outcome
 from entx.report.ablation.audit import label_noise, stored_labels, table_labels, unit_audit
 from entx.report.ablation.causes import cause_of, causes, oracle, single_arms
 from entx.report.ablation.cost import costs, hybrid_costs
@@ -17,7 +17,7 @@ from entx.report.ablation.measure import Measured, Options
 from entx.report.ablation.pairs import pair_tests
 from entx.report.ablation.rereading import without_geometry
 from entx.report.ablation.variants import variants
-from entx.storage.connection import Store
+from entx.storage.store import Store
 
 FORMAT = 1
 """Raised when --diff can no longer read an older file."""

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from entx.core.entities import Schema
-from entx.core.metric import Counts, Outcome
-from entx.core.quantity import Quantity, parse_written
-from entx.core.types import Answer
+from entx.core.evaluation import Counts, Outcome
+from entx.core.types import Answer, Quantity, parse_written
 from entx.report.ablation.columns import ENSEMBLE_STAGE, Column
 from entx.report.ablation.pairs import compared
 

@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from entx.core.quantity import Quantity
-from entx.core.types import Answer
+from entx.core.types import Answer, Quantity
 from entx.ensemble.ballot import Ballot
-from entx.ensemble.choose import Chooser
+from entx.ensemble.job import Chooser
 
 
 @dataclass(frozen=True, slots=True)

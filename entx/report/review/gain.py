@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from entx.core.metric import FloatArray
+from entx.core.evaluation import FloatArray
 
 BoolArray = np.ndarray[tuple[int], np.dtype[np.bool_]]
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
+from entx.core.evaluation import ALSO_SEPARATOR
 from entx.core.files import atomic_text, harmless_cell
-from entx.core.metric import ALSO_SEPARATOR
 from entx.report.review.label_studio import read_label_studio
 from entx.report.review.sheet import read_sheet
 from entx.report.review.tasks import NOTHING
 from entx.report.review.verdicts import Problem, Verdict, VerdictFile, now, written_form
-from entx.storage.connection import Store
-from entx.storage.lookups import FoundQuestion, find_questions
-from entx.storage.reviews import Review, add_reviews, load_reviews, settle
+from entx.storage.labels import Review, add_reviews, load_reviews, settle
+from entx.storage.questions import FoundQuestion, find_questions
+from entx.storage.store import Store
 
 _READERS = {".json": read_label_studio, ".csv": read_sheet}
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.ensemble.choose import Chooser, Policy
 from entx.ensemble.decision import CHALLENGE_F1
-from entx.ensemble.fitted import Fitted
+from entx.ensemble.fit import Fitted
+from entx.ensemble.job import Chooser, Policy
 from entx.ensemble.strategy import find_strategy
-from entx.storage.arms import Arm, find_arms
-from entx.storage.connection import Store
-from entx.storage.runs import run_settings
+from entx.storage.runs import Arm, find_arms, run_settings
+from entx.storage.store import Store
 
 ENSEMBLE_STAGE = "ensemble"
 

@@ -14,18 +14,16 @@ from typing import Any
 import numpy as np
 
 from entx.core.entities import Entity, Schema
-from entx.core.quantity import Quantity
-from entx.core.types import Answer, PageKey
-from entx.ensemble.ballot import Ballot
-from entx.ensemble.ground import ballots, choose_pages
+from entx.core.types import Answer, PageKey, Quantity
+from entx.ensemble.ballot import Ballot, ballots, choose_pages
 from entx.report.review.decided import ChosenNow, Decided, Decider, StoredRun
 from entx.report.review.gain import expected_f1, expected_gains, f1_after
 from entx.report.review.panel import Panel
-from entx.storage.arms import ArmsRow, load_arms
-from entx.storage.connection import Store
-from entx.storage.lookups import find_questions
+from entx.storage.labels import load_reviews, settle
 from entx.storage.pages import load_pages
-from entx.storage.reviews import load_reviews, settle
+from entx.storage.questions import find_questions
+from entx.storage.runs import ArmsRow, load_arms
+from entx.storage.store import Store
 
 _MOST_ESTIMATED = 0.05  # share of questions beyond which an expected F1 is no figure to tell
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from entx.core.evaluation import ALSO_SEPARATOR
 from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell
-from entx.core.metric import ALSO_SEPARATOR
 from entx.core.tables import Table, parse_index, read_table
 from entx.report.review.queue import Queue
 from entx.report.review.tasks import NOTHING, PictureAddress, arm_texts, decided_text

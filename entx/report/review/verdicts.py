@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from entx.core.entities import Entity
-from entx.core.own_units import find_own_quantities
+from entx.core.parser import find_own_quantities, find_quantities
 from entx.core.postprocess import legalise
-from entx.core.quantities import find_quantities
-from entx.core.quantity import parse_written
+from entx.core.types import parse_written
 
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 

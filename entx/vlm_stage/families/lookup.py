@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from entx.core.errors import InputError
-from entx.core.plugins import load_plugin, plugin_names
+from entx.core.settings import load_plugin, plugin_names
 from entx.vlm_stage.families.base import Family
 
 GROUP = "entx.families"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from entx.core.errors import InputError
-from entx.core.model_folder import check_model_folder
+from entx.neural.model_folder import check_model_folder
 from entx.vlm_stage.families.base import Codec, Loaded, LoadOptions, Pixels, Prompt, Seen
 from entx.vlm_stage.families.loading import bare, load_tokenizer, loading
 

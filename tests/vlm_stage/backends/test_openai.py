@@ -22,8 +22,8 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import PictureError
 from entx.neural.asking import Ask
 from entx.neural.constrain import answer_pattern
-from entx.storage.answers import load_answers
-from entx.storage.connection import Store
+from entx.storage.runs import load_answers
+from entx.storage.store import Store
 from entx.vlm_stage.backends.base import PictureAsk
 from entx.vlm_stage.backends.openai import ServedPictureModel, data_url
 from entx.vlm_stage.backends.transformers import TransformersPictureModel

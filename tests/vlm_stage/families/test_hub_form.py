@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from entx.core.errors import InputError
-from entx.core.model_folder import check_model_folder
+from entx.neural.model_folder import check_model_folder
 from entx.vlm_stage.families.base import LoadOptions
 from entx.vlm_stage.families.lookup import family_of
 from tests.vlm_stage.pictures import KINDS, noise

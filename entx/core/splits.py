@@ -1,0 +1,171 @@
+"""Parts of a table for training: stratified, and with no picture and no repeated answer on both sides.
+
+About half of the challenge's train rows repeat the entity and value of other rows of their product group, and several
+rows share one picture. A random split puts one copy in train and one in test, and the score lies. So rows are first
+joined to families (same picture, or same group, entity and value; and so on from row to row), and families are dealt.
+
+The dealing is systematic sampling: families with equal make-up lie side by side, the largest first, and each goes to
+the part that is furthest behind its ratio, in the whole and in the family's own strata.
+
+Disjoint parts of a job for machines that do not know of each other: by the hash of the picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from entx.core.errors import InputError
+
+SMALL_STRATUM = 4
+"""System 1 of the published five: product groups with fewer rows go to train whole."""
+
+
+def join_families(*keys: Sequence[Hashable | None]) -> list[int]:
+    """The family number of each row: rows that agree in any of the keys are one family, transitively.
+
+    Args:
+        keys: for each reason to belong together one sequence, shape (rows,); None agrees with nothing.
+
+    Returns:
+        Numbers from 0 on in order of appearance.
+    """
+    parent = list(range(len(keys[0])))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for column in keys:
+        first: dict[Hashable, int] = {}
+        for row, key in enumerate(column):
+            if key is None:
+                continue
+            other = first.setdefault(key, row)
+            if other != row:
+                ours, theirs = root(row), root(other)
+                parent[max(ours, theirs)] = min(ours, theirs)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(root(row), len(numbers)) for row in range(len(parent))]
+
+
+def deal_families(
+    families: Sequence[int],
+    strata: Sequence[str],
+    ratios: Sequence[float],
+    *,
+    seed: int = 0,
+    small_to_first: int = 0,
+) -> list[int]:
+    """The part of each row.
+
+    Args:
+        families: number of each row's family; rows of one family get one part.
+        strata: what each part should have its ratio of.
+        ratios: share of each part, first is train; they need not sum to 1.
+        seed: equal input and seed give equal parts.
+        small_to_first: a family with a row of a stratum of fewer rows goes to the first part, outside the ratios.
+
+    Returns:
+        Position in `ratios` for each row.
+    """
+    shares = [ratio / sum(ratios) for ratio in ratios]
+    members: dict[int, list[int]] = {}
+    for row, family in enumerate(families):
+        members.setdefault(family, []).append(row)
+    sizes = Counter(strata)
+    parts: dict[int, int] = {}
+    waiting: list[tuple[int, Counter[str]]] = []
+    for family, rows in members.items():
+        within = Counter(strata[row] for row in rows)
+        if any(sizes[stratum] < small_to_first for stratum in within):
+            parts[family] = 0
+        else:
+            waiting.append((family, within))
+    dealer = _Dealer(shares, sizes)
+    for family, within in _side_by_side(waiting, random.Random(seed)):
+        parts[family] = dealer.deal(within)
+    return [parts[family] for family in families]
+
+
+def _side_by_side(waiting: list[tuple[int, Counter[str]]], draw: random.Random) -> list[tuple[int, Counter[str]]]:
+    """In random order, except that large families come first and families of one make-up lie together."""
+    draw.shuffle(waiting)
+    place: dict[str, int] = {}
+    keys = {}
+    for family, within in waiting:
+        make_up = repr(sorted(within.items()))
+        keys[family] = (-within.total(), place.setdefault(make_up, len(place)))
+    return sorted(waiting, key=lambda pair: keys[pair[0]])
+
+
+class _Dealer:
+    """Remembers how far each part is behind."""
+
+    def __init__(self, shares: Sequence[float], sizes: Counter[str]) -> None:
+        self._shares, self._sizes = shares, sizes
+        self._behind = [0.0] * len(shares)
+        self._behind_in: dict[str, list[float]] = {stratum: [0.0] * len(shares) for stratum in sizes}
+
+    def deal(self, within: Counter[str]) -> int:
+        """The part for a family with these rows of each stratum."""
+        size = within.total()
+        main = max(within, key=lambda stratum: within[stratum])
+        strata = [(count, self._behind_in[stratum]) for stratum, count in within.items()]
+        best, best_score = 0, float("-inf")
+        for part, share in enumerate(self._shares):
+            # A family larger than a part's whole share of its stratum would swamp it; the largest part takes it.
+            if part and size > max(1.0, share * self._sizes[main]):
+                continue
+            score = self._behind[part] + size * share
+            score += sum(count * (behind[part] + count * share) for count, behind in strata) / size
+            if score > best_score:
+                best, best_score = part, score
+        for part, share in enumerate(self._shares):
+            taken = 1.0 if part == best else 0.0
+            self._behind[part] += size * (share - taken)
+            for count, behind in strata:
+                behind[part] += count * (share - taken)
+        return best
+
+
+_SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several parts of about equal size.
+
+    Args:
+        number: from 1 on.
+        of: how many parts there are.
+    """
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Reads "2/4".
+
+        Raises:
+            InputError: not two whole numbers, or no such part.
+        """
+        found = _SHARD.fullmatch(text)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise InputError(f"--shards {text}: expected PART/PARTS, for example 1/4 to 4/4")
+        return cls(int(found[1]), int(found[2]))
+
+    def holds(self, picture: str) -> bool:
+        """Whether what has this name is of this part; the same on every machine and in every version."""
+        digest = hashlib.blake2b(picture.encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.of == self.number - 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"

@@ -1,0 +1,222 @@
+"""Is a prediction file fit to be handed in? Stricter than the challenge's own rule, and every fault has its line.
+
+What is accepted here the official script accepts, too; it also accepts "10 volt" for a width, negative numbers,
+400-digit numbers and digits of other scripts, and always exits 0.
+
+Part files of predictions into one, if every question is answered exactly once.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from entx.core.entities import Entity, Schema
+from entx.core.errors import InputError
+from entx.core.files import atomic_text
+from entx.core.tables import Table, parse_index, parse_indices, quoted, read_table, require_entities
+from entx.core.types import parse_written
+
+HEADER = ("index", "prediction")
+"""The columns of a prediction file, in order."""
+
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a prediction file.
+
+    Args:
+        problem: what is wrong.
+        line: 1-based line in the prediction file; None for a row that is not there.
+        column: its column.
+    """
+
+    problem: str
+    line: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        where = [f"line {self.line}"] if self.line is not None else []
+        where += [f"column {self.column}"] if self.column else []
+        return f"{', '.join(where)}: {self.problem}" if where else self.problem
+
+
+def check_prediction(text: str, entity: Entity) -> str | None:
+    """What is wrong with one answer; None when it may be handed in.
+
+    Legal are the empty text (no answer) and "number unit": an ASCII number without sign, exponent, separators or
+    needless zeros in front, one space, a unit that the entity allows, spelled as in its schema. Such a text cannot
+    start with a character that a spreadsheet takes for a formula.
+    """
+    if text == "":
+        return None
+    if not text.isascii() or not text.isprintable():
+        return f"{quoted(text)} holds characters other than printable ASCII"
+    number, space, unit = text.partition(" ")
+    if not _NUMBER.fullmatch(number) or not space:
+        return f'{quoted(text)} is not "number unit" with a plain number such as 12 or 12.5'
+    if unit not in entity.units:
+        return f"unit {quoted(unit)} is not allowed for {entity.name}; allowed: {', '.join(entity.units)}"
+    if parse_written(text) is None:
+        return f"{quoted(text)}: the number is too long"
+    return None
+
+
+def check_file(predictions: Path, test: Path, schema: Schema) -> list[Fault]:
+    """All faults of a prediction file, in the order of its lines, then the rows that are missing.
+
+    Args:
+        predictions: exactly the columns index and prediction, a row for every row of `test`, in the same order.
+        test: has index and entity_name.
+        schema: the entities of `test`.
+
+    Raises:
+        TableError: `test` breaks its contract, or `predictions` cannot be read as a table at all.
+    """
+    questions = read_table(test, ["index", "entity_name"])
+    place = {index: row for row, index in enumerate(parse_indices(questions))}
+    names = require_entities(questions, schema)
+    answers = read_table(predictions, HEADER)
+    faults = []
+    if answers.header != HEADER:
+        faults.append(Fault(f"the header is {','.join(answers.header)!r}, not {','.join(HEADER)!r}", line=1))
+    seen: dict[int, int] = {}
+    faults += _row_faults(answers, place, names, schema, seen)
+    for index, row in place.items():
+        if index not in seen:
+            faults.append(Fault(f"index {index} ({test.name}, line {questions.lines[row]}) has no row"))
+    return faults
+
+
+def _row_faults(
+    answers: Table, place: dict[int, int], names: list[str], schema: Schema, seen: dict[int, int]
+) -> Iterator[Fault]:
+    """Faults of the rows that are there; `seen` gets the line of each index."""
+    indices = [parse_index(text) for text in answers["index"]]
+    known = {index: place[index] for index in indices if index in place}
+    misplaced = _out_of_order(known)
+    verdicts: dict[tuple[str, str], str | None] = {}
+    for index, answer, row in zip(indices, answers["prediction"], range(len(answers)), strict=True):
+        line = answers.lines[row]
+        if index is None:
+            problem = f"{quoted(answers['index'][row])} is no index; it must be a whole number from 0 on"
+            yield Fault(problem, line, "index")
+            continue
+        if index in seen:
+            yield Fault(f"index {index} was already used on line {seen[index]}", line, "index")
+        elif index not in place:
+            yield Fault(f"index {index} is not in the test table", line, "index")
+        elif index in misplaced:
+            yield Fault(f"index {index} is not where the test table has it; keep its order", line, "index")
+        seen.setdefault(index, line)
+        if index in place:
+            key = (answer, names[place[index]])
+            if key not in verdicts:
+                verdicts[key] = check_prediction(answer, schema[key[1]])
+            if verdict := verdicts[key]:
+                yield Fault(verdict, line, "prediction")
+
+
+def _out_of_order(known: dict[int, int]) -> set[int]:
+    """The fewest indices without which the others stand in order: all but a longest increasing run (patience sorting).
+
+    Args:
+        known: place in the test table of each index, in the order of the prediction file.
+    """
+    indices, places = list(known), list(known.values())
+    ends: list[int] = []  # the smallest last place of a run of each length
+    tails: list[int] = []  # and at which position that run ends
+    before: list[int] = []
+    for position, here in enumerate(places):
+        length = bisect_left(ends, here)
+        before.append(tails[length - 1] if length else -1)
+        ends[length : length + 1] = [here]
+        tails[length : length + 1] = [position]
+    position = tails[-1] if tails else -1
+    misplaced = set(indices)
+    while position >= 0:
+        misplaced.discard(indices[position])
+        position = before[position]
+    return misplaced
+
+
+_NAMED = 5  # of each kind of fault, so many are named and the others counted
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge wrote.
+
+    Args:
+        rows: one a row of the test table, in its order.
+        answered: of these, with a prediction.
+        parts: rows that each part gave.
+    """
+
+    rows: int
+    answered: int
+    parts: tuple[int, ...]
+
+
+def merge_parts(parts: Sequence[Path], test: Path, out: Path, column: str = HEADER[1]) -> Merged:
+    """Writes `index,prediction` for every row of the test table; nothing is written where anything is amiss.
+
+    Args:
+        parts: tables with index and a column of predictions, whatever made them.
+        test: has index; its rows are those that must be there, in its order.
+        column: of the predictions in the parts; their texts are written as they are.
+
+    Raises:
+        TableError: a file breaks its contract as a table.
+        InputError: an index is missing, not in the test table, or stands twice. All of it in one message, by count and
+            the first ones.
+    """
+    wanted = parse_indices(read_table(test, (HEADER[0],)))
+    found: dict[int, tuple[str, str]] = {}  # the prediction of an index, and where it stands
+    foreign: list[str] = []
+    twice: list[str] = []
+    known = set(wanted)
+    counts = []
+    for path in parts:
+        table = read_table(path, (HEADER[0], column))
+        counts.append(len(table))
+        for row, text in enumerate(table[column]):
+            index, where = _index(table, row), f"{path.name} line {table.lines[row]}"
+            if index not in known:
+                foreign.append(f"{index} ({where})")
+            elif index in found:
+                other, there = found[index]
+                verdict = "agreeing" if other == text else f"{quoted(other)} against {quoted(text)}"
+                twice.append(f"{index} ({there} and {where}, {verdict})")
+            else:
+                found[index] = (text, where)
+    missing = [str(index) for index in wanted if index not in found]
+    faults = [
+        f"{len(rows)} {what}: {', '.join(rows[:_NAMED])}{', ...' if len(rows) > _NAMED else ''}"
+        for what, rows in (
+            (f"indices of {test.name} are in no part", missing), (f"indices are not in {test.name}", foreign),
+            ("indices stand twice", twice),
+        )
+        if rows
+    ]  # fmt: skip
+    if faults:
+        raise InputError(f"the parts do not make one file: {'; '.join(faults)}; {out} is not written")
+    with atomic_text(out) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows((index, found[index][0]) for index in wanted)
+    return Merged(len(wanted), sum(bool(found[index][0]) for index in wanted), tuple(counts))
+
+
+def _index(table: Table, row: int) -> int:
+    text = table[HEADER[0]][row]
+    index = parse_index(text)
+    if index is None:
+        raise table.error(row, HEADER[0], f"{quoted(text)} is no index; it must be a whole number from 0 on")
+    return index

@@ -1,1 +1,0 @@
-"""The built-in strategies, one small file each; see `entx.ensemble.strategy` for what a strategy is."""

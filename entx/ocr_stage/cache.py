@@ -1,0 +1,169 @@
+"""An alarm for an engine that has gone blind.
+
+An engine that no longer reads raises no error: each picture just has no text. (A bare `except` around a changed result
+type once did this to a whole data set.) So the share of pictures without text is watched while they are read.
+
+The `ocr-cache` job: every picture of the store that has no page yet is read once, and its page committed.
+
+Workers read, this process alone writes, in small batches: a crash, a kill or a full disk costs at most the batch in
+flight, and the next call goes on from what is committed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from entx.core.types import OcrPage, PageKey, PageStatus
+from entx.ocr_stage.engines.base import EngineSpec, page_key
+from entx.ocr_stage.page_reader import PageReader
+from entx.ocr_stage.pool import Limits, read_pages
+from entx.ocr_stage.worker import Task
+from entx.storage.pages import add_pages, count_pages, count_pending, forget_failed_pages, pending_pictures
+from entx.storage.runs import begin_run, end_run
+from entx.storage.store import Store
+
+
+class PageHealth:
+    """Counts how pages end, and says once when something is wrong with all of them.
+
+    Args:
+        window: how many of the latest pages a share is taken of; a single broken worker must not hide behind the
+            good pages of an hour ago.
+        least: pages before which no share is judged.
+        empty_share: of the readable pictures, the share without a line of text that is too much. Of 220 real product
+            pictures drawn at random none was without text, so 0.3 is far from chance, and one blind worker in three
+            is noticed.
+        broken_share: of all pictures, the share FAILED or QUARANTINED that is too much.
+    """
+
+    def __init__(
+        self, *, window: int = 200, least: int = 50, empty_share: float = 0.3, broken_share: float = 0.3
+    ) -> None:
+        self.statuses: Counter[PageStatus] = Counter()
+        self.empty = 0
+        self._least, self._empty_share, self._broken_share = least, empty_share, broken_share
+        self._recent_empty: deque[bool] = deque(maxlen=window)
+        self._recent_broken: deque[bool] = deque(maxlen=window)
+        self._said: set[str] = set()
+
+    @property
+    def read(self) -> int:
+        """Pictures that were read well, with or without text in them."""
+        return self.statuses[PageStatus.OK]
+
+    def observe(self, page: OcrPage) -> str | None:
+        """Counts a page; a warning when its kind has become too common, None else and after the first time."""
+        self.statuses[page.status] += 1
+        self._recent_broken.append(page.status in (PageStatus.FAILED, PageStatus.QUARANTINED))
+        if page.status is PageStatus.OK:
+            self.empty += not page.lines
+            self._recent_empty.append(not page.lines)
+        return self._judge(self._recent_empty, self._empty_share, "had no text") or self._judge(
+            self._recent_broken, self._broken_share, f"could not be read (the last: {page.reason})"
+        )
+
+    def _judge(self, recent: deque[bool], limit: float, what: str) -> str | None:
+        kind = what[:9]
+        count = sum(recent)
+        if len(recent) < self._least or count <= limit * len(recent) or kind in self._said:
+            return None
+        self._said.add(kind)
+        return f"{count} of the last {len(recent)} pictures {what}: check the engine with `entx doctor`"
+
+
+_BATCH_PAGES = 32
+_BATCH_SECONDS = 2.0  # a kill loses no more than this much reading either; a commit takes some milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class CacheReport:
+    """What one call did.
+
+    Args:
+        key: of the pages.
+        read: pictures read by this call.
+        pages: all pages of the key now in the store, by status.
+        seconds: wall time of this call.
+    """
+
+    key: PageKey
+    read: int
+    pages: dict[str, int]
+    seconds: float
+
+
+def fill_cache(
+    store: Store,
+    spec: EngineSpec,
+    *,
+    workers: int,
+    limits: Limits | None = None,
+    retry_failed: bool = False,
+    begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> CacheReport:
+    """Reads the pictures that questions name and that have no page of this engine, model and setting yet.
+
+    Args:
+        store: open for writing.
+        workers: processes that read; each holds one engine on one thread.
+        retry_failed: read the pictures again whose pages are not OK.
+        begin: told the number of pictures to read, returns what is told the number just read, for a progress bar.
+        warn: told at once when most pages come out empty or broken (see `PageHealth`).
+
+    Raises:
+        EngineError: the engine cannot be loaded.
+        StoreError: the store cannot be written; the pages before stay.
+    """
+    started = time.monotonic()
+    key = page_key(spec)
+    if retry_failed:
+        forget_failed_pages(store, key)
+    advance = begin(total := count_pending(store, key))
+    health = PageHealth()
+    read = 0
+    if total:
+        run = f"ocr-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+        begin_run(store, run, "ocr", {"engine": spec.engine, "params": dict(spec.params), "workers": workers})
+        batch = _Batch(store, key, run)
+        tasks = (Task(file.picture, file.path) for file in pending_pictures(store, key))
+        try:
+            with closing(read_pages(tasks, partial(PageReader, spec), workers=workers, limits=limits)) as pages:
+                for page in pages:
+                    batch.add(page)
+                    if warning := health.observe(page):
+                        warn(warning)
+                    read += 1
+                    advance(1)
+        finally:
+            batch.commit()
+            end_run(store, run, time.monotonic() - started, {"read": read})
+    return CacheReport(key, read, count_pages(store, key), time.monotonic() - started)
+
+
+class _Batch:
+    def __init__(self, store: Store, key: PageKey, run: str) -> None:
+        self._store, self._key, self._run = store, key, run
+        self._pages: list[OcrPage] = []
+        self._since = time.monotonic()
+
+    def add(self, page: OcrPage) -> None:
+        self._pages.append(page)
+        if len(self._pages) >= _BATCH_PAGES or time.monotonic() - self._since > _BATCH_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        pages, self._pages = (
+            self._pages,
+            [],
+        )  # emptied first: a batch that the disk refuses is not tried again at the end
+        if pages:
+            add_pages(self._store, self._key, self._run, pages)
+        self._since = time.monotonic()

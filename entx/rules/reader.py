@@ -1,0 +1,359 @@
+"""The weights table of the rules reader: what each feature is worth, by family of entities.
+
+One TOML file that ships with the package (`entx/recipes/rules_weights.toml`); its hash is part of a run's settings.
+
+The rules reader: an answer from OCR lines, cue words and geometry, without any model.
+
+Every legal quantity of the page is scored by named features (`axis_features`, `depth_features`, `features`) and the
+weights table (`entx/recipes/rules_weights.toml`). The best one is the answer, unless its score is below the family's
+threshold: then the reader abstains and says why. The score is comparable within a family; it is no probability.
+
+The `predict --stage rules` job: every open question of a run answered from the pages of the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from math import exp
+from types import MappingProxyType
+from typing import Any
+
+from entx.core.candidates import Candidate, find_candidates
+from entx.core.entities import Entity, Schema
+from entx.core.errors import InputError
+from entx.core.types import Answer, Evidence, OcrPage, PageKey, PageStatus
+from entx.rules.features import Rivals, quantity_features
+from entx.rules.lengths import (
+    AXES,
+    CENTIMETRES,
+    Company,
+    Extent,
+    axis_features,
+    depth_features,
+    extents_of,
+    length_cues,
+)
+from entx.rules.words import Layout
+from entx.storage.pages import unanswered_pages
+from entx.storage.questions import Habit, dimension_habits, habits_digest
+from entx.storage.runs import add_answers, begin_run, end_run
+from entx.storage.store import Store
+
+FAMILIES = ("upright", "depth", "weight", "load", "voltage", "power", "volume", "other")
+_BY_ENTITY = {
+    "height": "upright", "width": "upright", "depth": "depth", "item_weight": "weight",
+    "maximum_weight_recommendation": "load",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Family:
+    """The weights of one family.
+
+    Args:
+        bias: log-odds of a candidate without any feature.
+        threshold: score from which an answer is given.
+        weights: log-odds that one unit of a feature adds, by name.
+    """
+
+    bias: float
+    threshold: float
+    weights: Mapping[str, float]
+
+    def score(self, features: Mapping[str, float]) -> float:
+        """0 to 1; monotone in each feature. A feature that the table does not name counts nothing."""
+        total = self.bias + sum(self.weights.get(name, 0.0) * value for name, value in features.items())
+        return 1.0 / (1.0 + exp(-total))
+
+    def reasons(self, features: Mapping[str, float]) -> list[tuple[str, float]]:
+        """What each feature added, the largest effect first; those that added nothing are left out."""
+        parts = [(name, self.weights.get(name, 0.0) * value) for name, value in features.items()]
+        return sorted(((n, p) for n, p in parts if round(p, 2)), key=lambda part: (-abs(part[1]), part[0]))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """All families, and the hash of the file they came from."""
+
+    families: Mapping[str, Family]
+    digest: str
+
+    def of(self, entity_name: str, kind: str) -> Family:
+        """The family of an entity: its own, else its kind's, else `other`."""
+        family = _BY_ENTITY.get(entity_name, kind if kind in self.families else "other")
+        return self.families[family]
+
+
+@lru_cache(maxsize=1)
+def shipped_weights() -> Weights:
+    """The table that ships with the package."""
+    return parse_weights(resources.files("entx").joinpath("recipes", "rules_weights.toml").read_bytes())
+
+
+def parse_weights(text: bytes) -> Weights:
+    """Reads a table.
+
+    Raises:
+        InputError: not TOML, a family is missing or unknown, or a value is no number; all faults are named at once.
+    """
+    try:
+        tables = tomllib.loads(text.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"weights: not a readable TOML table: {error}") from None
+    faults = [f"[{name}] is missing" for name in FAMILIES if name not in tables]
+    faults += [f"[{name}] is no family (known: {', '.join(FAMILIES)})" for name in tables if name not in FAMILIES]
+    families = {}
+    for name in FAMILIES:
+        table = tables.get(name, {})
+        wrong = _faults(table) if name in tables else []
+        faults += [f"[{name}] {fault}" for fault in wrong]
+        if name in tables and not wrong:
+            weights = MappingProxyType({key: float(value) for key, value in table["weights"].items()})
+            families[name] = Family(float(table["bias"]), float(table["threshold"]), weights)
+    if faults:
+        raise InputError("weights: " + "; ".join(faults))
+    return Weights(MappingProxyType(families), hashlib.sha256(text).hexdigest()[:16])
+
+
+def _faults(table: object) -> list[str]:
+    if not isinstance(table, dict) or not isinstance(table.get("weights"), dict):
+        return ["needs bias, threshold and weights"]
+    faults = [f"{key} must be a number" for key in ("bias", "threshold") if not _is_number(table.get(key))]
+    faults += [f"weight {key} must be a number" for key, value in table["weights"].items() if not _is_number(value)]
+    faults += [f"has the unknown key {key!r}" for key in table.keys() - {"bias", "threshold", "weights"}]
+    return faults
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+READER_VERSION = 3
+"""Raised with every change that can change an answer: a run is continued only by the reader that began it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate as the reader judged it.
+
+    Args:
+        score: 0 to 1.
+        features: name -> value; zeros are left out.
+        reasons: feature -> log-odds that it added, the largest effect first.
+    """
+
+    candidate: Candidate
+    score: float
+    features: dict[str, float]
+    reasons: list[tuple[str, float]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        one = self.candidate
+        return {
+            "answer": one.quantity.text, "text": one.text, "score": self.score, "line_ids": list(one.line_ids),
+            "features": self.features, "reasons": dict(self.reasons),
+        }  # fmt: skip
+
+
+class RulesReader:
+    """Reads the answers to the questions of one schema.
+
+    Args:
+        schema: entities, their units and cue words.
+        weights: None for the table that ships with entx.
+        abstain: False gives the best candidate however low its score is.
+    """
+
+    def __init__(self, schema: Schema, weights: Weights | None = None, *, abstain: bool = True) -> None:
+        self._schema = schema
+        self.weights = weights or shipped_weights()
+        self._abstain = abstain
+        self.length_cues = length_cues(schema)
+        self.rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
+
+    def read(
+        self, page: OcrPage, entity_names: Iterable[str], habits: Sequence[Habit | None] | None = None
+    ) -> list[Answer]:
+        """One answer for each entity asked of the page.
+
+        Args:
+            habits: of each question's product group (`dimension_habits`); None where nothing is known of any.
+        """
+        names = list(entity_names)
+        if page.status is not PageStatus.OK:
+            return [Answer(None, reason=f"picture {page.status}: {page.reason}") for _ in names]
+        if not page.lines:
+            return [Answer(None, reason="no text in the picture") for _ in names]
+        look = _Look(self, page)
+        return [
+            self._answer(look, self._schema[name], habit)
+            for name, habit in zip(names, habits or [None] * len(names), strict=True)
+        ]
+
+    def explain(self, page: OcrPage, entity_name: str, habit: Habit | None = None) -> list[Scored]:
+        """Every candidate of a page for an entity, the best first: the first is the answer if its score suffices."""
+        entity = self._schema[entity_name]
+        if page.status is not PageStatus.OK:
+            return []
+        family = self.family(entity)
+        found = _Look(self, page).candidates(entity, habit)
+        return [
+            Scored(one, score, features, family.reasons(features))
+            for one, features, score in sorted(found, key=lambda item: (-item[2], item[0].order))
+        ]
+
+    def family(self, entity: Entity) -> Family:
+        """The weights for an entity; one that only shares an axis's name with the challenge's is any other."""
+        if entity.name in AXES and not _has_axis(entity):
+            return self.weights.families["other"]
+        return self.weights.of(entity.name, entity.kind)
+
+    def _answer(self, look: _Look, entity: Entity, habit: Habit | None) -> Answer:
+        found = look.candidates(entity, habit)
+        if not found:
+            return Answer(None, reason="no quantity with a legal unit in the text")
+        chosen, features, score = max(found, key=lambda item: (item[2], -item[0].order))
+        threshold = self.family(entity).threshold
+        if self._abstain and score < threshold:
+            reason = f"{_doubt(entity, features)} (best: {chosen.quantity.text}, score {score:.2f})"
+            return Answer(None, chosen.text, reason, score=score)
+        chosen = _upper_end(chosen, [one for one, _, _ in found])
+        evidence = Evidence(chosen.alignment, chosen.line_ids, chosen.polygon)
+        return Answer(chosen.quantity, chosen.text, "", evidence, score=score)
+
+
+class _Look:
+    """One page under one reader: what several questions share is computed once."""
+
+    def __init__(self, reader: RulesReader, page: OcrPage) -> None:
+        self._reader = reader
+        self._layout = Layout.of(page)
+        self._extents: list[Extent] | None = None
+        self._company: Company | None = None
+        self._upright: dict[str, list[tuple[dict[str, float], float]]] = {}
+
+    def candidates(self, entity: Entity, habit: Habit | None) -> list[tuple[Candidate, dict[str, float], float]]:
+        """(candidate, features, score) of every quantity that is legal for the entity, in reading order."""
+        family = self._reader.family(entity)
+        if _has_axis(entity):
+            extents = self._lengths()
+            judged = self._depth(habit, family) if entity.name == "depth" else self._axis(entity.name)
+            return [
+                (extent.candidate, features, score)
+                for extent, (features, score) in zip(extents, judged, strict=True)
+                if extent.candidate.quantity.unit in entity.units
+            ]
+        legal = find_candidates(self._layout.page, entity, self._layout.quantities)
+        rivals, cues = Rivals.of(legal, self._layout), self._reader.rivals[entity.name]
+        found = [(one, quantity_features(one, rivals, self._layout, entity, cues)) for one in legal]
+        return [(one, features, family.score(features)) for one, features in found]
+
+    def _lengths(self) -> list[Extent]:
+        if self._extents is None:
+            self._extents = extents_of(self._layout, self._reader.length_cues)
+        return self._extents
+
+    def _axis(self, axis: str) -> list[tuple[dict[str, float], float]]:
+        if axis not in self._upright:
+            family = self._reader.weights.families["upright"]
+            features = self._of_axis(axis)
+            self._upright[axis] = [(each, family.score(each)) for each in features]
+        return self._upright[axis]
+
+    def _depth(self, habit: Habit | None, family: Family) -> list[tuple[dict[str, float], float]]:
+        extents = self._lengths()
+        heights, widths = ([score for _, score in self._axis(axis)] for axis in ("height", "width"))
+        more = depth_features(extents, self._layout, heights, widths, habit)
+        features = [plain | added for plain, added in zip(self._of_axis("depth"), more, strict=True)]
+        return [(each, family.score(each)) for each in features]
+
+    def _of_axis(self, axis: str) -> list[dict[str, float]]:
+        extents = self._lengths()
+        if self._company is None:
+            self._company = Company.of(extents)
+        return [axis_features(one, self._company, self._layout, axis) for one in extents]
+
+
+def _has_axis(entity: Entity) -> bool:
+    return entity.name in AXES and set(entity.units) <= CENTIMETRES.keys()
+
+
+def _rivals(schema: Schema, entity: Entity) -> frozenset[str]:
+    """Cue words that point to other entities of the same kind and not to this one."""
+    others = (other for other in schema.entities.values() if other.kind == entity.kind and other != entity)
+    return frozenset(cue for other in others for cue in other.cues) - frozenset(entity.cues)
+
+
+def _doubt(entity: Entity, features: dict[str, float]) -> str:
+    """Why the best candidate is not sure enough, in words."""
+    if features.get("word_rival") or features.get("label_rival") or features.get("rival_on_line"):
+        return "the only number says something else"
+    if features.get("guess_rival") or features.get("line_rival", 0.0) > features.get("line_own", 0.0):
+        return f"no number is drawn or named as the {entity.words}"
+    if features.get("several"):
+        return "several values of equal standing"
+    if features.get("lookalike") or features.get("lookalike_on_line") or features.get("capacity"):
+        return "the only number looks like something else"
+    return "no number is sure enough"
+
+
+def _upper_end(chosen: Candidate, candidates: Sequence[Candidate]) -> Candidate:
+    """The upper end of a range: "100-240 V" is rated for 240 volt."""
+    if chosen.role != "low":
+        return chosen
+    highs = (c for c in candidates if c.role == "high" and c.group == chosen.group)
+    return next(highs, chosen)
+
+
+_BATCH = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReport:
+    """What one call did: questions answered or abstained from by it, and its wall time."""
+
+    asked: int
+    seconds: float
+
+
+def answer_questions(
+    store: Store, key: PageKey, schema: Schema, run: str, *, advance: Callable[[int], None] = lambda _: None
+) -> AnswerReport:
+    """Answers the questions that have a page of this key and no answer in this run yet.
+
+    Questions whose picture has no page stay open: the same call takes them up once it is read.
+
+    Raises:
+        InputError: the run stands in the store with other pages, schema, reader, weights or labels in the store.
+    """
+    started = time.monotonic()
+    habits = dimension_habits(store)
+    settings = {
+        "reader": READER_VERSION, "schema": schema.digest, "engine": key.engine, "model_hash": key.model_hash,
+        "params_hash": key.params_hash, "weights": shipped_weights().digest, "habits": habits_digest(habits),
+    }  # fmt: skip
+    begin_run(store, run, "rules", settings)
+    reader = RulesReader(schema)
+    batch: list[tuple[int, Answer]] = []
+    asked = 0
+    for page, questions in unanswered_pages(store, key, run):
+        names = [question.entity_name for question in questions]
+        answers = reader.read(page, names, [habits.get((question.group_id, question.fold)) for question in questions])
+        batch += [(question.index, answer) for question, answer in zip(questions, answers, strict=True)]
+        asked += len(questions)
+        advance(len(questions))
+        if len(batch) >= _BATCH:
+            add_answers(store, run, batch)
+            batch = []
+    if batch:
+        add_answers(store, run, batch)
+    seconds = time.monotonic() - started
+    end_run(store, run, seconds, {"asked": asked})
+    return AnswerReport(asked, seconds)

@@ -1,0 +1,380 @@
+"""A table of questions and folders of pictures into the store.
+
+Anybody's raw answers as a run: sentences of a model that ran elsewhere, through the shared postprocessor.
+
+Tables of the store as files: csv for people, parquet and jsonl exact and importable.
+
+A run's answers as a prediction file: `index,prediction`, a row for every question.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from entx.core.entities import Schema
+from entx.core.errors import InputError, TableError
+from entx.core.files import FORMULA_STARTS, PictureFolder, atomic_path, atomic_text
+from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
+from entx.core.tables import Table, parse_indices, read_table, require_entities
+from entx.core.types import Alignment, Answer, Evidence, Quantity, Question
+from entx.storage.questions import LinkedFile, add_files, add_questions, load_files, load_questions
+from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
+from entx.storage.store import Store
+
+_THREADS = 4  # hashing and reading both release the interpreter; more threads only queue on the disk
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What came of one ingest.
+
+    Args:
+        questions: rows of the table.
+        new: of these, rows that the store did not have.
+        links: distinct links of the table.
+        pictures: distinct pictures, by content, behind the links that have a file.
+        without_file: links without a usable file, each with its reason.
+        indexed: False when the table had no index column, so that rows were numbered.
+    """
+
+    questions: int
+    new: int
+    links: int
+    pictures: int
+    without_file: dict[str, str]
+    indexed: bool
+
+
+def ingest(
+    store: Store,
+    path: Path,
+    folders: Sequence[Path],
+    schema: Schema,
+    *,
+    index_from: int = 0,
+    advance: Callable[[int], None] = lambda _: None,
+) -> IngestReport:
+    """Adds a table's questions to the store and finds the picture file of each link. Repeating it adds nothing twice.
+
+    Needs the columns image_link and entity_name; index (rows are numbered from `index_from` without it), group_id and
+    entity_value (kept as the label) are taken where they are. A file that still has the path, size and time of its
+    last ingest is not read again.
+
+    Args:
+        folders: where the pictures are, searched in all depths.
+        advance: told the number of links looked up, for a progress bar.
+
+    Raises:
+        TableError: the table breaks its contract.
+        InputError: a folder is missing, or an index is taken by another question of the store.
+    """
+    table = read_table(path, ("image_link", "entity_name"), ("index", "group_id", "entity_value"))
+    entities = require_entities(table, schema)
+    links = table["image_link"]
+    for row, link in enumerate(links):
+        if not link.strip():
+            raise table.error(row, "image_link", "the link is empty")
+    indexed = "index" in table
+    indices = parse_indices(table) if indexed else list(range(index_from, index_from + len(table)))
+    groups = table.get("group_id") or [""] * len(table)
+    labels: Sequence[str | None] = table.get("entity_value") or [None] * len(table)
+    questions = [
+        Question(index, link, group, entity, None, label)
+        for index, link, group, entity, label in zip(indices, links, groups, entities, labels, strict=True)
+    ]
+    distinct = list(dict.fromkeys(links))
+    known = load_files(store)
+    files, without_file = _find_files(distinct, folders, known, advance)
+    new = add_questions(store, questions, path.name)
+    add_files(store, [file for file in files if known.get(file.image_link) != file])
+    return IngestReport(len(table), new, len(distinct), len({file.picture for file in files}), without_file, indexed)
+
+
+def _find_files(
+    links: Sequence[str], folders: Sequence[Path], known: dict[str, LinkedFile], advance: Callable[[int], None]
+) -> tuple[list[LinkedFile], dict[str, str]]:
+    folder = PictureFolder([path.absolute() for path in folders], links)
+    files: list[LinkedFile] = []
+    without_file: dict[str, str] = {}
+    paths: dict[str, Path] = {}
+    for link in links:
+        found = folder.find(link)
+        if found.path is None:
+            without_file[link] = found.reason
+        else:
+            paths[link] = found.path
+    advance(len(without_file))
+
+    def examine(link: str) -> LinkedFile | str:
+        try:
+            return _linked_file(link, paths[link], known.get(link))
+        except OSError as error:
+            return f"{paths[link]}: cannot be read: {error.strerror}"
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for link, file in zip(paths, threads.map(examine, paths), strict=True):
+            if isinstance(file, LinkedFile):
+                files.append(file)
+            else:
+                without_file[link] = file
+            advance(1)
+    return files, without_file
+
+
+def _linked_file(link: str, path: Path, known: LinkedFile | None) -> LinkedFile:
+    stat = path.stat()
+    if known is not None and (known.path, known.size, known.mtime_ns) == (
+        os.fspath(path),
+        stat.st_size,
+        stat.st_mtime_ns,
+    ):
+        return known
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return LinkedFile(link, digest, os.fspath(path), stat.st_size, stat.st_mtime_ns)
+
+
+TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
+"""Names under which the answers are looked for, in this order, when none is given."""
+
+_BATCH = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did.
+
+    Args:
+        column: the one that was read.
+        rows: of the file.
+        foreign: of these, rows of questions that the store does not have; left out.
+        added: rows that became answers in this call (not those of an earlier, interrupted one).
+        seconds: spent on postprocessing and storing, without reading the file.
+    """
+
+    column: str
+    rows: int
+    foreign: int
+    added: int
+    seconds: float
+
+
+def import_predictions(
+    store: Store,
+    path: Path,
+    *,
+    stage: str,
+    run: str,
+    schema: Schema,
+    column: str | None = None,
+    begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
+) -> ImportReport:
+    """Makes a run of a table with an index and a text column. Repeating the call adds nothing twice.
+
+    The run records the file's name and sha256. Imported answers have no evidence until an ensemble grounds them, and no
+    probabilities.
+
+    Raises:
+        TableError: the table breaks its contract, or no text column is known.
+        InputError: the run stands in the store with another file or schema.
+    """
+    table = _read(path, column)
+    name = next(name for name in table.columns if name != "index")
+    indices, texts = parse_indices(table), table[name]
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    settings = {
+        "file": path.name, "sha256": digest, "column": name, "schema": schema.digest,
+        "postprocess": POSTPROCESS_VERSION,
+    }  # fmt: skip
+    entity_of = {question.index: question.entity_name for question in load_questions(store)}
+    foreign = sum(index not in entity_of for index in indices)
+    done = answered_indices(store, run) if begin_run(store, run, stage, settings) else set()
+    started = time.monotonic()
+    todo = [
+        (index, text) for index, text in zip(indices, texts, strict=True) if index in entity_of and index not in done
+    ]
+    advance = begin(len(todo))
+    for first in range(0, len(todo), _BATCH):
+        batch = todo[first : first + _BATCH]
+        add_answers(store, run, [(index, _answer(text, schema, entity_of[index])) for index, text in batch])
+        advance(len(batch))
+    seconds = time.monotonic() - started
+    end_run(store, run, seconds, {"rows": len(indices), "foreign": foreign, "added": len(todo)})
+    return ImportReport(name, len(indices), foreign, len(todo), seconds)
+
+
+def _read(path: Path, column: str | None) -> Table:
+    if column is not None:
+        return read_table(path, ("index", column))
+    table = read_table(path, ("index",), TEXT_COLUMNS)
+    found = [name for name in TEXT_COLUMNS if name in table]
+    if not found:
+        known = ", ".join(TEXT_COLUMNS)
+        raise TableError(
+            path, f"no column of answers ({known}) among: {', '.join(table.header)}; name it with --column"
+        )
+    return Table(path, table.header, {"index": table["index"], found[0]: table[found[0]]}, table.lines)
+
+
+def _answer(text: str, schema: Schema, entity_name: str) -> Answer:
+    reading = postprocess(text, schema[entity_name])
+    return Answer(reading.quantity, text, reading.reason, Evidence(Alignment.NONE))
+
+
+_QUERIES = {
+    "questions": "select idx as index, image_link, group_id, entity_name, label, source from questions order by idx",
+    "pages": "select * from pages",
+    "lines": """
+        select picture, engine, model_hash, params_hash, width, height, line_id - 1 as line_id, line.text, line.score,
+               line.polygon, line.rotation, line.scale
+        from (select *, unnest(lines) as line, generate_subscripts(lines, 1) as line_id from pages)""",
+    "runs": "select * from runs left join run_ends using (run) order by started",
+    "answers": """
+        select a.*, q.entity_name, q.image_link from (select idx as index, * exclude (idx) from answers) a
+        join questions q on q.idx = a.index order by run, index""",
+    "reviews": "select idx as index, * exclude (idx, seq) from reviews order by seq",
+}
+TABLES = tuple(_QUERIES)
+"""What can be exported."""
+
+_LATER_COLUMNS = frozenset({"geometry"})
+"""Of pages: an export by an older entx does not have them."""
+
+_OPTIONS = {".csv": "format csv, header", ".parquet": "format parquet, compression zstd", ".jsonl": "format json"}
+
+
+def export_table(store: Store, table: str, out: Path) -> int:
+    """Writes a table to a file whose suffix says the format; returns the number of rows.
+
+    In csv a text that a spreadsheet would run (`FORMULA_STARTS`) gets an apostrophe before it; parquet and jsonl are
+    exact.
+
+    Raises:
+        InputError: unknown table or suffix, or the file cannot be written.
+    """
+    if table not in _QUERIES:
+        raise InputError(f"unknown table {table!r}; there are: {', '.join(TABLES)}")
+    options = _OPTIONS.get(out.suffix)
+    if options is None:
+        raise InputError(f"{out}: unknown format; use one of {', '.join(_OPTIONS)}")
+    query = _QUERIES[table]
+    if out.suffix == ".csv":
+        query = _harmless(store, query)
+    with atomic_path(out) as part:
+        quoted = str(part).replace("'", "''")
+        rows = store.connection.execute(f"copy ({query}) to '{quoted}' ({options})").fetchall()
+    return int(rows[0][0])
+
+
+def import_pages(store: Store, path: Path) -> tuple[int, int]:
+    """Adds pages that another store exported (parquet or jsonl); pages that are here already are left as they are.
+
+    Returns:
+        (pages in the file, pages added).
+
+    Raises:
+        InputError: another format, or columns that are not those of an export of pages.
+    """
+    readers = {".parquet": "read_parquet", ".jsonl": "read_json"}
+    if path.suffix not in readers:
+        raise InputError(f"{path}: pages are imported from {' or '.join(readers)}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    connection = store.connection
+    names = [row[0] for row in connection.execute("describe pages").fetchall()]
+    try:
+        there = {
+            row[0] for row in connection.execute(f"describe from {readers[path.suffix]}(?)", [str(path)]).fetchall()
+        }
+        columns = ", ".join(name for name in names if name in there or name not in _LATER_COLUMNS)
+        connection.execute(
+            f"create temp table incoming as select {columns} from {readers[path.suffix]}(?)", [str(path)]
+        )
+        with store.transaction():
+            added = connection.execute(f"""
+                insert into pages ({columns}) select {columns} from incoming i where not exists (
+                    from pages p where (p.picture, p.engine, p.model_hash, p.params_hash)
+                                     = (i.picture, i.engine, i.model_hash, i.params_hash)) returning 1""").fetchall()
+        total = connection.execute("select count(*) from incoming").fetchall()[0][0]
+    except (duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException) as error:
+        raise InputError(f"{path}: is no export of pages: {str(error).splitlines()[0]}") from None
+    finally:
+        connection.execute("drop table if exists incoming")
+    return int(total), len(added)
+
+
+def _harmless(store: Store, query: str) -> str:
+    """The query with every text column made safe for spreadsheets."""
+    columns = store.connection.execute(f"describe {query}").fetchall()
+    texts = [f'"{name}"' for name, kind, *_ in columns if kind == "VARCHAR"]
+    codes = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
+    changed = ", ".join(
+        f"case when ascii({name}) in ({codes}) then '''' || {name} else {name} end as {name}" for name in texts
+    )
+    return f"select * replace ({changed}) from ({query})"
+
+
+_FETCH_ROWS = 8192
+_ASKED = "wanted w left join answers a on a.run = ? and a.idx = w.idx"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many questions a run answered.
+
+    Args:
+        questions: counted.
+        asked: of these, questions that the run has a row for.
+        answered: of these, with a quantity.
+    """
+
+    questions: int
+    asked: int
+    answered: int
+
+
+def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] | None = None) -> None:
+    """Writes the file; "" where the run gave no quantity or was not asked.
+
+    Args:
+        indices: of the rows to write, in this order; None for all questions of the store by index.
+    """
+    cursor = _wanted(store, indices)
+    cursor.execute(f"select w.idx, value, unit from {_ASKED} order by w.place", [run])
+    with atomic_text(out) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["index", "prediction"])
+        while rows := cursor.fetchmany(_FETCH_ROWS):
+            writer.writerows(
+                (index, Quantity(Decimal(value), unit).text if value else "") for index, value, unit in rows
+            )
+
+
+def coverage(store: Store, run: str, indices: Sequence[int] | None = None) -> Coverage:
+    """Counts of a run over the questions with these indices, or all questions of the store."""
+    counts = f"select count(*), count(a.idx), count(a.unit) from {_ASKED}"
+    rows = _wanted(store, indices).execute(counts, [run]).fetchall()
+    return Coverage(*map(int, rows[0]))
+
+
+def _wanted(store: Store, indices: Sequence[int] | None) -> duckdb.DuckDBPyConnection:
+    """A cursor that sees the view `wanted` (idx, place)."""
+    cursor = store.connection.cursor()
+    if indices is None:
+        cursor.execute("create temp view wanted as select idx, idx as place from questions")
+    else:
+        places = {"idx": pa.array(indices, pa.int64()), "place": pa.array(range(len(indices)), pa.int64())}
+        cursor.register("wanted", pa.table(places))
+    return cursor

@@ -1,0 +1,196 @@
+"""Pages from texts that another engine read of labelled pictures, without boxes: lines are cut and laid out anew.
+
+Corpora for training: invented pages written into a store like real ones.
+
+`easyocr_pages` and `augmented_pages` give pages of the same kind (made in `real_texts` and `augment`),
+for `write_pages`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Set
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from entx.core.boxes import reading_order
+from entx.core.candidates import find_candidates, page_quantities
+from entx.core.entities import CHALLENGE
+from entx.core.postprocess import postprocess
+from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
+from entx.core.units import kind_of
+from entx.storage.pages import add_pages
+from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.store import Store
+from lab.augment import augmented_pages
+from lab.pages import LayoutPage, generate_pages, link_of, picture_of
+from lab.pages.generate import VERSION
+from lab.pages.measured import SLIP_SCORE, draw
+
+_COLUMNS = ("image", "group_id", "entity_name", "entity_value", "text")
+_A_CLUSTER = 2  # rows of one (group, entity, value): half of the table's rows repeat others
+_MOST_WORDS = 160  # a page; longer texts are leaflets
+_EMPTY = 0.62  # empty questions a page, about a third of all
+_EMPTY_WEIGHTS = {
+    "height": 0.20, "width": 0.18, "depth": 0.22, "item_weight": 0.12, "item_volume": 0.09, "voltage": 0.07,
+    "wattage": 0.07,
+    "maximum_weight_recommendation": 0.05,
+}  # fmt: skip
+
+
+def easyocr_pages(path: Path, exclude: Set[str] = frozenset(), *, seed: int = 0) -> Iterator[LayoutPage]:
+    """One page for each picture of the table whose label stands in its text, without geometry.
+
+    A row is kept when its label, cleaned, is among the candidates of the page, and while its cluster of group, entity
+    and value has few rows. Questions with an empty truth are added for entities of which the page holds no unit at all.
+
+    Args:
+        path: a parquet file with the columns image, group_id, entity_name, entity_value and text; one picture's rows
+            may stand apart.
+        exclude: names of pictures to leave out.
+        seed: of the layouts and of the empty questions.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for batch in pq.ParquetFile(path).iter_batches(columns=list(_COLUMNS)):
+        for row in batch.to_pylist():
+            if row["text"] and row["image"] not in exclude and row["entity_name"] in CHALLENGE:
+                rows.setdefault(row["image"], []).append(row)
+    seen: Counter[tuple[Any, str, Quantity]] = Counter()
+    for image, of_image in rows.items():
+        rng = random.Random(f"{seed}/{image}")
+        page = _laid_out(rng, of_image[0]["text"], picture_of(f"easyocr://{image}"))
+        quantities = page_quantities(page)
+        truths: dict[str, Quantity | None] = {}
+        for row in of_image:
+            entity = CHALLENGE[row["entity_name"]]
+            value = postprocess(row["entity_value"] or "", entity).quantity
+            if value is None or all(one.quantity != value for one in find_candidates(page, entity, quantities)):
+                continue
+            cluster = (row["group_id"], entity.name, value)
+            seen[cluster] += 1
+            if seen[cluster] <= _A_CLUSTER:
+                truths[entity.name] = value
+        if not truths:
+            continue
+        kinds = {kind_of(one.quantity.unit) for one in quantities}
+        absent = [
+            name for name, entity in CHALLENGE.entities.items()
+            if name not in truths and entity.kind not in kinds and not find_candidates(page, entity, quantities)
+        ]  # fmt: skip
+        if absent and rng.random() < _EMPTY:
+            truths[rng.choices(absent, [_EMPTY_WEIGHTS.get(name, 0.05) for name in absent])[0]] = None
+        yield LayoutPage(page, tuple(truths.items()))
+
+
+def _laid_out(rng: random.Random, text: str, picture: str) -> OcrPage:
+    """The text cut into lines of two to eight words, set in one or two columns on a square picture."""
+    tokens = text.split()[:_MOST_WORDS]
+    chunks: list[str] = []
+    while tokens:
+        take = min(rng.choices((1, 2, 3, 4, 5, 6, 8), (0.12, 0.25, 0.22, 0.16, 0.11, 0.08, 0.06))[0], len(tokens))
+        while take < len(tokens) and tokens[take - 1][-1].isdigit() and take < 12:
+            take += 1  # a number keeps what may be its unit
+        chunks.append(" ".join(tokens[:take]))
+        tokens = tokens[take:]
+    side = rng.choice((500, 1000, 1000, 1500, 1600, 2000))
+    columns = 1 if len(chunks) < 8 or rng.random() < 0.6 else 2
+    height = -(-len(chunks) // columns)
+    thick = min(rng.uniform(0.018, 0.05), 0.92 / (1.3 * height)) * side
+    pitch = min(0.92 * side / height, thick * rng.uniform(1.25, 2.5))
+    top = rng.uniform(0.03, max(0.04, 0.95 - pitch * height / side)) * side
+    lines = []
+    for number, chunk in enumerate(chunks):
+        column, row = divmod(number, height)
+        left = (0.05 + 0.48 * column) * side
+        wide = min(len(chunk) * 0.5 * thick, (0.9 if columns == 1 else 0.42) * side)
+        y = top + row * pitch
+        box = [float(round(value)) for value in (left, y, left + wide, y, left + wide, y + thick, left, y + thick)]
+        lines.append(OcrLine(chunk, round(draw(rng, SLIP_SCORE), 4), tuple(box)))  # type: ignore[arg-type]
+    return OcrPage(picture, PageStatus.OK, "", side, side, tuple(reading_order(lines)))
+
+
+__all__ = ["ENGINE", "augmented_pages", "easyocr_pages", "layout_key", "write_layouts", "write_pages"]
+
+ENGINE = "layouts"
+"""The engine's name in the page key of invented pages."""
+
+_BATCH = 2000  # pages a commit
+
+
+def layout_key(seed: int, strength: float = 1.0) -> PageKey:
+    """The key of the pages of one seed."""
+    settings = hashlib.sha256(f"{seed}/{strength}".encode()).hexdigest()
+    return PageKey(ENGINE, VERSION, settings)
+
+
+def write_layouts(
+    store: Store,
+    count: int,
+    seed: int,
+    first_index: int,
+    *,
+    strength: float = 1.0,
+    advance: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Adds invented pages and their questions, labelled, to a store; a label of "" says that the page states no value.
+
+    Args:
+        count: pages.
+        first_index: of the first question; the others follow.
+        strength: of the engine's slips.
+        advance: told the number of pages written, for a progress bar.
+
+    Returns:
+        The number of questions.
+
+    Raises:
+        InputError: an index is taken by another question of the store.
+    """
+    pages = (
+        (link_of(seed, number), page) for number, page in enumerate(generate_pages(count, seed, strength=strength))
+    )
+    return write_pages(store, layout_key(seed, strength), f"layouts seed {seed}", pages, first_index, advance=advance)
+
+
+def write_pages(
+    store: Store,
+    key: PageKey,
+    source: str,
+    pages: Iterable[tuple[str, LayoutPage]],
+    first_index: int,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Adds pages with known truths under their links, some thousands a commit; returns the number of questions.
+
+    Raises:
+        InputError: an index is taken by another question of the store.
+    """
+    index = first_index
+    for batch in _batches(pages):
+        questions = []
+        for link, layout in batch:
+            for entity, value in layout.truths:
+                questions.append(
+                    Question(index, link, "", entity, layout.page.picture, "" if value is None else str(value))
+                )
+                index += 1
+        add_questions(store, questions, source)
+        add_files(store, [LinkedFile(link, layout.page.picture, "", 0, 0) for link, layout in batch])
+        add_pages(store, key, source, [layout.page for _, layout in batch])
+        advance(len(batch))
+    return index - first_index
+
+
+def _batches(pages: Iterable[tuple[str, LayoutPage]]) -> Iterator[list[tuple[str, LayoutPage]]]:
+    stream = iter(pages)
+    while batch := list(islice(stream, _BATCH)):
+        yield batch

@@ -1,0 +1,422 @@
+"""The typefaces of the drawn pictures: Roboto, Source Serif Pro and Pillow's built-in one.
+
+The first two come from the PyPI packages font-roboto and font-source-serif-pro (extra `dev`); they are needed to draw
+pictures, not to run the demo on those that are shipped.
+
+What a drawn picture is: the image, what is printed where, and the truth about all eight entities.
+
+A drawing surface in units of a thousandth of its shorter side, which remembers every text and dimension line.
+
+Shapes are drawn at twice the size and scaled down once at the end, which smooths their edges.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from entx.core.entities import CHALLENGE
+from entx.core.errors import InputError
+from entx.core.types import Direction, Polygon, Quantity
+
+BUILT_IN = "built-in"
+
+# the serif's .ttf files carry a kerning table that pulls letters over a preceding "%"; the .otf files carry none
+_PACKAGES = {"roboto": ("font_roboto", "Roboto-{}.ttf"), "serif": ("font_source_serif_pro", "SourceSerifPro-{}.otf")}
+
+BOLD = ("roboto Bold", "roboto Black", "serif Bold", "serif Black", "roboto BoldItalic", "serif Semibold")
+"""Faces for brands, titles and banners."""
+
+PLAIN = (
+    "roboto Regular",
+    "roboto Medium",
+    "roboto Light",
+    "serif Regular",
+    "serif Semibold",
+    "roboto Italic",
+    BUILT_IN,
+)
+"""Faces for small print and dimension text."""
+
+
+@lru_cache(maxsize=256)
+def load_face(face: str, pixels: int) -> ImageFont.FreeTypeFont:
+    """A face at a size in pixels, laid out without Raqm so that every machine spaces it alike.
+
+    Args:
+        face: `BUILT_IN`, or family and style: "roboto Bold", "serif Regular".
+
+    Raises:
+        InputError: the package with that family is not installed.
+    """
+    if face == BUILT_IN:
+        font = ImageFont.load_default(pixels)
+        if not isinstance(font, ImageFont.FreeTypeFont):
+            raise InputError("this Pillow was built without FreeType; install a wheel of Pillow from PyPI")
+        return font
+    family, style = face.split(" ")
+    return ImageFont.truetype(_file(family, style), pixels, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _file(family: str, style: str) -> Path:
+    package, pattern = _PACKAGES[family]
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"the font package {package.replace('_', '-')} is not installed; drawing pictures needs it: "
+            "pip install 'entx-hybrid[dev]'"
+        )
+    return Path(spec.origin).parent / "files" / pattern.format(style)
+
+
+Point = tuple[float, float]
+
+
+class Role(StrEnum):
+    """What a printed text is to the questions."""
+
+    ANSWER = "answer"  # it states the value of one or more entities
+    DECOY = "decoy"  # a number that answers nothing that is asked
+    WORDS = "words"  # brand, title, slogan, unit note
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedText:
+    """One line of text in the picture.
+
+    Args:
+        text: as printed.
+        polygon: around its ink, in pixels of the picture; the same order as an OCR line's.
+        rotation: degrees counter-clockwise, in [0, 360).
+        role: what it is to the questions.
+        entities: those whose value it states; empty unless role is ANSWER.
+        line: position in `Scene.lines` of the dimension line it belongs to, -1 for none.
+    """
+
+    text: str
+    polygon: Polygon
+    rotation: float
+    role: Role
+    entities: tuple[str, ...] = ()
+    line: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionLine:
+    """One dimension line: its two ends in pixels, and the direction it was drawn in."""
+
+    start: Point
+    end: Point
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the picture says about one entity.
+
+    Args:
+        value: as printed; None where the picture does not state it.
+        also: equally right answers (the same size in the second printed unit, the lower end of a range).
+        tempting: the picture invites the question, so an empty value is worth asking for.
+    """
+
+    value: Quantity | None = None
+    also: tuple[Quantity, ...] = ()
+    tempting: bool = True
+
+
+NOT_STATED = Truth()
+"""An entity that the picture tempts one to answer but does not state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One drawn picture.
+
+    Args:
+        kind: name of the scene function.
+        image: RGB.
+        truth: of every entity of the challenge.
+        texts: every printed text, once.
+        lines: every dimension line.
+    """
+
+    kind: str
+    image: Image.Image
+    truth: Mapping[str, Truth]
+    texts: tuple[PrintedText, ...] = ()
+    lines: tuple[DimensionLine, ...] = ()
+
+
+Colour = tuple[int, int, int]
+
+BLACK: Colour = (22, 22, 24)
+WHITE: Colour = (255, 255, 255)
+
+_OVERSIZE = 2
+_CLEARANCE = 3.0  # units kept free around a text
+_SMALLEST = 15.0  # pixels: smaller print is drawn nowhere, so that a person can read every text
+
+ROUND = ((0.0, 0.62), (0.22, 1.12), (0.45, 1.02), (0.85, 0.72), (1.0, 0.6))
+"""Brightness across an upright cylinder lit from the left: (place 0 to 1, factor)."""
+
+FLAT = ((0.0, 1.05), (1.0, 0.93))
+"""Brightness across a flat face."""
+
+
+class LayoutError(Exception):
+    """Chance laid texts over each other or out of the picture; the caller draws the scene anew."""
+
+
+class Canvas:
+    """One picture in the making.
+
+    Args:
+        background: RGB, of the picture's final size in pixels.
+    """
+
+    def __init__(self, background: Image.Image) -> None:
+        self._size = background.size
+        self.scale = min(background.size) / 1000
+        self.width, self.height = (side / self.scale for side in background.size)
+        self._factor = self.scale * _OVERSIZE
+        big = tuple(side * _OVERSIZE for side in background.size)
+        self._image = background.resize((big[0], big[1]), Image.Resampling.BILINEAR)
+        self._draw = ImageDraw.Draw(self._image)
+        self._texts: list[PrintedText] = []
+        self._lines: list[DimensionLine] = []
+
+    @property
+    def small(self) -> float:
+        """The smallest text size in units that is still readable in this picture."""
+        return max(19.0, _SMALLEST / self.scale)
+
+    # shapes
+
+    def polygon(
+        self, points: Sequence[Point], fill: Colour | None, outline: Colour | None = None, width: float = 3
+    ) -> None:
+        """A filled polygon with an optional outline."""
+        if fill is not None:
+            self._draw.polygon(self._up(points), fill=fill)
+        if outline is not None:
+            self.line([*points, points[0]], outline, width)
+
+    def ellipse(
+        self, centre: Point, rx: float, ry: float, fill: Colour | None, outline: Colour | None = None, width: float = 3
+    ) -> None:
+        """An axis-aligned ellipse."""
+        box = self._up([(centre[0] - rx, centre[1] - ry), (centre[0] + rx, centre[1] + ry)])
+        self._draw.ellipse(box, fill=fill, outline=outline, width=self._stroke(width))
+
+    def rounded(
+        self,
+        box: tuple[float, float, float, float],
+        radius: float,
+        fill: Colour | None,
+        outline: Colour | None = None,
+        width: float = 3,
+    ) -> None:
+        """A rectangle x0, y0, x1, y1 with rounded corners."""
+        corners = self._up([(box[0], box[1]), (box[2], box[3])])
+        self._draw.rounded_rectangle(
+            corners, radius * self._factor, fill=fill, outline=outline, width=self._stroke(width)
+        )
+
+    def line(self, points: Sequence[Point], fill: Colour, width: float = 3) -> None:
+        """A line through points."""
+        self._draw.line(self._up(points), fill=fill, width=self._stroke(width), joint="curve")
+
+    def shade(
+        self,
+        points: Sequence[Point],
+        colour: Colour,
+        stops: Sequence[tuple[float, float]] = ROUND,
+        *,
+        downwards: bool = False,
+    ) -> None:
+        """A polygon whose brightness changes across (or down) its bounding box."""
+        big = self._up(points)
+        x0, y0 = math.floor(min(x for x, _ in big)), math.floor(min(y for _, y in big))
+        width, height = math.ceil(max(x for x, _ in big)) - x0 + 1, math.ceil(max(y for _, y in big)) - y0 + 1
+        mask = Image.new("L", (width, height))
+        ImageDraw.Draw(mask).polygon([(x - x0, y - y0) for x, y in big], fill=255)
+        length = height if downwards else width
+        factors = np.interp(np.linspace(0, 1, length), [stop for stop, _ in stops], [factor for _, factor in stops])
+        strip = np.clip(factors[:, None] * np.array(colour)[None, :], 0, 255).astype(np.uint8)
+        strip = strip[:, None, :] if downwards else strip[None, :, :]
+        self._image.paste(Image.fromarray(strip).resize((width, height)), (x0, y0), mask)
+
+    def shadow(self, centre: Point, rx: float, ry: float, depth: float = 0.35) -> None:
+        """A soft shadow on the ground."""
+        margin = ry * 2
+        (x0, y0), (x1, y1) = self._up([
+            (centre[0] - rx - margin, centre[1] - ry - margin),
+            (centre[0] + rx + margin, centre[1] + ry + margin),
+        ])  # fmt: skip
+        # blurred at a sixteenth of the area: the blur is wide and nobody sees the difference
+        small = (max(8, int(x1 - x0) // 4), max(8, int(y1 - y0) // 4))
+        pad = int(margin * self._factor / 4)
+        mask = Image.new("L", small)
+        ImageDraw.Draw(mask).ellipse((pad, pad, small[0] - pad, small[1] - pad), fill=int(255 * depth))
+        mask = mask.filter(ImageFilter.GaussianBlur(max(1.0, pad / 2)))
+        mask = mask.resize((int(x1 - x0), int(y1 - y0)), Image.Resampling.BILINEAR)
+        self._image.paste((30, 30, 34), (int(x0), int(y0)), mask)
+
+    # text
+
+    def measure(self, text: str, face: str, size: float) -> tuple[float, float]:
+        """Width and height of a text's ink in units."""
+        x0, y0, x1, y1 = load_face(face, self._pixels(size)).getbbox(text)
+        return (x1 - x0) / self._factor, (y1 - y0) / self._factor
+
+    def fit(self, text: str, face: str, size: float, room: float) -> float:
+        """The size, at most `size`, at which a text is no wider than `room` units.
+
+        Raises:
+            LayoutError: it would be too small to read.
+        """
+        width = self.measure(text, face, size)[0]
+        size = size if width <= room else size * room / width * 0.99
+        if size < self.small - 0.01:
+            raise LayoutError(f"no room for {text!r}")
+        return size
+
+    def text(
+        self,
+        at: Point,
+        text: str,
+        face: str,
+        size: float,
+        fill: Colour = BLACK,
+        *,
+        anchor: str = "mm",
+        rotation: float = 0.0,
+        role: Role = Role.WORDS,
+        entities: Sequence[str] = (),
+        line: int = -1,
+        halo: Colour | None = None,
+        halo_share: float = 0.08,
+    ) -> PrintedText:
+        """Prints one line of text and remembers it.
+
+        Args:
+            at: where the anchor comes to stand, in units.
+            face: see `fonts.load_face`.
+            size: font size in units.
+            anchor: Pillow's two letters (horizontal l, m, r; vertical a, m, s).
+            rotation: degrees counter-clockwise around `at`.
+            halo: colour of an outline around the letters, `halo_share` of the size wide.
+
+        Raises:
+            LayoutError: it leaves the picture or comes too near to an earlier text.
+        """
+        font = load_face(face, self._pixels(max(size, self.small)))
+        stroke = round(size * halo_share * self._factor) if halo else 0
+        x0, y0, x1, y1 = font.getbbox(text, anchor=anchor)
+        corners = _turned([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], rotation)
+        origin = (at[0] * self._factor, at[1] * self._factor)
+        big = [(origin[0] + x, origin[1] + y) for x, y in corners]
+        points = [(x / _OVERSIZE, y / _OVERSIZE) for x, y in big]
+        self._check_place(text, points)
+        mask = Image.new("L", (round(x1 - x0) + 2 * stroke + 4, round(y1 - y0) + 2 * stroke + 4))
+        pen = ImageDraw.Draw(mask)
+        pad = stroke + 2
+        centre = (sum(x for x, _ in big) / 4, sum(y for _, y in big) / 4)
+        if halo:
+            pen.text((pad - x0, pad - y0), text, font=font, anchor=anchor, fill=255, stroke_width=stroke)
+            self._stamp(mask, rotation, centre, halo)
+            mask.paste(0, (0, 0, *mask.size))
+        pen.text((pad - x0, pad - y0), text, font=font, anchor=anchor, fill=255)
+        self._stamp(mask, rotation, centre, fill)
+        printed = PrintedText(text, _flat(points), rotation % 360, role, tuple(entities), line)
+        self._texts.append(printed)
+        return printed
+
+    def _stamp(self, mask: Image.Image, rotation: float, centre: Point, fill: Colour) -> None:
+        if rotation:
+            mask = mask.rotate(rotation, Image.Resampling.BICUBIC, expand=True)
+        place = (round(centre[0] - mask.width / 2), round(centre[1] - mask.height / 2))
+        self._image.paste(fill, place, mask)
+
+    def _check_place(self, text: str, points: Sequence[Point]) -> None:
+        margin = _CLEARANCE * self.scale
+        width, height = self._size
+        if not all(margin <= x <= width - margin and margin <= y <= height - margin for x, y in points):
+            raise LayoutError(f"{text!r} leaves the picture")
+        for other in self._texts:
+            if overlap(points, corners_of(other.polygon), margin):
+                raise LayoutError(f"{text!r} over {other.text!r}")
+
+    # dimension lines
+
+    def remember_line(self, start: Point, end: Point, direction: Direction) -> int:
+        """Notes a dimension line given in units; returns its position among the lines."""
+        a, b = ((x * self.scale, y * self.scale) for x, y in (start, end))
+        self._lines.append(DimensionLine(a, b, direction))
+        return len(self._lines) - 1
+
+    def finish(self, kind: str, truth: Mapping[str, Truth]) -> Scene:
+        """The scene, scaled down to its final size.
+
+        Args:
+            kind: name of the scene function.
+            truth: of the entities that are stated or tempting; all others are recorded as not stated.
+
+        Raises:
+            LayoutError: a dimension line runs through a text that is not its own.
+        """
+        for i, line in enumerate(self._lines):
+            for text in self._texts:
+                if text.line != i and overlap([line.start, line.end], corners_of(text.polygon), 0):
+                    raise LayoutError(f"a line through {text.text!r}")
+        image = self._image.resize(self._size, Image.Resampling.BOX)
+        whole = {entity: truth.get(entity, Truth(tempting=False)) for entity in CHALLENGE.entities}
+        return Scene(kind, image, whole, tuple(self._texts), tuple(self._lines))
+
+    def _up(self, points: Sequence[Point]) -> list[Point]:
+        return [(x * self._factor, y * self._factor) for x, y in points]
+
+    def _stroke(self, width: float) -> int:
+        return max(_OVERSIZE, round(width * self._factor))
+
+    def _pixels(self, size: float) -> int:
+        return max(1, round(size * self._factor))
+
+
+def corners_of(polygon: Polygon) -> list[Point]:
+    """The four corners of a polygon."""
+    return [(polygon[i], polygon[i + 1]) for i in range(0, 8, 2)]
+
+
+def overlap(first: Sequence[Point], second: Sequence[Point], margin: float) -> bool:
+    """Whether two convex polygons (or segments) come nearer than `margin`, by the separating axis theorem."""
+    for shape in (first, second):
+        for (x0, y0), (x1, y1) in zip(shape, [*shape[1:], shape[0]], strict=True):
+            length = math.hypot(x1 - x0, y1 - y0)
+            if length == 0:
+                continue
+            nx, ny = (y1 - y0) / length, (x0 - x1) / length
+            a = [x * nx + y * ny for x, y in first]
+            b = [x * nx + y * ny for x, y in second]
+            if max(a) + margin <= min(b) or max(b) + margin <= min(a):
+                return False
+    return True
+
+
+def _turned(points: Sequence[Point], degrees: float) -> list[Point]:
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return [(x * cos + y * sin, y * cos - x * sin) for x, y in points]
+
+
+def _flat(points: Sequence[Point]) -> Polygon:
+    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = points
+    return (x1, y1, x2, y2, x3, y3, x4, y4)

@@ -1,0 +1,203 @@
+"""Draws product-like pictures with known truth: `python -m lab.drawings.draw OUT_DIR [--seed N] [--count N]`.
+
+Writes OUT_DIR/pictures/*.jpg, OUT_DIR/questions.csv and OUT_DIR/truth.csv. The same seed gives the same pictures on the
+same version of Pillow; the truth depends on the seed alone. The set that ships with the package is drawn by
+
+    python -m lab.drawings.draw entx/demo
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from PIL import Image
+
+from entx.core.errors import EntxError
+from entx.core.files import atomic_path, atomic_text
+from entx.core.types import Quantity
+from lab.drawings import labels
+from lab.drawings import labels as banners
+from lab.drawings import labels as plates
+from lab.drawings import sizes as charts
+from lab.drawings import sizes as drawings
+from lab.drawings.canvas import LayoutError, Scene, Truth
+from lab.drawings.shapes import turned, weathered
+from lab.drawings.wording import digits
+
+SHIPPED_SEED = 36
+SHIPPED_COUNT = 26
+JPEG_QUALITY = 88
+
+_LARGE = 1000  # pixels of the shorter side from which a picture counts as large
+_ATTEMPTS = 40
+
+KINDS: Mapping[str, Callable[[random.Random, int], Scene]] = MappingProxyType(
+    {
+        "pouch": labels.pouch,
+        "cabinet": drawings.cabinet,
+        "plate": plates.plate,
+        "load_banner": banners.load_banner,
+        "round_body": drawings.round_body,
+        "flask": labels.flask,
+        "furniture": drawings.furniture,
+        "power_tool": plates.power_tool,
+        "size_table": charts.size_table,
+        "corner": drawings.corner,
+        "pot": labels.pot,
+        "unit_note": drawings.unit_note,
+        "data_sheet": plates.data_sheet,
+        "panel": drawings.panel,
+        "carton": labels.carton,
+        "feature_list": banners.feature_list,
+        "nutrition": labels.nutrition,
+        "comparison": banners.comparison,
+        "size_expression": charts.size_expression,
+        "one_axis": drawings.one_axis,
+        "lifestyle": banners.lifestyle,
+        "no_unit": drawings.no_unit,
+        "no_label": banners.no_label,
+    }
+)
+"""Every scene by name. A scene function takes a random generator and the shorter side in pixels."""
+
+_TURNABLE = ("pouch", "flask", "pot", "carton", "plate")
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRow:
+    """One question about a drawn picture and its truth."""
+
+    index: int
+    image: str
+    group_id: str
+    entity_name: str
+    truth: Truth
+    slice: str
+
+
+def draw_scene(kind: str, seed: str, *, size: int | None = None) -> Scene:
+    """Draws one scene of that kind.
+
+    Args:
+        kind: a key of `KINDS`.
+        seed: any text; equal seeds give equal scenes.
+        size: shorter side in pixels; by chance between 480 and 1600 when None, a third of them large.
+
+    Raises:
+        InputError: a font package is missing.
+        LayoutError: chance found no good layout in many attempts, which is a fault of the scene function.
+    """
+    problem = LayoutError(f"{kind} {seed}")
+    for attempt in range(_ATTEMPTS):
+        rng = random.Random(f"{kind}/{seed}/{attempt}")
+        side = size or (rng.randint(1200, 1600) if rng.random() < 1 / 3 else rng.randint(480, 760))
+        try:
+            scene = KINDS[kind](rng, side)
+        except LayoutError as error:
+            problem = error
+            continue
+        return _worn(scene, rng)
+    raise problem
+
+
+def scenes(seed: int, count: int) -> Iterator[tuple[int, Scene]]:
+    """The numbered scenes of a set: all kinds in turn, each round in another order after the first."""
+    order = list(KINDS)
+    for number in range(count):
+        place = number % len(order)
+        if number and place == 0:
+            random.Random(f"order/{seed}/{number}").shuffle(order)
+        yield number, draw_scene(order[place], f"{seed}/{number}")
+
+
+def questions(scene: Scene, rng: random.Random, *, most: int = 3) -> list[tuple[str, Truth]]:
+    """What to ask of a scene: up to `most` stated entities, and now and then a tempting one that is not.
+
+    A scene that states nothing is asked for two of the tempting ones.
+    """
+    stated = [entity for entity, truth in scene.truth.items() if truth.value is not None]
+    empty = [entity for entity, truth in scene.truth.items() if truth.value is None and truth.tempting]
+    asked = rng.sample(stated, min(most, len(stated)))
+    if not stated:
+        asked = rng.sample(empty, min(2, len(empty)))
+    elif empty and rng.random() < 0.4:
+        asked.append(rng.choice(empty))
+    return [(entity, scene.truth[entity]) for entity in asked]
+
+
+def write_set(out: Path, *, seed: int, count: int) -> list[DrawnRow]:
+    """Draws a set and writes its pictures and both tables.
+
+    Raises:
+        InputError: a font package is missing, or a file cannot be written.
+    """
+    groups = {kind: str(900001 + i) for i, kind in enumerate(KINDS)}
+    rows: list[DrawnRow] = []
+    for number, scene in scenes(seed, count):
+        name = f"{number + 1:0{max(2, len(str(count)))}d}_{scene.kind}.jpg"
+        _save(scene.image, out / "pictures" / name)
+        part = "large" if min(scene.image.size) >= _LARGE else "small"
+        for entity, truth in questions(scene, random.Random(f"questions/{seed}/{number}")):
+            rows.append(DrawnRow(len(rows), name, groups[scene.kind], entity, truth, part))
+    _write_table(
+        out / "questions.csv", ["index", "image_link", "group_id", "entity_name", "image"],
+        [[row.index, row.image, row.group_id, row.entity_name, row.image] for row in rows],
+    )  # fmt: skip
+    _write_table(
+        out / "truth.csv", ["index", "image_link", "entity_name", "value", "also", "slice"],
+        [[row.index, row.image, row.entity_name, _written(row.truth.value),
+          " | ".join(_written(other) for other in row.truth.also), row.slice] for row in rows],
+    )  # fmt: skip
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of this script."""
+    parser = argparse.ArgumentParser(prog="python -m lab.drawings.draw", description=__doc__.split("\n\n")[0])
+    parser.add_argument("out", type=Path, metavar="OUT_DIR")
+    parser.add_argument("--seed", type=int, default=SHIPPED_SEED)
+    parser.add_argument("--count", type=int, default=SHIPPED_COUNT, help="pictures to draw")
+    options = parser.parse_args(arguments)
+    if options.count < 1:
+        parser.error("--count must be at least 1")
+    try:
+        rows = write_set(options.out, seed=options.seed, count=options.count)
+    except EntxError as error:
+        print(f"entx: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    empty = sum(row.truth.value is None for row in rows)
+    print(f"{options.count} pictures, {len(rows)} questions ({empty} without an answer) in {options.out}")
+    return 0
+
+
+def _worn(scene: Scene, rng: random.Random) -> Scene:
+    if scene.kind in _TURNABLE and rng.random() < 0.3:
+        scene = turned(scene, rng.choice([90.0, 180.0, 270.0, rng.uniform(-9, 9), rng.uniform(-9, 9)]))
+    return weathered(scene, rng) if rng.random() < 0.3 else scene
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    with atomic_path(path) as part:
+        image.save(part, format="JPEG", quality=JPEG_QUALITY)
+
+
+def _written(quantity: Quantity | None) -> str:
+    return "" if quantity is None else f"{digits(quantity.value)} {quantity.unit}"
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    with atomic_text(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""The script, and the set that ships with the package."""
+
+import csv
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import entx
+from entx.core.entities import CHALLENGE
+from entx.core.types import parse_written
+from lab.drawings.canvas import LayoutError
+from lab.drawings.draw import KINDS, SHIPPED_COUNT, SHIPPED_SEED, draw_scene, main, scenes, write_set
+
+SHIPPED = Path(entx.__file__).parent / "demo"
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_the_seed_redraws_the_shipped_set(tmp_path: Path) -> None:
+    write_set(tmp_path, seed=SHIPPED_SEED, count=SHIPPED_COUNT)
+    for name in ("questions.csv", "truth.csv"):
+        assert (tmp_path / name).read_bytes() == (SHIPPED / name).read_bytes()
+    shipped = sorted(path.name for path in (SHIPPED / "pictures").iterdir())
+    assert shipped == sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    for name in shipped:
+        with Image.open(SHIPPED / "pictures" / name) as ours, Image.open(tmp_path / "pictures" / name) as theirs:
+            assert ours.size == theirs.size
+            difference = np.asarray(ours, dtype=np.int16) - np.asarray(theirs, dtype=np.int16)
+        assert np.abs(difference).mean() < 1.5, name  # another FreeType or JPEG library may differ in a few pixels
+
+
+def test_every_shipped_picture_opens_and_has_a_question() -> None:
+    asked = {row["image"] for row in table(SHIPPED / "questions.csv")}
+    names = {path.name for path in (SHIPPED / "pictures").iterdir()}
+    assert asked == names
+    assert len(names) == SHIPPED_COUNT
+    for name in names:
+        with Image.open(SHIPPED / "pictures" / name) as image:
+            image.load()
+            assert (image.format, image.mode) == ("JPEG", "RGB")
+            assert min(image.size) >= 480
+
+
+def test_the_shipped_set_is_small() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 2_000_000
+
+
+def test_every_question_has_its_truth() -> None:
+    questions, truth = table(SHIPPED / "questions.csv"), table(SHIPPED / "truth.csv")
+    assert list(questions[0]) == ["index", "image_link", "group_id", "entity_name", "image"]
+    assert list(truth[0]) == ["index", "image_link", "entity_name", "value", "also", "slice"]
+    keys = ["index", "image_link", "entity_name"]
+    assert [[row[key] for key in keys] for row in questions] == [[row[key] for key in keys] for row in truth]
+    assert [row["index"] for row in questions] == [str(i) for i in range(len(questions))]
+    assert all(row["image_link"] == row["image"] for row in questions)
+
+
+def test_shipped_truths_are_legal() -> None:
+    for row in table(SHIPPED / "truth.csv"):
+        also = row["also"].split(" | ") if row["also"] else []
+        for text in [*([row["value"]] if row["value"] else []), *also]:
+            quantity = parse_written(text)
+            assert quantity is not None, row
+            assert quantity.unit in CHALLENGE[row["entity_name"]].units
+            assert not text.split()[0].endswith(".0")
+        assert row["value"] or not also
+
+
+def test_the_shipped_set_covers_entities_empties_slices_and_kinds() -> None:
+    truth = table(SHIPPED / "truth.csv")
+    answered = Counter(row["entity_name"] for row in truth if row["value"])
+    assert set(answered) == set(CHALLENGE.entities)
+    assert min(answered.values()) >= 2
+    assert 45 <= len(truth) <= 65
+    assert 0.2 <= sum(not row["value"] for row in truth) / len(truth) <= 0.33
+    assert {row["slice"] for row in truth} == {"small", "large"}
+    assert {row["image_link"].split(".")[0].split("_", 1)[1] for row in truth} == set(KINDS)
+    groups = {(row["image"].split("_", 1)[1], row["group_id"]) for row in table(SHIPPED / "questions.csv")}
+    assert len(groups) == len(KINDS)  # one product group for each kind
+
+
+def test_slices_follow_the_pictures() -> None:
+    for row in table(SHIPPED / "truth.csv"):
+        with Image.open(SHIPPED / "pictures" / row["image_link"]) as image:
+            assert (row["slice"] == "large") == (min(image.size) >= 1000)
+
+
+def test_the_command_draws_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "set"), "--seed", "3", "--count", "5"]) == 0
+    rows = table(tmp_path / "set" / "questions.csv")
+    pictures = list((tmp_path / "set" / "pictures").iterdir())
+    assert len(pictures) == 5
+    empty = sum(not row["value"] for row in table(tmp_path / "set" / "truth.csv"))
+    assert capsys.readouterr().out.startswith(f"5 pictures, {len(rows)} questions ({empty} without an answer) in ")
+
+
+def test_another_seed_draws_another_set(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        write_set(tmp_path / str(seed), seed=seed, count=3)
+    assert (tmp_path / "1" / "truth.csv").read_bytes() != (tmp_path / "2" / "truth.csv").read_bytes()
+
+
+def test_a_shorter_set_is_the_beginning_of_a_longer_one() -> None:
+    short = [(number, scene.kind, scene.texts) for number, scene in scenes(5, 2)]
+    longer = [(number, scene.kind, scene.texts) for number, scene in scenes(5, 4)]
+    assert longer[:2] == short
+
+
+def test_later_rounds_hold_every_kind_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = draw_scene("no_label", "x", size=480)
+    monkeypatch.setattr("lab.drawings.draw.draw_scene", lambda kind, seed: replace(one, kind=kind))
+    order = [scene.kind for _, scene in scenes(9, 2 * len(KINDS))]
+    assert order[: len(KINDS)] == list(KINDS)
+    assert sorted(order[len(KINDS) :]) == sorted(KINDS)
+    assert order[len(KINDS) :] != list(KINDS)
+
+
+@pytest.mark.parametrize("count", ["0", "-3", "many"])
+def test_a_wrong_count_is_refused(count: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([str(tmp_path), "--count", count])
+    assert stop.value.code == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main([str(tmp_path / "file"), "--count", "1"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_scene_that_never_fits_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crowded(rng: object, size: int) -> None:
+        raise LayoutError("text over text")
+
+    monkeypatch.setattr("lab.drawings.draw.KINDS", {"pouch": crowded})
+    with pytest.raises(LayoutError, match="text over text"):
+        draw_scene("pouch", "x")
+
+
+def test_the_tables_are_plain_text() -> None:
+    for name in ("questions.csv", "truth.csv"):
+        text = (SHIPPED / name).read_text(encoding="utf-8")
+        assert text.isascii()
+        assert "\r" not in text
+        assert not any(cell.startswith(("=", "+", "@")) for line in text.splitlines() for cell in line.split(","))
