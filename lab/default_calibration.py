@@ -74,9 +74,8 @@ def fit(read: Read, readers: Readers, arms: int) -> DefaultEnsemble:
     """The ensemble of the first `arms` readers; prints what it is worth out of fold."""
     examples, stages = read.examples[arms], readers.stages[:arms]
     ballots = [example.ballot for example in examples]
-    fitted = fit_ensemble(
-        "stack", find_strategy("stack"), [Arm(stage, stage, "", 0) for stage in stages], CHALLENGE.digest, examples
-    )
+    stack = find_strategy("stack")
+    fitted = fit_ensemble("stack", stack, [Arm(stage, stage, "", 0) for stage in stages], CHALLENGE.digest, examples)
     given, every = (
         Chooser("stack", stack, stages, fitted, Policy(CHALLENGE_F1, always)).choose(ballots)
         for always in (False, True)
