@@ -17,7 +17,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from entx.cli.readers import Readers
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Counts, IntArray, bootstrap_f1, paired_f1
@@ -28,6 +27,7 @@ from entx.ensemble.fit import digest, fit_ensemble
 from entx.ensemble.job import Chooser, DefaultEnsemble, Policy, save_defaults, shipped_path
 from entx.ensemble.judge import fit_judge
 from entx.ensemble.strategy import Example, find_strategy
+from entx.extractor import LLM, RULES, Readers
 from entx.report.ablation.columns import outcomes_of
 from entx.report.ablation.gold import Gold, read_gold
 from entx.storage.pages import load_pages, page_keys
@@ -59,7 +59,7 @@ def read_all(path: Path, table: Path, readers: Readers) -> Read:
     for picture, of_page in groupby(gold.rows, key=lambda row: row.picture or ""):
         rows, page = list(of_page), pages[picture]
         parsed = page_quantities(page)
-        said = readers.read(page, [row.entity_name for row in rows])
+        (said,) = readers.read([(page, [row.entity_name for row in rows])])
         answers += said
         for row, own in zip(rows, said, strict=True):
             entity = CHALLENGE[row.entity_name]
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--out", type=Path, help="default: the file that ships")
     given = parser.parse_args(arguments)
-    readers = Readers(CHALLENGE, model=True)
+    readers = Readers(CHALLENGE, (RULES, LLM))
     read = read_all(given.store, given.gold, readers)
     save_defaults(given.out or shipped_path(), [fit(read, readers, arms) for arms in read.examples])
     print(f"\nwritten: {given.out or shipped_path()}")

@@ -73,7 +73,7 @@ def ablate(
 
     Example: entx ablate --store s.duckdb --gold gold.csv --runs rules,qwen --out report.html --json-out report.json
     """
-    from entx.cli.evaluate import pair_of
+    from entx.cli.tables import pair_of
     from entx.core.entities import load_schema
     from entx.ensemble.strategy import strategy_names
     from entx.report.ablation.diff import diff, load_summary

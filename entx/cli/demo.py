@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entx.cli.app import Json, Quiet, app
-from entx.cli.evaluate import print_evaluation
 from entx.cli.output import Output
+from entx.cli.tables import print_evaluation
 
 if TYPE_CHECKING:
     from entx.core.types import PageKey, Question
@@ -40,9 +40,9 @@ def demo(
     from contextlib import ExitStack
     from importlib.resources import as_file, files
 
-    from entx.cli.readers import has_torch
     from entx.core.entities import CHALLENGE
     from entx.core.evaluation import evaluate
+    from entx.extractor import default_stage
     from entx.ocr_stage.cache import fill_cache
     from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.pool import available_cores
@@ -79,7 +79,7 @@ def demo(
         words.line(f"predict    {answered.asked} questions answered in {answered.seconds:.2f} s by the rules reader")
         write_predictions(store, "rules", written[0])
         scores["rules"] = evaluate(written[0], shipped / "truth.csv", CHALLENGE)
-        if has_torch():
+        if default_stage() == "both":
             by_model = _read_by_model(store, cached.key)
             seconds = f"{by_model.seconds:.2f} s"
             words.line(f"predict    {by_model.answered} questions answered in {seconds} by the text model")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +12,8 @@ from entx.cli.output import Output
 from entx.core.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from entx.core.types import Answer, OcrPage
-    from entx.ensemble.job import Choice
-    from entx.ocr_stage.page_reader import PageReader
+    from entx.extractor import Reading
     from entx.rules.reader import Scored
-
-_STAGES = ("rules", "both")
 
 
 @app.command("extract")
@@ -57,92 +52,63 @@ def extract(
     Example: entx extract bag.jpg --entity item_weight --json
     Example: entx extract drawing.jpg --entity height --entity depth --stage rules --explain
     """
-    from entx.cli.readers import Readers, has_torch
-    from entx.core.candidates import find_candidates, page_quantities
-    from entx.core.entities import load_schema
     from entx.core.types import PageStatus
-    from entx.ensemble.ballot import grounded_ballot
-    from entx.ensemble.job import load_default
-    from entx.ocr_stage.engines.base import EngineSpec
-    from entx.ocr_stage.page_reader import PageReader
+    from entx.extractor import STAGES, Extractor, default_stage
 
-    if stage not in (None, *_STAGES):
-        raise InputError(f"--stage {stage}: known are {', '.join(_STAGES)}")
+    if stage not in (None, *STAGES):
+        raise InputError(f"--stage {stage}: known are {', '.join(STAGES)}")
     out = Output(quiet=quiet, as_json=as_json)
-    entities = load_schema(schema)
-    for name in entity:
-        entities[name]  # an unknown name is told before any model is loaded
-    pages = PageReader(EngineSpec.of(engine))
-    readers = Readers(entities, model=has_torch() if stage is None else stage == "both")
-    ensemble = load_default(readers.stages)
-    for name in dict.fromkeys(entity):
-        if name not in ensemble.entities:
+    extractor = Extractor(stage or default_stage(), engine, schema)
+    names = extractor.names(entity)
+    for name in names:
+        if name not in extractor.ensemble.entities:
             out.notice(f"no labelled pictures ask {name}: its probabilities are those of an average entity")
     results: list[dict[str, Any]] = []
-    for image in images:
-        page = _read(pages, image)
-        parsed = page_quantities(page)
-        for asked, answers in zip(entity, readers.read(page, entity), strict=True):
-            choice = None
-            if page.status is PageStatus.OK:
-                kind = entities[asked]
-                choice = ensemble.decide(grounded_ballot(0, kind, answers, find_candidates(page, kind, parsed)))
-            result = {"image": str(image), "entity": asked, **_told(page, choice, readers.stages, answers)}
+    for reading in extractor.readings((image, names) for image in images):
+        for name in names:
+            result = {"image": str(reading.picture), "entity": name, **_as_dict(reading, name)}
             results.append(result)
-            out.line(f"{image}  {asked}  {_words(result)}")
+            out.line(f"{reading.picture}  {name}  {_words(result)}")
             if explain:
-                judged = readers.rules.explain(page, asked)
-                result["candidates"] = [one.as_dict() for one in judged]
-                for one in judged:
+                candidates = extractor.readers.rules.explain(reading.page, name)
+                result["candidates"] = [one.as_dict() for one in candidates]
+                for one in candidates:
                     out.line(_candidate(one))
     out.result({"answers": results})
     if any(result["status"] != PageStatus.OK.value for result in results):
         raise typer.Exit(ExitCode.QUARANTINED)
 
 
-def _read(pages: PageReader, image: Path) -> OcrPage:
-    """The page of one file; one that cannot be opened is an unreadable picture."""
-    import hashlib
-
-    from entx.core.types import OcrPage, PageStatus
-
-    try:
-        data = image.read_bytes()
-    except OSError as error:
-        return OcrPage("", PageStatus.UNREADABLE, f"{error.strerror}")
-    return pages.read(hashlib.sha256(data).hexdigest(), data)
-
-
-def _told(page: OcrPage, choice: Choice | None, stages: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
-    """One answer for --json; without a choice the picture could not be read, and nothing is known of it."""
-    option = choice.ballot.options[choice.option] if choice is not None and choice.option is not None else None
-    quantity, evidence = (option.quantity, option.evidence) if option else (None, answers[0].evidence)
+def _as_dict(reading: Reading, name: str) -> dict[str, Any]:
+    """One answer for --json."""
+    answer = reading.answers[name]
+    quantity, evidence = answer.quantity, answer.evidence
     return {
-        "status": page.status.value,
+        "status": reading.page.status.value,
         "answer": quantity.text if quantity else "",
         "value": str(quantity.value) if quantity else None,
         "unit": quantity.unit if quantity else None,
-        "p_correct": choice.p_correct if choice else None,
-        "p_present": choice.p_present if choice else None,
-        "text": answers[option.arms[0] if option else 0].text,
-        "reason": choice.reason if choice else answers[0].reason,
+        "p_correct": answer.p_correct,
+        "p_present": answer.p_present,
+        "text": answer.text,
+        "reason": answer.reason,
         "alignment": evidence.alignment.value, "line_ids": list(evidence.line_ids), "polygon": evidence.polygon,
         "arms": {
             stage: {
-                "answer": answer.quantity.text if answer.quantity else "", "score": answer.score, "text": answer.text,
-                "reason": answer.reason,
+                "answer": own.quantity.text if own.quantity else "", "score": own.score, "text": own.text,
+                "reason": own.reason,
             }
-            for stage, answer in zip(stages, answers, strict=True)
+            for stage, own in reading.arms[name].items()
         },
     }  # fmt: skip
 
 
-def _words(told: dict[str, Any]) -> str:
+def _words(answer: dict[str, Any]) -> str:
     """One answer for a person."""
-    if told["answer"]:
-        return f"{told['answer']}  p = {_share(told['p_correct'])}  ({told['alignment']}: {told['text']!r})"
-    shown = "" if told["p_present"] is None else f"  p(not shown) = {_share(1.0 - told['p_present'])}"
-    return f"-{shown}  ({told['reason']})"
+    if answer["answer"]:
+        return f"{answer['answer']}  p = {_share(answer['p_correct'])}  ({answer['alignment']}: {answer['text']!r})"
+    shown = "" if answer["p_present"] is None else f"  p(not shown) = {_share(1.0 - answer['p_present'])}"
+    return f"-{shown}  ({answer['reason']})"
 
 
 def _share(value: float) -> str:

@@ -9,25 +9,18 @@ from typing import NoReturn
 
 from entx.cli import (  # noqa: F401 - importing a command registers it
     ablate,
-    check,
     dataset,
     demo,
     doctor,
-    download,
     ensemble,
-    evaluate,
     extract,
-    import_predictions,
-    ingest,
-    merge,
     merge_adapter,
-    ocr_cache,
     predict,
     recipe,
     review,
     show,
-    split,
     store,
+    tables,
     train,
 )
 from entx.cli.app import app

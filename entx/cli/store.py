@@ -1,4 +1,13 @@
-"""`entx store`: looking into the store, copying tables in and out, and making the file small again."""
+"""`entx store`: looking into the store, copying tables in and out, and making the file small again.
+
+`entx ingest`: questions and pictures into the store.
+
+`entx download`: the pictures of a table, by their links.
+
+`entx ocr-cache`: each picture of the store read once.
+
+`entx import-predictions`: anybody's raw answers become an arm.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +17,9 @@ from typing import Annotated
 
 import typer
 
-from entx.cli.app import Json, Quiet, StoreOption, app
+from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app, wanted_indices
 from entx.cli.output import Output
+from entx.core.errors import ExitCode, InputError
 
 store_app = typer.Typer(help="Look into a store, export and import its tables, compact it.", no_args_is_help=True)
 app.add_typer(store_app, name="store")
@@ -107,3 +117,263 @@ def compact(store: StoreOption, quiet: Quiet = False, as_json: Json = False) -> 
         before, after = opened.compact()
     out.line(f"{before:,} bytes before, {after:,} after")
     out.result({"before": before, "after": after})
+
+
+@app.command("ingest")
+def ingest_command(
+    table: Annotated[Path, typer.Argument(help="Questions: .csv, .jsonl (also .gz) or .parquet.")],
+    store: StoreOption,
+    images: Annotated[
+        list[Path] | None, typer.Option("--images", help="Folder of pictures, searched in all depths; may be repeated.")
+    ] = None,
+    schema: SchemaOption = None,
+    index_from: Annotated[
+        int, typer.Option("--index-from", min=0, help="First index for a table without an index column.")
+    ] = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Put a table of questions and its picture files into a store; creates the store.
+
+    The table has image_link and entity_name, and as far as known index, group_id and entity_value. A link finds its
+    file by name. Repeating the call adds nothing twice: call it again when more pictures have arrived.
+
+    Example: entx ingest test.csv --images pictures --store challenge.duckdb
+    """
+    from entx.core.entities import load_schema
+    from entx.storage.store import Store
+    from entx.storage.transfer import ingest
+
+    out = Output(quiet=quiet, as_json=as_json)
+    entities = load_schema(schema)
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with Store(store, write=True) as opened, out.progress("links", None, unit="links") as advance:
+        report = ingest(opened, table, images or [], entities, index_from=index_from, advance=advance)
+    if not report.indexed:
+        out.notice(f"{table} has no index column: its rows are numbered from {index_from}")
+    if report.without_file:
+        link, reason = next(iter(report.without_file.items()))
+        out.notice(
+            f"{len(report.without_file)} of {report.links} links have no picture file, for example {link}: {reason}"
+        )
+    out.line(f"{report.questions} questions, {report.new} of them new")
+    out.line(f"{report.pictures} distinct pictures behind {report.links} links")
+    out.result({
+        "questions": report.questions, "new": report.new, "links": report.links, "pictures": report.pictures,
+        "without_file": len(report.without_file),
+    })  # fmt: skip
+
+
+@app.command("download")
+def download_command(
+    table: Annotated[Path, typer.Argument(help="A table with an image_link column (.csv, .jsonl, .parquet; .gz too).")],
+    images: Annotated[Path, typer.Option("--images", help="Folder for the pictures; made if absent.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Pictures fetched at a time.")] = 16,
+    per_host: Annotated[
+        int, typer.Option("--per-host", min=1, max=256, help="At most so many of them from one host.")
+    ] = 16,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="A host that may be at an address that is not public, on any port."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N distinct links.")] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1.0, help="Seconds for one picture, with all its tries.")
+    ] = 60.0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch the pictures of a table by their links.
+
+    Pictures that are there already are skipped, so a broken run is resumed by the same command. Each picture is
+    decoded before it gets its name; none is ever replaced by a placeholder. Links to addresses that are not public
+    are refused. What could not be had stands with its reason in download-failures.csv beside the pictures, and
+    the exit status is 3.
+
+    Example: entx download test.csv --images pictures --workers 32
+    """
+    import itertools
+    import logging
+    import signal
+    import threading
+    import time
+    import warnings
+
+    from entx.core.errors import ExitCode
+    from entx.core.tables import read_table
+    from entx.download.fetch import Fetcher
+    from entx.download.guard import AddressGuard
+    from entx.download.job import FAILURES_FILE, download
+
+    out = Output(quiet=quiet, as_json=as_json)
+    links = list(itertools.islice(dict.fromkeys(read_table(table, ["image_link"])["image_link"]), limit))
+    # Remarks on one odd picture or answer belong to no line of ours: what matters is the reason in the list.
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+    stop = threading.Event()
+    received: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        received.append(number)
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    started = time.perf_counter()
+    try:
+        fetcher = Fetcher(AddressGuard(allow_host or ()), connections=workers, timeout=timeout)
+        with out.progress("download", len(links), unit="pictures") as advance:
+            report = download(
+                links, images, fetcher, workers=workers, per_host=per_host, stop=stop, advance=advance
+            )  # fmt: skip
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    seconds = time.perf_counter() - started
+
+    failed = len(report.failures)
+    out.line(
+        f"{report.links} links: {report.present} pictures were there, {report.fetched} fetched "
+        f"({report.bytes / 1e6:.1f} MB in {seconds:.1f} s), {failed} missing"
+        + (f", {report.left} left for the next run" if report.left else "")
+    )
+    if failed:
+        out.notice(f"the missing ones and why: {images / FAILURES_FILE}")
+    out.result(
+        {
+            "links": report.links,
+            "present": report.present,
+            "fetched": report.fetched,
+            "failed": failed,
+            "bytes": report.bytes,
+            "seconds": round(seconds, 3),
+            "left": report.left,
+            "failures_file": str(images / FAILURES_FILE) if failed else None,
+        }
+    )
+    if received:
+        raise typer.Exit(128 + received[0])  # the shell's convention for a command that a signal ended
+    if failed:
+        raise typer.Exit(int(ExitCode.QUARANTINED))
+
+
+@app.command("ocr-cache")
+def ocr_cache(
+    store: StoreOption,
+    engine: Annotated[
+        str, typer.Option("--engine", help="rapidocr, paddleocr, or one that a plug-in adds.")
+    ] = "rapidocr",
+    param: Annotated[
+        list[str] | None, typer.Option("--param", help="Engine or reader setting as NAME=VALUE; may be repeated.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Reading processes; default: one a core.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Read pictures again that failed before.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Read every picture of the store that has not been read with this engine and setting, and keep its page.
+
+    Can be stopped at any moment and goes on where it was. A picture that cannot be read gets a page with the reason,
+    and the exit code is then 3.
+
+    Example: entx ocr-cache --store challenge.duckdb --workers 2
+    """
+    from contextlib import ExitStack
+
+    from entx.ocr_stage.cache import fill_cache
+    from entx.ocr_stage.engines.base import EngineSpec
+    from entx.ocr_stage.pool import available_cores
+    from entx.storage.pages import failed_pages
+    from entx.storage.store import Store
+
+    out = Output(quiet=quiet, as_json=as_json)
+    spec = EngineSpec.of(engine, **dict(_parse_param(text) for text in param or ()))
+    with Store(store, write=True) as opened, ExitStack() as stack:
+        report = fill_cache(
+            opened,
+            spec,
+            workers=workers or available_cores(),
+            retry_failed=retry_failed,
+            warn=out.notice,
+            begin=lambda total: stack.enter_context(out.progress("pictures", total, unit="pictures")),
+        )
+        failed = failed_pages(opened, report.key, most=5)
+    for path, status, reason in failed:
+        out.notice(f"{path}: {status}: {reason}")
+    rate = f", {report.read / report.seconds:.1f} a second" if report.read else ""
+    out.line(f"{report.read} pictures read in {report.seconds:.1f} s{rate}")
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(report.pages.items())) or "none"
+    out.line(f"pages of {engine} in the store: {counts}")
+    out.result({
+        "engine": engine, "read": report.read, "seconds": round(report.seconds, 3), "pages": report.pages,
+    })  # fmt: skip
+    if any(status != "ok" for status in report.pages):
+        raise typer.Exit(ExitCode.QUARANTINED)
+
+
+def _parse_param(text: str) -> tuple[str, str | int | float | bool]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InputError(f"--param {text}: write it as NAME=VALUE")
+    if value in ("true", "false"):
+        return name, value == "true"
+    for number in (int, float):
+        try:
+            return name, number(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+@app.command("import-predictions")
+def import_predictions_command(
+    file: Annotated[Path, typer.Argument(help="Table with index and a column of answers or sentences.")],
+    stage: Annotated[str, typer.Option("--stage", help="What made them, for example vlm.")],
+    run: Annotated[str, typer.Option("--run", help="Name of the run in the store.")],
+    store: StoreOption,
+    column: Annotated[
+        str | None, typer.Option("--column", help="The column of answers; found by its usual names.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the run as index,prediction.")] = None,
+    only: ForOption = None,
+    schema: SchemaOption = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Read a model's raw answers through the shared postprocessor and keep them as a run.
+
+    Rows of questions that are not in the store are counted and left out. The store may be one without pictures (entx
+    ingest TABLE.csv --store S).
+
+    Example: entx import-predictions qwen.csv.gz --stage vlm --run qwen --store challenge.duckdb --out pred.csv
+    """
+    from contextlib import ExitStack
+
+    from entx.core.entities import load_schema
+    from entx.storage.store import Store
+    from entx.storage.transfer import coverage, import_predictions, write_predictions
+
+    words = Output(quiet=quiet, as_json=as_json)
+    entities = load_schema(schema)
+    indices = wanted_indices(only)
+    with Store(store, write=True) as opened, ExitStack() as stack:
+        report = import_predictions(
+            opened, file, stage=stage, run=run, schema=entities, column=column,
+            begin=lambda total: stack.enter_context(words.progress("answers", total)),
+        )  # fmt: skip
+        covered = coverage(opened, run, indices)
+        if out is not None:
+            write_predictions(opened, run, out, indices)
+    rate = f" ({report.added / report.seconds:,.0f} a second)" if report.added else ""
+    words.line(f"{report.rows} rows, column {report.column}: {report.added} added{rate}")
+    words.line(f"{report.foreign} rows left out: their questions are not in the store")
+    words.line(f"{covered.questions} questions: {covered.asked} asked, {covered.answered} answered")
+    words.result({
+        "column": report.column, "rows": report.rows, "added": report.added, "foreign": report.foreign,
+        "seconds": round(report.seconds, 3), "questions": covered.questions, "asked": covered.asked,
+        "answered": covered.answered,
+    })  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from entx.cli.readers import has_torch
+from entx.extractor import RULES, default_stage
 from tests.cli.runner import run_entx
 
 pytestmark = pytest.mark.engine
@@ -77,7 +77,7 @@ def test_probabilities_of_an_answer_and_of_none(drawing: Path, capsys: Capsys) -
     assert f"p(not shown) = {1.0 - weight['p_present']:.2f}".replace("0.", ".") in said
 
 
-@pytest.mark.skipif(not has_torch(), reason="torch and transformers are not installed")
+@pytest.mark.skipif(default_stage() == RULES, reason="torch and transformers are not installed")
 def test_both_readers_are_asked_where_torch_is_installed(drawing: Path, capsys: Capsys) -> None:
     height, width = _extract(capsys, drawing, "--entity", "height", "--entity", "width")
     for answer, truth in ((height, "40.0 centimetre"), (width, "30.0 centimetre")):

@@ -11,10 +11,10 @@ from types import ModuleType
 
 import pytest
 
-from entx.cli.readers import Readers
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
 from entx.ensemble.job import load_default, save_defaults
+from entx.extractor import RULES, Readers
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
@@ -71,7 +71,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_what_is_written_is_read_and_measured_out_of_fold(
     script: ModuleType, labelled: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    readers = Readers(CHALLENGE, model=False)
+    readers = Readers(CHALLENGE, (RULES,))
     read = script.read_all(*labelled, readers)
     fitted = script.fit(read, readers, 1)
     save_defaults(tmp_path / "d.json", [fitted])
@@ -91,13 +91,13 @@ def test_what_is_written_is_read_and_measured_out_of_fold(
 
 def test_fitting_again_gives_the_same_file(script: ModuleType, labelled: tuple[Path, Path], tmp_path: Path) -> None:
     for name in ("one", "two"):
-        readers = Readers(CHALLENGE, model=False)
+        readers = Readers(CHALLENGE, (RULES,))
         save_defaults(tmp_path / name, [script.fit(script.read_all(*labelled, readers), readers, 1)])
     assert (tmp_path / "one").read_text() == (tmp_path / "two").read_text()
 
 
 def test_an_example_holds_only_what_extract_would_see(script: ModuleType, labelled: tuple[Path, Path]) -> None:
-    read = script.read_all(*labelled, Readers(CHALLENGE, model=False))
+    read = script.read_all(*labelled, Readers(CHALLENGE, (RULES,)))
     assert list(read.examples) == [1]
     for row, example, answers in zip(read.gold.rows, read.examples[1], read.answers, strict=True):
         assert example.ballot.index == row.index

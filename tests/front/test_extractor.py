@@ -1,0 +1,257 @@
+"""The front door reads real pictures: whatever they are given as, alone and many, by one process and by several."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import entx
+from entx.core.errors import InputError, TableError
+from entx.core.types import Alignment, OcrLine
+from entx.extractor import RULES, Extractor, default_stage, pictures_of
+from tests.cli.runner import run_entx
+
+PICTURES = Path(entx.__file__).parent / "demo" / "pictures"
+FLASK, CABINET = PICTURES / "06_flask.jpg", PICTURES / "02_cabinet.jpg"
+ASKED = ["item_volume", "height"]
+
+needs_torch = pytest.mark.skipif(default_stage() == RULES, reason="torch and transformers are not installed")
+
+
+@pytest.fixture(scope="module")
+def rules() -> Extractor:
+    return Extractor(stage="rules")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four pictures: two that are equal, one that is none, and one in a folder below; and a text."""
+    for name, source in (("a.jpg", FLASK), ("b.JPG", CABINET), ("c.jpg", FLASK)):
+        shutil.copy(source, tmp_path / name)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "d.png").write_bytes(b"no picture")
+    (tmp_path / "notes.txt").write_text("500 g", encoding="utf-8")
+    return tmp_path
+
+
+def texts(answers: dict[str, entx.Answer]) -> dict[str, str]:
+    return {name: str(answer.quantity or "") for name, answer in answers.items()}
+
+
+class TestText:
+    """No engine is loaded for text of one's own."""
+
+    def test_lines_are_answered_with_probability_and_evidence(self) -> None:
+        rules = Extractor(stage="rules")
+        answers = rules.extract_text("NET WT 500 g\n\nHeight: 10 cm", ["item_weight", "height", "voltage"])
+        assert texts(answers) == {"item_weight": "500.0 gram", "height": "10.0 centimetre", "voltage": ""}
+        weight, height, voltage = answers.values()
+        assert weight.p_correct is not None
+        assert 0.5 < weight.p_correct < 1.0
+        assert (height.evidence.alignment, height.evidence.line_ids) == (Alignment.EXACT, (1,))
+        assert voltage.p_correct is None
+        assert voltage.reason
+        assert "_page_reader" not in vars(rules)
+
+    def test_lines_of_an_engine_keep_their_polygons(self, rules: Extractor) -> None:
+        line = OcrLine("NET WT 500 g", 0.9, (5.0, 7.0, 90.0, 7.0, 90.0, 19.0, 5.0, 19.0))
+        assert rules.extract_text([line], "item_weight")["item_weight"].evidence.polygon == line.polygon
+
+    @pytest.mark.parametrize("text", ["", "\n \n", []], ids=["empty", "blank", "no lines"])
+    def test_no_text_is_an_answer_with_a_reason(self, rules: Extractor, text: str | list[OcrLine]) -> None:
+        assert rules.extract_text(text, "height")["height"].reason == "no text in the picture"
+
+    def test_full_width_letters_are_read(self, rules: Extractor) -> None:
+        assert texts(rules.extract_text("５００ｇ", "item_weight")) == {"item_weight": "500.0 gram"}
+
+    @needs_torch
+    def test_the_text_model_is_asked_too(self) -> None:
+        found = Extractor(stage="both").extract_text("NET WT 500 g", ["item_weight"])
+        assert texts(found) == {"item_weight": "500.0 gram"}
+
+
+class TestArguments:
+    def test_an_unknown_entity_is_told_before_a_picture_is_read(self, rules: Extractor) -> None:
+        with pytest.raises(InputError, match="colour"):
+            rules.extract("nowhere.jpg", ["colour"])
+
+    def test_an_unknown_stage_names_the_known_ones(self) -> None:
+        with pytest.raises(InputError, match="rules, both"):
+            Extractor(stage="vlm")
+
+    def test_no_workers_are_refused(self) -> None:
+        with pytest.raises(InputError, match="at least one"):
+            Extractor(stage="rules", workers=0)
+
+    def test_a_schema_adds_an_entity(self, tmp_path: Path) -> None:
+        schema = tmp_path / "s.toml"
+        schema.write_text('[entity.span]\nkind = "length"\nunits = ["centimetre"]\ncues = ["span"]\n', encoding="utf-8")
+        reader = Extractor(stage="rules", schema=schema)
+        assert texts(reader.extract_text("span 40 cm", "span")) == {"span": "40.0 centimetre"}
+
+    def test_a_faulty_schema_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "s.toml").write_text("[entity.span]\n", encoding="utf-8")
+        with pytest.raises((InputError, TableError)):
+            Extractor(stage="rules", schema=tmp_path / "s.toml")
+
+    def test_a_picture_of_a_wrong_type_is_told(self, rules: Extractor) -> None:
+        with pytest.raises(InputError, match="8-bit"):
+            rules.extract(np.zeros((4, 4, 3), dtype=np.float32), "height")  # type: ignore[arg-type]
+
+
+class TestFittedEnsemble:
+    @pytest.mark.parametrize(("text", "reason"), [(None, "cannot be read"), ("{}", "ensemble"), ("[", "ensemble")])
+    def test_what_is_no_ensemble_is_one_line(self, tmp_path: Path, text: str | None, reason: str) -> None:
+        path = tmp_path / "mine.json"
+        if text is not None:
+            path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=reason) as caught:
+            Extractor(stage=path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_one_that_was_fitted_on_runs_decides(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        rows = [(i, f"p{i}.jpg", "item_weight", f"{100 + i} gram" if i % 3 else "") for i in range(60)]
+        gold, store, saved = (tmp_path / name for name in ("gold.csv", "s.duckdb", "mine.json"))
+        gold.write_text(
+            "index,image_link,entity_name,value\n" + "".join(",".join(map(str, row)) + "\n" for row in rows),
+            encoding="utf-8",
+        )
+        said = tmp_path / "said.csv"
+        said.write_text(
+            "index,prediction\n" + "".join(f"{i},{100 + i if i % 4 else 7} gram\n" for i, *_ in rows), encoding="utf-8"
+        )
+        assert run_entx(capsys, "ingest", gold, "--store", store).code == 0
+        imported = run_entx(capsys, "import-predictions", said, "--stage", "rules", "--run", "r", "--store", store)
+        assert imported.code == 0, imported.err
+        asked = ("--strategy", "stack", "--runs", "r", "--gold", gold, "--store", store, "--save", saved)
+        fitted = run_entx(capsys, "ensemble", *asked)
+        assert fitted.code == 0, fitted.err
+        answer = Extractor(stage=saved).extract_text("NET WT 500 g", "item_weight")["item_weight"]
+        assert answer.p_correct is not None or answer.p_present is not None
+        plain = json.loads(saved.read_text(encoding="utf-8"))
+        saved.write_text(json.dumps({**plain, "stages": ["vlm"]}), encoding="utf-8")
+        with pytest.raises(InputError, match="stages vlm"):
+            Extractor(stage=saved)
+
+
+class TestWhereAreThePictures:
+    def test_a_folder_gives_its_pictures_by_name(self, folder: Path) -> None:
+        names = [Path(str(one)).name for one in pictures_of(folder)]
+        assert names == ["a.jpg", "b.JPG", "d.png", "c.jpg"]  # by path: below/d.png stands before c.jpg
+
+    def test_a_pattern_gives_what_fits(self, folder: Path) -> None:
+        assert [Path(str(one)).name for one in pictures_of(f"{folder}/*.jpg")] == ["a.jpg", "c.jpg"]
+
+    def test_a_name_with_brackets_that_exists_is_that_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "a[1].jpg"
+        path.write_bytes(b"")
+        assert list(pictures_of(path)) == [path]
+
+    @pytest.mark.parametrize("where", ["", "*.gif"])
+    def test_none_is_told(self, tmp_path: Path, where: str) -> None:
+        with pytest.raises(InputError, match="no picture there"):
+            pictures_of(f"{tmp_path}/{where}")
+
+
+@pytest.mark.engine
+class TestPictures:
+    @pytest.mark.parametrize(
+        "given",
+        [str(FLASK), FLASK, FLASK.read_bytes(), Image.open(FLASK), np.asarray(Image.open(FLASK))],
+        ids=["text", "path", "bytes", "PIL", "array"],
+    )
+    def test_a_picture_is_the_same_whatever_it_is_given_as(self, rules: Extractor, given: Any) -> None:
+        assert texts(rules.extract(given, ASKED)) == {"item_volume": "1.0 litre", "height": ""}
+
+    def test_the_short_way_gives_the_same(self, rules: Extractor) -> None:
+        assert entx.extract(FLASK, ASKED, stage="rules") == rules.extract(FLASK, ASKED)
+
+    def test_a_link_comes_through_the_guard(
+        self, rules: Extractor, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+        monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            link = f"http://127.0.0.1:{server.server_port}/a.jpg"
+            refused = rules.extract(link, "item_volume")["item_volume"]
+            allowing = Extractor(stage="rules", allow_hosts=["127.0.0.1"])
+            read = allowing.extract(link, "item_volume")
+            server.shutdown()
+        assert "is refused" in refused.reason
+        assert texts(read) == {"item_volume": "1.0 litre"}
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_many_come_back_in_order_and_a_broken_one_has_its_reason(self, folder: Path, workers: int) -> None:
+        reader = Extractor(stage="rules", workers=workers)
+        given: list[Any] = [folder / "a.jpg", folder / "none.jpg", folder / "below" / "d.png", CABINET.read_bytes()]
+        given += [folder / "c.jpg", folder / "a.jpg"]
+        found = list(reader.extract_many(given, ASKED))
+        assert [picture for picture, _ in found] == given
+        volumes = [answers["item_volume"] for _, answers in found]
+        assert [str(one.quantity or "") for one in volumes] == ["1.0 litre", "", "", "", "1.0 litre", "1.0 litre"]
+        assert volumes[1].reason == "picture unreadable: No such file or directory"
+        assert volumes[2].reason.startswith("picture unreadable: ")
+        assert str(found[3][1]["height"].quantity) == "54.3 centimetre"
+
+    def test_many_without_an_end_are_read_as_they_are_asked_for(self, rules: Extractor) -> None:
+        taken: list[int] = []
+
+        def endless() -> Iterator[Path]:
+            for number in range(10_000):
+                taken.append(number)
+                yield FLASK
+
+        first = list(islice(rules.extract_many(endless(), "item_volume"), 3))
+        assert len(first) == 3
+        assert len(taken) < 64
+
+    def test_a_table_keeps_its_rows_and_reads_each_picture_once(
+        self, rules: Extractor, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        frame = pd.DataFrame(
+            {
+                "image_link": [str(folder / "a.jpg"), "none.jpg", str(folder / "a.jpg")],
+                "entity_name": ["height", "width", "item_volume"],
+                "price": [3, 1, 2],
+            },
+            index=[7, 3, 5],
+        )
+        reads: list[str] = []
+        reader = rules._page_reader
+        original = reader.read
+        monkeypatch.setattr(reader, "read", lambda name, data: reads.append(name) or original(name, data))
+        found = rules.extract_table(frame)
+        assert found[frame.columns].equals(frame)
+        assert list(found.index) == [7, 3, 5]
+        assert list(found["prediction"]) == ["", "", "1.0 litre"]
+        assert (found.loc[5, "prediction_value"], found.loc[5, "prediction_unit"]) == (1.0, "litre")
+        assert found.loc[5, "p_correct"] > 0.5
+        assert found.loc[3, "reason"] == "picture unreadable: No such file or directory"
+        assert len(reads) == 1
+        with pytest.raises(InputError, match="already"):
+            rules.extract_table(found)
+        with pytest.raises(InputError, match="no column 'image'"):
+            rules.extract_table(frame, image="image")
+
+    def test_a_command_says_what_the_front_door_says(
+        self, rules: Extractor, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ended = run_entx(capsys, "extract", FLASK, "--entity", "item_volume", "--stage", "rules", "--json")
+        (told,) = json.loads(ended.out)["answers"]
+        answer = rules.extract(FLASK, "item_volume")["item_volume"]
+        assert answer.quantity is not None
+        assert (told["answer"], told["p_correct"]) == (answer.quantity.text, answer.p_correct)
