@@ -18,9 +18,10 @@ from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Counts, IntArray, Outcome, bootstrap_f1, group_numbers, paired_f1
 from entx.core.tables import parse_indices, read_table
 from entx.core.types import Quantity, parse_written
+from entx.ensemble.ballot import Example
 from entx.ensemble.fit import Truth, fit_ensemble, read_truths
 from entx.ensemble.job import OWN, Chooser, Policy, gold_examples
-from entx.ensemble.strategy import Example, find_strategy
+from entx.ensemble.strategies import find_strategy
 from entx.storage.runs import find_arms
 from entx.storage.store import Store
 

@@ -551,7 +551,7 @@ class _FittedEnsemble:
 def _load_fitted(path: Path, schema: Schema) -> _FittedEnsemble:
     from entx.ensemble.decision import CHALLENGE_F1
     from entx.ensemble.fit import load_fitted
-    from entx.ensemble.strategy import find_strategy
+    from entx.ensemble.strategies import find_strategy
 
     if path.suffix != ".json":
         raise InputError(f"stage {str(path)!r}: known are {', '.join(STAGES)}, or the .json file of a fitted ensemble")

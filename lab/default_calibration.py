@@ -21,12 +21,12 @@ from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Counts, IntArray, bootstrap_f1, paired_f1
 from entx.core.types import Answer, Quantity
-from entx.ensemble.ballot import grounded_ballot
+from entx.ensemble.ballot import Example, grounded_ballot
 from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import digest, fit_ensemble
 from entx.ensemble.job import Chooser, DefaultEnsemble, Policy, save_defaults, shipped_path
 from entx.ensemble.judge import fit_judge
-from entx.ensemble.strategy import Example, find_strategy
+from entx.ensemble.strategies import find_strategy
 from entx.extractor import LLM, RULES, Readers
 from entx.report.ablation.columns import outcomes_of
 from entx.report.ablation.gold import Gold, read_gold

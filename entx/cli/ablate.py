@@ -75,7 +75,7 @@ def ablate(
     """
     from entx.cli.tables import pair_of
     from entx.core.entities import load_schema
-    from entx.ensemble.strategy import strategy_names
+    from entx.ensemble.strategies import strategy_names
     from entx.report.ablation.diff import diff, load_summary
     from entx.report.ablation.document import json_text, write_html, write_json
     from entx.report.ablation.gallery import make_gallery

@@ -1,20 +1,16 @@
-"""A ballot: the distinct answers to one question, with the arms that gave each.
+"""A ballot: the distinct answers to one question, with the arms that gave each, grounded in the OCR lines.
 
 Answers are one option when they are equal in number and unit, or one size in two units: exactly (500 gram and 0.5
-kilogram), or as packs print it twice (5 kilogram and 11 pound), where that is clear among all the answers. That option
+kilogram), or as packs print it twice (5 kilogram and 11 pound), where that is clear among all the answers. The option
 is given in the unit that is printed: the form found in the OCR lines, else the form of the first arm. An answer in a
-unit that the entity does not allow supports an option of the same size, and is otherwise spoiled: it never wins.
+unit that the entity does not allow supports an option of the same size; without one it is spoiled and never wins.
 An empty answer is a vote for giving none. An arm that was not asked has no vote.
 
-Grounding: where in the OCR lines an arm's answer stands. Pages are read in batches, each parsed once.
-
 An arm that says itself where it read its answer, in the same pages, is believed. Any other answer is looked for among
-the page's candidates, by number and unit as printed: "0.5 kilogram" is not grounded by a printed "500 g".
+the page's candidates by number and unit as printed: "0.5 kilogram" is not grounded by a printed "500 g".
 
-How sure an arm is, on the one scale that arms share: the probability that what it says is right.
-
-Only calibrated probabilities count: `p_correct` of an answer, and `1 - p_present` of an arm that gives none. Scores and
-log-probabilities do not, until a calibration has turned them into these (`strategies.confidence`).
+What it does not do: choose. Scores and log-probabilities of two arms are on no common scale; the only confidences here
+are calibrated probabilities.
 """
 
 from __future__ import annotations
@@ -31,8 +27,14 @@ from entx.storage.pages import load_pages, page_keys
 from entx.storage.runs import Arm, ArmsRow
 from entx.storage.store import Store
 
-SURENESS = {Alignment.EXACT: 0, Alignment.NORMALISED: 0, Alignment.FUZZY: 1, Alignment.NONE: 2}
+_BY_ALIGNMENT = {Alignment.EXACT: 0, Alignment.NORMALISED: 0, Alignment.FUZZY: 1, Alignment.NONE: 2}
 """Order in which forms of one size are taken: as printed, after repairing a slip, not found."""
+
+_BATCH = 1024
+"""Ballots that are made at once: their pages are held in memory, each parsed once."""
+
+Find = Callable[[int, Quantity], Evidence]
+"""Where a quantity that the arm at a position named stands in the OCR lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,14 @@ class Ballot:
     candidates: int | None = None
 
     @property
+    def votes(self) -> tuple[tuple[int, Answer], ...]:
+        """Position and answer of each arm that was asked."""
+        return tuple((arm, answer) for arm, answer in enumerate(self.answers) if answer is not None)
+
+    @property
     def asked(self) -> tuple[int, ...]:
         """Positions of the arms that were asked."""
-        return tuple(arm for arm, answer in enumerate(self.answers) if answer is not None)
+        return tuple(arm for arm, _ in self.votes)
 
     def legal(self, arm: int) -> bool:
         """Whether the arm abstained or named a unit that the entity allows."""
@@ -90,9 +97,22 @@ class Ballot:
         return answer is not None and (answer.quantity is None or answer.quantity.unit in self.entity.units)
 
 
-def no_page(_: int, __: Quantity) -> Evidence:
-    """The grounding of a question without OCR lines."""
-    return NO_EVIDENCE
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A ballot with its truth.
+
+    Args:
+        rights: the quantities that are right; empty where the picture states none.
+        present: whether the truth has a value. A value may be none that can be written as one quantity.
+    """
+
+    ballot: Ballot
+    rights: frozenset[Quantity]
+    present: bool
+
+    def is_right(self, option: Option) -> bool:
+        """Whether to choose the option would be right; to give nothing is right where there is no value."""
+        return option.quantity in self.rights if option.quantity is not None else not self.present
 
 
 def make_ballot(
@@ -101,24 +121,17 @@ def make_ballot(
     answers: Sequence[Answer | None],
     *,
     fold: int = 0,
-    find: Callable[[int, Quantity], Evidence] = no_page,
+    find: Find = lambda _, __: NO_EVIDENCE,
     candidates: int | None = None,
 ) -> Ballot:
-    """Groups the arms' answers into options.
-
-    Args:
-        find: where a quantity that the arm at that position named stands in the OCR lines.
-    """
+    """Groups the arms' answers into options; see `Ballot`."""
     groups: dict[object, list[int]] = {}
     for arm, answer in enumerate(answers):
         if answer is not None:
             groups.setdefault(None if answer.quantity is None else exact_size(answer.quantity), []).append(arm)
-    options = []
-    for arms in _merged(answers, list(groups.values())):
-        option = _option(entity, answers, arms, find)
-        if option is not None:
-            options.append(option)
-    return Ballot(index, entity, fold, tuple(answers), tuple(options), candidates)
+    made = (_option(entity, answers, arms, find) for arms in _merged(answers, list(groups.values())))
+    options = tuple(option for option in made if option is not None)
+    return Ballot(index, entity, fold, tuple(answers), options, candidates)
 
 
 def _merged(answers: Sequence[Answer | None], groups: list[list[int]]) -> list[list[int]]:
@@ -146,22 +159,18 @@ def _same_in_print(ours: set[Quantity], theirs: set[Quantity]) -> bool:
     return bool(ours and theirs) and all(same_in_print(one, other) for one in ours for other in theirs)
 
 
-def _option(
-    entity: Entity, answers: Sequence[Answer | None], arms: list[int], find: Callable[[int, Quantity], Evidence]
-) -> Option | None:
+def _option(entity: Entity, answers: Sequence[Answer | None], arms: list[int], find: Find) -> Option | None:
+    """None where all its answers are spoiled."""
     spoken = [(arm, answer.quantity) for arm in arms if (answer := answers[arm]) is not None and answer.quantity]
     if not spoken:
         return Option(None, tuple(arms))
     found = [find(arm, quantity) if quantity.unit in entity.units else NO_EVIDENCE for arm, quantity in spoken]
-    forms = [
-        (evidence, quantity)
-        for evidence, (_, quantity) in zip(found, spoken, strict=True)
-        if quantity.unit in entity.units
-    ]
-    if not forms:
+    forms = tuple(quantity for _, quantity in spoken)
+    legal = [pair for pair in zip(found, forms, strict=True) if pair[1].unit in entity.units]
+    if not legal:
         return None
-    evidence, quantity = min(forms, key=lambda form: SURENESS[form[0].alignment])  # the first arm's among equals
-    return Option(quantity, tuple(arms), evidence, tuple(quantity for _, quantity in spoken), tuple(found))
+    evidence, quantity = min(legal, key=lambda pair: _BY_ALIGNMENT[pair[0].alignment])  # the first arm's among equals
+    return Option(quantity, tuple(arms), evidence, forms, tuple(found))
 
 
 def tally(ballot: Ballot, runs: Sequence[str]) -> str:
@@ -170,13 +179,9 @@ def tally(ballot: Ballot, runs: Sequence[str]) -> str:
         f"{option.quantity or 'nothing'}: {', '.join(runs[arm] for arm in option.arms)}" for option in ballot.options
     ]
     supporting = {arm for option in ballot.options for arm in option.arms}
-    for arm, answer in enumerate(ballot.answers):
-        if answer is not None and arm not in supporting:
-            parts.append(f"{answer.quantity}: {runs[arm]} (not a legal unit)")
+    spoiled = [(arm, answer) for arm, answer in ballot.votes if arm not in supporting]
+    parts += [f"{answer.quantity}: {runs[arm]} (not a legal unit)" for arm, answer in spoiled]
     return "; ".join(parts)
-
-
-_BATCH = 1024
 
 
 def choose_pages(store: Store, arms: Sequence[Arm]) -> PageKey | None:

@@ -1,20 +1,12 @@
-"""How well probabilities keep their word: expected calibration error and the bins behind it.
+"""Fitting an ensemble on gold rows, cross-validated by picture, and the file that keeps what was learned.
 
-Labelled rows for an ensemble to learn from: a truth table matched with ballots by index.
+The folds are fixed by the hash of each picture's link. There is one model for each fold, learned from the others, and a
+question is always decided by the model of its own picture's fold: so a labelled picture never decides its own answer,
+and the score of a run on the very rows it was fitted on is a cross-validated one. The p and q that decisions are tuned
+on come from models that left out one fold more. So nothing that is said of a labelled row (its answer, its threshold,
+the calibration error) has seen the row's picture.
 
 Give it rows that people have looked at. Labels that models agreed on teach an ensemble to trust those models.
-
-What an ensemble learned from gold rows: a small JSON file, with the hash of what it was learned from.
-
-It holds one model for each fold of pictures, learned from the other folds. A question is always decided by the model
-of its own picture's fold: so a labelled picture never decides its own answer, and the score of a run on the very rows
-it was fitted on is a cross-validated one.
-
-Fitting an ensemble on gold rows, cross-validated by picture.
-
-The folds are fixed by the hash of each picture's link. The model of a fold learns from the others; the p and q that its
-decisions are tuned on come from models that left out one fold more. So nothing that is told of a labelled row (its
-answer, its threshold, the calibration error) has seen the row's picture.
 """
 
 from __future__ import annotations
@@ -22,78 +14,44 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple, Self, TypeVar
 
-import numpy as np
+from pydantic import TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
 from entx.core.errors import InputError
 from entx.core.evaluation import ALSO_SEPARATOR
 from entx.core.files import atomic_text
 from entx.core.tables import parse_indices, read_table
 from entx.core.types import Quantity, parse_written
-from entx.ensemble.ballot import Ballot
+from entx.ensemble.ballot import Ballot, Example
 from entx.ensemble.decision import Objective
-from entx.ensemble.judge import Judge, fit_judge, verdicts_of
-from entx.ensemble.strategy import Example, State, Strategy, StrategyFactory
+from entx.ensemble.judge import FILE, Judge, fit_judge
+from entx.ensemble.strategies import State, Strategy, StrategyFactory, rank
+from entx.neural.reliability import reliability
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
 
-BINS = 10
+FORMAT = 2
+"""Raised when an older file can no longer be read as meant."""
 
+LEAST_ROWS = 50
+"""Fewer labelled rows are refused: ten a fold say nothing."""
 
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Rows with probabilities of one tenth: how many, what was said on average, what came true."""
+_MOST_FAULTS = 8
+"""Faults of a file that are named: a file of another kind has hundreds."""
 
-    rows: int
-    said: float
-    true: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """Of some probabilities against what came true.
-
-    Args:
-        rows: counted.
-        error: expected calibration error: the mean over rows of |said - true| of the row's bin.
-        brier: mean squared error.
-        bins: of equal width, those that hold rows. Naeini, Cooper, Hauskrecht (2015), Guo et al. (2017).
-    """
-
-    rows: int
-    error: float
-    brier: float
-    bins: tuple[Bin, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-
-def reliability(probabilities: Sequence[float], came_true: Sequence[bool]) -> Reliability:
-    """Measures it; no rows give an error of 0."""
-    said, true = np.asarray(probabilities, dtype=np.float64), np.asarray(came_true, dtype=np.float64)
-    if not len(said):
-        return Reliability(0, 0.0, 0.0, ())
-    number = np.minimum((said * BINS).astype(np.int64), BINS - 1)
-    bins = tuple(
-        Bin(int(own.sum()), float(said[own].mean()), float(true[own].mean()))
-        for one in range(BINS)
-        if (own := number == one).any()
-    )
-    error = sum(one.rows * abs(one.said - one.true) for one in bins) / len(said)
-    return Reliability(len(said), float(error), float(((said - true) ** 2).mean()), bins)
+T = TypeVar("T")
 
 
 _TRUTH_COLUMNS = ("entity_value", "value")
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(NamedTuple):
     """What is right for a question; see `Example`."""
 
     rights: frozenset[Quantity]
@@ -147,11 +105,7 @@ def digest(examples: Sequence[Example]) -> str:
     return hashed.hexdigest()
 
 
-FORMAT = 2
-"""Raised when an older file can no longer be read as meant."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=FILE)
 class FoldModel:
     """What was learned without one fold's pictures.
 
@@ -170,18 +124,8 @@ class FoldModel:
         """See `Objective.threshold`."""
         return objective.threshold([p for p, _ in self.held_out], [q for _, q in self.held_out])
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"state": self.state, "judge": self.judge and self.judge.as_dict(), "held_out": self.held_out}
 
-    @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> FoldModel:
-        """From JSON."""
-        pairs = tuple((float(p), float(q)) for p, q in plain["held_out"])
-        return cls(dict(plain["state"]), plain["judge"] and Judge.of(plain["judge"]), pairs)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=FILE)
 class Fitted:
     """A fitted ensemble.
 
@@ -204,14 +148,15 @@ class Fitted:
     reliability: Mapping[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _a_model_for_each_fold(self) -> Self:
+        if len(self.folds) != FOLDS:
+            raise ValueError(f"{len(self.folds)} folds, expected {FOLDS}")
+        return self
+
     def text(self) -> str:
         """The file's text; equal for equal content."""
-        plain = {
-            "format": FORMAT, "strategy": self.strategy, "stages": self.stages, "runs": self.runs,
-            "schema": self.schema, "rows": self.rows, "data": self.data, "reliability": dict(self.reliability),
-            "folds": [fold.as_dict() for fold in self.folds],
-        }  # fmt: skip
-        return json.dumps(rounded(plain), sort_keys=True) + "\n"
+        return file_text(FORMAT, asdict(self))
 
     @property
     def digest(self) -> str:
@@ -246,56 +191,60 @@ def load_fitted(path: Path) -> Fitted:
     Raises:
         InputError: missing, not such a file, or of a newer entx.
     """
+    return load_file(Fitted, path, "fitted ensemble", FORMAT)
+
+
+def file_text(version: int, plain: Mapping[str, Any]) -> str:
+    """The text of a JSON file with its format, equal for equal content."""
+    return json.dumps(_rounded({"format": version, **plain}), sort_keys=True) + "\n"
+
+
+def load_file(kind: type[T], path: Path, what: str, version: int) -> T:
+    """What `file_text` wrote, from a file; `what` names such a file in messages.
+
+    Raises:
+        InputError: it cannot be read, or as `parse_file`.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return parse_file(kind, path.read_text(encoding="utf-8"), what, version)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not a fitted ensemble (not text)") from None
-    try:
-        return parse_fitted(text)
+        raise InputError(f"{path}: not a {what} (not text)") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def parse_fitted(text: str) -> Fitted:
-    """From the file's text.
+def parse_file(kind: type[T], text: str, what: str, version: int) -> T:
+    """What `file_text` wrote.
 
     Raises:
-        InputError: not such a text, or of a newer entx.
+        InputError: not such a text, of another format, or damaged: every fault is named.
     """
     try:
         plain = json.loads(text)
     except (json.JSONDecodeError, RecursionError):
-        raise InputError("not a fitted ensemble (not JSON)") from None
-    found = plain.get("format") if isinstance(plain, dict) else None
-    if found != FORMAT:
-        raise InputError(f"not a fitted ensemble of format {FORMAT} (found {found}); fit again with --gold")
+        raise InputError(f"not a {what} (not JSON)") from None
+    found = plain.pop("format", None) if isinstance(plain, dict) else None
+    if found != version:
+        raise InputError(f"not a {what} of format {version} (found {found}); fit again with --gold")
     try:
-        folds = tuple(FoldModel.of(fold) for fold in plain["folds"])
-        if len(folds) != FOLDS:
-            raise ValueError(f"{len(folds)} folds, expected {FOLDS}")
-        return Fitted(
-            str(plain["strategy"]), tuple(map(str, plain["stages"])), str(plain["schema"]), int(plain["rows"]),
-            str(plain["data"]), folds, dict(plain["reliability"]), tuple(map(str, plain["runs"])),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"a damaged fitted ensemble: {type(error).__name__} {error}") from None
+        return TypeAdapter(kind).validate_python(plain)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors()]
+        more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
+        raise InputError(f"a damaged {what}: {'; '.join([*faults[:_MOST_FAULTS], *more])}") from None
 
 
-def rounded(plain: Any) -> Any:
+def _rounded(plain: Any) -> Any:
     """Floats with 9 significant digits: more than any probability needs, and fewer than machines differ in."""
     if isinstance(plain, float):
         return float(f"{plain:.9g}")
     if isinstance(plain, Mapping):
-        return {key: rounded(value) for key, value in plain.items()}
+        return {key: _rounded(value) for key, value in plain.items()}
     if isinstance(plain, list | tuple):
-        return [rounded(value) for value in plain]
+        return [_rounded(value) for value in plain]
     return plain
-
-
-LEAST_ROWS = 50
-"""Fewer labelled rows are refused: ten a fold say nothing."""
 
 
 def fit_ensemble(
@@ -316,44 +265,37 @@ def fit_ensemble(
     """
     unknown = params.keys() - factory.params.keys()
     if unknown:
-        known_ones = ", ".join(factory.params) or "none"
-        raise InputError(f"--param {', '.join(sorted(unknown))}: strategy {name} has {known_ones}")
+        known = ", ".join(factory.params) or "none"
+        raise InputError(f"--param {', '.join(sorted(unknown))}: strategy {name} has {known}")
     if len(examples) < LEAST_ROWS:
         raise InputError(
             f"{len(examples)} labelled rows were answered by these runs; at least {LEAST_ROWS} are needed to fit"
         )
-    known: dict[frozenset[int], tuple[State, Judge | None]] = {}
+    of_fold = [[example for example in examples if example.ballot.fold == fold] for fold in range(FOLDS)]
 
-    def without(*folds: int) -> tuple[State, Judge | None]:
-        left_out = frozenset(folds)
-        if left_out not in known:
-            rows = [example for example in examples if example.ballot.fold not in left_out]
-            state = factory.fit(rows, {**factory.params, **params})
-            known[left_out] = state, None if factory.judges else _judge(factory(state), rows)
-        return known[left_out]
+    @cache
+    def without(left_out: frozenset[int]) -> tuple[State, Judge | None]:
+        rows = [example for example in examples if example.ballot.fold not in left_out]
+        state = factory.fit(rows, {**factory.params, **params})
+        return state, None if factory.judges else _judge(factory(state), rows)
 
     models: list[FoldModel] = []
-    told: list[_Told] = []
-    for fold in range(FOLDS):
-        state, judge = without(fold)
-        held_out: list[tuple[float, float]] = []
-        for other in range(FOLDS):
-            if other != fold:
-                rows = [example for example in examples if example.ballot.fold == other]
-                held_out += [(one.p, one.q) for one in _favourites(factory, *without(fold, other), rows)]
+    favourites: list[_Favourite] = []
+    for fold, own in enumerate(of_fold):
+        held_out = [
+            (one.p, one.q)
+            for other, rows in enumerate(of_fold)
+            if other != fold
+            for one in _favourites(factory, *without(frozenset((fold, other))), rows)
+        ]
+        state, judge = without(frozenset((fold,)))
         models.append(FoldModel(state, judge, tuple(held_out)))
-        own = [example for example in examples if example.ballot.fold == fold]
-        told += _favourites(factory, state, judge, own)
+        favourites += _favourites(factory, state, judge, own)
     fitted = Fitted(
         name, tuple(arm.stage for arm in arms), schema_digest, len(examples), digest(examples), tuple(models),
-        _reliability(told), tuple(arm.run for arm in arms),
+        _reliability(favourites), tuple(arm.run for arm in arms),
     )  # fmt: skip
-    return parse_fitted(fitted.text())  # as it will be read again, to the last digit
-
-
-def favourite(ballot: Ballot, order: Sequence[int]) -> int | None:
-    """The first option of a ranking that gives an answer."""
-    return next((option for option in order if ballot.options[option].quantity is not None), None)
+    return parse_file(Fitted, fitted.text(), "fitted ensemble", FORMAT)  # as it will be read again, to the last digit
 
 
 def _judge(strategy: Strategy, rows: Sequence[Example]) -> Judge:
@@ -362,8 +304,7 @@ def _judge(strategy: Strategy, rows: Sequence[Example]) -> Judge:
     return fit_judge([replace(example, ballot=ballot) for example, ballot in zip(rows, seen, strict=True)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Favourite(NamedTuple):
     """p and q of a row's favourite, and whether it is right; p is 0 and right None where no arm gives an answer."""
 
     p: float
@@ -372,27 +313,24 @@ class _Told:
     present: bool
 
 
-def _favourites(factory: StrategyFactory, state: State, judge: Judge | None, rows: Sequence[Example]) -> list[_Told]:
-    strategy = factory(state)
-    seen = strategy.view([example.ballot for example in rows])
-    told = []
-    for example, ballot, order, verdict in zip(
-        rows, seen, strategy.rank(seen), verdicts_of(judge, strategy, seen), strict=True
-    ):
-        option = favourite(ballot, order)
-        if option is None:
-            told.append(_Told(0.0, verdict.present, None, example.present))
-        else:
-            right = example.is_right(ballot.options[option])
-            told.append(_Told(verdict.right[option], verdict.present, right, example.present))
-    return told
+def _favourites(
+    factory: StrategyFactory, state: State, judge: Judge | None, rows: Sequence[Example]
+) -> list[_Favourite]:
+    found = []
+    for example, one in zip(rows, rank(factory(state), judge, [row.ballot for row in rows]), strict=True):
+        assert one.verdict is not None
+        option = one.favourite
+        p, right = 0.0, None
+        if option is not None:
+            p, right = one.verdict.right[option], example.is_right(one.ballot.options[option])
+        found.append(_Favourite(p, one.verdict.present, right, example.present))
+    return found
 
 
-def _reliability(told: Sequence[_Told]) -> dict[str, object]:
-    right = reliability(*_columns([(one.p, one.right) for one in told if one.right is not None]))
-    present = reliability(*_columns([(one.q, one.present) for one in told]))
-    return {"p": right.as_dict(), "q": present.as_dict()}
-
-
-def _columns(pairs: Sequence[tuple[float, bool]]) -> tuple[list[float], list[bool]]:
-    return [said for said, _ in pairs], [true for _, true in pairs]
+def _reliability(favourites: Sequence[_Favourite]) -> dict[str, Any]:
+    given = [(one.p, one.right) for one in favourites if one.right is not None]
+    shown = [(one.q, one.present) for one in favourites]
+    return {
+        name: reliability([stated for stated, _ in pairs], [true for _, true in pairs]).as_dict()
+        for name, pairs in (("p", given), ("q", shown))
+    }

@@ -1,34 +1,33 @@
-"""From a ballot to a choice: the strategy's order, and whether to give its favourite.
+"""From ballots to choices: `entx ensemble` for the runs of a store, and the ensemble that ships for a single picture.
 
-The ensemble that ships, for single pictures: how likely an answer is right, and whether to give it.
-
-`entx/models/default-ensemble.json` holds one for each set of readers, fitted by `lab/default_calibration.py` on
-hand-labelled rows of real pictures. It holds names and weights of features and what was measured, no row.
-
-The `entx ensemble` job: the arms' answers of a store become one run of its own.
+A choice is a strategy's favourite or nothing, as a policy says. `run_ensemble` turns the arms' answers of a store into
+one run of its own. `entx/models/default-ensemble.json` holds one ensemble for each set of readers, fitted by
+`lab/default_calibration.py` on hand-labelled rows of real pictures: names and weights of features and what was
+measured, no row.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pydantic.dataclasses import dataclass as validated
+
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.files import atomic_text
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
-from entx.ensemble.ballot import Ballot, Option, ballots, choose_pages, tally
+from entx.ensemble.ballot import Ballot, Example, Option, ballots, choose_pages, tally
 from entx.ensemble.decision import CHALLENGE_F1, Objective
-from entx.ensemble.fit import Fitted, Truth, examples_of, favourite, fit_ensemble, rounded
-from entx.ensemble.judge import Judge, Verdict, verdicts_of
-from entx.ensemble.strategy import Example, StrategyFactory, find_strategy
+from entx.ensemble.fit import Fitted, Truth, examples_of, file_text, fit_ensemble, load_file
+from entx.ensemble.judge import FILE, Judge
+from entx.ensemble.strategies import Ranked, StrategyFactory, find_strategy, likeliest_first, rank
 from entx.storage.pages import count_pages
 from entx.storage.runs import Arm, add_answers, begin_run, end_run, find_arms, load_arms
 from entx.storage.store import Store
@@ -56,6 +55,11 @@ class Choice:
     reason: str = ""
     p_correct: float | None = None
     p_present: float | None = None
+
+    @property
+    def given(self) -> Option | None:
+        """The answer that is given."""
+        return None if self.option is None else self.ballot.options[self.option]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,48 +106,49 @@ class Chooser:
             )
         self._plain = None if fitted is not None else factory(None)
         folds = () if fitted is None else fitted.folds
-        self._folds = [(factory(fold.state), fold) for fold in folds]
+        self._folds = [(factory(fold.state), fold.judge) for fold in folds]
         self._thresholds = [0.0 if self._objective is None else fold.threshold(self._objective) for fold in folds]
 
     def choose(self, ballots: Sequence[Ballot]) -> list[Choice]:
         """One choice a ballot, by the model of its fold."""
         if self._plain is not None:
-            seen = self._plain.view(ballots)
-            return [self._own(ballot, order) for ballot, order in zip(seen, self._plain.rank(seen), strict=True)]
+            return [self._own(ranked) for ranked in rank(self._plain, None, ballots, learned=False)]
         places: dict[int, list[int]] = defaultdict(list)
         for place, ballot in enumerate(ballots):
             places[ballot.fold].append(place)
         choices: dict[int, Choice] = {}
         for fold, own in places.items():
-            strategy, model = self._folds[fold]
-            seen = strategy.view([ballots[place] for place in own])
-            for place, ballot, order, verdict in zip(
-                own, seen, strategy.rank(seen), verdicts_of(model.judge, strategy, seen), strict=True
-            ):
-                choices[place] = self._judged(ballot, order, verdict, self._thresholds[fold])
+            for place, ranked in zip(own, rank(*self._folds[fold], [ballots[place] for place in own]), strict=True):
+                choices[place] = self._judged(ranked, self._thresholds[fold])
         return [choices[place] for place in range(len(ballots))]
 
-    def _own(self, ballot: Ballot, order: Sequence[int]) -> Choice:
-        if not order:
-            return Choice(ballot, None, NO_LEGAL_ANSWER)
-        if ballot.options[order[0]].quantity is not None:
-            return Choice(ballot, order[0])
-        option = favourite(ballot, order) if self._policy.always else None
-        if option is not None:
-            return Choice(ballot, option)
-        by = ", ".join(self._runs[arm] for arm in ballot.options[order[0]].arms)
-        return Choice(ballot, None, f"no answer, as {by} said")
+    def _judged(self, ranked: Ranked, threshold: float) -> Choice:
+        if ranked.favourite is None or (self._objective is None and not self._policy.always):
+            return self._own(ranked)
+        return _by_objective(ranked, None if self._policy.always else self._objective, threshold, self._policy.optimise)
 
-    def _judged(self, ballot: Ballot, order: Sequence[int], verdict: Verdict, threshold: float) -> Choice:
-        option = favourite(ballot, order)
-        if option is None or (self._objective is None and not self._policy.always):
-            own = self._own(ballot, order)
-            p = None if own.option is None else verdict.right[own.option]
-            return Choice(ballot, own.option, own.reason, p, verdict.present)
-        p, q = verdict.right[option], verdict.present
-        if self._policy.always or self._objective is None or self._objective.gives(p, q, threshold):
-            return Choice(ballot, option, "", p, q)
-        return Choice(ballot, None, not_worth(ballot.options[option], p, q, self._policy.optimise), None, q)
+    def _own(self, ranked: Ranked) -> Choice:
+        """The strategy's first choice, which may be to give no answer."""
+        ballot, order, verdict = ranked
+        present = None if verdict is None else verdict.present
+        if not order:
+            return Choice(ballot, None, NO_LEGAL_ANSWER, None, present)
+        option = ranked.favourite
+        if option is None or (option != order[0] and not self._policy.always):
+            by = ", ".join(self._runs[arm] for arm in ballot.options[order[0]].arms)
+            return Choice(ballot, None, f"no answer, as {by} said", None, present)
+        return Choice(ballot, option, "", None if verdict is None else verdict.right[option], present)
+
+
+def _by_objective(ranked: Ranked, objective: Objective | None, threshold: float, optimise: str) -> Choice:
+    """The favourite, of which there must be one, if the objective gives it; None gives it in any case."""
+    option, verdict = ranked.favourite, ranked.verdict
+    assert option is not None
+    assert verdict is not None
+    p, q = verdict.right[option], verdict.present
+    if objective is None or objective.gives(p, q, threshold):
+        return Choice(ranked.ballot, option, "", p, q)
+    return Choice(ranked.ballot, None, not_worth(ranked.ballot.options[option], p, q, optimise), None, q)
 
 
 def not_worth(option: Option, p: float, q: float, optimise: str) -> str:
@@ -152,12 +157,12 @@ def not_worth(option: Option, p: float, q: float, optimise: str) -> str:
 
 
 FORMAT = 1
-"""Raised when an older file can no longer be read as meant."""
+"""Of the file that ships; raised when an older one can no longer be read as meant."""
 
 _OBJECTIVE = Objective(CHALLENGE_F1)
 
 
-@dataclass(frozen=True)
+@validated(frozen=True, config=FILE)
 class DefaultEnsemble:
     """A judge of what certain readers say about a picture.
 
@@ -184,35 +189,19 @@ class DefaultEnsemble:
         """The likeliest answer, if to give it raises the expected F1.
 
         Args:
-            ballot: the answers of readers of `stages`, grounded in their page (`ground.grounded_ballot`).
+            ballot: the answers of readers of `stages`, grounded in their page (`ballot.grounded_ballot`).
         """
         (verdict,) = self.judge.verdicts([ballot])
-        order = sorted(range(len(verdict.right)), key=lambda option: -verdict.right[option])
-        option = favourite(ballot, order)
-        if option is None:
-            reasons = (answer.reason for answer in ballot.answers if answer is not None and answer.reason)
+        ranked = Ranked(ballot, likeliest_first(verdict), verdict)
+        if ranked.favourite is None:
+            reasons = (answer.reason for _, answer in ballot.votes if answer.reason)
             return Choice(ballot, None, next(reasons, NO_LEGAL_ANSWER), None, verdict.present)
-        p, q = verdict.right[option], verdict.present
-        if _OBJECTIVE.gives(p, q, self.reached):
-            return Choice(ballot, option, "", p, q)
-        return Choice(ballot, None, not_worth(ballot.options[option], p, q, CHALLENGE_F1), None, q)
+        return _by_objective(ranked, _OBJECTIVE, self.reached, CHALLENGE_F1)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "stages": list(self.stages), "judge": self.judge.as_dict(), "reached": self.reached,
-            "entities": list(self.entities), "rows": self.rows, "data": self.data, "versions": dict(self.versions),
-            "measured": dict(self.measured),
-        }  # fmt: skip
 
-    @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> DefaultEnsemble:
-        """From JSON."""
-        return cls(
-            tuple(map(str, plain["stages"])), Judge.of(plain["judge"]), float(plain["reached"]),
-            tuple(plain["entities"]), int(plain["rows"]), str(plain["data"]),
-            dict(plain["versions"]), dict(plain["measured"]),
-        )  # fmt: skip
+@validated(frozen=True, config=FILE)
+class _Defaults:
+    ensembles: tuple[DefaultEnsemble, ...]
 
 
 def shipped_path() -> Path:
@@ -222,9 +211,8 @@ def shipped_path() -> Path:
 
 def save_defaults(path: Path, ensembles: Sequence[DefaultEnsemble]) -> None:
     """Writes the file whole or not at all."""
-    plain = {"format": FORMAT, "ensembles": [one.as_dict() for one in ensembles]}
     with atomic_text(path) as stream:
-        stream.write(json.dumps(rounded(plain), sort_keys=True) + "\n")
+        stream.write(file_text(FORMAT, asdict(_Defaults(tuple(ensembles)))))
 
 
 def load_default(stages: Sequence[str], path: Path | None = None) -> DefaultEnsemble:
@@ -237,16 +225,7 @@ def load_default(stages: Sequence[str], path: Path | None = None) -> DefaultEnse
         InputError: no such file, damaged, of another format, or without these readers.
     """
     path = path or shipped_path()
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        found = plain["format"]
-        if found != FORMAT:
-            raise InputError(f"{path}: not a default ensemble of format {FORMAT} (found {found})")
-        ensembles = [DefaultEnsemble.of(one) for one in plain["ensembles"]]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InputError(f"{path}: a damaged default ensemble: {type(error).__name__} {error}") from None
+    ensembles = load_file(_Defaults, path, "default ensemble", FORMAT).ensembles
     for one in ensembles:
         if one.stages == tuple(stages):
             return one
@@ -346,20 +325,16 @@ def run_ensemble(
         fitted.check(strategy, [arm.stage for arm in arms], schema.digest)
     chooser = Chooser(strategy, factory, runs, fitted, policy)
     key = choose_pages(store, arms)
-    nothing = dict.fromkeys(runs, 0)
     report = EnsembleReport(
-        run or run_name(strategy, runs, policy), not_asked=dict(nothing), looked_at=nothing, grounded=key is not None
-    )
+        run or run_name(strategy, runs, policy), not_asked=dict.fromkeys(runs, 0), looked_at=dict.fromkeys(runs, 0),
+        grounded=key is not None,
+    )  # fmt: skip
     settings = _settings(store, strategy, arms, schema, key)
     settings |= {"fitted": fitted and fitted.digest, "optimise": policy.optimise, "always": policy.always}
     known = begin_run(store, report.run, "ensemble", settings)
     for batch in ballots(store, load_arms(store, runs, without=report.run if known else None), arms, schema, key):
         choices = chooser.choose(batch)
-        add_answers(
-            store,
-            report.run,
-            [(choice.ballot.index, _answer(choice, runs)) for choice in choices],
-        )
+        add_answers(store, report.run, [(choice.ballot.index, _answer(choice, runs)) for choice in choices])
         _count(report, batch, choices)
         advance(len(batch))
     report.seconds = time.monotonic() - started
@@ -383,17 +358,15 @@ def _settings(store: Store, strategy: str, arms: Sequence[Arm], schema: Schema, 
 
 def _answer(choice: Choice, runs: Sequence[str]) -> Answer:
     """The choice as an answer; its text is the tally, its seconds those of the arms that were looked at."""
-    ballot = choice.ballot
-    option = None if choice.option is None else ballot.options[choice.option]
-    seconds = sum(answer.seconds for answer in ballot.answers if answer is not None)
+    given = choice.given
     return Answer(
-        quantity=option.quantity if option else None,
-        text=tally(ballot, runs),
+        quantity=given.quantity if given else None,
+        text=tally(choice.ballot, runs),
         reason=choice.reason,
-        evidence=option.evidence if option else NO_EVIDENCE,
+        evidence=given.evidence if given else NO_EVIDENCE,
         p_correct=choice.p_correct,
         p_present=choice.p_present,
-        seconds=seconds,
+        seconds=sum(answer.seconds for _, answer in choice.ballot.votes),
     )
 
 
@@ -404,7 +377,6 @@ def _count(report: EnsembleReport, batch: Sequence[Ballot], choices: Sequence[Ch
         report.looked_at[run] += sum(choice.ballot.answers[arm] is not None for choice in choices)
     for ballot, choice in zip(batch, choices, strict=True):
         report.spoiled += len(ballot.asked) - sum(len(option.arms) for option in ballot.options)
-        if choice.option is not None:
-            option = choice.ballot.options[choice.option]
-            report.converted += option.converted
-            report.alignments[option.evidence.alignment.value] += 1
+        if (given := choice.given) is not None:
+            report.converted += given.converted
+            report.alignments[given.evidence.alignment.value] += 1

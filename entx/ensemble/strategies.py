@@ -1,38 +1,154 @@
-"""`vote`: the option of most arms.
+"""Strategies: how an ensemble orders the options of a ballot. Plug-ins of the entry-point group `entx.strategies`.
 
-Ties go to the highest confidence where every tied option has one, then to the option whose arms all named legal units,
-then to the first arm.
+`vote`: the option of most arms. Ties go to the highest confidence where every tied option has one, then to the option
+whose arms all named legal units, then to the first arm.
 
-`weighted`: like `vote`, each arm counting as much as its held-out F1 on that entity's gold rows.
+`weighted`: like `vote`, each arm counting as much as its F1 on that entity's gold rows.
 
-An entity with few rows says little of itself: its F1 is drawn towards the arm's F1 on all rows, as if that had been
-seen on `PRIOR_ROWS` further rows of it.
+`confidence`: the option of the surest arm, ties by the order of the arms. Where an arm that was asked has no confidence
+the others cannot be compared with it, and the order of the arms decides: name the best arm first. With gold rows each
+arm gets a calibration of its own: what it said, its score or log-probability, and how that was found in the OCR lines.
 
-`confidence`: the option of the surest arm.
-
-Where every arm that was asked has a confidence, the highest wins, ties by the order of the arms. Where one has none the
-others cannot be compared with it, and the order of the arms decides: name the best arm first. With gold rows each arm
-gets a calibration of its own: what it said, its score or log-probability, and how that was found in the OCR lines.
-
-`stack`: the option that a judge, fitted on gold rows, thinks most likely to be right.
-
-The judge sees who said what and how surely, grounding, agreement and entity (`features`). To give nothing is as likely
+`stack`: the option that a judge, fitted on gold rows, thinks most likely to be right; to give nothing is as likely
 right as there is no value.
+
+`cascade`: the first arms are cheap; the others are asked only where that is expected to gain more than it costs. From
+the cheap arms' answers a judge tells p and q, and so how far the expected score stands below a perfect answer's: the
+most that asking could gain. How much of that the other arms win back is learned for each entity (a vision model helps
+with weights and hardly with heights). What was not asked is not looked at, neither by the choice nor by the decision,
+though the answer may stand in the store. Questions that were asked further are judged by what `stack` would learn, the
+others by what it would learn of the cheap arms alone. Gains are in units of the challenge's F1 around its optimum F: a
+right answer counts 2 - 2F, a wrong one and a missed one -F (see `decision`).
+
+A strategy sees arms only by position, and never compares the raw scores of two arms: a rules reader's 0.4 and a model's
+log-probability have no common scale. What it learns comes from gold rows, as plain JSON.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
+from entx.core.errors import InputError
 from entx.core.evaluation import Counts, Outcome
+from entx.core.settings import load_plugin, plugin_names
 from entx.core.types import Answer
-from entx.ensemble.ballot import Ballot, confidence_of, stated_confidence
+from entx.ensemble.ballot import Ballot, Example, Option, confidence_of, make_ballot, stated_confidence
+from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.judge import Judge, Logistic, Verdict, answer_features, fit_judge, fit_logistic
-from entx.ensemble.strategy import Example, LooksAtAll, State
+
+GROUP = "entx.strategies"
+
+BUILT_IN = {
+    name: f"entx.ensemble.strategies:{name.title()}" for name in ("vote", "confidence", "weighted", "cascade", "stack")
+}
+"""The same as pyproject.toml's entry points, for a source tree that is not installed."""
+
+PRIOR_ROWS = 20.0
+"""Rows of an average entity that are added to each entity's own before anything is learned of it: an entity with few
+rows says little of itself."""
+
+State = Mapping[str, Any]
+"""What a strategy learned, as JSON holds it."""
+
+
+class Strategy(Protocol):
+    """Orders the options of ballots."""
+
+    def view(self, ballots: Sequence[Ballot]) -> Sequence[Ballot]:
+        """The ballots as far as the strategy looks at them; answers that it does not ask for are left out."""
+        ...
+
+    def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
+        """For each ballot, as `view` gives it, the positions of its options; the first is the choice."""
+        ...
+
+
+class Judging(Strategy, Protocol):
+    """A strategy that tells p and q itself."""
+
+    def verdicts(self, ballots: Sequence[Ballot]) -> list[Verdict]:
+        """One a ballot, as `view` gives them."""
+        ...
+
+
+class StrategyFactory(Protocol):
+    """What an entry point names: usually a class.
+
+    Args:
+        needs: whether it cannot do without gold rows.
+        judges: whether its strategies tell p and q themselves (`Judging`); else a judge is fitted on what they look at.
+        params: its parameters (--param) with their defaults.
+    """
+
+    needs: bool
+    judges: bool
+    params: Mapping[str, float]
+
+    def __call__(self, state: State | None) -> Strategy:
+        """The strategy with what it learned; None where nothing was."""
+        ...
+
+    def fit(self, examples: Sequence[Example], params: Mapping[str, float]) -> State:
+        """What it learns from these rows; params has a value for each of its parameters."""
+        ...
+
+
+def strategy_names() -> list[str]:
+    """All strategies, built in or plugged in, sorted."""
+    return plugin_names(GROUP, BUILT_IN)
+
+
+def find_strategy(name: str) -> StrategyFactory:
+    """The strategy of that name.
+
+    Raises:
+        InputError: unknown, or it cannot be imported.
+    """
+    return cast("StrategyFactory", load_plugin("strategy", name, GROUP, BUILT_IN, InputError))
+
+
+class Ranked(NamedTuple):
+    """A ballot as far as the strategy looks at it, its options in order, p and q (None where nothing was learned)."""
+
+    ballot: Ballot
+    order: Sequence[int]
+    verdict: Verdict | None
+
+    @property
+    def favourite(self) -> int | None:
+        """The first option that gives an answer."""
+        return next((option for option in self.order if self.ballot.options[option].quantity is not None), None)
+
+
+def rank(strategy: Strategy, judge: Judge | None, ballots: Sequence[Ballot], *, learned: bool = True) -> list[Ranked]:
+    """What the strategy makes of the ballots.
+
+    Args:
+        judge: of what the strategy looks at; None leaves p and q to the strategy.
+        learned: whether there is a p and q at all.
+    """
+    seen = strategy.view(ballots)
+    verdicts: Sequence[Verdict | None] = [None] * len(seen)
+    if learned:
+        verdicts = (cast("Judging", strategy) if judge is None else judge).verdicts(seen)
+    return [Ranked(*one) for one in zip(seen, strategy.rank(seen), verdicts, strict=True)]
+
+
+class LooksAtAll:
+    """Base of strategies that ask every arm, have no parameters and leave p and q to a judge."""
+
+    judges = False
+    params: Mapping[str, float] = {}
+
+    def view(self, ballots: Sequence[Ballot]) -> Sequence[Ballot]:
+        """See `Strategy.view`."""
+        return ballots
 
 
 class Vote(LooksAtAll):
@@ -50,15 +166,11 @@ class Vote(LooksAtAll):
 
     def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
         """See `Strategy.rank`."""
-        return [by_weight(ballot, [float(len(option.arms)) for option in ballot.options]) for ballot in ballots]
+        return [_by_weight(ballot, [float(len(option.arms)) for option in ballot.options]) for ballot in ballots]
 
 
-def by_weight(ballot: Ballot, weights: Sequence[float]) -> list[int]:
-    """Positions of the options by weight, ties broken as the module says.
-
-    Args:
-        weights: one an option.
-    """
+def _by_weight(ballot: Ballot, weights: Sequence[float]) -> list[int]:
+    """Positions of the options by weight, one an option; ties broken as `vote` does."""
     order: list[int] = []
     heaviest_first = sorted(range(len(weights)), key=lambda option: -weights[option])
     for _, tied in groupby(heaviest_first, key=lambda option: weights[option]):
@@ -67,20 +179,15 @@ def by_weight(ballot: Ballot, weights: Sequence[float]) -> list[int]:
 
 
 def _untied(ballot: Ballot, tied: list[int]) -> list[int]:
-    if len(tied) == 1:
-        return tied
     confidences = {option: confidence_of(ballot, ballot.options[option]) for option in tied}
-    known = {option: confidence for option, confidence in confidences.items() if confidence is not None}
+    comparable = None not in confidences.values()
 
     def key(option: int) -> tuple[float, float, int]:
         arms = ballot.options[option].arms
         illegal = sum(not ballot.legal(arm) for arm in arms) / len(arms)
-        return -known[option] if len(known) == len(tied) else 0.0, illegal, arms[0]
+        return -(confidences[option] or 0.0) if comparable else 0.0, illegal, arms[0]
 
-    return sorted(tied, key=key)
-
-
-PRIOR_ROWS = 20.0
+    return sorted(tied, key=key) if len(tied) > 1 else tied
 
 
 class Weighted(LooksAtAll):
@@ -98,42 +205,46 @@ class Weighted(LooksAtAll):
     @staticmethod
     def fit(examples: Sequence[Example], _: Mapping[str, float]) -> State:
         """The weights of the arms. An arm that was never asked weighs 0."""
-        arms = len(examples[0].ballot.answers) if examples else 0
-        return {"weights": [_weights(examples, arm) for arm in range(arms)]}
+        return {"weights": [_weights(own) for own in _by_arm(examples)]}
 
     def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
         """See `Strategy.rank`."""
-        return [self._rank(ballot) for ballot in ballots]
+        orders = []
+        for ballot in ballots:
+            of_arm = [weights.get(ballot.entity.name, weights[""]) for weights in self._weights]
+            orders.append(_by_weight(ballot, [sum(of_arm[arm] for arm in option.arms) for option in ballot.options]))
+        return orders
 
-    def _rank(self, ballot: Ballot) -> list[int]:
-        name = ballot.entity.name
-        of_arm = [weights.get(name, weights[""]) for weights in self._weights]
-        return by_weight(ballot, [sum(of_arm[arm] for arm in option.arms) for option in ballot.options])
 
-
-def _weights(examples: Sequence[Example], arm: int) -> dict[str, float]:
+def _weights(own: Sequence[tuple[Example, Outcome]]) -> dict[str, float]:
     outcomes: dict[str, list[int]] = defaultdict(list)
-    for example in examples:
-        answer = example.ballot.answers[arm]
-        if answer is not None:
-            outcomes[example.ballot.entity.name].append(outcome_of(example, answer))
-    overall = _f1([outcome for own in outcomes.values() for outcome in own])
+    for example, outcome in own:
+        outcomes[example.ballot.entity.name].append(outcome)
+    overall = _f1([outcome for of_entity in outcomes.values() for outcome in of_entity])
     weights = {
-        name: (len(own) * _f1(own) + PRIOR_ROWS * overall) / (len(own) + PRIOR_ROWS)
-        for name, own in sorted(outcomes.items())
+        name: (len(of_entity) * _f1(of_entity) + PRIOR_ROWS * overall) / (len(of_entity) + PRIOR_ROWS)
+        for name, of_entity in sorted(outcomes.items())
     }
     return {**weights, "": overall}
 
 
-def outcome_of(example: Example, answer: Answer) -> Outcome:
-    """What an arm's answer counts as."""
+def _f1(outcomes: Sequence[int]) -> float:
+    return Counts.of(np.array(outcomes, dtype=np.int64)).f1
+
+
+def _by_arm(examples: Sequence[Example]) -> list[list[tuple[Example, Outcome]]]:
+    """For each arm the examples that it was asked, with what its answer counts as."""
+    arms = range(len(examples[0].ballot.answers)) if examples else ()
+    return [
+        [(one, _outcome(one, answer)) for one in examples if (answer := one.ballot.answers[arm]) is not None]
+        for arm in arms
+    ]
+
+
+def _outcome(example: Example, answer: Answer) -> Outcome:
     if answer.quantity is None:
         return Outcome.FN if example.present else Outcome.TN
     return Outcome.TP if answer.quantity in example.rights else Outcome.FP
-
-
-def _f1(outcomes: Sequence[int]) -> float:
-    return Counts.of(np.array(outcomes, dtype=np.int64)).f1
 
 
 class Confidence(LooksAtAll):
@@ -146,34 +257,25 @@ class Confidence(LooksAtAll):
     needs = False
 
     def __init__(self, state: State | None = None) -> None:
-        self._calibrations = None if state is None else [Logistic.of(plain) for plain in state["arms"]]
+        self._calibrations = None if state is None else [Logistic(**plain) for plain in state["arms"]]
 
     @staticmethod
     def fit(examples: Sequence[Example], _: Mapping[str, float]) -> State:
         """A calibration of each arm: the probability that what it says, nothing included, is right."""
-        arms = len(examples[0].ballot.answers) if examples else 0
         fitted = []
-        for arm in range(arms):
-            rows, labels = [], []
-            for example in examples:
-                answer = example.ballot.answers[arm]
-                if answer is not None:
-                    rows.append(answer_features(example.ballot, arm))
-                    labels.append(outcome_of(example, answer) in (Outcome.TP, Outcome.TN))
-            fitted.append(fit_logistic(rows, labels).as_dict())
+        for arm, own in enumerate(_by_arm(examples)):
+            rows = [answer_features(example.ballot, arm) for example, _ in own]
+            fitted.append(asdict(fit_logistic(rows, [outcome in (Outcome.TP, Outcome.TN) for _, outcome in own])))
         return {"arms": fitted}
 
     def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
         """See `Strategy.rank`."""
-        return [_rank(ballot, sure) for ballot, sure in zip(ballots, self._confidences(ballots), strict=True)]
+        return [_by_confidence(*pair) for pair in zip(ballots, self._confidences(ballots), strict=True)]
 
     def _confidences(self, ballots: Sequence[Ballot]) -> list[list[float | None]]:
         """For each ballot the confidence of each arm; None for an arm that was not asked or has none."""
         if self._calibrations is None:
-            return [
-                [None if answer is None else stated_confidence(answer) for answer in ballot.answers]
-                for ballot in ballots
-            ]
+            return [[stated_confidence(answer) if answer else None for answer in one.answers] for one in ballots]
         found: list[list[float | None]] = [[None] * len(ballot.answers) for ballot in ballots]
         for arm, calibration in enumerate(self._calibrations):
             asked = [place for place, ballot in enumerate(ballots) if ballot.answers[arm] is not None]
@@ -183,7 +285,7 @@ class Confidence(LooksAtAll):
         return found
 
 
-def _rank(ballot: Ballot, sure: Sequence[float | None]) -> list[int]:
+def _by_confidence(ballot: Ballot, sure: Sequence[float | None]) -> list[int]:
     comparable = all(sure[arm] is not None for arm in ballot.asked)
 
     def key(option: int) -> tuple[float, int]:
@@ -193,6 +295,11 @@ def _rank(ballot: Ballot, sure: Sequence[float | None]) -> list[int]:
     return sorted(range(len(ballot.options)), key=key)
 
 
+def likeliest_first(verdict: Verdict) -> list[int]:
+    """Positions of the options by p; equals in their order."""
+    return sorted(range(len(verdict.right)), key=lambda option: -verdict.right[option])
+
+
 class Stack(LooksAtAll):
     """The most probable option."""
 
@@ -200,12 +307,12 @@ class Stack(LooksAtAll):
     judges = True
 
     def __init__(self, state: State | None) -> None:
-        self._judge = None if state is None else Judge.of(state)
+        self._judge = None if state is None else Judge(**state)
 
     @staticmethod
     def fit(examples: Sequence[Example], _: Mapping[str, float]) -> State:
         """The judge's models."""
-        return fit_judge(examples).as_dict()
+        return asdict(fit_judge(examples))
 
     def verdicts(self, ballots: Sequence[Ballot]) -> list[Verdict]:
         """The judge's."""
@@ -213,8 +320,184 @@ class Stack(LooksAtAll):
         return self._judge.verdicts(ballots)
 
     def rank(self, ballots: Sequence[Ballot]) -> list[list[int]]:
-        """See `Strategy.rank`."""
+        """See `Strategy.rank`; of ballots as `view` gives them."""
+        return list(map(likeliest_first, self.verdicts(ballots)))
+
+
+class Cascade(Stack):
+    """The cheap arms first.
+
+    Args:
+        state: number of cheap arms, the two judges, F, what each entity wins back, and the least gain to ask for.
+    """
+
+    params: Mapping[str, float] = {"ask": 0.4, "cost": 0.0, "first": 1.0}
+    """ask: at most this share of the rows; cost: of asking once, in F1 units of one row; first: how many arms of the
+    front are cheap and always asked."""
+
+    def __init__(self, state: State | None) -> None:
+        self._state = state or {}
+        if state is not None:
+            self._first, self._cheap, self._full = int(state["first"]), Judge(**state["cheap"]), Judge(**state["full"])
+
+    @staticmethod
+    def fit(examples: Sequence[Example], params: Mapping[str, float]) -> State:
+        """The judges from all rows; gains from rows that neither judge had seen."""
+        learned = learn(examples, int(params["first"]))
+        return {
+            "first": learned.first, "cheap": asdict(learned.cheap), "full": asdict(learned.full),
+            "f": learned.reached, "rates": learned.rates, "least": max(learned.least(params["ask"]), params["cost"]),
+        }  # fmt: skip
+
+    def view(self, ballots: Sequence[Ballot]) -> list[Ballot]:
+        """Without the answers that are not asked for."""
+        reached, rates, least = (self._state[name] for name in ("f", "rates", "least"))
+        cheap = [first_arms_only(ballot, self._first) for ballot in ballots]
         return [
-            sorted(range(len(verdict.right)), key=lambda option: -verdict.right[option])
-            for verdict in self.verdicts(ballots)
+            # arms that have nothing to say to this question leave it to the others
+            ballot if expected_gain(alone, verdict, reached, rates) > least or not alone.asked else alone
+            for ballot, alone, verdict in zip(ballots, cheap, self._cheap.verdicts(cheap), strict=True)
         ]
+
+    def verdicts(self, ballots: Sequence[Ballot]) -> list[Verdict]:
+        """Of ballots as `view` gives them: by the judge that knows such ballots."""
+        further = [asks_others(ballot, self._first) for ballot in ballots]
+        cheap, full = (
+            iter(judge.verdicts([ballot for ballot, asked in zip(ballots, further, strict=True) if asked is kind]))
+            for judge, kind in ((self._cheap, False), (self._full, True))
+        )
+        return [next(full if asked else cheap) for asked in further]
+
+
+_OBJECTIVE = Objective(CHALLENGE_F1)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A labelled row as the judges of the other folds see it, before and after the other arms are asked."""
+
+    example: Example
+    alone: Ballot
+    cheap: Verdict
+    full: Verdict
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the rows teach a cascade, whatever share is to be asked.
+
+    Args:
+        first: number of cheap arms.
+        cheap, full: judges of the cheap arms' ballots and of whole ones.
+        reached: the F that the cheap arms reach.
+        rates: for each entity the share of the loss that the other arms win back, under "" that of all rows.
+        held_out: the rows.
+        gains: what asking is expected to gain on each of these on which there is anybody to ask.
+    """
+
+    first: int
+    cheap: Judge
+    full: Judge
+    reached: float
+    rates: Mapping[str, float]
+    held_out: tuple[HeldOut, ...]
+    gains: tuple[float, ...]
+
+    def least(self, ask: float) -> float:
+        """The gain that this share of the rows exceeds; 0 where fewer gain anything."""
+        return float(np.quantile(self.gains, 1.0 - ask)) if self.gains and ask < 1.0 else 0.0
+
+
+def learn(examples: Sequence[Example], first: int) -> Learned:
+    """Fits the judges, and on each fold the judges of the other folds to see what asking brings."""
+    alone = [replace(example, ballot=first_arms_only(example.ballot, first)) for example in examples]
+    held_out: list[HeldOut] = []
+    for fold in sorted({example.ballot.fold for example in examples}):
+        own = [place for place, example in enumerate(examples) if example.ballot.fold == fold]
+        rest = [place for place, example in enumerate(examples) if example.ballot.fold != fold]
+        before, after = (
+            fit_judge([rows[place] for place in rest]).verdicts([rows[place].ballot for place in own])
+            for rows in (alone, examples)
+        )
+        held_out += [
+            HeldOut(examples[place], alone[place].ballot, *pair)
+            for place, *pair in zip(own, before, after, strict=True)
+        ]
+    reached = _OBJECTIVE.threshold(
+        [best(row.cheap, row.alone)[0] for row in held_out], [row.cheap.present for row in held_out]
+    )
+    asked = [row for row in held_out if asks_others(row.example.ballot, first)]
+    rates = _rates(asked, reached)
+    gains = tuple(expected_gain(row.alone, row.cheap, reached, rates) for row in asked)
+    return Learned(first, fit_judge(alone), fit_judge(examples), reached, rates, tuple(held_out), gains)
+
+
+def first_arms_only(ballot: Ballot, first: int) -> Ballot:
+    """The ballot as it was before any arm behind the first ones was asked."""
+    found = {
+        (arm, quantity): evidence
+        for option in ballot.options
+        for arm, quantity, evidence in zip(option.arms, option.spoken, option.found, strict=False)  # none of nothing
+    }
+    answers = [answer if arm < first else None for arm, answer in enumerate(ballot.answers)]
+    return make_ballot(
+        ballot.index, ballot.entity, answers, fold=ballot.fold, find=lambda *key: found[key],
+        candidates=ballot.candidates,
+    )  # fmt: skip
+
+
+def asks_others(ballot: Ballot, first: int) -> bool:
+    """Whether any arm behind the first ones was asked."""
+    return any(arm >= first for arm in ballot.asked)
+
+
+def best(verdict: Verdict, ballot: Ballot) -> tuple[float, Option | None]:
+    """The most probable answer and its p; 0 and None where none is given."""
+    pairs = zip(verdict.right, ballot.options, strict=True)
+    return max(
+        ((p, option) for p, option in pairs if option.quantity is not None), key=lambda pair: pair[0],
+        default=(0.0, None),
+    )  # fmt: skip
+
+
+def expected_gain(alone: Ballot, verdict: Verdict, reached: float, rates: Mapping[str, float]) -> float:
+    """What asking the others is expected to gain, from what the cheap arms said."""
+    loss = shortfall(best(verdict, alone)[0], verdict.present, reached)
+    return loss * rates.get(alone.entity.name, rates[""])
+
+
+def shortfall(right: float, present: float, reached: float) -> float:
+    """How far the expected gain of the best decision stands below that of knowing the truth."""
+    given = right * (2.0 - reached) - reached
+    withheld = -reached * present
+    return present * (2.0 - 2.0 * reached) - max(given, withheld)
+
+
+def _rates(asked: Sequence[HeldOut], reached: float) -> dict[str, float]:
+    """See `Learned`; at least 0."""
+    gains: dict[str, list[float]] = defaultdict(list)
+    losses: dict[str, list[float]] = defaultdict(list)
+    for row in asked:
+        gain = _score(row.example, row.full, row.example.ballot, reached)
+        gain -= _score(row.example, row.cheap, row.alone, reached)
+        name = row.alone.entity.name
+        gains[name].append(gain)
+        losses[name].append(shortfall(best(row.cheap, row.alone)[0], row.cheap.present, reached))
+    every = [gain for own in gains.values() for gain in own]
+    lost = sum(loss for own in losses.values() for loss in own)
+    if not every or lost <= 0.0:
+        return {"": 0.0}
+    overall = sum(every) / lost
+    prior = PRIOR_ROWS * (lost / len(every))
+    rates = {
+        name: max(0.0, (sum(gains[name]) + prior * overall) / (sum(losses[name]) + prior)) for name in sorted(gains)
+    }
+    return {**rates, "": max(0.0, overall)}
+
+
+def _score(example: Example, verdict: Verdict, ballot: Ballot, reached: float) -> float:
+    """What the decision on these chances really brings."""
+    p, option = best(verdict, ballot)
+    if option is None or not _OBJECTIVE.gives(p, verdict.present, reached):
+        return -reached if example.present else 0.0
+    return 2.0 - 2.0 * reached if option.quantity in example.rights else -reached

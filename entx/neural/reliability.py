@@ -1,52 +1,70 @@
-"""How far stated probabilities can be believed: reliability table, expected calibration error, figure."""
+"""How far stated probabilities can be believed: bins, expected calibration error, Brier score, figure.
+
+Bins are of equal width and close on the left, a probability of 1 belongs to the last. (scikit-learn's
+`calibration_curve` closes them on the right, keeps no counts, and is not there where a fitted model is applied.)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from entx.core.files import atomic_path
 
+BINS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Rows of like stated probability.
+    """Rows with probabilities of one tenth: how many, what was said on average, what came true."""
+
+    rows: int
+    said: float
+    true: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Of some probabilities against what came true.
 
     Args:
-        rows: how many.
-        stated: their mean stated probability.
-        observed: share of them that came true.
+        rows: counted.
+        error: expected calibration error: the mean over rows of |said - true| of the row's bin.
+        brier: mean squared error.
+        bins: those that hold rows. Naeini, Cooper, Hauskrecht (2015), Guo et al. (2017).
     """
 
     rows: int
-    stated: float
-    observed: float
+    error: float
+    brier: float
+    bins: tuple[Bin, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
 
 
-def reliability(stated: Sequence[float], truths: Sequence[bool], bins: int = 10) -> list[Bin]:
-    """Rows in `bins` groups of equal size by their stated probability; equal probabilities may be parted."""
-    order = np.argsort(np.asarray(stated), kind="stable")
-    p, y = np.asarray(stated, dtype=np.float64)[order], np.asarray(truths, dtype=np.float64)[order]
-    parts = [part for part in np.array_split(np.arange(len(p)), bins) if len(part)]
-    return [Bin(len(part), float(p[part].mean()), float(y[part].mean())) for part in parts]
+def reliability(probabilities: Sequence[float], came_true: Sequence[bool]) -> Reliability:
+    """Measures it; no rows give an error of 0."""
+    said, true = np.asarray(probabilities, dtype=np.float64), np.asarray(came_true, dtype=np.float64)
+    if not len(said):
+        return Reliability(0, 0.0, 0.0, ())
+    number = np.minimum((said * BINS).astype(np.int64), BINS - 1)
+    bins = tuple(
+        Bin(int(own.sum()), float(said[own].mean()), float(true[own].mean()))
+        for one in range(BINS)
+        if (own := number == one).any()
+    )
+    error = sum(one.rows * abs(one.said - one.true) for one in bins) / len(said)
+    return Reliability(len(said), float(error), float(((said - true) ** 2).mean()), bins)
 
 
-def calibration_error(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: the mean distance of stated from observed, weighted by rows (Naeini et al. 2015)."""
-    rows = sum(one.rows for one in bins)
-    return sum(one.rows * abs(one.stated - one.observed) for one in bins) / rows if rows else 0.0
-
-
-def brier(stated: Sequence[float], truths: Sequence[bool]) -> float:
-    """Mean squared distance of stated probability and outcome."""
-    return float(np.mean((np.asarray(stated) - np.asarray(truths, dtype=np.float64)) ** 2))
-
-
-def draw_reliability(curves: Mapping[str, Sequence[Bin]], path: Path, title: str) -> None:
-    """The reliability diagram of several sets of bins, as PNG or SVG."""
+def draw_reliability(curves: Mapping[str, Reliability], path: Path, title: str) -> None:
+    """The reliability diagram, as PNG or SVG; curves are named."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -54,9 +72,9 @@ def draw_reliability(curves: Mapping[str, Sequence[Bin]], path: Path, title: str
 
     figure, axes = pyplot.subplots(figsize=(4.5, 4.5), layout="constrained")
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    for name, bins in curves.items():
-        label = f"{name} (error {calibration_error(bins):.3f})"
-        axes.plot([one.stated for one in bins], [one.observed for one in bins], marker="o", label=label)
+    for name, one in curves.items():
+        said, true = [own.said for own in one.bins], [own.true for own in one.bins]
+        axes.plot(said, true, marker="o", label=f"{name} (error {one.error:.3f})")
     axes.set(xlabel="stated probability", ylabel="share that came true", title=title, xlim=(0, 1), ylim=(0, 1))
     axes.legend(loc="upper left")
     with atomic_path(path) as part:

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import Alignment, Answer, Evidence, Quantity, parse_written
-from entx.ensemble.ballot import make_ballot
-from entx.ensemble.strategy import Example
+from entx.ensemble.ballot import Example, make_ballot
 from entx.storage.questions import FOLDS
 
 SKILL = {("item_weight", 0): 0.9, ("item_weight", 1): 0.5, ("height", 0): 0.4, ("height", 1): 0.9}

@@ -132,20 +132,30 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
         assert theirs.present == pytest.approx(ours.present)
 
 
-def test_wrong_files_and_other_readers_are_told(tmp_path: Path) -> None:
+NOT_ONE = ["[" * 100_000, "[]", "3", "", "{", {"format": 99}, {"format": 1}, {"ensembles": []}]
+
+
+@pytest.mark.parametrize("content", [*NOT_ONE, {"format": 1, "ensembles": [{"stages": ["a"]}]}])
+def test_what_is_no_default_ensemble_is_told_in_a_line(content: str | dict[str, object], tmp_path: Path) -> None:
     path = tmp_path / "d.json"
-    with pytest.raises(InputError, match=r"d\.json: cannot be read"):
-        load_default(["a"], path)
-    save_defaults(path, [_own()])
-    with pytest.raises(InputError, match=r"fitted for a, b, not for rules"):
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match=r"d\.json: (a damaged default ensemble: |not a default ensemble)") as caught:
         load_default(["rules"], path)
-    whole = json.loads(path.read_text())
-    for text, says in (
-        ("{", "damaged"),
-        ("[]", "damaged"),
-        (json.dumps({**whole, "format": 99}), "found 99"),
-        (json.dumps({**whole, "ensembles": [{"stages": ["a"]}]}), "damaged"),
-    ):
-        path.write_text(text)
-        with pytest.raises(InputError, match=says):
-            load_default(["a"], path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"d\.json: cannot be read"):
+        load_default(["a"], tmp_path / "d.json")
+
+
+def test_the_shipped_file_refuses_readers_it_was_not_fitted_for() -> None:
+    plain = json.loads(shipped_path().read_text(encoding="utf-8"))
+    stages = [tuple(one["stages"]) for one in plain["ensembles"]]
+    for own in stages:
+        assert load_default(own).stages == own
+        with pytest.raises(InputError, match="not for"):
+            load_default([*own, "another"])
+        if len(set(own)) > 1 and own[::-1] not in stages:
+            with pytest.raises(InputError, match="fitted for"):
+                load_default(own[::-1])  # arms are known by their place

@@ -1,22 +1,207 @@
-"""The job over real stores: choices, evidence, continuing, refusing."""
+"""From ballots to choices, for any policy and a judge that is known; and the job over real stores."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey
 from entx.ensemble.ballot import choose_pages
-from entx.ensemble.job import EnsembleReport, run_ensemble
+from entx.ensemble.decision import CHALLENGE_F1, MICRO_F1
+from entx.ensemble.fit import Fitted, FoldModel, fit_ensemble
+from entx.ensemble.job import NO_LEGAL_ANSWER, OWN, Choice, Chooser, EnsembleReport, Policy, not_worth, run_ensemble
+from entx.ensemble.judge import Judge, Logistic, fit_judge
+from entx.ensemble.strategies import Cascade, Ranked, Stack, StrategyFactory, Vote, rank
 from entx.storage.pages import add_pages
-from entx.storage.runs import add_answers, find_arms, load_answers, run_settings
+from entx.storage.questions import FOLDS
+from entx.storage.runs import Arm, add_answers, find_arms, load_answers, run_settings
 from entx.storage.store import Store
-from tests.ensemble.arms import KEY, PAGES, Said, answer, make_store
+from tests.ensemble.arms import KEY, PAGES, Said, answer, ballot, make_store
+from tests.ensemble.examples import labelled
 from tests.ocr_stage.pages import Text, page
+
+RUNS = ["a", "b"]
+MEMBERS = [Arm("a", "rules", "h", 1), Arm("b", "vlm", "h", 1)]
+TRAIN, OTHERS = labelled(120), labelled(400, seed=1)
+FITTED = {
+    name: fit_ensemble(name, factory, MEMBERS, "s", TRAIN)
+    for name, factory in (("vote", Vote), ("stack", Stack), ("cascade", Cascade))
+}
+FACTORIES = {"vote": Vote, "stack": Stack, "cascade": Cascade}
+NAMES = st.sampled_from(sorted(FITTED))
+SAID = st.lists(
+    st.sampled_from(["5 gram", "6 gram", "0.006 kilogram", "5 volt", "3 metre", "", None]), min_size=2, max_size=2
+)
+FOLD = st.integers(0, FOLDS - 1)
+PRECISION = st.sampled_from([0.1, 0.5, 0.8, 0.9, 0.99, 1.0])
+
+
+@cache
+def _chooser(name: str, policy: Policy) -> Chooser:
+    return Chooser(name, FACTORIES[name], RUNS, FITTED[name], policy)
+
+
+def _choose(name: str, said: list[Said], fold: int, policy: Policy) -> Choice:
+    return _chooser(name, policy).choose([ballot(*said, fold=fold)])[0]
+
+
+@given(name=NAMES, said=SAID, fold=FOLD)
+def test_always_answering_gives_an_answer_wherever_a_legal_one_was_said(name: str, said: list[Said], fold: int) -> None:
+    choice = _choose(name, said, fold, Policy(CHALLENGE_F1, always=True))
+    legal = any(option.quantity is not None for option in choice.ballot.options)
+    assert (choice.option is not None) == legal
+    if not legal:
+        assert choice.reason
+
+
+@given(name=NAMES, said=SAID, fold=FOLD, low=PRECISION, high=PRECISION)
+def test_more_precision_never_gives_more(name: str, said: list[Said], fold: int, low: float, high: float) -> None:
+    easy, strict = (_choose(name, said, fold, Policy(f"precision@{one}")).option for one in sorted((low, high)))
+    assert strict is None or strict == easy
+
+
+@given(name=NAMES, said=SAID, fold=FOLD)
+def test_what_is_given_is_always_the_favourite_and_keeps_its_chances(name: str, said: list[Said], fold: int) -> None:
+    always = _choose(name, said, fold, Policy(CHALLENGE_F1, always=True))
+    for optimise in (CHALLENGE_F1, MICRO_F1, "precision@0.9"):
+        choice = _choose(name, said, fold, Policy(optimise))
+        assert choice.p_present == always.p_present
+        if choice.option is not None:
+            assert (choice.option, choice.p_correct) == (always.option, always.p_correct)
+        else:
+            assert choice.reason
+            assert choice.p_correct is None
+
+
+@given(said=st.lists(SAID, min_size=1, max_size=8), fold=FOLD)
+def test_a_batch_is_decided_as_its_questions_are_one_by_one(said: list[list[Said]], fold: int) -> None:
+    ballots = [ballot(*one, index=place, fold=(fold + place) % FOLDS) for place, one in enumerate(said)]
+    chooser = _chooser("stack", Policy(CHALLENGE_F1))
+    together = chooser.choose(ballots)
+    for choice, one in zip(together, ballots, strict=True):
+        (alone,) = chooser.choose([one])
+        assert (choice.option, choice.ballot) == (alone.option, alone.ballot)
+        assert (choice.p_correct, choice.p_present) == (pytest.approx(alone.p_correct), pytest.approx(alone.p_present))
+    assert [choice.ballot.index for choice in together] == list(range(len(said)))
+
+
+def test_each_fold_is_decided_by_its_own_model() -> None:
+    sure = Judge(Logistic((), (), (), (), 3.0), Logistic((), (), (), (), 3.0))
+    never = Judge(Logistic((), (), (), (), -3.0), Logistic((), (), (), (), -3.0))
+    pairs = ((0.9, 0.9), (0.1, 0.1))
+    folds = tuple(FoldModel({}, sure if fold else never, pairs) for fold in range(FOLDS))
+    fitted = Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
+    chooser = Chooser("vote", Vote, RUNS, fitted, Policy(CHALLENGE_F1))
+    given = [chooser.choose([ballot("5 gram", "5 gram", fold=fold)])[0].option for fold in range(FOLDS)]
+    assert given == [None, 0, 0, 0, 0]
+
+
+def test_the_judge_is_asked_or_the_strategy_that_judges_itself() -> None:
+    of = [example.ballot for example in TRAIN[:5]]
+    state, other = FITTED["stack"].folds[0].state, fit_judge(TRAIN)
+    assert [one.verdict for one in rank(Stack(state), None, of)] == Judge(**state).verdicts(of)
+    assert [one.verdict for one in rank(Vote(), other, of)] == other.verdicts(of)
+    assert [one.verdict for one in rank(Vote(), None, of, learned=False)] == [None] * 5
+
+
+def test_the_order_of_a_judging_strategy_is_that_of_its_verdicts() -> None:
+    of = [example.ballot for example in labelled(60, seed=5)]
+    for name in ("stack", "cascade"):
+        strategy = FACTORIES[name](FITTED[name].folds[0].state)
+        seen = strategy.view(of)
+        for order, verdict in zip(strategy.rank(seen), strategy.verdicts(seen), strict=True):  # type: ignore[attr-defined]
+            assert [verdict.right[option] for option in order] == sorted(verdict.right, reverse=True)
+
+
+def test_spoiled_ballots_and_withheld_answers_say_why() -> None:
+    for policy in (Policy(OWN), Policy(CHALLENGE_F1), Policy(always=True)):
+        (choice,) = _chooser("stack", policy).choose([ballot("5 volt", "3 metre")])
+        assert (choice.option, choice.reason) == (None, "no arm's answer is in a legal unit")
+    (choice,) = Chooser("vote", Vote, RUNS, None, Policy(OWN)).choose([ballot("5 volt", "3 metre")])
+    assert (choice.option, choice.reason) == (None, NO_LEGAL_ANSWER)
+    said = not_worth(ballot("5 gram").options[0], 0.123, 0.456, MICRO_F1)
+    assert said == "5.0 gram is not worth the risk: right with 0.12, a value is shown with 0.46 (micro-f1)"
+
+
+def test_an_unknown_objective_is_told_at_once() -> None:
+    with pytest.raises(InputError, match="coin"):
+        Policy("coin")
+
+
+@given(st.lists(st.one_of(st.none(), st.just(True)), max_size=4))
+def test_the_favourite_is_the_first_that_is_an_answer(which: list[bool | None]) -> None:
+    of = ballot(*(f"{place + 1} gram" if one else "" for place, one in enumerate(which)))
+    answers = [place for place, option in enumerate(of.options) if option.quantity is not None]
+    assert Ranked(of, range(len(of.options)), None).favourite == (answers[0] if answers else None)
+
+
+@pytest.mark.parametrize("name", ["vote", "stack"])
+def test_a_fit_is_the_same_whatever_the_order_of_its_rows(name: str) -> None:
+    turned = fit_ensemble(name, FACTORIES[name], MEMBERS, "s", TRAIN[::-1])
+    assert turned.data == FITTED[name].data
+    of = [example.ballot for example in labelled(40, seed=9)]
+    for policy in (Policy(CHALLENGE_F1), Policy(OWN)):
+        one, other = (
+            Chooser(name, FACTORIES[name], RUNS, fitted, policy).choose(of) for fitted in (FITTED[name], turned)
+        )
+        assert [choice.option for choice in one] == [choice.option for choice in other]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Fitted:
+    return fit_ensemble("stack", Stack, MEMBERS, "s", labelled(400))
+
+
+def _chosen(policy: Policy, fitted: Fitted | None, factory: StrategyFactory = Stack) -> list[Choice]:
+    chooser = Chooser("stack", factory, ["a", "b"], fitted, policy)
+    return chooser.choose([example.ballot for example in OTHERS])
+
+
+def test_policies(fitted: Fitted) -> None:
+    always, best, own, precise = (
+        _chosen(policy, fitted)
+        for policy in (
+            Policy("challenge-f1", always=True), Policy("challenge-f1"), Policy(OWN), Policy("precision@0.97")
+        )
+    )  # fmt: skip
+    given = [sum(choice.option is not None for choice in some) for some in (always, best, own, precise)]
+    assert given[0] > given[1] > given[3] > 0
+    assert given[2] < given[0]
+
+    def right(choices: list[Choice]) -> list[bool]:
+        return [
+            example.is_right(choice.ballot.options[choice.option])
+            for example, choice in zip(OTHERS, choices, strict=True)
+            if choice.option is not None
+        ]
+
+    assert sum(right(precise)) / len(right(precise)) > 0.93
+    assert sum(right(always)) / len(right(always)) < 0.8
+    for choice in best:
+        assert choice.p_present is not None
+        assert (choice.option is None) == (choice.p_correct is None)
+        assert bool(choice.reason) == (choice.option is None)
+    withheld = [choice for choice, other in zip(best, always, strict=True) if choice.option != other.option]
+    assert all("is not worth the risk: right with" in choice.reason for choice in withheld)
+
+
+def test_without_a_fit_only_what_needs_none_works() -> None:
+    chosen = _chosen(Policy(), None, Vote)
+    assert all(choice.p_correct is None and choice.p_present is None for choice in chosen)
+    always = _chosen(Policy(always=True), None, Vote)
+    assert sum(choice.option is None for choice in always) < sum(choice.option is None for choice in chosen)
+    with pytest.raises(InputError, match="--strategy stack learns from labelled rows"):
+        _chosen(Policy(), None)
+    with pytest.raises(InputError, match="--optimise challenge-f1 needs probabilities"):
+        _chosen(Policy("challenge-f1"), None, Vote)
+
 
 LABEL = replace(page(Text("Net weight", 0, 0), Text("500 g", 0, 100), Text("1.1 lbs", 0, 200)), picture="s1")
 

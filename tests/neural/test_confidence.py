@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from math import exp, log
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from entx.neural.confidence import Calibration, Labelled, Platt, Posterior, fit, judge
-from entx.neural.reliability import brier, calibration_error, draw_reliability, reliability
+from entx.neural.reliability import reliability
 
 
 def drawn(count: int, *, temperature: float, offset: float = 0.0, missed: float = 0.0, seed: int = 0) -> list[Labelled]:
@@ -92,11 +91,11 @@ def test_calibration_lowers_the_calibration_error_on_other_rows() -> None:
     calibration = fit(drawn(3000, temperature=3.0, seed=1))
     rows = drawn(3000, temperature=3.0, seed=2)
     truths = [row.posterior.best in row.right for row in rows]
-    before = [row.posterior.shares()[row.posterior.best] for row in rows]
-    after = [judge(row.posterior, calibration).p_correct or 0.0 for row in rows]
-    assert calibration_error(reliability(before, truths)) > 0.15
-    assert calibration_error(reliability(after, truths)) < 0.04
-    assert brier(after, truths) < brier(before, truths)
+    before = reliability([row.posterior.shares()[row.posterior.best] for row in rows], truths)
+    after = reliability([judge(row.posterior, calibration).p_correct or 0.0 for row in rows], truths)
+    assert before.error > 0.15
+    assert after.error < 0.04
+    assert after.brier < before.brier
 
 
 def test_the_decision_beats_the_larger_share_on_other_rows() -> None:
@@ -141,19 +140,3 @@ def test_platt_is_the_logistic_map_and_bounded() -> None:
     assert Platt()(0.3) == pytest.approx(0.3)
     assert Platt(2.0, 1.0)(0.5) == pytest.approx(1 / (1 + exp(-1)))
     assert 0.0 < Platt()(0.0) < Platt()(1.0) < 1.0
-
-
-def test_bins_are_of_equal_size_and_their_error_is_weighted() -> None:
-    bins = reliability([0.1, 0.2, 0.8, 0.9], [False, False, True, False], bins=2)
-    assert [(one.rows, one.stated, one.observed) for one in bins] == [
-        (2, pytest.approx(0.15), 0.0),
-        (2, pytest.approx(0.85), 0.5),
-    ]
-    assert calibration_error(bins) == pytest.approx((0.15 + 0.35) / 2)
-    assert calibration_error([]) == 0.0
-
-
-def test_the_figure_is_written_whole(tmp_path: Path) -> None:
-    bins = reliability([0.1, 0.6, 0.9], [False, True, True], bins=3)
-    draw_reliability({"before": bins, "after": bins}, tmp_path / "r.png", "test")
-    assert (tmp_path / "r.png").read_bytes()[:4] == b"\x89PNG"

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.evaluation import Counts
-from entx.ensemble.cascade import first_arms_only, learn
+from entx.ensemble.ballot import Example
 from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import fit_ensemble
 from entx.ensemble.job import Chooser, Policy
-from entx.ensemble.strategies import Stack
-from entx.ensemble.strategy import Example
+from entx.ensemble.strategies import Stack, first_arms_only, learn
 from entx.report.ablation.charts import frontier_chart
 from entx.report.ablation.columns import Column
 from entx.report.ablation.frontier import ASKS, NEAR, Frontier, cheap_arms, frontier, sweep

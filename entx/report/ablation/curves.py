@@ -9,7 +9,7 @@ import numpy as np
 
 from entx.core.evaluation import Counts, Outcome, f1_of
 from entx.core.types import Answer
-from entx.ensemble.fit import reliability
+from entx.neural.reliability import reliability
 from entx.report.ablation.columns import Column
 from entx.report.ablation.variants import always_answering
 

@@ -13,11 +13,10 @@ from typing import Any
 
 from entx.core.evaluation import Counts, bootstrap_f1
 from entx.core.types import NO_EVIDENCE, Answer
-from entx.ensemble.ballot import Ballot
-from entx.ensemble.cascade import Learned, asks_others, best, expected_gain, first_arms_only, learn, shortfall
+from entx.ensemble.ballot import Ballot, Example
 from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.judge import Verdict
-from entx.ensemble.strategy import Example
+from entx.ensemble.strategies import Learned, asks_others, best, expected_gain, first_arms_only, learn, shortfall
 from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, Column
 from entx.report.ablation.cost import hybrid_costs
 from entx.report.ablation.gold import Gold

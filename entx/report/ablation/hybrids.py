@@ -17,7 +17,7 @@ from entx.ensemble.ballot import Ballot, ballots
 from entx.ensemble.decision import CHALLENGE_F1
 from entx.ensemble.fit import Fitted, Truth, examples_of, fit_ensemble, load_fitted
 from entx.ensemble.job import OWN, Choice, Chooser, Policy
-from entx.ensemble.strategy import StrategyFactory, find_strategy
+from entx.ensemble.strategies import StrategyFactory, find_strategy
 from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, Column
 from entx.report.ablation.frontier import Frontier, cheap_arms, sweep
 from entx.report.ablation.gold import Gold

@@ -10,7 +10,7 @@ from entx.core.errors import InputError
 from entx.ensemble.decision import CHALLENGE_F1
 from entx.ensemble.fit import Fitted
 from entx.ensemble.job import Chooser, Policy
-from entx.ensemble.strategy import find_strategy
+from entx.ensemble.strategies import find_strategy
 from entx.storage.runs import Arm, find_arms, run_settings
 from entx.storage.store import Store
 

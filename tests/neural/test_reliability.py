@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.ensemble.fit import Bin, reliability
+from entx.neural.reliability import Bin, draw_reliability, reliability
 
 
 def test_by_hand() -> None:
@@ -59,3 +60,9 @@ def test_certainty_that_comes_true_has_no_error_and_its_opposite_all(came: list[
     assert (reliability(sure, came).error, reliability(sure, came).brier) == (0.0, 0.0)
     wrong = [1.0 - value for value in sure]
     assert (reliability(wrong, came).error, reliability(wrong, came).brier) == (1.0, 1.0)
+
+
+def test_the_figure_is_written_whole(tmp_path: Path) -> None:
+    one = reliability([0.1, 0.6, 0.9], [False, True, True])
+    draw_reliability({"before": one, "after": one}, tmp_path / "r.png", "test")
+    assert (tmp_path / "r.png").read_bytes()[:4] == b"\x89PNG"
