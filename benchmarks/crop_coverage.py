@@ -2,25 +2,24 @@
 
 For the labelled rows whose truth stands in the OCR lines: the height of that print in the view of the whole picture for
 a budget, and with crops for the same budget, by slice. No model takes part: what a model makes of it, only a model can
-say (`vlm_report.py --crops`).
+say (`entx predict --stage vlm` with and without --crops).
 
     python benchmarks/crop_coverage.py --store s.duckdb --gold gold.csv [--pixels 65536 262144 589824]
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from gold_rows import GoldRow, load_rows
-
+from benchmarks.shared import arguments
 from entx.core.candidates import evidence_of, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, parse_written
-from entx.storage.pages import choose_pages
+from entx.report.ablation.gold import GoldRow, read_gold
+from entx.storage.pages import choose_pages, load_pages
 from entx.storage.store import Store
 from entx.vlm_stage.crops import DEFAULT_CROPS, CropPlan, plan_crops, print_height
 from entx.vlm_stage.views import reduced_size
@@ -28,12 +27,12 @@ from entx.vlm_stage.views import reduced_size
 HIGH = DEFAULT_CROPS.print_height
 
 
-def place_of(row: GoldRow) -> int | None:
+def place_of(row: GoldRow, page: OcrPage) -> int | None:
     """The first line in which a truth of the row stands; None where none does."""
-    quantities = page_quantities(row.page)
-    for text in (row.truth, *row.also.split(" | ")):
+    quantities = page_quantities(page)
+    for text in (row.truth, *row.also):
         quantity = parse_written(text)
-        if quantity is not None and quantity.unit in CHALLENGE[row.entity].units:
+        if quantity is not None and quantity.unit in CHALLENGE[row.entity_name].units:
             found = evidence_of(quantity, quantities)
             if found.line_ids:
                 return found.line_ids[0]
@@ -53,26 +52,28 @@ def seen_height(page: OcrPage, line: int, plan: CropPlan) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--pixels", type=int, nargs="+", default=[256 * 256, 512 * 512, 768 * 768])
     given = parser.parse_args()
     with Store(given.store) as store:
-        rows = load_rows(store, choose_pages(store, None), given.gold)
-    placed = [(row, line) for row in rows if row.truth and (line := place_of(row)) is not None]
-    print(f"{len(placed)} rows whose truth stands in a line, of {len(rows)}")
+        rows = read_gold(given.gold, store, CHALLENGE).rows
+        pages = {page.picture: page for page in load_pages(store, choose_pages(store, None))}
+    read = [(row.slice, pages[row.picture], row) for row in rows if row.picture in pages]
+    placed = [(part, page, line) for part, page, row in read if row.truth and (line := place_of(row, page)) is not None]
+    print(f"{len(placed)} rows whose truth stands in a line, of {len(read)}")
     for pixels in given.pixels:
-        for part in sorted({row.part for row, _ in placed}):
-            some = [(row, line) for row, line in placed if row.part == part]
+        for part in sorted({part for part, _, _ in placed}):
+            some = [(page, line) for own, page, line in placed if own == part]
             began = time.perf_counter()
-            plans = [plan_crops(row.page, pixels, reduced_size) for row, _ in some]
+            plans = [plan_crops(page, pixels, reduced_size) for page, _ in some]
             spent = (time.perf_counter() - began) / len(some) * 1000
             for name, settings in (("whole", replace(DEFAULT_CROPS, most=0)), ("crops", DEFAULT_CROPS)):
                 heights = []
-                for (row, line), plan in zip(some, plans, strict=True):
-                    shown = plan if settings.most else CropPlan(reduced_size((row.page.width, row.page.height), pixels))
-                    heights.append(seen_height(row.page, line, shown))
+                for (page, line), plan in zip(some, plans, strict=True):
+                    shown = plan if settings.most else CropPlan(reduced_size((page.width, page.height), pixels))
+                    heights.append(seen_height(page, line, shown))
                 share = sum(height >= 0.85 * HIGH for height in heights) / len(heights)
                 low = sum(height < 10 for height in heights) / len(heights)
                 print(

@@ -8,10 +8,10 @@ whose units stand in boxes of their own. Four questions each; the smallest of th
 
 from __future__ import annotations
 
-import argparse
 import random
 import time
 
+from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Stroke
 from entx.rules.reader import RulesReader
@@ -56,7 +56,7 @@ def milliseconds(page: OcrPage, reader: RulesReader) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--numbers", type=int, nargs="+", default=[50, 100, 200, 400, 800])
     options = parser.parse_args()
     reader = RulesReader(CHALLENGE)

@@ -10,8 +10,6 @@ that reading errors do not count; --ocr takes real OCR lines instead and matches
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.shared import arguments
 from entx.core.images import Image
 from entx.core.types import Direction, LineGeometry, OcrLine
 from entx.ocr_stage.geometry import page_geometry
@@ -34,14 +33,13 @@ DRAWN = ("cabinet", "round_body", "furniture", "corner", "unit_note", "panel", "
 _COLOURS = {Direction.VERTICAL: (0, 160, 0), Direction.HORIZONTAL: (230, 60, 0), Direction.OBLIQUE: (200, 0, 200)}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line of this script."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+def main() -> None:
+    parser = arguments(__doc__)
     parser.add_argument("--count", type=int, default=150, help="pictures to draw")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ocr", action="store_true", help="real OCR lines instead of the printed texts' polygons")
     parser.add_argument("--failures", type=Path, metavar="DIR")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     cv2.setNumThreads(1)
     read = _engine() if options.ocr else None
     right: Counter[tuple[str, str]] = Counter()
@@ -78,7 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for label in sorted(total):
         share = right[label] / total[label]
         print(f"  {label[0]:10s} {label[1]:12s} {right[label]:4d} of {total[label]:4d}  {share:.3f}")
-    return 0
 
 
 def _printed(scene: Scene) -> list[OcrLine]:
@@ -128,4 +125,4 @@ def _show(
 assert set(DRAWN) <= set(KINDS)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -14,23 +14,21 @@ decodes and renames each picture, and its time includes the start of Python.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
 import multiprocessing
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from benchmarks.shared import arguments, entx
+
 LOOP = 300  # pictures that the loops fetch
-ROOT = Path(__file__).parents[1]
 
 
 def draw_pictures(count: int) -> list[bytes]:
@@ -91,13 +89,8 @@ def requests_loop(links: list[str], folder: Path, *, session: bool, decode: bool
 
 def entx_download(table: Path, folder: Path, workers: int) -> tuple[float, dict[str, int]]:
     """Seconds of the whole command, and what it reports."""
-    started = time.perf_counter()
-    command = ["entx", "download", str(table), "--images", str(folder), "--workers", str(workers)]
-    options = ["--per-host", str(workers), "--allow-host", "127.0.0.1", "--json"]
-    done = subprocess.run(
-        [sys.executable, "-m", *command, *options], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return time.perf_counter() - started, json.loads(done.stdout)
+    allowed = ("--per-host", workers, "--allow-host", "127.0.0.1")
+    return entx("download", table, "--images", folder, "--workers", workers, *allowed)
 
 
 def measure(pictures: int, workers: int, rounds: int, wait: float) -> dict[str, object]:
@@ -140,7 +133,7 @@ def measure(pictures: int, workers: int, rounds: int, wait: float) -> dict[str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = arguments(__doc__)
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)

@@ -9,15 +9,13 @@ same run is a Python process that only imports typer and numpy and reads the two
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
 import json
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
+
+from benchmarks.shared import arguments, timed
 
 READ_ONLY = """
 import csv, sys, gzip, typer, numpy
@@ -37,31 +35,25 @@ def write_gold(data: Path, submission: str, path: Path) -> None:
             writer.writerow([row["index"], row["image_link"], row["entity_name"], answers[row["index"]]])
 
 
-def timed(command: list[str]) -> tuple[float, str]:
-    start = time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return time.perf_counter() - start, done.stdout
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with test.csv.gz and predictions/")
     parser.add_argument("--repeat", type=int, default=5)
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         gold = Path(folder) / "gold.csv"
-        write_gold(arguments.data, "idefics2_finetuned.csv.gz", gold)
-        predictions = str(arguments.data / "predictions" / "team_t.csv.gz")
-        evaluate = [sys.executable, "-m", "entx", "evaluate", predictions, "--gold", str(gold), "--json"]
-        peer = [sys.executable, "-c", READ_ONLY, predictions, str(gold)]
+        write_gold(options.data, "idefics2_finetuned.csv.gz", gold)
+        predictions = str(options.data / "predictions" / "team_t.csv.gz")
+        evaluate = ["-m", "entx", "evaluate", predictions, "--gold", str(gold), "--json"]
+        peer = ["-c", READ_ONLY, predictions, str(gold)]
         ours, theirs, overall = [], [], {}
-        for _ in range(arguments.repeat):
+        for _ in range(options.repeat):
             seconds, printed = timed(evaluate)
             ours.append(seconds)
             theirs.append(timed(peer)[0])
             overall = json.loads(printed)["overall"]
     print(f"rows {overall['n']:,}, F1 {overall['f1']:.4f} [{overall['f1_low']:.4f}, {overall['f1_high']:.4f}]")
-    print(f"evaluate, whole process: best {min(ours):.2f} s, worst {max(ours):.2f} s of {arguments.repeat}")
+    print(f"evaluate, whole process: best {min(ours):.2f} s, worst {max(ours):.2f} s of {options.repeat}")
     print(f"reading the files only:  best {min(theirs):.2f} s, worst {max(theirs):.2f} s")
 
 

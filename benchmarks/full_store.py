@@ -11,18 +11,12 @@ original's answer; the fold of a picture comes from its link, so that a copy see
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-import psutil
-
+from benchmarks.shared import PeakMemory, arguments, entx
 from entx.storage.pages import choose_pages
 from entx.storage.store import Store
 
@@ -67,7 +61,7 @@ def differing(path: Path, run: str) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--store", type=Path, required=True, help="with pages of real pictures; is not changed")
     parser.add_argument("--questions", type=int, default=20_000)
     parser.add_argument("--at", type=Path, help="keep the filled store there; default: a temporary folder")
@@ -78,23 +72,13 @@ def main() -> None:
         asked, pages = fill(path, options.questions)
         print(f"{asked} questions on {pages} pages; {path.stat().st_size / 1e6:.0f} MB")
         run = "full-store"
-        command = ["predict", "--stage", "rules", "--store", str(path), "--run", run, "--json", "--quiet"]
-        began, peak = time.perf_counter(), 0
-        with subprocess.Popen([sys.executable, "-m", "entx", *command], stdout=subprocess.PIPE, text=True) as process:
-            me = psutil.Process(process.pid)
-            while process.poll() is None:
-                try:
-                    peak = max(peak, me.memory_info().rss)
-                except psutil.NoSuchProcess:
-                    break
-                time.sleep(0.05)
-            said = json.loads(process.stdout.read()) if process.stdout is not None else {}
-        wall = time.perf_counter() - began
+        with PeakMemory() as memory:
+            wall, said = entx("predict", "--stage", "rules", "--store", path, "--run", run)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         busy = used.ru_utime + used.ru_stime
         print(f"{said['read']} questions in {wall:.2f} s by the clock, {said['read'] / wall:,.0f} a second")
         print(f"processor time {busy:.2f} s, {said['read'] / busy:,.0f} questions in a second of it")
-        print(f"peak memory {peak / 1e6:.0f} MB; {said['answered']} answered")
+        print(f"peak memory {memory.look()[0]} MB; {said['answered']} answered")
         others, depths, copies = differing(path, run)
         print(f"{others} of {copies} copies have another answer than their original, {depths} of them depths")
 

@@ -9,38 +9,30 @@ the means and medians of decoding, reading and geometry, the share of the geomet
 
 from __future__ import annotations
 
-import argparse
-import random
 import statistics
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 
+from benchmarks.shared import arguments, drawn
 from entx.core.images import decode
 from entx.ocr_stage.engines.base import EngineSpec, build_engine
 from entx.ocr_stage.geometry import page_geometry
 from entx.ocr_stage.page_reader import read_passes, to_lines
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line of this script."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+def main() -> None:
+    parser = arguments(__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="PICTURES")
     parser.add_argument("-n", type=int, default=40, help="pictures of each slice")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", default="rapidocr")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     cv2.setNumThreads(1)
-    files = sorted(path for folder in options.folders for path in folder.rglob("*.jpg"))
     spec = EngineSpec.of(options.engine)
     engine, settings = build_engine(spec), spec.reader_settings()
-    rng = random.Random(options.seed)
-    for name in ("small", "large"):
-        chosen = [path for path in files if _slice(path) == name]
-        chosen = rng.sample(chosen, min(options.n, len(chosen)))
+    for name, chosen in drawn(options.folders, 2 * options.n, options.seed).items():
         if not chosen:
             continue
         times: dict[str, list[float]] = {"decode": [], "read": [], "geometry": []}
@@ -62,12 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             mean, median = statistics.fmean(values), statistics.median(values)
             p95 = sorted(values)[int(0.95 * (len(values) - 1))]
             print(f"  {key:9s} mean {mean:6.1f} ms  median {median:6.1f} ms  p95 {p95:6.1f} ms")
-    return 0
-
-
-def _slice(path: Path) -> str:
-    return "small" if path.name[:2].isdigit() and 11 <= int(path.name[:2]) <= 41 else "large"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,14 +10,12 @@ diameter or a round thing are told from all other depths: the share of pairs in 
 
 from __future__ import annotations
 
-import argparse
 import csv
 import re
-import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.shared import arguments
 from entx.core.types import Direction
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.questions import load_files
@@ -27,13 +25,12 @@ _WANTED = {"height": Direction.VERTICAL, "width": Direction.HORIZONTAL}
 _BINS = (0.0, 0.1, 0.2, 0.3, 0.5)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line of this script."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+def main() -> None:
+    parser = arguments(__doc__)
     parser.add_argument("gold", type=Path, metavar="GOLD.csv")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--engine")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     with options.gold.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     with Store(options.store) as store:
@@ -75,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         won = sum((a > b) + (a == b) / 2 for a in round_things for b in others)
         auc = won / (len(round_things) * len(others))
         print(f"roundness AUC {auc:.3f} ({len(round_things)} round, {len(others)} other depths)")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

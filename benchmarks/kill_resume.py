@@ -10,7 +10,6 @@ pages whose text differs from the unbroken run (0); workers left alive (0).
 
 from __future__ import annotations
 
-import argparse
 import random
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.shared import arguments, files_in
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage
 from entx.ocr_stage.engines.base import EngineSpec, page_key
@@ -36,9 +36,9 @@ IN_FLIGHT = 2 * WORKERS
 CHILD = """
 import os, sys
 from pathlib import Path
-from entx.ocr_stage.engines import EngineSpec
-from entx.ocr_stage.job import fill_cache
-from entx.storage.connection import Store
+from entx.ocr_stage.engines.base import EngineSpec
+from entx.ocr_stage.cache import fill_cache
+from entx.storage.store import Store
 
 if __name__ == "__main__":
     count = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -48,14 +48,14 @@ if __name__ == "__main__":
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng = random.Random(args.seed)
-    files = sorted(path for path in args.images.rglob("*") if path.is_file())
+    files = files_in([args.images])
     chosen = rng.sample(files, min(args.count, len(files)))
     with tempfile.TemporaryDirectory() as folder:
         return _run(Path(folder), chosen, args.kills, rng)

@@ -10,24 +10,24 @@ what the tests take JSON-MIN to be (`tests/report/label_studio.py`).
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.shared import arguments
 from entx.report.review.tasks import labelling_config
 from tests.report.label_studio import annotation, exported, minified
 
 
 def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("tasks", type=Path)
+    tasks = json.loads(parser.parse_args().tasks.read_text(encoding="utf-8"))
     from label_studio_sdk.converter import Converter
     from label_studio_sdk.label_interface import LabelInterface
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", type=Path)
-    tasks = json.loads(parser.parse_args().tasks.read_text(encoding="utf-8"))
     interface = LabelInterface(labelling_config())
     interface.validate()
     print(f"label_studio_sdk {version('label-studio-sdk')}: the interface is valid")

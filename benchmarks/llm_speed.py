@@ -12,7 +12,6 @@ one row at a time: that must agree with its free mode on every row.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import defaultdict
@@ -21,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gold_rows import NO_RUN
 
+from benchmarks.shared import NO_RUN, arguments
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
@@ -97,7 +96,7 @@ class Arm:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--model", help="default: the model that ships")
     parser.add_argument("--rows", type=int, default=200)

@@ -11,7 +11,6 @@ too, to see what is forgotten.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sys
@@ -20,6 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.shared import arguments
 from entx.cli.main import main as entx
 from entx.core.entities import load_schema
 from entx.core.evaluation import Counts, outcomes
@@ -110,7 +110,7 @@ def measure(model: Path, adapter: Path | None, store: Path, schema: Path) -> dic
 
 
 def run() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--model", type=Path, required=True, help="folder of a base model of the compact style")
     parser.add_argument("--method", choices=("lora", "full"), default="lora")
     parser.add_argument("--pages", type=int, default=200)

@@ -9,7 +9,6 @@ of the way on, memory grows by less than 10 %, and the last tenth is read at 90 
 
 from __future__ import annotations
 
-import argparse
 import io
 import random
 import time
@@ -18,12 +17,13 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
+from benchmarks.shared import arguments, files_in, number_or_text
 from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import PageReader
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="PICTURES", help="folders of pictures")
     parser.add_argument("-n", type=int, default=1500, help="pictures")
     parser.add_argument("--seed", type=int, default=0)
@@ -32,11 +32,8 @@ def main() -> None:
     options = parser.parse_args()
 
     chance = random.Random(options.seed)
-    paths = sorted(path for folder in options.folders for path in folder.rglob("*") if path.is_file())
-    params = dict(pair.split("=", 1) for pair in options.param)
-    reader = PageReader(
-        EngineSpec.of(options.engine, **{name: int(v) if v.isdigit() else v for name, v in params.items()})
-    )
+    paths = files_in(options.folders)
+    reader = PageReader(EngineSpec.of(options.engine, **number_or_text(options.param)))
     me, sizes, statuses, spent, pixels = psutil.Process(), set(), set(), 0.0, 0
     step = max(1, options.n // 10)
     for number in range(1, options.n + 1):

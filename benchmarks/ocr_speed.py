@@ -15,13 +15,10 @@ inner `.`, `,` or `/`, of lines with a score of 0.5 or more, per picture) that t
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import multiprocessing
 import os
-import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +28,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.shared import PeakMemory, arguments, drawn, number_or_text
 from entx.core.types import OcrPage
 from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import clean, numeric_strings
@@ -55,21 +53,6 @@ class Arm:
 
 def numbers(lines: Lines) -> set[str]:
     return {number for text, score in lines if score >= MIN_SCORE for number in numeric_strings(clean(text))}
-
-
-def is_small(path: Path) -> bool:
-    return path.name[:2].isdigit() and int(path.name[:2]) <= 41
-
-
-def draw(folders: list[Path], count: int, seed: int) -> dict[str, list[Path]]:
-    """Half small, half large, in random order."""
-    found = sorted((p for folder in folders for p in folder.rglob("*") if p.is_file()), key=lambda p: p.name)
-    chance = random.Random(seed)
-    chosen = {}
-    for name, wanted in (("small", True), ("large", False)):
-        pool = [path for path in found if is_small(path) is wanted]
-        chosen[name] = chance.sample(pool, min(count // 2, len(pool)))
-    return chosen
 
 
 # In the arms' own processes ------------------------------------------------------------------------------------------
@@ -160,20 +143,12 @@ def arms(spec: EngineSpec, workers: int, paddle: bool) -> Iterator[list[Arm]]:
 
 def run(arm: Arm, slice_name: str, paths: list[Path]) -> None:
     """One turn of one arm, its processes' summed memory sampled beside it."""
-    done = threading.Event()
-
-    def sample() -> None:
-        while not done.wait(0.1):
-            arm.peak_mb = max(arm.peak_mb, sum(p.memory_info().rss for p in arm.processes) / 2**20)
-
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    start = time.perf_counter()
-    pages = arm.read(paths)
-    arm.seconds[slice_name] = arm.seconds.get(slice_name, 0.0) + time.perf_counter() - start
-    done.set()
-    sampler.join()
-    arm.pages.update(zip(paths, pages, strict=True))
+    with PeakMemory(lambda: arm.processes) as memory:
+        start = time.perf_counter()
+        pages = arm.read(paths)
+        arm.seconds[slice_name] = arm.seconds.get(slice_name, 0.0) + time.perf_counter() - start
+    arm.peak_mb = max(arm.peak_mb, memory.look()[0])
+    arm.pages |= dict(zip(paths, pages, strict=True))
 
 
 def report(found: list[Arm], chosen: dict[str, list[Path]]) -> dict[str, Any]:
@@ -200,7 +175,7 @@ def report(found: list[Arm], chosen: dict[str, list[Path]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="PICTURES", help="folders of pictures")
     parser.add_argument("-n", type=int, default=300, help="pictures")
     parser.add_argument("--seed", type=int, default=0)
@@ -211,9 +186,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the table here")
     options = parser.parse_args()
 
-    params = dict(pair.split("=", 1) for pair in options.param)
-    spec = EngineSpec.of(**{name: int(value) if value.isdigit() else value for name, value in params.items()})
-    chosen = draw(options.folders, options.n, options.seed)
+    spec = EngineSpec.of(**number_or_text(options.param))
+    chosen = drawn(options.folders, options.n, options.seed)
     with arms(spec, options.workers, options.paddle) as found:
         for arm in found:  # the first pictures pay for loading
             arm.read(chosen["small"][:2] + chosen["large"][:2])

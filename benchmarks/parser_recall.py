@@ -10,7 +10,6 @@ counts only rows in whose text the label's number stands with a form of its unit
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.shared import arguments
 from entx.core.parser import find_quantities
 from entx.core.types import Quantity, parse_written
 from entx.core.units import BY_NAME
@@ -32,7 +32,7 @@ def stands_in(text: str, quantity: Quantity) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)

@@ -8,7 +8,6 @@ JPEG quality 95 at every size, so that only the size differs; reads and answers 
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import random
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import cv2
 
+from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Score, evaluate
 from entx.ocr_stage.cache import fill_cache
@@ -29,7 +29,7 @@ FACTORS = (0.5, 1.0, 2.0)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("-n", type=int, default=200, help="pictures")

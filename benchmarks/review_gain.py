@@ -10,12 +10,12 @@ queue expects.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Counts, outcomes
 from entx.ensemble.fit import read_truths
@@ -30,7 +30,7 @@ STEPS = (0, 25, 50, 100, 200, 400)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("store", type=Path)
     parser.add_argument("--runs", required=True)
     parser.add_argument("--gold", type=Path, required=True)

@@ -13,7 +13,6 @@ Prints f1 on the training pictures before and after, shuffled, and merged, with 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -26,6 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.shared import arguments
 from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
 from entx.neural.checkpoints import last_whole
@@ -149,7 +149,7 @@ def shuffled_store(folder: Path, asked: list[Drawn]) -> Path:
 
 
 def run() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--families", nargs="+", default=["qwen2_vl", "paligemma", "smolvlm"])
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--hidden", type=int, default=64)

@@ -10,7 +10,6 @@ process, so that a busy machine slows both; vision encodings are counted, and th
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import defaultdict
@@ -18,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.types import Answer
 from entx.vlm_stage.backends.transformers import TransformersPictureModel
@@ -60,7 +60,7 @@ def _text(answer: Answer) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--model", required=True)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=100)

@@ -19,7 +19,6 @@ batches and alone, and random weights have close ties: equal answers are counted
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +31,7 @@ from transformers import LogitsProcessor, LogitsProcessorList, Qwen2Tokenizer, Q
 from transformers import Qwen2VLForConditionalGeneration as Qwen2Vl
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.neural.asking import Ask
 from entx.neural.constrain import Constrainer, answer_pattern
@@ -217,7 +217,7 @@ def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixel
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--size", choices=tuple(SIZES), default="small")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")

@@ -10,9 +10,7 @@ caught.
 
 from __future__ import annotations
 
-import argparse
 import functools
-import hashlib
 import os
 import random
 import signal
@@ -24,11 +22,11 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.shared import arguments, files_in, tasks_of
 from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import PageReader
 from entx.ocr_stage.pool import read_pages
-from entx.ocr_stage.worker import Task
 
 
 class PoisonedReader(PageReader):
@@ -56,7 +54,7 @@ def kill_workers(every: float, seconds: float, over: threading.Event, victims: l
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pictures", type=int, default=1500)
     parser.add_argument("--workers", type=int, default=2)
@@ -64,21 +62,20 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--engine", default="rapidocr")
     parser.add_argument("--compare", action="store_true")
-    arguments = parser.parse_args()
+    options = parser.parse_args()
 
-    files = sorted(path for path in arguments.folder.rglob("*") if path.is_file())
+    files = files_in([options.folder])
     random.Random(0).shuffle(files)
-    tasks = {t.picture: t for t in (Task(hashlib.sha256(f.read_bytes()).hexdigest(), str(f)) for f in files)}
-    given = list(tasks.values())[: arguments.pictures]
+    given = tasks_of(files)[: options.pictures]
     poison = given[len(given) // 3].picture
-    spec = EngineSpec.of(arguments.engine)
+    spec = EngineSpec.of(options.engine)
 
     over, victims = threading.Event(), list[int]()
-    killer = threading.Thread(target=kill_workers, args=(arguments.every, arguments.seconds, over, victims))
+    killer = threading.Thread(target=kill_workers, args=(options.every, options.seconds, over, victims))
     started = time.monotonic()
     killer.start()
     try:
-        pages = list(read_pages(given, functools.partial(PoisonedReader, spec, poison), workers=arguments.workers))
+        pages = list(read_pages(given, functools.partial(PoisonedReader, spec, poison), workers=options.workers))
     finally:
         over.set()
         killer.join()
@@ -91,14 +88,14 @@ def main() -> int:
     caught = poison in {page.picture for page in quarantined}
     lost -= {poison} if caught else set()
     print(f"pictures {len(given)}, pages {len(pages)}, by status {dict(statuses)}, workers killed {len(victims)}")
-    print(f"{seconds:.1f} s with {arguments.workers} workers")
+    print(f"{seconds:.1f} s with {options.workers} workers")
     for page in quarantined:
         print(f"quarantined: {'the poison' if page.picture == poison else page.picture}: {page.reason}")
     print(f"healthy pictures lost: {len(lost)}")
-    if arguments.compare:
+    if options.compare:
         healthy = [t for t in given if t.picture != poison]
         quiet = {
-            p.picture: p for p in read_pages(healthy, functools.partial(PageReader, spec), workers=arguments.workers)
+            p.picture: p for p in read_pages(healthy, functools.partial(PageReader, spec), workers=options.workers)
         }
         differing = sum(p.lines != quiet[p.picture].lines for p in pages if p.picture in quiet)
         print(f"pages that differ from an unbroken run: {differing} of {len(quiet)}")
