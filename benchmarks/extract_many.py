@@ -102,7 +102,7 @@ def main() -> int:
     for way, took in seconds.items():
         count = len(pictures) - 16 * (way not in peaks)
         rates = ", ".join(f"{count / one:.2f}" for one in took)
-        peak = f", peak memory {peaks[way]} MB" if way in peaks else ""
+        peak = f", peak memory {peaks[way] / 1e6:.0f} MB" if way in peaks else ""
         print(f"{way:20} {count / statistics.median(took):6.2f} pictures/s (rounds: {rates}){peak}")
     ratio = statistics.median(seconds["commands"]) / statistics.median(seconds["api"])
     print(f"the api takes 1/{ratio:.2f} of the commands' time")

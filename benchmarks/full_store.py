@@ -78,7 +78,7 @@ def main() -> None:
         busy = used.ru_utime + used.ru_stime
         print(f"{said['read']} questions in {wall:.2f} s by the clock, {said['read'] / wall:,.0f} a second")
         print(f"processor time {busy:.2f} s, {said['read'] / busy:,.0f} questions in a second of it")
-        print(f"peak memory {memory.look()[0]} MB; {said['answered']} answered")
+        print(f"peak memory {memory.look()[0] / 1e6:.0f} MB; {said['answered']} answered")
         others, depths, copies = differing(path, run)
         print(f"{others} of {copies} copies have another answer than their original, {depths} of them depths")
 

@@ -147,7 +147,7 @@ def run(arm: Arm, slice_name: str, paths: list[Path]) -> None:
         start = time.perf_counter()
         pages = arm.read(paths)
         arm.seconds[slice_name] = arm.seconds.get(slice_name, 0.0) + time.perf_counter() - start
-    arm.peak_mb = max(arm.peak_mb, memory.look()[0])
+    arm.peak_mb = max(arm.peak_mb, memory.look()[0] / 2**20)
     arm.pages |= dict(zip(paths, pages, strict=True))
 
 

@@ -75,8 +75,8 @@ class PeakMemory:
         self._thread.join()
 
     def look(self) -> tuple[int, int]:
-        """MB of all together and of the largest, since the last look."""
-        seen = self._together // 1_000_000, self._single // 1_000_000
+        """Bytes of all together and of the largest, since the last look."""
+        seen = self._together, self._single
         self._together = self._single = 0
         return seen
 

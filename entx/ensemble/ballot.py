@@ -66,8 +66,6 @@ class Ballot:
     """One question and all that the arms said.
 
     Args:
-        index: of the question.
-        entity: that was asked.
         fold: of the picture; what is learned from gold rows is applied only to the other folds.
         answers: one an arm; None where it was not asked.
         options: in order of the first arm that supports each; empty where every answer was spoiled.
@@ -128,7 +126,7 @@ def make_ballot(
     groups: dict[object, list[int]] = {}
     for arm, answer in enumerate(answers):
         if answer is not None:
-            groups.setdefault(None if answer.quantity is None else exact_size(answer.quantity), []).append(arm)
+            groups.setdefault(answer.quantity and exact_size(answer.quantity), []).append(arm)
     made = (_option(entity, answers, arms, find) for arms in _merged(answers, list(groups.values())))
     options = tuple(option for option in made if option is not None)
     return Ballot(index, entity, fold, tuple(answers), options, candidates)
@@ -186,11 +184,8 @@ def tally(ballot: Ballot, runs: Sequence[str]) -> str:
 
 def choose_pages(store: Store, arms: Sequence[Arm]) -> PageKey | None:
     """The pages to ground in: those of the first arm that read some, else the newest of the store, else none."""
-    for arm in arms:
-        if arm.pages is not None:
-            return arm.pages
-    keys = page_keys(store)
-    return keys[0][0] if keys else None
+    of_arms = (arm.pages for arm in arms if arm.pages is not None)
+    return next(of_arms, None) or next((key for key, _ in page_keys(store)), None)
 
 
 def ballots(
@@ -205,13 +200,10 @@ def ballots(
     while batch := list(islice(rows, _BATCH)):
         pictures = {row.picture for row in batch if row.picture is not None}
         pages = {page.picture: page for page in load_pages(store, key, pictures)} if key and pictures else {}
-        parsed: dict[str, tuple[Candidate, ...]] = {}
+        parsed = {picture: page_quantities(page) for picture, page in pages.items()}
         made = []
         for row in batch:
-            page = pages.get(row.picture or "")
-            if page is not None and page.picture not in parsed:
-                parsed[page.picture] = page_quantities(page)
-            entity = schema[row.entity_name]
+            entity, page = schema[row.entity_name], pages.get(row.picture or "")
             candidates = None if page is None else find_candidates(page, entity, parsed[page.picture])
             made.append(
                 grounded_ballot(row.index, entity, row.answers, candidates, fold=row.fold, same_pages=same_pages)

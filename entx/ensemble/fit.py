@@ -130,7 +130,6 @@ class Fitted:
     """A fitted ensemble.
 
     Args:
-        strategy: its name.
         stages: of the arms, in their order; it serves other runs of the same stages.
         schema: digest of the schema.
         rows, data: number and hash of the labelled rows and the arms' answers to them.

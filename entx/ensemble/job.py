@@ -148,12 +148,9 @@ def _by_objective(ranked: Ranked, objective: Objective | None, threshold: float,
     p, q = verdict.right[option], verdict.present
     if objective is None or objective.gives(p, q, threshold):
         return Choice(ranked.ballot, option, "", p, q)
-    return Choice(ranked.ballot, None, not_worth(ranked.ballot.options[option], p, q, optimise), None, q)
-
-
-def not_worth(option: Option, p: float, q: float, optimise: str) -> str:
-    """Why an answer with these chances is not given."""
-    return f"{option.quantity} is not worth the risk: right with {p:.2f}, a value is shown with {q:.2f} ({optimise})"
+    chances = f"right with {p:.2f}, a value is shown with {q:.2f} ({optimise})"
+    reason = f"{ranked.ballot.options[option].quantity} is not worth the risk: {chances}"
+    return Choice(ranked.ballot, None, reason, None, q)
 
 
 FORMAT = 1
@@ -243,7 +240,6 @@ class EnsembleReport:
     """What one call did.
 
     Args:
-        run: name of the run.
         questions: decided by this call.
         not_asked: for each arm, how many of these it was not asked.
         looked_at: for each arm, how many of its answers the strategy asked for; a cascade spares some.
@@ -251,7 +247,6 @@ class EnsembleReport:
         converted: questions whose chosen answer the arms gave in different units.
         alignments: of the chosen answers, by `Alignment`; all "none" where there are no pages.
         grounded: whether the store has pages to ground in.
-        seconds: wall time.
     """
 
     run: str

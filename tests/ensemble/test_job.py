@@ -16,7 +16,7 @@ from entx.core.types import Alignment, Answer, Evidence, PageKey
 from entx.ensemble.ballot import choose_pages
 from entx.ensemble.decision import CHALLENGE_F1, MICRO_F1
 from entx.ensemble.fit import Fitted, FoldModel, fit_ensemble
-from entx.ensemble.job import NO_LEGAL_ANSWER, OWN, Choice, Chooser, EnsembleReport, Policy, not_worth, run_ensemble
+from entx.ensemble.job import NO_LEGAL_ANSWER, OWN, Choice, Chooser, EnsembleReport, Policy, run_ensemble
 from entx.ensemble.judge import Judge, Logistic, fit_judge
 from entx.ensemble.strategies import Cascade, Ranked, Stack, StrategyFactory, Vote, rank
 from entx.storage.pages import add_pages
@@ -126,8 +126,12 @@ def test_spoiled_ballots_and_withheld_answers_say_why() -> None:
         assert (choice.option, choice.reason) == (None, "no arm's answer is in a legal unit")
     (choice,) = Chooser("vote", Vote, RUNS, None, Policy(OWN)).choose([ballot("5 volt", "3 metre")])
     assert (choice.option, choice.reason) == (None, NO_LEGAL_ANSWER)
-    said = not_worth(ballot("5 gram").options[0], 0.123, 0.456, MICRO_F1)
-    assert said == "5.0 gram is not worth the risk: right with 0.12, a value is shown with 0.46 (micro-f1)"
+    never = Judge(Logistic((), (), (), (), -3.0), Logistic((), (), (), (), -3.0))
+    folds = (FoldModel({}, never, ((0.9, 0.9),)),) * FOLDS
+    fitted = Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
+    (choice,) = Chooser("vote", Vote, RUNS, fitted, Policy(MICRO_F1)).choose([ballot("5 gram")])
+    says = "5.0 gram is not worth the risk: right with 0.05, a value is shown with 0.05 (micro-f1)"
+    assert (choice.option, choice.reason) == (None, says)
 
 
 def test_an_unknown_objective_is_told_at_once() -> None:
