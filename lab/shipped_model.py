@@ -7,7 +7,7 @@ store with their labels, numbers re-drawn; with --texts the lines of other peopl
 stand beside some of the questions as hints. A shard is made while the one before is trained on. Interrupted, it goes on
 where it was. The model folder is DIR/model; then calibrate it:
 
-    python benchmarks/llm_report.py --store S --gold LABELLED.csv --model DIR/model --calibrate
+    entx calibrate --stage llm --store S --gold LABELLED.csv --model DIR/model
 """
 
 from __future__ import annotations
