@@ -19,6 +19,7 @@ A prediction table against a truth table: rows matched by index, scored overall 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ import numpy as np
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.core.tables import Table, parse_indices, read_table, require_entities
+from entx.core.tables import Table, parse_indices, quoted, read_table, require_entities
 from entx.core.types import Quantity, parse_written
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -162,6 +163,13 @@ def group_numbers(keys: Sequence[Hashable]) -> IntArray:
     return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), dtype=np.int64, count=len(keys))
 
 
+def positions_of(cells: Sequence[str]) -> dict[str, IntArray]:
+    """Positions of the rows with each value, the most frequent value first."""
+    numbers = group_numbers(cells)
+    number_of = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
+    return {cell: np.flatnonzero(numbers == number_of[cell]) for cell, _ in Counter(cells).most_common()}
+
+
 def bootstrap_f1(
     outcomes: IntArray, groups: IntArray, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
 ) -> Interval:
@@ -258,10 +266,159 @@ def _distinct(pictures: IntArray) -> tuple[IntArray, IntArray]:
     return ordered[starts], np.diff(np.r_[starts, len(ordered)])
 
 
-_TRUTH_COLUMNS = ("entity_value", "value")
-_PICTURE_COLUMNS = ("image_link", "image")
+TRUTH_COLUMNS = ("entity_value", "value")
+PICTURE_COLUMNS = ("image_link", "image")
 _USUAL_PARTS = ("entity_name", "slice")
 _MOST_PARTS = 1_000  # a column with more values is a key, not a part of the table
+_NAMED_FAULTS = 5  # unreadable truths that an error lists
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?(?: ?e[+-]?[0-9]+)?"
+_UNIT = "[a-zA-Z]+(?: [a-zA-Z]+)*"
+_TRAIN_FORM = re.compile(  # what the challenge's train tables hold beside "number unit": ranges, absurd exponents
+    rf"\[{_NUMBER}, ?{_NUMBER}\] {_UNIT}|{_NUMBER} {_UNIT} to {_NUMBER} ?{_UNIT}|(?=\S+ ?e){_NUMBER} {_UNIT}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is right for one question.
+
+    Args:
+        index: of the question.
+        value: the first-named answer, "" where the picture does not state it.
+        also: other answers that are equally right; they count only beside a value.
+    """
+
+    index: int
+    value: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def present(self) -> bool:
+        """Whether the picture states a value."""
+        return bool(self.value)
+
+    @property
+    def rights(self) -> frozenset[Quantity]:
+        """The quantities that are right; empty where there is none, or only a range."""
+        texts = (self.value, *self.also) if self.value else ()
+        return frozenset(found for text in texts if (found := parse_written(text)) is not None)
+
+
+@dataclass(frozen=True)
+class TruthTable:
+    """The rows of a truth table that were asked for.
+
+    Args:
+        table: the whole file, with the optional columns that it has.
+        rows: one a kept row, in the table's order.
+        places: position in `table` of each kept row.
+    """
+
+    table: Table
+    rows: tuple[Truth, ...]
+    places: tuple[int, ...]
+
+    @property
+    def by_index(self) -> dict[int, Truth]:
+        """The rows by the index of their question."""
+        return {row.index: row for row in self.rows}
+
+    def cells(self, *columns: str) -> list[str] | None:
+        """The kept rows' cells of the first of these columns that the table has; None where it has none of them."""
+        cells = next((self.table[name] for name in columns if name in self.table), None)
+        return None if cells is None else [cells[place] for place in self.places]
+
+
+def read_truth(
+    path: Path,
+    schema: Schema | None = None,
+    *,
+    columns: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    where: Sequence[tuple[str, str]] = (),
+) -> TruthTable:
+    """Reads a truth table: index, entity_value or value, and where it is there also.
+
+    A truth that is not empty is "number unit", or one of the forms of the challenge's train tables that name no single
+    quantity ("[100.0, 240.0] volt"): such a one equals only the same text. Anything else is a fault.
+
+    Args:
+        schema: entity_name, where the table has it, must be one of its entities; None leaves that column alone.
+        columns: others that the table must have.
+        optional: others to read where they are there.
+        where: (column, value) pairs that a row must have; pairs of one column are alternatives.
+
+    Raises:
+        TableError: the table breaks its contract; of the truths that cannot be read the first few are named.
+        InputError: no truth column, or two; no row is left.
+    """
+    wanted = dict.fromkeys([*columns, *(column for column, _ in where)])
+    known = ["entity_name"] if schema else []
+    table = read_table(path, ["index", *wanted], [*TRUTH_COLUMNS, "also", *known, *optional])
+    indices = parse_indices(table)
+    if schema and "entity_name" in table:
+        require_entities(table, schema)
+    column = _truth_column(table)
+    values = [text.strip() for text in table[column]]
+    also = [_split_also(cell) for cell in table.get("also") or [""] * len(table)]
+    _refuse_unreadable_truths(table, column, values, also)
+    places = _places(table, where)
+    rows = tuple(Truth(indices[place], values[place], also[place]) for place in places)
+    return TruthTable(table, rows, tuple(places))
+
+
+def _split_also(cell: str) -> tuple[str, ...]:
+    return tuple(text.strip() for text in cell.split(ALSO_SEPARATOR) if text.strip()) if cell else ()
+
+
+def _truth_column(table: Table) -> str:
+    found = [name for name in TRUTH_COLUMNS if name in table]
+    if len(found) != 1:
+        both = "has both entity_value and value; keep the one that is the truth"
+        neither = f"has neither entity_value nor value (columns found: {', '.join(table.header)})"
+        raise InputError(f"{table.path}: {both if found else neither}")
+    return found[0]
+
+
+def _refuse_unreadable_truths(
+    table: Table, column: str, values: Sequence[str], also: Sequence[tuple[str, ...]]
+) -> None:
+    texts = {text for value, others in zip(values, also, strict=True) if value for text in (value, *others)}
+    unreadable = {text for text in texts if parse_written(text) is None and not _TRAIN_FORM.fullmatch(text)}
+    if not unreadable:
+        return
+    faults = [
+        (row, name, text)
+        for row, (value, others) in enumerate(zip(values, also, strict=True))
+        for name, text in ((column, value), *(("also", other) for other in others if value))
+        if text in unreadable
+    ]
+    first, *others_named = faults[:_NAMED_FAULTS]
+    more = [f"line {table.lines[row]} {quoted(text)}" for row, _, text in others_named]
+    more += [f"{len(faults) - _NAMED_FAULTS:,} more"] if len(faults) > _NAMED_FAULTS else []
+    raise table.error(
+        first[0], first[1],
+        f'{quoted(first[2])} is not "number unit" such as "12.5 gram", nor empty for a value that the picture does '
+        "not state" + (f" (so too {', '.join(more)})" if more else ""),
+    )  # fmt: skip
+
+
+def _places(table: Table, where: Sequence[tuple[str, str]]) -> Sequence[int]:
+    """Positions of the rows that have these cells."""
+    if not len(table):
+        raise InputError(f"{table.path}: has a header and no rows; there is nothing to score")
+    wanted: dict[str, set[str]] = {}
+    for column, value in where:
+        wanted.setdefault(column, set()).add(value)
+    places: Sequence[int] = range(len(table))
+    for column, values in wanted.items():
+        cells = table[column]
+        places = [place for place in places if cells[place] in values]
+        if not places:
+            found = ", ".join(repr(value[:40]) for value, _ in Counter(cells).most_common(10))
+            raise InputError(f"{table.path}: no row is left with {column} = {sorted(values)}; it holds {found}")
+    return places
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,76 +487,36 @@ def evaluate(
         TableError: a table breaks its contract.
         InputError: no gold row is left to score.
     """
-    asked = list(dict.fromkeys([*(column for column, _ in where), *by]))
-    truths = read_table(gold, ["index", *asked], [*_TRUTH_COLUMNS, *_PICTURE_COLUMNS, *_USUAL_PARTS, "also"])
-    indices = parse_indices(truths)
-    if "entity_name" in truths:
-        require_entities(truths, schema)
+    truths = read_truth(
+        gold, schema, columns=by, optional=[*PICTURE_COLUMNS, *_USUAL_PARTS], where=where
+    )  # fmt: skip
     answers = read_table(predictions, ["index", "prediction"])
     answer_of = dict(zip(parse_indices(answers), answers["prediction"], strict=True))
-
-    kept = kept_rows(truths, where)
-    predicted = [answer_of.get(indices[row], "") for row in kept]
-    stated, also = truths[truth_column(truths)], truths.get("also") if use_also else None
     by_quantity, by_text = outcomes(
-        predicted, [stated[row] for row in kept], [also[row] for row in kept] if also else None
+        [answer_of.get(row.index, "") for row in truths.rows],
+        [row.value for row in truths.rows],
+        truths.cells("also") if use_also else None,
     )
-    pictures = next((truths[name] for name in _PICTURE_COLUMNS if name in truths), None)
-    groups = group_numbers([pictures[row] for row in kept]) if pictures else np.arange(len(kept), dtype=np.int64)
+    pictures = truths.cells(*PICTURE_COLUMNS)
+    groups = group_numbers(pictures if pictures else range(len(truths.rows)))
 
     def score(rows: IntArray | slice) -> Score:
         interval = bootstrap_f1(by_quantity[rows], groups[rows], seed=seed)
         return Score(Counts.of(by_quantity[rows]), Counts.of(by_text[rows]), interval)
 
     parts = {}
-    for column in dict.fromkeys([*(name for name in _USUAL_PARTS if name in truths), *by]):
-        cells = [truths[column][row] for row in kept]
-        numbers = group_numbers(cells)
-        if len(set(cells)) > _MOST_PARTS:
+    for column in dict.fromkeys([*_USUAL_PARTS, *by]):
+        if (cells := truths.cells(column)) is None:
+            continue
+        positions = positions_of(cells)
+        if len(positions) > _MOST_PARTS:
             raise InputError(
-                f"{gold}: {column} has {len(set(cells)):,} values; at most {_MOST_PARTS:,} are scored apart"
+                f"{gold}: {column} has {len(positions):,} values; at most {_MOST_PARTS:,} are scored apart"
             )
-        order = [value for value, _ in Counter(cells).most_common()]
-        first = {value: number for number, value in enumerate(dict.fromkeys(cells))}
-        parts[column] = {value: score(np.flatnonzero(numbers == first[value])) for value in order}
+        parts[column] = {value: score(rows) for value, rows in positions.items()}
     return Evaluation(
         overall=score(slice(None)),
         parts=parts,
-        missing=sum(indices[row] not in answer_of for row in kept),
-        ignored=len(answer_of.keys() - set(indices)),
+        missing=sum(row.index not in answer_of for row in truths.rows),
+        ignored=len(answer_of.keys() - set(map(int, truths.table["index"]))),
     )
-
-
-def truth_column(truths: Table) -> str:
-    """Name of the truth table's column of answers.
-
-    Raises:
-        InputError: it has none, or both.
-    """
-    found = [name for name in _TRUTH_COLUMNS if name in truths]
-    if len(found) != 1:
-        both = "has both entity_value and value; keep the one that is the truth"
-        neither = f"has neither entity_value nor value (columns found: {', '.join(truths.header)})"
-        raise InputError(f"{truths.path}: {both if found else neither}")
-    return found[0]
-
-
-def kept_rows(truths: Table, where: Sequence[tuple[str, str]]) -> list[int]:
-    """Positions of the rows that have these cells; pairs of one column are alternatives.
-
-    Raises:
-        InputError: no row is left.
-    """
-    if not len(truths):
-        raise InputError(f"{truths.path}: has a header and no rows; there is nothing to score")
-    wanted: dict[str, set[str]] = {}
-    for column, value in where:
-        wanted.setdefault(column, set()).add(value)
-    rows = list(range(len(truths)))
-    for column, values in wanted.items():
-        cells = truths[column]
-        rows = [row for row in rows if cells[row] in values]
-        if not rows:
-            found = ", ".join(repr(value[:40]) for value, _ in Counter(cells).most_common(10))
-            raise InputError(f"{truths.path}: no row is left with {column} = {sorted(values)}; it holds {found}")
-    return rows

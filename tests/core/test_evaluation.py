@@ -2,13 +2,15 @@
 
 import csv
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, TableError
-from entx.core.evaluation import Counts, Evaluation, evaluate
+from entx.core.evaluation import Counts, Evaluation, evaluate, read_truth
+from entx.core.types import Quantity
 
 GOLD = """index,image_link,entity_name,value,also,slice,origin
 10,a.jpg,width,5 inch,12.7 centimetre,small,test
@@ -56,9 +58,49 @@ def test_also_can_be_left_out(tmp_path: Path) -> None:
 
 
 def test_entity_value_is_a_truth_column_too_and_nothing_else_is_needed(tmp_path: Path) -> None:
-    found = run(tmp_path, "index,entity_value\n10,NA\n12,1.0 inch\n")
+    found = run(tmp_path, "index,entity_value\n10,2 inch\n12,1.0 inch\n")
     assert found.overall.counts == Counts(tp=1, fp=1, fn=0, tn=0)
     assert found.parts == {}
+
+
+def test_a_truth_that_cannot_be_read_is_a_fault_with_its_place(tmp_path: Path) -> None:
+    faults = ["NA", "5kg", "1,5 gram", "about 5 gram", "5 gram | 6 gram", "x", "y"]
+    rows = "".join(f'{place},"{text}",\n' for place, text in enumerate(faults))
+    with pytest.raises(TableError) as caught:
+        run(tmp_path, f"index,value,also\n90,5 gram,\n91,,NA\n{rows}92,5 gram,5 gram | five gram\n")
+    assert (caught.value.line, caught.value.column) == (4, "value")
+    for part in ("'NA' is not \"number unit\"", "line 5 '5kg'", "line 8 '5 gram | 6 gram', 3 more)"):
+        assert part in str(caught.value)
+    with pytest.raises(TableError, match="line 2, column also: 'five gram' is not") as caught:
+        run(tmp_path, "index,value,also\n92,5 gram,5 gram | five gram\n")
+    assert "so too" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[100.0, 240.0] volt", "10 kilogram to 15 kilogram", "0 kilogram to 2kilogram", "2.2223333344444455e+20 gram",
+     "5.016481104150004 e+17 pound", "10 candela"],
+)  # fmt: skip
+def test_forms_of_the_train_tables_are_truths_that_equal_only_themselves(text: str, tmp_path: Path) -> None:
+    gold = f'index,value\n1,"{text}"\n2," {text} "\n'
+    found = run(tmp_path, gold, f'index,prediction\n1,"{text}"\n2,5 gram\n')
+    assert found.overall.counts == Counts(tp=1, fp=1, fn=0, tn=0)
+
+
+def test_a_truth_table_gives_the_rows_that_were_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "gold.csv"
+    rows = ["3, 5 gram,0.005 kilogram |  | 5.1 gram,b", "4,,7 gram,a", '5,"[1.0, 2.0] volt",,a']
+    path.write_text("\n".join(["index,value,also,slice", *rows]))
+    truths = read_truth(path, optional=["slice", "image"])
+    assert list(truths.by_index) == [3, 4, 5]
+    assert [truth.present for truth in truths.rows] == [True, False, True]
+    assert truths.by_index[3].rights == {
+        Quantity(Decimal(n), u) for n, u in (("5", "gram"), ("0.005", "kilogram"), ("5.1", "gram"))
+    }
+    assert truths.by_index[4].rights == truths.by_index[5].rights == frozenset()
+    assert (truths.cells("image"), truths.cells("image", "slice")) == (None, ["b", "a", "a"])
+    some = read_truth(path, where=[("slice", "a")])
+    assert ([truth.index for truth in some.rows], some.cells("slice")) == ([4, 5], ["a", "a"])
 
 
 def test_pictures_are_resampled_whole(tmp_path: Path) -> None:
