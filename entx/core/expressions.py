@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
-from entx.core.types import Alignment
+from entx.core.types import Alignment, least_sure
 from entx.core.units import kind_of, same_size
 
 _AXES = {  # the words of each axis: those that label a number that they stand at, then those that only name the axis
@@ -85,14 +85,6 @@ class Found:
     label: str = ""
     group: int = -1
     role: str = ""
-
-
-_RANK = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
-
-
-def least_sure(*alignments: Alignment) -> Alignment:
-    """The alignment of what was read in several steps."""
-    return max(alignments, key=_RANK.__getitem__)
 
 
 def share(one: Found, unit: str) -> None:

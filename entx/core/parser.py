@@ -21,8 +21,8 @@ from functools import lru_cache
 from math import gcd
 from typing import NamedTuple
 
-from entx.core.expressions import Found, label, least_sure, link, merge_compounds, share
-from entx.core.types import Alignment, Quantity
+from entx.core.expressions import Found, label, link, merge_compounds, share
+from entx.core.types import Alignment, Quantity, least_sure
 from entx.core.units import BY_NAME, MULTI_WORD_HEADS, Unit, lookup, same_size
 
 _EXACT, _NORMALISED, _FUZZY = Alignment.EXACT, Alignment.NORMALISED, Alignment.FUZZY

@@ -6,9 +6,11 @@ What the stages hand to each other: questions, OCR pages, answers and their evid
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 _WRITTEN = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s+([a-zA-Z]+(?: [a-zA-Z]+)*)")
 _MAX_DIGITS = 40
@@ -106,6 +108,20 @@ class PageKey:
     engine: str
     model_hash: str
     params_hash: str
+
+    def as_dict(self) -> dict[str, str]:
+        """For the parameters of a query and the settings of a run."""
+        return {"engine": self.engine, "model_hash": self.model_hash, "params_hash": self.params_hash}
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> PageKey | None:
+        """The pages that a run's settings name; None for a run that read none."""
+        engine, model_hash, params_hash = (settings.get(name) for name in NO_PAGES)
+        return cls(engine, model_hash, params_hash) if engine and model_hash and params_hash else None
+
+
+NO_PAGES = dict.fromkeys(("engine", "model_hash", "params_hash"))
+"""`PageKey.as_dict` for a run that reads no pages but says so in its settings."""
 
 
 class PageStatus(StrEnum):
@@ -255,6 +271,15 @@ class Alignment(StrEnum):
     NORMALISED = "normalised"  # after unit spelling, fractions, separators, a unit shared by several numbers
     FUZZY = "fuzzy"  # after repairing an OCR slip or a misspelt unit
     NONE = "none"  # not found: the answer stays ungrounded
+
+
+ALIGNMENTS = {alignment: rank for rank, alignment in enumerate(Alignment)}
+"""The surest first."""
+
+
+def least_sure(*alignments: Alignment) -> Alignment:
+    """The alignment of what was read in several steps."""
+    return max(alignments, key=ALIGNMENTS.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import exp
 
-from entx.core.candidates import ALIGNMENTS, Candidate, find_candidates, ground, page_quantities
+from entx.core.candidates import Candidate, find_candidates, ground, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.postprocess import postprocess
-from entx.core.types import Answer, Evidence, OcrPage, PageStatus, Quantity
+from entx.core.types import ALIGNMENTS, Answer, Evidence, OcrPage, PageStatus, Quantity
 from entx.llm_stage.backends.base import PageAsk, TextModel
 from entx.llm_stage.prompt import NONE, Hint, answer_text, page_prompt, question_prompt
 from entx.llm_stage.serving import Serving

@@ -49,7 +49,8 @@ def test_all_faults_of_a_file_are_named_at_once(tmp_path: Path) -> None:
     [
         ("", "expected [entity.NAME] tables and nothing else"), ("entity = 3", "expected [entity.NAME] tables"),
         ("[entity]", "expected [entity.NAME] tables"),
-        ('title = "x"\n[entity.a]\nkind = "a"\nunits = ["b"]', "nothing else"), ("[entity.a", "not a readable TOML schema"),
+        ('title = "x"\n[entity.a]\nkind = "a"\nunits = ["b"]', "nothing else"),
+        ("[entity.a", "not a readable TOML schema"),
     ],
 )  # fmt: skip
 def test_files_that_are_no_schema(text: str, says: str, tmp_path: Path) -> None:
