@@ -1,27 +1,24 @@
-"""The metric of the Amazon ML Challenge 2024, exactly as its organisers define it.
+"""Scores of predictions against truths, as the organisers of the Amazon ML Challenge 2024 define them.
 
     TP  out and truth are given and equal       FP  out is given, and truth differs or is empty
     TN  out and truth are empty                 FN  out is empty, truth is given
 
 A wrong value on a present truth costs one FP and no FN, so this is NOT the usual micro-F1: there it would cost both.
 An F1 whose precision or recall is undefined is 0. `f1` compares number (exact decimal) and unit; `f1_string` compares
-the written texts. Which rows to score, and how surely, is the business of `evaluation` and `stats`.
+the written texts.
 
-How sure a score is: percentile bootstrap intervals over pictures.
-
-Rows of one picture stand or fall together (one unread label spoils them all), so whole pictures are drawn with
-replacement, not rows. F1 depends on a picture only through its four counts; few different ones exist, so a resample is
-one multinomial draw over them. That is the same distribution as drawing pictures one by one, at a cost that does not
-grow with the rows. Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
-
-A prediction table against a truth table: rows matched by index, scored overall and in parts, with intervals.
+How sure a score is: percentile bootstrap intervals over pictures. Rows of one picture stand or fall together (one
+unread label spoils them all), so whole pictures are drawn with replacement, not rows. F1 depends on a picture only
+through its four counts; few different ones exist, so a resample is one multinomial draw over them: the distribution of
+drawing pictures one by one, at a cost that does not grow with the rows. Efron and Tibshirani, An Introduction to the
+Bootstrap (1993), chapter 13.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -124,9 +121,9 @@ def outcomes(
     for row, (out, true, others) in enumerate(zip(predicted, truth, also or [""] * count, strict=True)):
         given, stated = out.strip(), true.strip()
         if not given or not stated:
-            by_quantity[row] = by_text[row] = _without_comparison(given, stated)
+            by_quantity[row] = by_text[row] = Outcome.FP if given else Outcome.FN if stated else Outcome.TN
             continue
-        rights = [stated, *(text.strip() for text in others.split(ALSO_SEPARATOR) if text.strip())]
+        rights = [stated, *_split_also(others)]
         same_text = given in rights
         same = same_text or any(meaning(given) == meaning(right) for right in rights)
         by_quantity[row] = Outcome.TP if same else Outcome.FP
@@ -134,10 +131,8 @@ def outcomes(
     return by_quantity, by_text
 
 
-def _without_comparison(given: str, stated: str) -> Outcome:
-    if given:
-        return Outcome.FP
-    return Outcome.FN if stated else Outcome.TN
+def _split_also(cell: str) -> tuple[str, ...]:
+    return tuple(text.strip() for text in cell.split(ALSO_SEPARATOR) if text.strip()) if cell else ()
 
 
 RESAMPLES = 2000
@@ -184,7 +179,8 @@ def bootstrap_f1(
     """
     if len(outcomes) == 0:
         return Interval(0.0, 0.0)
-    low, high = np.quantile(_resampled_f1(outcomes, groups, resamples, seed), [(1 - level) / 2, (1 + level) / 2])
+    f1 = np.concatenate([f1_of(*total[:, :3].T) for total in _resamples(_counts(outcomes, groups), resamples, seed)])
+    low, high = np.quantile(f1, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 
 
@@ -217,53 +213,38 @@ def paired_f1(
         first, second: `Outcome` of each row, shape (rows,).
         groups, resamples, seed: as for `bootstrap_f1`.
     """
-    kinds, pictures = len(Outcome), int(groups.max(initial=0)) + 1
-    tables = [
-        np.bincount(groups * kinds + outcomes, minlength=pictures * kinds).reshape(-1, kinds)
-        for outcomes in (first, second)
-    ]
-    both = np.hstack(tables)
-    vectors, repeats = _distinct(both[both.any(axis=1)])
-    total = both.sum(axis=0)
-    draw = np.random.default_rng(seed)
-    parts = [np.zeros(0)]
-    step = max(1, _CELLS // len(vectors))
-    for start in range(0, resamples, step):
-        drawn = draw.multinomial(repeats.sum(), repeats / repeats.sum(), size=min(step, resamples - start))
-        parts.append(_difference(drawn @ vectors))
-    differences = np.concatenate(parts)
+    both = np.hstack([_counts(first, groups), _counts(second, groups)])
+
+    def difference(totals: IntArray) -> FloatArray:
+        ours, theirs = totals[:, : len(Outcome)], totals[:, len(Outcome) :]
+        return f1_of(*ours[:, :3].T) - f1_of(*theirs[:, :3].T)
+
+    differences = np.concatenate([np.zeros(0), *map(difference, _resamples(both, resamples, seed))])
     low, high = np.quantile(differences, [0.025, 0.975])
     other_side = min(float((differences <= 0).mean()), float((differences >= 0).mean()))
-    return Paired(float(_difference(total[None])[0]), Interval(float(low), float(high)), min(1.0, 2.0 * other_side))
+    total = float(difference(both.sum(axis=0)[None])[0])
+    return Paired(total, Interval(float(low), float(high)), min(1.0, 2.0 * other_side))
 
 
-def _difference(totals: IntArray) -> FloatArray:
-    """F1 less F1 of rows of two times four counts."""
-    ours, theirs = totals[:, : len(Outcome)], totals[:, len(Outcome) :]
-    return f1_of(*ours[:, :3].T) - f1_of(*theirs[:, :3].T)
+def _counts(outcomes: IntArray, groups: IntArray) -> IntArray:
+    """Rows of each outcome for each picture, shape (pictures, 4)."""
+    pictures = int(groups.max(initial=0)) + 1
+    return np.bincount(groups * len(Outcome) + outcomes, minlength=pictures * len(Outcome)).reshape(pictures, -1)
 
 
-def _resampled_f1(outcomes: IntArray, groups: IntArray, resamples: int, seed: int) -> FloatArray:
-    kinds = len(Outcome)
-    table = np.bincount(groups * kinds + outcomes, minlength=(int(groups.max()) + 1) * kinds).reshape(-1, kinds)
-    pictures = table[table.any(axis=1)]
-    vectors, repeats = _distinct(pictures)
+def _resamples(counts: IntArray, resamples: int, seed: int) -> Iterator[IntArray]:
+    """The summed counts of as many pictures drawn with replacement, some resamples at a time.
+
+    Pictures without a row are none. Distinct counts are found by sorting columns, far quicker than by records.
+    """
+    counts = counts[counts.any(axis=1)]
+    ordered = counts[np.lexsort(counts.T)]
+    starts = np.flatnonzero(np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)])
+    vectors, repeats = ordered[starts], np.diff(np.r_[starts, len(ordered)])
     draw = np.random.default_rng(seed)
-    chances = repeats / len(pictures)
-    parts = []
     step = max(1, _CELLS // len(vectors))
     for start in range(0, resamples, step):
-        drawn = draw.multinomial(len(pictures), chances, size=min(step, resamples - start))
-        total = drawn @ vectors
-        parts.append(f1_of(total[:, Outcome.TP], total[:, Outcome.FP], total[:, Outcome.FN]))
-    return np.concatenate(parts)
-
-
-def _distinct(pictures: IntArray) -> tuple[IntArray, IntArray]:
-    """Distinct rows and how often each stands there: sorted by columns, which is far quicker than by records."""
-    ordered = pictures[np.lexsort(pictures.T)]
-    starts = np.flatnonzero(np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)])
-    return ordered[starts], np.diff(np.r_[starts, len(ordered)])
+        yield draw.multinomial(len(counts), repeats / len(counts), size=min(step, resamples - start)) @ vectors
 
 
 TRUTH_COLUMNS = ("entity_value", "value")
@@ -368,10 +349,6 @@ def read_truth(
     return TruthTable(table, rows, tuple(places))
 
 
-def _split_also(cell: str) -> tuple[str, ...]:
-    return tuple(text.strip() for text in cell.split(ALSO_SEPARATOR) if text.strip()) if cell else ()
-
-
 def _truth_column(table: Table) -> str:
     found = [name for name in TRUTH_COLUMNS if name in table]
     if len(found) != 1:
@@ -394,14 +371,13 @@ def _refuse_unreadable_truths(
         for name, text in ((column, value), *(("also", other) for other in others if value))
         if text in unreadable
     ]
-    first, *others_named = faults[:_NAMED_FAULTS]
-    more = [f"line {table.lines[row]} {quoted(text)}" for row, _, text in others_named]
+    row, name, text = faults[0]
+    more = [f"line {table.lines[row]} {quoted(text)}" for row, _, text in faults[1:_NAMED_FAULTS]]
     more += [f"{len(faults) - _NAMED_FAULTS:,} more"] if len(faults) > _NAMED_FAULTS else []
-    raise table.error(
-        first[0], first[1],
-        f'{quoted(first[2])} is not "number unit" such as "12.5 gram", nor empty for a value that the picture does '
-        "not state" + (f" (so too {', '.join(more)})" if more else ""),
-    )  # fmt: skip
+    problem = (
+        f'{quoted(text)} is not "number unit" such as "12.5 gram"; where the picture states none it is empty'
+    )
+    raise table.error(row, name, problem + (f" (so too {', '.join(more)})" if more else ""))
 
 
 def _places(table: Table, where: Sequence[tuple[str, str]]) -> Sequence[int]:
