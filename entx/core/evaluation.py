@@ -374,9 +374,7 @@ def _refuse_unreadable_truths(
     row, name, text = faults[0]
     more = [f"line {table.lines[row]} {quoted(text)}" for row, _, text in faults[1:_NAMED_FAULTS]]
     more += [f"{len(faults) - _NAMED_FAULTS:,} more"] if len(faults) > _NAMED_FAULTS else []
-    problem = (
-        f'{quoted(text)} is not "number unit" such as "12.5 gram"; where the picture states none it is empty'
-    )
+    problem = f'{quoted(text)} is not "number unit" such as "12.5 gram"; where the picture states none it is empty'
     raise table.error(row, name, problem + (f" (so too {', '.join(more)})" if more else ""))
 
 
