@@ -48,13 +48,10 @@ LABEL = column(
 @pytest.mark.parametrize(
     ("entity", "expected"),
     [
-        ("item_weight", ["17.6 ounce", "500.0 gram"]),
-        ("item_volume", ["330.0 millilitre"]),
-        ("width", ["20.0 centimetre"]),
-        ("voltage", ["220.0 volt", "240.0 volt"]),
-        ("wattage", ["60.0 watt"]),
+        ("item_weight", ["17.6 ounce", "500.0 gram"]), ("item_volume", ["330.0 millilitre"]),
+        ("width", ["20.0 centimetre"]), ("voltage", ["220.0 volt", "240.0 volt"]), ("wattage", ["60.0 watt"]),
     ],
-)
+)  # fmt: skip
 def test_only_what_is_legal_for_the_entity_in_reading_order(entity: str, expected: list[str]) -> None:
     assert found(find_candidates(LABEL, CHALLENGE[entity])) == expected
 
@@ -99,19 +96,16 @@ def test_a_number_takes_the_unit_in_the_next_box_at_any_rotation(degrees: float)
         ("500", "g", (400, 100, 430, 150), "item_weight", []),  # too far to the right
         ("500", "g", (100, 300, 130, 350), "item_weight", []),  # too far below
         ("500", "g", (40, 100, 90, 150), "item_weight", []),  # before it
-        ("365", "VEGAN", (205, 100, 330, 150), "voltage", []),
-        ("4", "VON HAND", (205, 100, 330, 150), "voltage", []),
+        ("365", "VEGAN", (205, 100, 330, 150), "voltage", []), ("4", "VON HAND", (205, 100, 330, 150), "voltage", []),
         ("24", "in the box", (205, 100, 330, 150), "height", []),
         ("180", "Ibs", (120, 136, 160, 170), "item_weight", ["180.0 pound"]),  # below, the boxes overlap
         ("3.86", "LB", (120, 70, 150, 90), "item_weight", ["3.86 pound"]),  # the drawing of a weight above it
         ("49", "Watts (Excl. Lights)", (60, 70, 300, 95), "wattage", ["49.0 watt"]),
-        ("49", "Watts are saved", (60, 70, 300, 95), "wattage", []),
-        ("43", "T", (120, 70, 140, 90), "item_weight", []),
-        ("2", "ug", (120, 70, 150, 90), "item_weight", []),
-        ("No. 49", "LB", (120, 70, 150, 90), "item_weight", []),
+        ("49", "Watts are saved", (60, 70, 300, 95), "wattage", []), ("43", "T", (120, 70, 140, 90), "item_weight", []),
+        ("2", "ug", (120, 70, 150, 90), "item_weight", []), ("No. 49", "LB", (120, 70, 150, 90), "item_weight", []),
         ("3.86", "LB", (120, 10, 150, 30), "item_weight", []),  # too far above
     ],
-)
+)  # fmt: skip
 def test_what_counts_as_the_next_box(number: str, unit: str, box: Box, entity: str, expected: list[str]) -> None:
     drawn = page((number, (100, 100, 200, 150)), (unit, box))
     assert found(find_candidates(drawn, CHALLENGE[entity])) == expected
@@ -125,18 +119,15 @@ def test_a_unit_above_a_number_that_has_another_number_is_not_shared() -> None:
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [
-        (("13.4 in", "34 m"), ["13.4 inch", "34.0 centimetre"]),
-        (('0.98"', "25m"), ["0.98 inch", "25.0 millimetre"]),
+        (("13.4 in", "34 m"), ["13.4 inch", "34.0 centimetre"]), (('0.98"', "25m"), ["0.98 inch", "25.0 millimetre"]),
         (("36 cm", "78 m"), ["36.0 centimetre", "78.0 centimetre"]),
         (("20 mm", "41m"), ["20.0 millimetre", "41.0 millimetre"]),
         (("20 mm", "3 cm", "41m"), ["20.0 millimetre", "3.0 centimetre", "41.0 metre"]),
         (("36 cm", "75 m"), ["36.0 centimetre", "75.0 metre"]),  # a rope of 75 m
-        (("10 mm", "5 m"), ["10.0 millimetre", "5.0 metre"]),
-        (("0.6 in", "1.5 m"), ["0.6 inch", "1.5 metre"]),
-        (("34 m",), ["34.0 metre"]),
-        (("36 cm", "78 meters"), ["36.0 centimetre", "78.0 metre"]),
+        (("10 mm", "5 m"), ["10.0 millimetre", "5.0 metre"]), (("0.6 in", "1.5 m"), ["0.6 inch", "1.5 metre"]),
+        (("34 m",), ["34.0 metre"]), (("36 cm", "78 meters"), ["36.0 centimetre", "78.0 metre"]),
     ],
-)
+)  # fmt: skip
 def test_metres_that_lost_a_letter(texts: tuple[str, ...], expected: list[str]) -> None:
     candidates = find_candidates(column(*texts), CHALLENGE["height"])
     assert found(candidates) == expected
@@ -159,8 +150,7 @@ def test_the_nearest_unit_wins() -> None:
         ("All sizes in mm", "millimetre"), ("Dimensions are in cm", "centimetre"), ("(unit: inch)", "inch"),
         ("Units: Inches", "inch"), ("单位:mm", "millimetre"), ("Einheit: mm", "millimetre"), ("(mm)", "millimetre"),
         ("measurements in inches", "inch"), ("Wear Size: M", None), ("Platter Size(inch)", None),
-        ("unit price 5", None),
-        ("in the box", None), ("20 mm", None), ("Units: 5", None), ("power unit in kW", None),
+        ("unit price 5", None), ("in the box", None), ("20 mm", None), ("Units: 5", None), ("power unit in kW", None),
     ],
 )  # fmt: skip
 def test_the_unit_of_a_whole_drawing(text: str, unit: str | None) -> None:

@@ -23,39 +23,19 @@ def test_legal_answers(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("10 volt", "not allowed for width"),
-        ("10 meter", "not allowed"),
-        ("10 feet", "not allowed"),
-        ("10 Metre", "not allowed"),
-        ("10  metre", "not allowed"),
-        ("10 metre ", "not allowed"),
-        (" 10 metre", "plain number"),
-        (" ", "plain number"),
-        ("-10 metre", "plain number"),
-        ("+10 metre", "plain number"),
-        ("=10 metre", "plain number"),
-        ("@10 metre", "plain number"),
-        ("010 metre", "plain number"),
-        (".5 metre", "plain number"),
-        ("5. metre", "plain number"),
-        ("1,000 metre", "plain number"),
-        ("1e3 metre", "plain number"),
-        ("nan metre", "plain number"),
-        ("inf metre", "plain number"),
-        ("5", "plain number"),
-        ("5metre", "plain number"),
-        ("5 to 6 metre", "not allowed"),
-        ("[5, 6] metre", "plain number"),
-        ("None", "plain number"),
-        ("NA", "plain number"),
-        ("5\tmetre", "printable ASCII"),
-        ("5\u00a0metre", "printable ASCII"),
-        ("5 metre\n", "printable ASCII"),
-        ("５ metre", "printable ASCII"),
-        ("٣ metre", "printable ASCII"),
+        ("10 volt", "not allowed for width"), ("10 meter", "not allowed"), ("10 feet", "not allowed"),
+        ("10 Metre", "not allowed"), ("10  metre", "not allowed"), ("10 metre ", "not allowed"),
+        (" 10 metre", "plain number"), (" ", "plain number"), ("-10 metre", "plain number"),
+        ("+10 metre", "plain number"), ("=10 metre", "plain number"), ("@10 metre", "plain number"),
+        ("010 metre", "plain number"), (".5 metre", "plain number"), ("5. metre", "plain number"),
+        ("1,000 metre", "plain number"), ("1e3 metre", "plain number"), ("nan metre", "plain number"),
+        ("inf metre", "plain number"), ("5", "plain number"), ("5metre", "plain number"),
+        ("5 to 6 metre", "not allowed"), ("[5, 6] metre", "plain number"), ("None", "plain number"),
+        ("NA", "plain number"), ("5\tmetre", "printable ASCII"), ("5\u00a0metre", "printable ASCII"),
+        ("5 metre\n", "printable ASCII"), ("５ metre", "printable ASCII"), ("٣ metre", "printable ASCII"),
         ("9" * 41 + " metre", "too long"),
     ],
-)
+)  # fmt: skip
 def test_faulty_answers_are_explained(text: str, problem: str) -> None:
     said = check_prediction(text, CHALLENGE["width"])
     assert said is not None
@@ -155,12 +135,11 @@ def test_one_lost_row_is_one_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("order", "lines"),
     [
-        ([*range(50), *range(51, 100), 50], [101]),
-        ([50, *range(50), *range(51, 100)], [2]),
+        ([*range(50), *range(51, 100), 50], [101]), ([50, *range(50), *range(51, 100)], [2]),
         ([*range(10), 70, *range(10, 20), 5_000, 15, *range(20, 70), *range(71, 100)], [12, 23, 24]),
         ([*range(40), *range(60, 100), *range(40, 60)], list(range(82, 102))),
     ],
-)
+)  # fmt: skip
 def test_the_fewest_rows_that_stand_wrongly_are_named(tmp_path: Path, order: list[int], lines: list[int]) -> None:
     test = "index,entity_name\n" + "".join(f"{i},width\n" for i in range(100))
     faults = check(tmp_path, "index,prediction\n" + "".join(f"{i},\n" for i in order), test)

@@ -20,23 +20,13 @@ def _size(text: str) -> object:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("500 gram", "0.5 kilogram"),
-        ("500.0 gram", "500 gram"),
-        ("1 inch", "2.54 centimetre"),
-        ("6 foot", "2 yard"),
-        ("1 foot", "12.0 inch"),
-        ("1 pound", "16 ounce"),
-        ("0.1 kilogram", "100000000 microgram"),
-        ("1500 watt", "1.5 kilowatt"),
-        ("0.23 kilovolt", "230 volt"),
-        ("1 gallon", "4 quart"),
-        ("2 cup", "1 pint"),
-        ("1 gallon", "128 fluid ounce"),
-        ("1 gallon", "231 cubic inch"),
-        ("1 cubic foot", "1728 cubic inch"),
+        ("500 gram", "0.5 kilogram"), ("500.0 gram", "500 gram"), ("1 inch", "2.54 centimetre"), ("6 foot", "2 yard"),
+        ("1 foot", "12.0 inch"), ("1 pound", "16 ounce"), ("0.1 kilogram", "100000000 microgram"),
+        ("1500 watt", "1.5 kilowatt"), ("0.23 kilovolt", "230 volt"), ("1 gallon", "4 quart"), ("2 cup", "1 pint"),
+        ("1 gallon", "128 fluid ounce"), ("1 gallon", "231 cubic inch"), ("1 cubic foot", "1728 cubic inch"),
         ("33 centilitre", "330 millilitre"),
     ],
-)
+)  # fmt: skip
 def test_one_size_in_two_units(one: str, other: str) -> None:
     assert _size(one) == _size(other)
 
@@ -45,17 +35,11 @@ def test_one_size_in_two_units(one: str, other: str) -> None:
     ("one", "other"),
     [
         ("5 kilogram", "11 pound"),  # as packs print it: rounded
-        ("11 inch", "28 centimetre"),
-        ("5 gram", "5 kilogram"),
-        ("16 ounce", "16 fluid ounce"),
-        ("1 litre", "1 kilogram"),
-        ("1 volt", "1 watt"),
-        ("1 ton", "1000 kilogram"),  # a short ton is not
-        ("1 gallon", "1 imperial gallon"),
-        ("1 metre", "1 litre"),
-        ("3 smoot", "3 metre"),
+        ("11 inch", "28 centimetre"), ("5 gram", "5 kilogram"), ("16 ounce", "16 fluid ounce"),
+        ("1 litre", "1 kilogram"), ("1 volt", "1 watt"), ("1 ton", "1000 kilogram"),  # a short ton is not
+        ("1 gallon", "1 imperial gallon"), ("1 metre", "1 litre"), ("3 smoot", "3 metre"),
     ],
-)
+)  # fmt: skip
 def test_not_one_size(one: str, other: str) -> None:
     assert _size(one) != _size(other)
 
@@ -86,15 +70,11 @@ def _same_in_print(one: str, other: str) -> bool:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("5 kilogram", "11 pound"),
-        ("11 inch", "28 centimetre"),
-        ("8.2 centimetre", "3.23 inch"),
-        ("16.9 fluid ounce", "500 millilitre"),
-        ("340 gram", "12.0 ounce"),
-        ("0.5 kilogram", "500 gram"),
+        ("5 kilogram", "11 pound"), ("11 inch", "28 centimetre"), ("8.2 centimetre", "3.23 inch"),
+        ("16.9 fluid ounce", "500 millilitre"), ("340 gram", "12.0 ounce"), ("0.5 kilogram", "500 gram"),
         ("250 millilitre", "8.45 fluid ounce"),
     ],
-)
+)  # fmt: skip
 def test_one_size_printed_twice(one: str, other: str) -> None:
     assert _same_in_print(one, other)
 
@@ -103,14 +83,9 @@ def test_one_size_printed_twice(one: str, other: str) -> None:
     ("one", "other"),
     [
         ("1 kilogram", "800 gram"),  # 800 g round to 1 kg, but 1 kg is 1000 g
-        ("1 metre", "80 centimetre"),
-        ("11 inch", "27 centimetre"),
-        ("5 gram", "5.0 gram"),  # one unit: no conversion
-        ("5 gram", "5.2 gram"),
-        ("16 ounce", "473 millilitre"),
-        ("1 ton", "1000 kilogram"),
-        ("3 smoot", "3 metre"),
+        ("1 metre", "80 centimetre"), ("11 inch", "27 centimetre"), ("5 gram", "5.0 gram"),  # one unit: no conversion
+        ("5 gram", "5.2 gram"), ("16 ounce", "473 millilitre"), ("1 ton", "1000 kilogram"), ("3 smoot", "3 metre"),
     ],
-)
+)  # fmt: skip
 def test_not_one_size_printed_twice(one: str, other: str) -> None:
     assert not _same_in_print(one, other)

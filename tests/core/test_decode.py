@@ -121,15 +121,11 @@ def test_one_pixel_wide(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "empty file"),
-        (b"<!DOCTYPE html><html>Sorry</html>", "HTML"),
-        (b"  \n<html lang='en'>", "HTML"),
-        (b"<?xml version='1.0'?><svg/>", "XML or SVG"),
-        (b"hello", "5 bytes of an unknown format"),
-        (b"\x00" * 1000, "1000 bytes"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "unknown format"),
+        (b"", "empty file"), (b"<!DOCTYPE html><html>Sorry</html>", "HTML"), (b"  \n<html lang='en'>", "HTML"),
+        (b"<?xml version='1.0'?><svg/>", "XML or SVG"), (b"hello", "5 bytes of an unknown format"),
+        (b"\x00" * 1000, "1000 bytes"), (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "unknown format"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_picture_says_what_it_is(data: bytes, reason: str) -> None:
     with pytest.raises(PictureError, match=reason):
         decode(data)

@@ -19,17 +19,11 @@ def test_the_best_stroke_is_the_one_with_the_highest_score() -> None:
 @pytest.mark.parametrize(
     ("across", "down", "place"),
     [
-        (0.5, 0.5, Place.INSIDE),
-        (0.0, 1.0, Place.INSIDE),
-        (-0.1, 0.5, Place.LEFT),
-        (1.1, 0.5, Place.RIGHT),
-        (0.5, -0.1, Place.ABOVE),
-        (0.5, 1.1, Place.BELOW),
-        (1.1, 1.3, Place.BELOW),
-        (-0.4, -0.1, Place.LEFT),
+        (0.5, 0.5, Place.INSIDE), (0.0, 1.0, Place.INSIDE), (-0.1, 0.5, Place.LEFT), (1.1, 0.5, Place.RIGHT),
+        (0.5, -0.1, Place.ABOVE), (0.5, 1.1, Place.BELOW), (1.1, 1.3, Place.BELOW), (-0.4, -0.1, Place.LEFT),
         (None, None, None),
     ],
-)
+)  # fmt: skip
 def test_the_place_is_the_side_farthest_beyond(across: float | None, down: float | None, place: Place | None) -> None:
     assert LineGeometry(0, across=across, down=down).place is place
 

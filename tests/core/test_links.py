@@ -124,14 +124,10 @@ def test_distinct_links_have_distinct_names(several: list[str]) -> None:
 @pytest.mark.parametrize(
     ("link", "url"),
     [
-        ("https://x/a", True),
-        ("file:///a", True),
-        ("FTP://a", True),
-        ("a.jpg", False),
-        ("C:\\a.jpg", False),
+        ("https://x/a", True), ("file:///a", True), ("FTP://a", True), ("a.jpg", False), ("C:\\a.jpg", False),
         ("", False),
     ],
-)
+)  # fmt: skip
 def test_is_url(link: str, url: bool) -> None:
     assert is_url(link) is url
 

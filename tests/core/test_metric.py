@@ -19,13 +19,10 @@ def one(predicted: str, truth: str, also: str = "") -> tuple[Outcome, Outcome]:
     [
         ("5.0 gram", "5.0 gram", Outcome.TP),
         ("6.0 gram", "5.0 gram", Outcome.FP),  # wrong on a present truth: a false positive, not a false negative too
-        ("5.0 gram", "", Outcome.FP),
-        ("", "5.0 gram", Outcome.FN),
-        ("", "", Outcome.TN),
-        (" ", "5.0 gram", Outcome.FN),
+        ("5.0 gram", "", Outcome.FP), ("", "5.0 gram", Outcome.FN), ("", "", Outcome.TN), (" ", "5.0 gram", Outcome.FN),
         ("5.0 gram", "  ", Outcome.FP),
     ],
-)
+)  # fmt: skip
 def test_the_definition(predicted: str, truth: str, outcome: Outcome) -> None:
     assert one(predicted, truth) == (outcome, outcome)
 
@@ -33,12 +30,10 @@ def test_the_definition(predicted: str, truth: str, outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("predicted", "truth", "also", "by_quantity", "by_text"),
     [
-        ("5 gram", "5.0 gram", "", Outcome.TP, Outcome.FP),
-        ("0.10 gram", "0.1 gram", "", Outcome.TP, Outcome.FP),
+        ("5 gram", "5.0 gram", "", Outcome.TP, Outcome.FP), ("0.10 gram", "0.1 gram", "", Outcome.TP, Outcome.FP),
         ("0.1000000000000000055511151231257827 gram", "0.1 gram", "", Outcome.FP, Outcome.FP),  # equal as floats
         ("0.5 kilogram", "500 gram", "", Outcome.FP, Outcome.FP),  # units are not converted
-        ("5 gram", "5 kilogram", "", Outcome.FP, Outcome.FP),
-        (" 5 gram ", "5 gram", "", Outcome.TP, Outcome.TP),
+        ("5 gram", "5 kilogram", "", Outcome.FP, Outcome.FP), (" 5 gram ", "5 gram", "", Outcome.TP, Outcome.TP),
         ("5 inch", "12.7 centimetre", "5 inch", Outcome.TP, Outcome.TP),
         ("946.0 millilitre", "32 fluid ounce", "1 quart | 946 millilitre", Outcome.TP, Outcome.FP),
         ("1 quart", "32 fluid ounce", "1 quart | 946 millilitre", Outcome.TP, Outcome.TP),
@@ -50,7 +45,7 @@ def test_the_definition(predicted: str, truth: str, outcome: Outcome) -> None:
         ("", "", "5 inch", Outcome.TN, Outcome.TN),  # alternatives count only beside a truth
         ("5 inch", "", "5 inch", Outcome.FP, Outcome.FP),
     ],
-)
+)  # fmt: skip
 def test_equality(predicted: str, truth: str, also: str, by_quantity: Outcome, by_text: Outcome) -> None:
     assert one(predicted, truth, also) == (by_quantity, by_text)
 
@@ -87,13 +82,10 @@ def test_it_is_not_the_usual_micro_f1() -> None:
 @pytest.mark.parametrize(
     ("counts", "precision", "recall"),
     [
-        (Counts(0, 0, 0, 0), None, None),
-        (Counts(0, 0, 0, 7), None, None),
-        (Counts(0, 0, 3, 1), None, 0.0),
-        (Counts(0, 4, 0, 1), 0.0, None),
-        (Counts(0, 2, 2, 0), 0.0, 0.0),
+        (Counts(0, 0, 0, 0), None, None), (Counts(0, 0, 0, 7), None, None), (Counts(0, 0, 3, 1), None, 0.0),
+        (Counts(0, 4, 0, 1), 0.0, None), (Counts(0, 2, 2, 0), 0.0, 0.0),
     ],
-)
+)  # fmt: skip
 def test_an_undefined_f1_is_0(counts: Counts, precision: float | None, recall: float | None) -> None:
     assert (counts.precision, counts.recall, counts.f1) == (precision, recall, 0.0)
 

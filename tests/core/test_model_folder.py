@@ -114,14 +114,12 @@ def test_archives_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is not a whole safetensors file"),
-        (b"\x00" * 7, "is not a whole safetensors file"),
+        (b"", "is not a whole safetensors file"), (b"\x00" * 7, "is not a whole safetensors file"),
         ((10**15).to_bytes(8, "little") + b"{}", "is not a whole safetensors file"),
         ((4).to_bytes(8, "little") + b"nope", "header is no JSON"),
-        ((4).to_bytes(8, "little") + b"[12]", "header is no object"),
-        (pickle.dumps({"a": 1}), "safetensors file"),
+        ((4).to_bytes(8, "little") + b"[12]", "header is no object"), (pickle.dumps({"a": 1}), "safetensors file"),
     ],
-)
+)  # fmt: skip
 def test_what_only_calls_itself_safetensors_is_refused(folder: Path, content: bytes, said: str) -> None:
     (folder / "model.safetensors").write_bytes(content)
     assert said in refusal(folder)

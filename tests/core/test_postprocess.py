@@ -140,12 +140,10 @@ def test_nothing_comes_with_its_reason(text: str, entity: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("text", "alignment"),
     [
-        ("8.2 centimetre", Alignment.EXACT),
-        ("8.2 cm", Alignment.EXACT),
-        ("8 1/4 in", Alignment.NORMALISED),
+        ("8.2 centimetre", Alignment.EXACT), ("8.2 cm", Alignment.EXACT), ("8 1/4 in", Alignment.NORMALISED),
         ("8.2 centimetter", Alignment.FUZZY),
     ],
-)
+)  # fmt: skip
 def test_alignment_is_reported(text: str, alignment: Alignment) -> None:
     assert postprocess(text, CHALLENGE["height"]).alignment is alignment
 

@@ -8,13 +8,10 @@ from entx.core.types import Quantity, parse_written
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ("500", "500.0 gram"),
-        ("8.250", "8.25 gram"),
-        ("1E+3", "1000.0 gram"),
-        ("0.5", "0.5 gram"),
+        ("500", "500.0 gram"), ("8.250", "8.25 gram"), ("1E+3", "1000.0 gram"), ("0.5", "0.5 gram"),
         ("1e-7", "0.0000001 gram"),
     ],
-)
+)  # fmt: skip
 def test_written_form_has_a_decimal_and_no_exponent(value: str, text: str) -> None:
     assert Quantity(Decimal(value), "gram").text == text
 

@@ -215,7 +215,7 @@ def test_stop_ends_every_fetch_at_once(server: Any, make: Callable[..., Fetcher]
     while sum(server.hits.values()) < len(threads):
         time.sleep(0.01)
     started = time.monotonic()
-    fetcher.stop()
+    fetcher.close()
     for thread in threads:
         thread.join()
     assert time.monotonic() - started < 1
