@@ -1,3 +1,7 @@
+"""Quantities of a page, where an answer stands on it, and the frames of its lines."""
+
+from __future__ import annotations
+
 from collections.abc import Sequence
 from math import cos, radians, sin
 
@@ -5,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entx.core.candidates import Candidate, find_candidates, page_quantities, stated_unit
+from entx.core.boxes import around, frame_of
+from entx.core.candidates import Candidate, find_candidates, ground, page_quantities, stated_unit
 from entx.core.entities import CHALLENGE, Entity
-from entx.core.types import Alignment, OcrLine, OcrPage, PageStatus, Polygon
+from entx.core.types import NO_EVIDENCE, Alignment, Evidence, OcrLine, OcrPage, PageStatus, Polygon, parse_written
 
 Box = tuple[float, float, float, float]
 
 
 def polygon(box: Box, degrees: float = 0.0) -> Polygon:
+    """A box (left, top, right, bottom) turned counter-clockwise about the origin as the picture shows it."""
     c, s = cos(radians(degrees)), -sin(radians(degrees))
     left, top, right, bottom = box
     points = [(x * c - y * s, x * s + y * c) for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))]
@@ -35,14 +41,9 @@ def found(candidates: Sequence[Candidate]) -> list[str]:
 
 
 LABEL = column(
-    "ACME Oat Flakes",
-    "NET WT 17.6 OZ (500g)",
-    "Energy 1500 kJ",
-    "Batch 2024-11",
-    "330 ml",
-    "Ø 20 cm",
+    "ACME Oat Flakes", "NET WT 17.6 OZ (500g)", "Energy 1500 kJ", "Batch 2024-11", "330 ml", "Ø 20 cm",
     "AC 220-240V 50Hz 60W",
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -230,3 +231,63 @@ def test_any_page_gives_legal_candidates_in_order_and_twice_the_same(lines: list
         assert [one.order for one in candidates] == sorted(one.order for one in candidates)
         assert all(0 <= line < len(drawn.lines) for one in candidates for line in one.line_ids)
         assert [one.line_ids[0] for one in candidates] == sorted(one.line_ids[0] for one in candidates)
+
+
+BOX = (0.0, 0.0, 100.0, 0.0, 100.0, 20.0, 0.0, 20.0)
+
+
+def find(written: str, entity: str, *lines: str) -> Evidence:
+    page = OcrPage("p", PageStatus.OK, "", 200, 200, tuple(OcrLine(text, 0.9, BOX) for text in lines))
+    quantity = parse_written(written)
+    assert quantity is not None
+    return ground(quantity, page, CHALLENGE[entity], page_quantities(page))
+
+
+@pytest.mark.parametrize(
+    ("written", "entity", "lines", "alignment", "line_ids"),
+    [
+        ("500.0 gram", "item_weight", ("TEA", "500 gram"), Alignment.EXACT, (1,)),
+        ("0.5 inch", "height", ("1/2 in",), Alignment.NORMALISED, (0,)),
+        ("12.0 centimetre", "height", ("12 mm", "x"), Alignment.FUZZY, (0,)),  # the number in another unit
+        ("64.0 ounce", "item_weight", ("NET WT 64 Q2",), Alignment.FUZZY, (0,)),
+        ("6.4 ounce", "item_weight", ("NET WT 6,4 Q2",), Alignment.FUZZY, (0,)),
+        ("64.0 ounce", "item_weight", ("640", "164", "64.5", "no 0.64"), Alignment.NONE, ()),  # parts of other numbers
+        ("64.0 ounce", "item_weight", ("code 64", "lot 64"), Alignment.NONE, ()),  # which one?
+        ("5.0 ounce", "item_weight", ("step 5",), Alignment.NONE, ()),  # one digit stands everywhere
+        ("5.0 ounce", "item_weight", ("5 W",), Alignment.NONE, ()),  # of another kind
+        ("9.5 kilogram", "item_weight", ("500 gram",), Alignment.NONE, ()),
+    ],
+)
+def test_alignment_and_line(
+    written: str, entity: str, lines: tuple[str, ...], alignment: Alignment, line_ids: tuple[int, ...]
+) -> None:
+    found = find(written, entity, *lines)
+    assert (found.alignment, found.line_ids) == (alignment, line_ids)
+    assert (found.polygon is None) == (alignment is Alignment.NONE)
+
+
+def test_the_best_aligned_place_is_taken() -> None:
+    assert find("500.0 gram", "item_weight", "50O g", "500 gram").line_ids == (1,)
+
+
+def test_nothing_is_found_on_an_empty_page() -> None:
+    assert find("500.0 gram", "item_weight") == NO_EVIDENCE
+
+
+@pytest.mark.parametrize("degrees", [0, 17, 90, 180, 270])
+def test_a_frame_sees_its_own_line_upright_at_any_rotation(degrees: float) -> None:
+    frame = frame_of(polygon((10, 20, 110, 50), degrees))
+    assert (frame.width, frame.height) == pytest.approx((100, 30))
+    assert frame.box(polygon((10, 20, 110, 50), degrees)) == pytest.approx((0, 0, 100, 30), abs=1e-9)
+    assert frame.box(polygon((120, 25, 150, 50), degrees)) == pytest.approx((110, 5, 140, 30), abs=1e-9)
+
+
+@pytest.mark.parametrize("degrees", [0, 33, 90])
+def test_around_holds_both_boxes_in_the_first_ones_direction(degrees: float) -> None:
+    union = around(polygon((0, 0, 50, 20), degrees), polygon((60, 2, 90, 24), degrees))
+    assert union == pytest.approx(polygon((0, 0, 90, 24), degrees), abs=1e-9)
+
+
+def test_a_polygon_without_extent_still_has_a_frame() -> None:
+    frame = frame_of((5, 5, 5, 5, 5, 5, 5, 5))
+    assert (frame.dx, frame.dy, frame.width, frame.height) == (1, 0, 1, 1)

@@ -1,3 +1,5 @@
+"""Picture bytes to upright pixels."""
+
 import io
 import random
 import struct
@@ -38,15 +40,11 @@ def test_every_kind_of_picture_comes_out_as_bgr(kind: str) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation: int) -> None:
+    ways = Image.Transpose
     turns = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
+        2: ways.FLIP_LEFT_RIGHT, 3: ways.ROTATE_180, 4: ways.FLIP_TOP_BOTTOM, 5: ways.TRANSPOSE, 6: ways.ROTATE_90,
+        7: ways.TRANSVERSE, 8: ways.ROTATE_270,
+    }  # fmt: skip
     stored = corners().transpose(turns[orientation]) if orientation in turns else corners()
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -158,14 +156,12 @@ def gif_header(width: int, height: int) -> bytes:
 
 
 BOMBS = {
-    "PNG": png_header(60_000, 60_000),
-    "PNG just over": png_header(8_000, 5_001),
-    "GIF": gif_header(65_535, 65_535),
+    "PNG": png_header(60_000, 60_000), "PNG just over": png_header(8_000, 5_001), "GIF": gif_header(65_535, 65_535),
     "BMP": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 54, 40, 50_000, 50_000, 1, 24, 0, 0, 0, 0, 0, 0),
     "JPEG": encoded(Image.new("L", (8_400, 8_300)), "JPEG"),
     "WEBP": encoded(Image.new("RGB", (16_000, 2_600)), "WEBP", quality=1, method=0),
     "TIFF": encoded(Image.new("1", (9_000, 9_000)), "TIFF", compression="group4"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", BOMBS)

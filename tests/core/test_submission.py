@@ -1,4 +1,4 @@
-"""The checker: each rule by itself, whole files, and never softer than the official rule."""
+"""Which prediction files may be handed in."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_ours_accepts_implies_the_official_rule_accepts() -> None:
 
 
 def test_the_official_rule_is_as_soft_as_described() -> None:
-    for text in [
+    accepted = [
         "10 volt",
         "-5 gram",
         "007 gram",
@@ -70,9 +70,8 @@ def test_the_official_rule_is_as_soft_as_described() -> None:
         "5 feet",
         " 5 gram ",
         "5\ngram",
-    ]:
-        assert officially_accepted(text), text
-    for text in [
+    ]
+    refused = [
         "5 grams",
         "5 Gram",
         ".5 gram",
@@ -81,8 +80,9 @@ def test_the_official_rule_is_as_soft_as_described() -> None:
         "1e3 gram",
         "5 gram to 6 gram",
         "5 fluid  ounce",
-    ]:
-        assert not officially_accepted(text), text
+    ]
+    assert [officially_accepted(text) for text in accepted] == [True] * len(accepted)
+    assert [officially_accepted(text) for text in refused] == [False] * len(refused)
 
 
 def check(tmp_path: Path, predictions: str, test: str = TEST) -> list[Fault]:
