@@ -40,20 +40,14 @@ def print_height(polygon: Polygon) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The frame of a text line.
+    """A text line's own coordinate frame: x is its reading direction, from its top left corner."""
 
-    Args:
-        x, y: the line's own top left corner in the picture, pixels.
-        dx, dy: unit vector of its reading direction; the direction downwards in its own sense is (-dy, dx).
-        width, height: of the line along and across its reading direction, pixels, at least 1.
-    """
-
-    x: float
+    x: float  # the line's own top left corner in the picture, pixels
     y: float
-    dx: float
+    dx: float  # unit vector of its reading direction; the direction downwards in its own sense is (-dy, dx)
     dy: float
-    width: float
-    height: float
+    width: float  # of the line along its reading direction, pixels, at least 1
+    height: float  # and across it
 
     def box(self, polygon: Polygon) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of a polygon in this frame, pixels."""

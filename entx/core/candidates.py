@@ -33,29 +33,17 @@ from entx.core.units import kind_of, lookup
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A quantity on a page.
+    """A quantity on a page."""
 
-    Args:
-        quantity: legal for the entity that was asked.
-        line_ids: positions in `OcrPage.lines`: one, or a number's line and its unit's.
-        polygon: around those lines.
-        alignment: how it stood there.
-        text: as printed, number and unit.
-        label: the axis letter or word written with it, lower case.
-        role, group: as in `QuantityMatch`; groups are numbered over the page.
-        order: position among all quantities of the page in reading order, legal or not; those in a unit that only
-            the entity's schema knows come behind.
-    """
-
-    quantity: Quantity
-    line_ids: tuple[int, ...]
-    polygon: Polygon
-    alignment: Alignment
-    text: str
-    label: str = ""
-    role: str = ""
-    group: int = -1
-    order: int = 0
+    quantity: Quantity  # legal for the entity that was asked
+    line_ids: tuple[int, ...]  # positions in `OcrPage.lines`: one, or a number's line and its unit's
+    polygon: Polygon  # around those lines
+    alignment: Alignment  # how it stood there
+    text: str  # as printed, number and unit
+    label: str = ""  # the axis letter or word written with it, lower case
+    role: str = ""  # as in `QuantityMatch`
+    group: int = -1  # as there, numbered over the page
+    order: int = 0  # among all of the page in reading order, legal or not; units of the user's own schema come behind
 
 
 _LENGTH = r"(mm|cm|inches|inch|in|millimet\w+|centimet\w+|英寸|毫米|厘米)(?![A-Za-z0-9])"

@@ -35,19 +35,12 @@ _VOLUME = (
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One entity.
+    """One entity."""
 
-    Args:
-        name: as in the table's entity_name column.
-        kind: the physical quantity, for example "length"; entities of one kind compete for the same numbers.
-        units: allowed canonical unit names.
-        cues: words that point to it when printed near a number, lower case.
-    """
-
-    name: str
-    kind: str
-    units: tuple[str, ...]
-    cues: tuple[str, ...] = ()
+    name: str  # as in the table's entity_name column
+    kind: str  # the physical quantity, for example "length"; entities of one kind compete for the same numbers
+    units: tuple[str, ...]  # allowed canonical unit names
+    cues: tuple[str, ...] = ()  # words that point to it when printed near a number, lower case
 
     @property
     def words(self) -> str:

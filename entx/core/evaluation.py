@@ -186,17 +186,11 @@ def bootstrap_f1(
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """How two answers to the same rows compare.
+    """How two answers to the same rows compare."""
 
-    Args:
-        difference: F1 of the first less F1 of the second.
-        interval: 95 % interval of the difference, whole pictures drawn for both at once.
-        p_value: two-sided, of no difference: twice the share of resamples on the other side of 0 (at most 1).
-    """
-
-    difference: float
-    interval: Interval
-    p_value: float
+    difference: float  # F1 of the first less F1 of the second
+    interval: Interval  # 95 % interval of the difference, whole pictures drawn for both at once
+    p_value: float  # two-sided, of no difference: twice the share of resamples on the other side of 0 (at most 1)
 
     @property
     def separable(self) -> bool:
@@ -262,17 +256,11 @@ _TRAIN_FORM = re.compile(  # what the challenge's train tables hold beside "numb
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is right for one question.
+    """What is right for one question."""
 
-    Args:
-        index: of the question.
-        value: the first-named answer, "" where the picture does not state it.
-        also: other answers that are equally right; they count only beside a value.
-    """
-
-    index: int
-    value: str
-    also: tuple[str, ...] = ()
+    index: int  # of the question
+    value: str  # the first-named answer, "" where the picture does not state it
+    also: tuple[str, ...] = ()  # other answers that are equally right; they count only beside a value
 
     @property
     def present(self) -> bool:
@@ -288,17 +276,11 @@ class Truth:
 
 @dataclass(frozen=True)
 class TruthTable:
-    """The rows of a truth table that were asked for.
+    """The rows of a truth table that were asked for."""
 
-    Args:
-        table: the whole file, with the optional columns that it has.
-        rows: one a kept row, in the table's order.
-        places: position in `table` of each kept row.
-    """
-
-    table: Table
-    rows: tuple[Truth, ...]
-    places: tuple[int, ...]
+    table: Table  # the whole file, with the optional columns that it has
+    rows: tuple[Truth, ...]  # one a kept row, in the table's order
+    places: tuple[int, ...]  # position in `table` of each kept row
 
     @property
     def by_index(self) -> dict[int, Truth]:
@@ -397,17 +379,11 @@ def _places(table: Table, where: Sequence[tuple[str, str]]) -> Sequence[int]:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The score of some rows.
+    """The score of some rows."""
 
-    Args:
-        counts: by number and unit; `counts.f1` is the headline.
-        counts_string: by text.
-        interval: 95 % interval of the headline, pictures resampled.
-    """
-
-    counts: Counts
-    counts_string: Counts
-    interval: Interval
+    counts: Counts  # by number and unit; `counts.f1` is the headline
+    counts_string: Counts  # by text
+    interval: Interval  # 95 % interval of the headline, pictures resampled
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -421,19 +397,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found.
+    """What `evaluate` found."""
 
-    Args:
-        overall: all rows.
-        parts: for each column, the score of each of its values, most rows first.
-        missing: truth rows that had no prediction row and counted as not answered.
-        ignored: prediction rows whose index the truth table does not have.
-    """
-
-    overall: Score
-    parts: dict[str, dict[str, Score]]
-    missing: int
-    ignored: int
+    overall: Score  # all rows
+    parts: dict[str, dict[str, Score]]  # for each column, the score of each of its values, most rows first
+    missing: int  # truth rows that had no prediction row and counted as not answered
+    ignored: int  # prediction rows whose index the truth table does not have
 
 
 def evaluate(

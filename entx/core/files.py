@@ -113,15 +113,10 @@ def file_name(link: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FoundPicture:
-    """The answer of a lookup.
+    """The answer of a lookup."""
 
-    Args:
-        path: the file; None where there is none, or where it cannot be told which.
-        reason: why there is no path; "" when there is one.
-    """
-
-    path: Path | None
-    reason: str = ""
+    path: Path | None  # the file; None where there is none, or where it cannot be told which
+    reason: str = ""  # why there is no path; "" when there is one
 
 
 class PictureFolder:

@@ -131,15 +131,10 @@ _SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several parts of about equal size.
+    """One of several parts of about equal size."""
 
-    Args:
-        number: from 1 on.
-        of: how many parts there are.
-    """
-
-    number: int = 1
-    of: int = 1
+    number: int = 1  # from 1 on
+    of: int = 1  # how many parts there are
 
     @classmethod
     def parse(cls, text: str) -> Shard:

@@ -28,17 +28,11 @@ _NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a prediction file.
+    """One thing that is wrong with a prediction file."""
 
-    Args:
-        problem: what is wrong.
-        line: 1-based line in the prediction file; None for a row that is not there.
-        column: its column.
-    """
-
-    problem: str
-    line: int | None = None
-    column: str | None = None
+    problem: str  # what is wrong
+    line: int | None = None  # 1-based line in the prediction file; None for a row that is not there
+    column: str | None = None  # its column
 
     def __str__(self) -> str:
         where = [f"line {self.line}"] if self.line is not None else []
@@ -138,17 +132,11 @@ _NAMED = 5  # of each kind of fault, so many are named and the others counted
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge wrote.
+    """What a merge wrote."""
 
-    Args:
-        rows: one a row of the test table, in its order.
-        answered: of these, with a prediction.
-        parts: rows that each part gave.
-    """
-
-    rows: int
-    answered: int
-    parts: tuple[int, ...]
+    rows: int  # one a row of the test table, in its order
+    answered: int  # of these, with a prediction
+    parts: tuple[int, ...]  # rows that each part gave
 
 
 def merge_parts(parts: Sequence[Path], test: Path, out: Path, column: str = HEADER[1]) -> Merged:

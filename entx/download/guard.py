@@ -64,21 +64,13 @@ class DownloadError(EntxError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a checked link leads.
+    """Where a checked link leads."""
 
-    Args:
-        scheme: "http" or "https".
-        host: as in the link, lower case, without brackets or closing dot; what a certificate must name.
-        port: of the server.
-        path: with the query, as it goes into the request.
-        addresses: checked IP addresses of the host, in the order to try.
-    """
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-    addresses: tuple[str, ...]
+    scheme: str  # "http" or "https"
+    host: str  # as in the link, lower case, without brackets or closing dot; what a certificate must name
+    port: int  # of the server
+    path: str  # with the query, as it goes into the request
+    addresses: tuple[str, ...]  # checked IP addresses of the host, in the order to try
 
     @property
     def host_header(self) -> str:

@@ -32,38 +32,23 @@ _JOIN = 5.0  # seconds that all workers together get to end after a stop
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one link ended.
+    """How one link ended."""
 
-    Args:
-        link: as in the table.
-        reason: why there is no file; "" when there is one.
-        size: bytes fetched in this run; 0 for a file that was there already.
-    """
-
-    link: str
-    reason: str = ""
-    size: int = 0
+    link: str  # as in the table
+    reason: str = ""  # why there is no file; "" when there is one
+    size: int = 0  # bytes fetched in this run; 0 for a file that was there already
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadReport:
-    """What a run did.
+    """What a run did."""
 
-    Args:
-        links: distinct links that were asked for.
-        present: files that were there already.
-        fetched: files written in this run.
-        bytes: their size.
-        failures: the links without a file, in the table's order, with their reasons.
-        left: links that were not tried, or not to their end, because the run was stopped.
-    """
-
-    links: int
-    present: int
-    fetched: int
-    bytes: int
-    failures: list[Outcome]
-    left: int
+    links: int  # distinct links that were asked for
+    present: int  # files that were there already
+    fetched: int  # files written in this run
+    bytes: int  # their size
+    failures: list[Outcome]  # the links without a file, in the table's order, with their reasons
+    left: int  # links that were not tried, or not to their end, because the run was stopped
 
 
 def download(
