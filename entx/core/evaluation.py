@@ -241,7 +241,7 @@ def _resamples(counts: IntArray, resamples: int, seed: int) -> Iterator[IntArray
         yield draw.multinomial(len(counts), repeats / len(counts), size=min(step, resamples - start)) @ vectors
 
 
-TRUTH_COLUMNS = ("entity_value", "value")
+_TRUTH_COLUMNS = ("entity_value", "value")
 PICTURE_COLUMNS = ("image_link", "image")
 _USUAL_PARTS = ("entity_name", "slice")
 _MOST_PARTS = 1_000  # a column with more values is a key, not a part of the table
@@ -318,21 +318,22 @@ def read_truth(
     """
     wanted = dict.fromkeys([*columns, *(column for column, _ in where)])
     known = ["entity_name"] if schema else []
-    table = read_table(path, ["index", *wanted], [*TRUTH_COLUMNS, "also", *known, *optional])
+    table = read_table(path, ["index", *wanted], [*_TRUTH_COLUMNS, "also", *known, *optional])
     indices = parse_indices(table)
     if schema and "entity_name" in table:
         require_entities(table, schema)
-    column = _truth_column(table)
+    column = truth_column(table)
     values = [text.strip() for text in table[column]]
     also = [_split_also(cell) for cell in table.get("also") or [""] * len(table)]
     _refuse_unreadable_truths(table, column, values, also)
-    places = _places(table, where)
+    places = kept_rows(table, where)
     rows = tuple(Truth(indices[place], values[place], also[place]) for place in places)
     return TruthTable(table, rows, tuple(places))
 
 
-def _truth_column(table: Table) -> str:
-    found = [name for name in TRUTH_COLUMNS if name in table]
+def truth_column(table: Table) -> str:
+    """Name of a truth table's column of answers; InputError where it has none, or both."""
+    found = [name for name in _TRUTH_COLUMNS if name in table]
     if len(found) != 1:
         both = "has both entity_value and value; keep the one that is the truth"
         neither = f"has neither entity_value nor value (columns found: {', '.join(table.header)})"
@@ -360,8 +361,8 @@ def _refuse_unreadable_truths(
     raise table.error(row, name, problem + (f" (so too {', '.join(more)})" if more else ""))
 
 
-def _places(table: Table, where: Sequence[tuple[str, str]]) -> Sequence[int]:
-    """Positions of the rows that have these cells."""
+def kept_rows(table: Table, where: Sequence[tuple[str, str]]) -> Sequence[int]:
+    """Positions of the rows that have these cells; InputError where none is left."""
     if not len(table):
         raise InputError(f"{table.path}: has a header and no rows; there is nothing to score")
     wanted: dict[str, set[str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +12,13 @@ import numpy as np
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.core.evaluation import PICTURE_COLUMNS, IntArray, group_numbers, positions_of, read_truth
+from entx.core.evaluation import ALSO_SEPARATOR, IntArray, group_numbers, kept_rows, truth_column
+from entx.core.tables import parse_indices, read_table, require_entities
 from entx.core.types import Quantity, parse_written
 from entx.storage.questions import FoundQuestion, find_questions
 from entx.storage.store import Store
+
+_PICTURE_COLUMNS = ("image_link", "image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ class Gold:
         """Positions of rows: of all, by slice and by entity, most rows first; "all" has the one key ""."""
         parts = {"all": {"": np.arange(len(self.rows), dtype=np.int64)}}
         if any(row.slice for row in self.rows):
-            parts["slice"] = positions_of([row.slice for row in self.rows])
-        parts["entity_name"] = positions_of([row.entity_name for row in self.rows])
+            parts["slice"] = _positions([row.slice for row in self.rows])
+        parts["entity_name"] = _positions([row.entity_name for row in self.rows])
         return parts
 
     @property
@@ -96,28 +100,38 @@ def read_gold(path: Path, store: Store, schema: Schema, where: Sequence[tuple[st
         TableError: the table breaks its contract.
         InputError: no row is left, none is a question of the store, or one of them asks something else there.
     """
-    truths = read_truth(path, schema, optional=["slice", *PICTURE_COLUMNS], where=where)
-    found = find_questions(store, [truth.index for truth in truths.rows])
+    asked = list(dict.fromkeys(column for column, _ in where))
+    table = read_table(
+        path, ["index", *asked], ["entity_value", "value", "also", "slice", "entity_name", *_PICTURE_COLUMNS]
+    )
+    indices = parse_indices(table)
+    if "entity_name" in table:
+        require_entities(table, schema)
+    truths, kept = table[truth_column(table)], kept_rows(table, where)
+    found = find_questions(store, [indices[place] for place in kept])
     if not found:
         raise InputError(
-            f"{path}: {store.path} has a question of none of its {len(truths.rows):,} rows; ingest its table first"
+            f"{path}: {store.path} has a question of none of its {len(kept):,} rows; ingest its table first"
         )
-    names, links, slices = truths.cells("entity_name"), truths.cells("image_link"), truths.cells("slice")
-    pictures = truths.cells(*PICTURE_COLUMNS)
+    names, links = table.get("entity_name"), table.get("image_link")
+    also, slices = table.get("also"), table.get("slice")
     rows, keys = [], []
-    for place, truth in enumerate(truths.rows):
-        question = found.get(truth.index)
+    pictures = next((table[name] for name in _PICTURE_COLUMNS if name in table), None)
+    for place in kept:
+        question = found.get(indices[place])
         if question is None:
             continue
         _require_same(path, question, names[place] if names else None, links[place] if links else None)
+        others = (text.strip() for text in (also[place] if also else "").split(ALSO_SEPARATOR))
         rows.append(
             GoldRow(
-                question.index, question.entity_name, slices[place] if slices else "", truth.value, truth.also,
-                question.image_link, question.group_id, question.fold, question.picture, question.path,
+                question.index, question.entity_name, slices[place] if slices else "", truths[place].strip(),
+                tuple(text for text in others if text), question.image_link, question.group_id,
+                question.fold, question.picture, question.path,
             )
         )  # fmt: skip
         keys.append(pictures[place] if pictures else question.image_link)
-    foreign = tuple(truth.index for truth in truths.rows if truth.index not in found)
+    foreign = tuple(indices[place] for place in kept if indices[place] not in found)
     return Gold(path, tuple(rows), foreign, group_numbers(keys))
 
 
@@ -127,3 +141,9 @@ def _require_same(path: Path, question: FoundQuestion, name: str | None, link: s
             raise InputError(
                 f"{path}: index {question.index} is {ours!r}, in the store {theirs!r}; is that of another table?"
             )
+
+
+def _positions(cells: Sequence[str]) -> dict[str, IntArray]:
+    numbers = group_numbers(cells)
+    first = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
+    return {cell: np.flatnonzero(numbers == first[cell]) for cell, _ in Counter(cells).most_common()}
