@@ -404,6 +404,7 @@ class Evaluation:
     parts: dict[str, dict[str, Score]]  # for each column, the score of each of its values, most rows first
     missing: int  # truth rows that had no prediction row and counted as not answered
     ignored: int  # prediction rows whose index the truth table does not have
+    ranges: int  # truths that name no single quantity, as the train tables hold; they equal only the same text
 
 
 def evaluate(
@@ -458,9 +459,11 @@ def evaluate(
                 f"{gold}: {column} has {len(positions):,} values; at most {_MOST_PARTS:,} are scored apart"
             )
         parts[column] = {value: score(rows) for value, rows in positions.items()}
+    stated = Counter(row.value for row in truths.rows)
     return Evaluation(
         overall=score(slice(None)),
         parts=parts,
         missing=sum(row.index not in answer_of for row in truths.rows),
         ignored=len(answer_of.keys() - set(map(int, truths.table["index"]))),
+        ranges=sum(count for value, count in stated.items() if value and parse_written(value) is None),
     )

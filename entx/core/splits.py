@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -73,14 +73,13 @@ def deal_families(
         Position in `ratios` for each row.
     """
     shares = [ratio / sum(ratios) for ratio in ratios]
-    members: dict[int, list[int]] = {}
-    for row, family in enumerate(families):
-        members.setdefault(family, []).append(row)
+    members: dict[int, Counter[str]] = defaultdict(Counter)  # of each family: its rows of each stratum
+    for family, stratum in zip(families, strata, strict=True):
+        members[family][stratum] += 1
     sizes = Counter(strata)
     parts: dict[int, int] = {}
     waiting: list[tuple[int, Counter[str]]] = []
-    for family, rows in members.items():
-        within = Counter(strata[row] for row in rows)
+    for family, within in members.items():
         if any(sizes[stratum] < small_to_first for stratum in within):
             parts[family] = 0
         else:

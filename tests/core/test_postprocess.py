@@ -223,7 +223,7 @@ ANSWERS = [
     ("The wattage of the product is 100.", "wattage", "100.0 watt"),
     ("The voltage rating of the product is 12", "voltage", "12.0 volt"),
     # stated although another thing is denied
-    ("The illustration does not provide specific ratings. However, it mentions a 3-volt battery.", "voltage", "3.0 volt"),
+    ("The illustration does not provide specific ratings. However, it says 3-volt battery.", "voltage", "3.0 volt"),
 ]  # fmt: skip
 
 
