@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import dist, hypot
+from math import hypot
 from typing import NamedTuple
 
 from entx.core.types import OcrLine, Polygon
@@ -51,9 +51,8 @@ class Frame:
 
     def box(self, polygon: Polygon) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of a polygon in this frame, pixels."""
-        points = [(x - self.x, y - self.y) for x, y in corners(polygon)]
-        along = [x * self.dx + y * self.dy for x, y in points]
-        across = [y * self.dx - x * self.dy for x, y in points]
+        along = [(polygon[i] - self.x) * self.dx + (polygon[i + 1] - self.y) * self.dy for i in (0, 2, 4, 6)]
+        across = [(polygon[i + 1] - self.y) * self.dx - (polygon[i] - self.x) * self.dy for i in (0, 2, 4, 6)]
         return min(along), min(across), max(along), max(across)
 
     def polygon(self, left: float, top: float, right: float, bottom: float) -> Polygon:
@@ -106,10 +105,10 @@ def reading_order(lines: Iterable[OcrLine]) -> list[OcrLine]:
 
 
 def _placed(line: OcrLine) -> _Placed:
-    left, _, right, _ = bounds(line.polygon)
-    top_left, top_right, bottom_right, bottom_left = corners(line.polygon)
-    height = (dist(top_left, bottom_left) + dist(top_right, bottom_right)) / 2
-    return _Placed(line, left, right, *centre(line.polygon), height)
+    x1, y1, x2, y2, x3, y3, x4, y4 = line.polygon
+    xs, ys = line.polygon[0::2], line.polygon[1::2]
+    height = (hypot(x4 - x1, y4 - y1) + hypot(x3 - x2, y3 - y2)) / 2
+    return _Placed(line, min(xs), max(xs), sum(xs) / 4, sum(ys) / 4, height)
 
 
 def _by_columns(lines: list[_Placed], height: float) -> list[_Placed]:

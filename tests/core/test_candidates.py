@@ -1,29 +1,17 @@
-"""Quantities of a page, where an answer stands on it, and the frames of its lines."""
+"""Quantities of a page, and where an answer stands on it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import cos, radians, sin
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entx.core.boxes import around, frame_of
 from entx.core.candidates import Candidate, find_candidates, ground, page_quantities, stated_unit
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.types import NO_EVIDENCE, Alignment, Evidence, OcrLine, OcrPage, PageStatus, Polygon, parse_written
-
-Box = tuple[float, float, float, float]
-
-
-def polygon(box: Box, degrees: float = 0.0) -> Polygon:
-    """A box (left, top, right, bottom) turned counter-clockwise about the origin as the picture shows it."""
-    c, s = cos(radians(degrees)), -sin(radians(degrees))
-    left, top, right, bottom = box
-    points = [(x * c - y * s, x * s + y * c) for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))]
-    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = points
-    return x1, y1, x2, y2, x3, y3, x4, y4
+from tests.core.test_boxes import Box, polygon
 
 
 def page(*lines: tuple[str, Box], degrees: float = 0.0) -> OcrPage:
@@ -272,22 +260,3 @@ def test_the_best_aligned_place_is_taken() -> None:
 
 def test_nothing_is_found_on_an_empty_page() -> None:
     assert find("500.0 gram", "item_weight") == NO_EVIDENCE
-
-
-@pytest.mark.parametrize("degrees", [0, 17, 90, 180, 270])
-def test_a_frame_sees_its_own_line_upright_at_any_rotation(degrees: float) -> None:
-    frame = frame_of(polygon((10, 20, 110, 50), degrees))
-    assert (frame.width, frame.height) == pytest.approx((100, 30))
-    assert frame.box(polygon((10, 20, 110, 50), degrees)) == pytest.approx((0, 0, 100, 30), abs=1e-9)
-    assert frame.box(polygon((120, 25, 150, 50), degrees)) == pytest.approx((110, 5, 140, 30), abs=1e-9)
-
-
-@pytest.mark.parametrize("degrees", [0, 33, 90])
-def test_around_holds_both_boxes_in_the_first_ones_direction(degrees: float) -> None:
-    union = around(polygon((0, 0, 50, 20), degrees), polygon((60, 2, 90, 24), degrees))
-    assert union == pytest.approx(polygon((0, 0, 90, 24), degrees), abs=1e-9)
-
-
-def test_a_polygon_without_extent_still_has_a_frame() -> None:
-    frame = frame_of((5, 5, 5, 5, 5, 5, 5, 5))
-    assert (frame.dx, frame.dy, frame.width, frame.height) == (1, 0, 1, 1)
