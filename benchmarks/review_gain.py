@@ -17,8 +17,7 @@ import numpy as np
 
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
-from entx.core.evaluation import Counts, outcomes
-from entx.ensemble.fit import read_truths
+from entx.core.evaluation import Counts, outcomes, read_truth
 from entx.ensemble.job import fit_on_gold
 from entx.report.ablation.gold import Gold, read_gold
 from entx.report.review.gain import f1_after
@@ -40,7 +39,7 @@ def main() -> None:
     where = [tuple(text.split("=", 1)) for text in options.where]
     with Store(options.store) as store:
         gold = read_gold(options.gold, store, CHALLENGE, where)
-        every = read_truths(options.gold)
+        every = read_truth(options.gold).by_index
         truths = {row.index: every[row.index] for row in gold.rows}
         fitted = fit_on_gold(store, "stack", runs, CHALLENGE, truths)
         _report("stack", store, make_panel(store, runs, CHALLENGE, fitted), gold)

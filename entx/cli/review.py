@@ -69,8 +69,9 @@ def export(
     Example: entx review export --store s.duckdb --runs rules,llm,qwen --fitted stack.json --most 500 --out tasks.json
     """
     from entx.core.entities import load_schema
+    from entx.core.evaluation import read_truth
     from entx.core.files import atomic_text
-    from entx.ensemble.fit import load_fitted, read_truths
+    from entx.ensemble.fit import load_fitted
     from entx.ensemble.job import fit_on_gold
     from entx.report.review.panel import ensemble_among, make_panel
     from entx.report.review.queue import Wanted, make_queue
@@ -87,7 +88,7 @@ def export(
     names = run_names(runs)
     entities = load_schema(schema)
     chosen = frozenset(entities[name].name for name in entity or ())
-    truths = read_truths(gold) if gold else {}
+    truths = read_truth(gold).by_index if gold else {}
     learned = load_fitted(fitted) if fitted else None
     address = PictureAddress(local_root)
     with Store(store) as opened:

@@ -349,7 +349,7 @@ def test_forms_of_the_train_tables_are_truths_that_equal_only_themselves(text: s
 
 def test_a_truth_table_gives_the_rows_that_were_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "gold.csv"
-    rows = ["3, 5 gram,0.005 kilogram |  | 5.1 gram,b", "4,,7 gram,a", '5,"[1.0, 2.0] volt",,a']
+    rows = ["3, 5 gram,0.005 kilogram |  | 5.1 gram,b", "4, ,7 gram,a", '5,"[1.0, 2.0] volt",,a']
     path.write_text("\n".join(["index,value,also,slice", *rows]))
     truths = read_truth(path, optional=["slice", "image"])
     assert list(truths.by_index) == [3, 4, 5]

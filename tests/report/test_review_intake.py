@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.evaluation import evaluate
+from entx.core.evaluation import evaluate, read_truth
 from entx.core.types import Question
-from entx.ensemble.fit import read_truths
 from entx.report.ablation.gold import read_gold
 from entx.report.review.intake import Intake, import_reviews, write_labels
 from entx.report.review.queue import Queue
@@ -107,7 +106,7 @@ def test_the_labels_are_gold_for_everything_that_reads_gold(path: Path, tmp_path
     take(path, write_json(tmp_path / "project.json", export))
     out = labels(path)
     assert rows_of(out)[2]["also"] == "0.3 ounce"
-    truths = read_truths(out)
+    truths = read_truth(out).by_index
     assert {index: truth.present for index, truth in truths.items()} == {i: bool(text) for i, text in TRUTH.items()}
     assert {str(right) for right in truths[2].rights} == {"9.0 gram", "0.3 ounce"}
     with Store(path) as store:

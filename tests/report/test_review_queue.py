@@ -8,9 +8,9 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
+from entx.core.evaluation import Truth
 from entx.core.types import Answer, Question, parse_written
 from entx.ensemble.decision import CHALLENGE_F1
-from entx.ensemble.fit import Truth
 from entx.ensemble.job import Policy, fit_on_gold, run_ensemble
 from entx.report.review.panel import ensemble_among, make_panel
 from entx.report.review.queue import Wanted, make_queue, printed_forms
@@ -133,7 +133,7 @@ def test_a_real_ensemble_is_decided_as_it_was(tmp_path: Path) -> None:
     a: list[Said] = [truths[i] if draw.random() < 0.8 else wrong[i] for i in truths]
     b: list[Said] = [truths[i] if draw.random() < 0.6 else wrong[i] for i in truths]
     path = make_store(tmp_path / "s.duckdb", {"a": a, "b": b})
-    gold = {i: Truth(frozenset({q} if (q := parse_written(text)) else ()), bool(text)) for i, text in truths.items()}
+    gold = {i: Truth(i, text) for i, text in truths.items()}
     with Store(path, write=True) as store:
         fitted = fit_on_gold(store, "stack", ["a", "b"], CHALLENGE, {i: gold[i] for i in range(120)})
         wanted = Wanted(most=40, labelled=range(120))
@@ -166,7 +166,7 @@ def test_runs_that_make_no_panel(path: Path, runs: list[str], says: str) -> None
 def test_a_fit_and_an_ensemble_exclude_each_other(path: Path, tmp_path: Path) -> None:
     store_path = make_store(tmp_path / "g.duckdb", {"a": [f"{i + 1} gram" for i in range(60)]})
     with Store(store_path) as store:
-        gold = {i: Truth(frozenset(), False) for i in range(60)}
+        gold = {i: Truth(i, "") for i in range(60)}
         fitted = fit_on_gold(store, "vote", ["a"], CHALLENGE, gold)
     with Store(path) as store:
         assert ensemble_among(store, ["a", "b"], CHALLENGE) is None

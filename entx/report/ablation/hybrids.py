@@ -12,10 +12,11 @@ from pathlib import Path
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
+from entx.core.evaluation import Truth
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
 from entx.ensemble.ballot import Ballot, ballots
 from entx.ensemble.decision import CHALLENGE_F1
-from entx.ensemble.fit import Fitted, Truth, examples_of, fit_ensemble, load_fitted
+from entx.ensemble.fit import Fitted, examples_of, fit_ensemble, load_fitted
 from entx.ensemble.job import OWN, Choice, Chooser, Policy
 from entx.ensemble.strategies import StrategyFactory, find_strategy
 from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, Column
@@ -73,7 +74,7 @@ def decide_hybrids(
     if len(places) < 2 and factories:
         factories = {}
         notes.append("no hybrids: fewer than two arms")
-    truths = {row.index: Truth(row.rights, bool(row.truth)) for row in gold.rows}
+    truths = {row.index: Truth(row.index, row.truth, row.also) for row in gold.rows}
     members = [arms[place] for place in places]
     ways: list[_Way] = []
     swept = None
