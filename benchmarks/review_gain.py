@@ -19,10 +19,8 @@ from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Counts, outcomes, read_truth
 from entx.ensemble.job import fit_on_gold
-from entx.report.ablation.gold import Gold, read_gold
-from entx.report.review.gain import f1_after
-from entx.report.review.panel import Panel, make_panel
-from entx.report.review.queue import QueuedQuestion, Wanted, make_queue
+from entx.report.ablation.columns import Gold, read_gold
+from entx.report.review.queue import Panel, QueuedQuestion, Wanted, expected_f1, make_panel, make_queue
 from entx.storage.store import Store
 
 STEPS = (0, 25, 50, 100, 200, 400)
@@ -77,7 +75,7 @@ def _report(name: str, store: Store, panel: Panel, gold: Gold) -> None:
     print(f"{'at random':<30}" + "".join(
         f"{np.mean([f1(order[:step].tolist()) for order in drawn[: 200 if step else 1]]):9.3f}" for step in steps
     ))  # fmt: skip
-    promised = [f1_after(right, present, given, np.arange(count) < step) for step in steps]
+    promised = [expected_f1(right, present, given, np.arange(count) < step) for step in steps]
     print(f"{'promised':<30}" + "".join(f"{value:9.3f}" for value in promised))
 
 

@@ -322,16 +322,16 @@ def read_truth(
     indices = parse_indices(table)
     if schema and "entity_name" in table:
         require_entities(table, schema)
-    column = truth_column(table)
+    column = _truth_column(table)
     values = [text.strip() for text in table[column]]
     also = [_split_also(cell) for cell in table.get("also") or [""] * len(table)]
     _refuse_unreadable_truths(table, column, values, also)
-    places = kept_rows(table, where)
+    places = _kept_rows(table, where)
     rows = tuple(Truth(indices[place], values[place], also[place]) for place in places)
     return TruthTable(table, rows, tuple(places))
 
 
-def truth_column(table: Table) -> str:
+def _truth_column(table: Table) -> str:
     """Name of a truth table's column of answers; InputError where it has none, or both."""
     found = [name for name in _TRUTH_COLUMNS if name in table]
     if len(found) != 1:
@@ -361,7 +361,7 @@ def _refuse_unreadable_truths(
     raise table.error(row, name, problem + (f" (so too {', '.join(more)})" if more else ""))
 
 
-def kept_rows(table: Table, where: Sequence[tuple[str, str]]) -> Sequence[int]:
+def _kept_rows(table: Table, where: Sequence[tuple[str, str]]) -> Sequence[int]:
     """Positions of the rows that have these cells; InputError where none is left."""
     if not len(table):
         raise InputError(f"{table.path}: has a header and no rows; there is nothing to score")
