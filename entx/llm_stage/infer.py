@@ -12,7 +12,7 @@ from entx.core.types import OcrPage, PageKey
 from entx.llm_stage.dataset import Hints
 from entx.llm_stage.prompt import PROMPT_VERSION, Hint
 from entx.llm_stage.reader import READER_VERSION, Asked, TextReader
-from entx.storage.pages import AskedQuestion, unanswered_pages
+from entx.storage.pages import OpenQuestion, unanswered_pages
 from entx.storage.runs import add_answers, begin_run, end_run, run_settings, settings_hash
 from entx.storage.store import Store
 
@@ -74,7 +74,7 @@ def answer_questions(
     hints = load_hints(store, hint_run)
     begin_run(store, run, STAGE, {**job_settings(store, key, schema, reader, hint_run), **settings})
     answered = 0
-    batch: list[tuple[OcrPage, list[AskedQuestion]]] = []
+    batch: list[tuple[OcrPage, list[OpenQuestion]]] = []
 
     def flush() -> None:
         nonlocal answered, batch
@@ -114,7 +114,7 @@ def job_settings(
     }  # fmt: skip
 
 
-def _asked(page: OcrPage, questions: Sequence[AskedQuestion], hints: Mapping[int, Hint]) -> Asked:
+def _asked(page: OcrPage, questions: Sequence[OpenQuestion], hints: Mapping[int, Hint]) -> Asked:
     return Asked(
         page,
         tuple(question.entity_name for question in questions),

@@ -28,7 +28,7 @@ from entx.core.types import Direction, LineGeometry, Place, Quantity
 from entx.core.units import same_size
 from entx.rules.features import cue_pattern
 from entx.rules.words import LOOKALIKES, PERSON, Layout, axes_in, axis_of, letter_box
-from entx.storage.questions import Habit
+from entx.storage.questions import GroupPrior
 
 CENTIMETRES = {
     "centimetre": 1.0, "millimetre": 0.1, "metre": 100.0, "inch": 2.54, "foot": 30.48, "yard": 91.44,
@@ -481,7 +481,7 @@ def depth_features(
     layout: Layout,
     as_height: Sequence[float],
     as_width: Sequence[float],
-    habit: Habit | None,
+    habit: GroupPrior | None,
 ) -> list[dict[str, float]]:
     """For each length what it adds to its axis features when depth is asked; zeros are left out.
 

@@ -41,7 +41,7 @@ from entx.rules.lengths import (
 )
 from entx.rules.words import Layout
 from entx.storage.pages import unanswered_pages
-from entx.storage.questions import Habit, dimension_habits, habits_digest
+from entx.storage.questions import GroupPrior, group_priors, priors_digest
 from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store
 
@@ -179,12 +179,12 @@ class RulesReader:
         self.rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
 
     def read(
-        self, page: OcrPage, entity_names: Iterable[str], habits: Sequence[Habit | None] | None = None
+        self, page: OcrPage, entity_names: Iterable[str], habits: Sequence[GroupPrior | None] | None = None
     ) -> list[Answer]:
         """One answer for each entity asked of the page.
 
         Args:
-            habits: of each question's product group (`dimension_habits`); None where nothing is known of any.
+            habits: of each question's product group (`group_priors`); None where nothing is known of any.
         """
         names = list(entity_names)
         if page.status is not PageStatus.OK:
@@ -197,7 +197,7 @@ class RulesReader:
             for name, habit in zip(names, habits or [None] * len(names), strict=True)
         ]
 
-    def explain(self, page: OcrPage, entity_name: str, habit: Habit | None = None) -> list[Scored]:
+    def explain(self, page: OcrPage, entity_name: str, habit: GroupPrior | None = None) -> list[Scored]:
         """Every candidate of a page for an entity, the best first: the first is the answer if its score suffices."""
         entity = self._schema[entity_name]
         if page.status is not PageStatus.OK:
@@ -215,7 +215,7 @@ class RulesReader:
             return self.weights.families["other"]
         return self.weights.of(entity.name, entity.kind)
 
-    def _answer(self, look: _Look, entity: Entity, habit: Habit | None) -> Answer:
+    def _answer(self, look: _Look, entity: Entity, habit: GroupPrior | None) -> Answer:
         found = look.candidates(entity, habit)
         if not found:
             return Answer(None, reason="no quantity with a legal unit in the text")
@@ -239,7 +239,7 @@ class _Look:
         self._company: Company | None = None
         self._upright: dict[str, list[tuple[dict[str, float], float]]] = {}
 
-    def candidates(self, entity: Entity, habit: Habit | None) -> list[tuple[Candidate, dict[str, float], float]]:
+    def candidates(self, entity: Entity, habit: GroupPrior | None) -> list[tuple[Candidate, dict[str, float], float]]:
         """(candidate, features, score) of every quantity that is legal for the entity, in reading order."""
         family = self._reader.family(entity)
         if _has_axis(entity):
@@ -267,7 +267,7 @@ class _Look:
             self._upright[axis] = [(each, family.score(each)) for each in features]
         return self._upright[axis]
 
-    def _depth(self, habit: Habit | None, family: Family) -> list[tuple[dict[str, float], float]]:
+    def _depth(self, habit: GroupPrior | None, family: Family) -> list[tuple[dict[str, float], float]]:
         extents = self._lengths()
         heights, widths = ([score for _, score in self._axis(axis)] for axis in ("height", "width"))
         more = depth_features(extents, self._layout, heights, widths, habit)
@@ -334,10 +334,10 @@ def answer_questions(
         InputError: the run stands in the store with other pages, schema, reader, weights or labels in the store.
     """
     started = time.monotonic()
-    habits = dimension_habits(store)
+    habits = group_priors(store)
     settings = {
         "reader": READER_VERSION, "schema": schema.digest, "engine": key.engine, "model_hash": key.model_hash,
-        "params_hash": key.params_hash, "weights": shipped_weights().digest, "habits": habits_digest(habits),
+        "params_hash": key.params_hash, "weights": shipped_weights().digest, "habits": priors_digest(habits),
     }  # fmt: skip
     begin_run(store, run, "rules", settings)
     reader = RulesReader(schema)

@@ -1,8 +1,7 @@
-"""Runs: one execution of a stage with everything that decides its result, and when and how it ended.
+"""Runs: one execution of a stage with everything that decides its result, when it ended, and what it answered.
 
-Answers: what a run said to each question.
-
-Several runs side by side: what each arm of an ensemble said to a question, streamed question by question.
+An arm of an ensemble is a run; several of them are read side by side, question by question (`load_arms`). The numbers
+of a finished run, for a table of rows, stand here too (`run_totals`).
 """
 
 from __future__ import annotations
@@ -10,19 +9,79 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from importlib import metadata
 from typing import Any
 
-import pyarrow as pa
-
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey, Quantity
+from entx.storage.pages import OF_KEY
 from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK
-from entx.storage.store import Store
+from entx.storage.store import Store, insert, integers, stream
 
 _LIBRARIES = ("duckdb", "entx-hybrid", "numpy", "onnxruntime", "openvino", "paddleocr", "rapidocr")
+_ANSWER = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
+_ASKED = "q.idx in (select idx from answers where run in (select unnest($runs)))"
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """A run over all rows of the store.
+
+    Args:
+        asked, answered: number of questions.
+        answer_seconds: sum of the answers' own times; 0 for a run that did not take them.
+        wall_seconds: of all its calls together that had something to do.
+    """
+
+    stage: str
+    settings: dict[str, Any]
+    asked: int
+    answered: int
+    answer_seconds: float
+    wall_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A run that takes part in an ensemble.
+
+    Args:
+        run: its name.
+        stage: what made it.
+        settings_hash: of the settings it was begun with.
+        rows: answers it holds, abstentions included. Answers are only ever added, so that name and number say which.
+        pages: the OCR pages that its evidence points into; None for a run that read none.
+    """
+
+    run: str
+    stage: str
+    settings_hash: str
+    rows: int
+    pages: PageKey | None = field(default=None, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the settings of the ensemble's run."""
+        return {"run": self.run, "stage": self.stage, "settings_hash": self.settings_hash, "rows": self.rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmsRow:
+    """A question and what each arm said.
+
+    Args:
+        index, entity_name: of the question.
+        picture: sha256 of its file; None while the file is missing.
+        fold: of its picture's link, from 0 on (`questions.FOLDS`).
+        answers: one an arm, in the order asked for; None where that arm was not asked.
+    """
+
+    index: int
+    entity_name: str
+    picture: str | None
+    fold: int
+    answers: tuple[Answer | None, ...]
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:
@@ -33,20 +92,31 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
 def begin_run(store: Store, run: str, stage: str, settings: Mapping[str, Any]) -> bool:
     """Records the run, or finds it again; returns True when it already stood there (its rows are to be continued).
 
+    A run of that name that holds neither answers nor pages, one that crashed before its first batch, is forgotten: its
+    settings need not be these.
+
     Raises:
         InputError: the name is taken by a run of another stage or with other settings.
     """
     digest = settings_hash(settings)
-    rows = store.connection.execute("select stage, settings_hash, settings from runs where run = ?", [run]).fetchall()
-    if rows:
-        known_stage, known_digest, known = rows[0]
+    rows = store.connection.execute(
+        """select stage, settings_hash, settings,
+                  exists (from answers a where a.run = r.run) or exists (from pages p where p.run = r.run)
+           from runs r where run = ?""",
+        [run],
+    ).fetchall()
+    for known_stage, known_digest, known, is_used in rows:
         if (known_stage, known_digest) == (stage, digest):
             return True
-        changed = _difference(json.loads(known), settings) if known_stage == stage else [f"stage {known_stage}"]
-        raise InputError(
-            f"run {run!r} stands in {store.path} with other settings ({'; '.join(changed)}); choose another --run name"
-        )
+        if is_used:
+            changed = _difference(json.loads(known), settings) if known_stage == stage else [f"stage {known_stage}"]
+            raise InputError(
+                f"run {run!r} stands in {store.path} with other settings ({'; '.join(changed)}); "
+                "choose another --run name"
+            )
     with store.transaction() as connection:
+        for table in ("runs", "run_ends"):
+            connection.execute(f"delete from {table} where run = ?", [run])
         connection.execute(
             "insert into runs values (?, ?, ?, ?, ?, now())",
             [run, stage, digest, json.dumps(settings, sort_keys=True), json.dumps(library_versions(_LIBRARIES))],
@@ -84,54 +154,45 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    keys = sorted(known.keys() | now.keys())
-    return [f"{key} was {known.get(key)!r}, is {now.get(key)!r}" for key in keys if known.get(key) != now.get(key)]
+def run_totals(store: Store, run: str) -> RunTotals:
+    """The totals of one run, which must be in the store."""
+    rows = store.connection.execute(
+        """select any_value(stage), any_value(settings), count(a.idx), count(a.unit),
+                  coalesce(sum(a.seconds::double), 0)
+           from runs r left join answers a using (run) where r.run = ?""",
+        [run],
+    ).fetchall()
+    stage, settings, asked, answered, seconds = rows[0]
+    ends = store.connection.execute("select wall_seconds, counts from run_ends where run = ?", [run]).fetchall()
+    wall = sum(took for took, counts in ends if any(json.loads(counts).values()))
+    return RunTotals(stage, json.loads(settings), asked, answered, seconds, wall)
 
 
-_ANSWER = pa.schema([
-    ("run", pa.string()),
-    ("idx", pa.int64()),
-    ("value", pa.string()),
-    ("unit", pa.string()),
-    ("text", pa.string()),
-    ("reason", pa.string()),
-    ("log_prob", pa.float64()),
-    ("p_correct", pa.float64()),
-    ("p_present", pa.float64()),
-    ("alignment", pa.string()),
-    ("line_ids", pa.list_(pa.int32())),
-    ("polygon", pa.list_(pa.float32(), 8)),
-    ("seconds", pa.float32()),
-    ("score", pa.float64()),
-])  # fmt: skip
-_COLUMNS = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
-_FETCH_ROWS = 4096
+def page_seconds(store: Store, run: str, key: PageKey) -> float:
+    """Worker seconds that the pages of this key took for the distinct pictures that the run was asked about."""
+    rows = store.connection.execute(
+        f"""with asked as (
+                select distinct c.picture from answers a join questions q using (idx)
+                join ({CURRENT_PICTURES}) c using (image_link) where a.run = $run)
+            select coalesce(sum(p.seconds::double), 0) from pages p semi join asked using (picture) where {OF_KEY}""",
+        {**asdict(key), "run": run},
+    ).fetchall()
+    return float(rows[0][0])
 
 
 def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -> None:
     """Commits a batch of (question index, answer) in one transaction."""
-    columns = {
+    columns: dict[str, Sequence[Any]] = {
         "run": [run] * len(answers),
         "idx": [index for index, _ in answers],
         "value": [format(a.quantity.value, "f") if a.quantity else None for _, a in answers],
         "unit": [a.quantity.unit if a.quantity else None for _, a in answers],
-        "text": [a.text for _, a in answers],
-        "reason": [a.reason for _, a in answers],
-        "log_prob": [a.log_prob for _, a in answers],
-        "p_correct": [a.p_correct for _, a in answers],
-        "p_present": [a.p_present for _, a in answers],
         "alignment": [a.evidence.alignment.value for _, a in answers],
         "line_ids": [a.evidence.line_ids for _, a in answers],
         "polygon": [a.evidence.polygon for _, a in answers],
-        "seconds": [a.seconds for _, a in answers],
-        "score": [a.score for _, a in answers],
     }
-    batch = pa.Table.from_pydict(columns, schema=_ANSWER)
-    with store.transaction() as connection:
-        connection.register("batch", batch)
-        connection.execute("insert into answers by name select * from batch")
-        connection.unregister("batch")
+    plain = ("text", "reason", "log_prob", "p_correct", "p_present", "seconds", "score")
+    insert(store, "answers", columns | {name: [getattr(a, name) for _, a in answers] for name in plain})
 
 
 def answered_indices(store: Store, run: str) -> set[int]:
@@ -157,84 +218,19 @@ def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> I
     cursor = store.connection.cursor()
     chosen = ""
     if only is not None:
-        cursor.register("chosen", pa.table({"idx": pa.array(list(only), pa.int64())}))
+        cursor.register("chosen", integers(only))
         chosen = "and idx in (from chosen)"
-    cursor.execute(f"select idx, {_COLUMNS} from answers where run = ? {chosen} order by idx", [run])
-    while rows := cursor.fetchmany(_FETCH_ROWS):
-        yield from ((index, _answer(*columns)) for index, *columns in rows)
+    cursor.execute(f"select idx, {_ANSWER} from answers where run = ? {chosen} order by idx", [run])
+    for index, *columns in stream(cursor):
+        yield index, _answer(*columns)
 
 
 def load_answers_to(store: Store, index: int) -> list[tuple[str, Answer]]:
     """(run, answer) of every run that was asked the question, in the order of the runs' beginning."""
     rows = store.connection.execute(
-        f"select run, {_COLUMNS} from answers join runs using (run) where idx = ? order by started", [index]
+        f"select run, {_ANSWER} from answers join runs using (run) where idx = ? order by started", [index]
     ).fetchall()
     return [(run, _answer(*columns)) for run, *columns in rows]
-
-
-def _answer(
-    value: str | None,
-    unit: str,
-    text: str,
-    reason: str,
-    log_prob: float | None,
-    p_correct: float | None,
-    p_present: float | None,
-    alignment: str,
-    line_ids: list[int],
-    polygon: Any,
-    seconds: float,
-    score: float | None,
-) -> Answer:
-    quantity = Quantity(Decimal(value), unit) if value is not None else None
-    evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
-    return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)
-
-
-_ARMS_FETCH_ROWS = 4096
-_ASKED = "q.idx in (select idx from answers where run in (select unnest($runs)))"
-_FOLD = FOLD_OF_LINK.replace("image_link", "q.image_link")
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A run that takes part in an ensemble.
-
-    Args:
-        run: its name.
-        stage: what made it.
-        settings_hash: of the settings it was begun with.
-        rows: answers it holds, abstentions included. Answers are only ever added, so that name and number say which.
-        pages: the OCR pages that its evidence points into; None for a run that read none.
-    """
-
-    run: str
-    stage: str
-    settings_hash: str
-    rows: int
-    pages: PageKey | None = field(default=None, compare=False)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For the settings of the ensemble's run."""
-        return {"run": self.run, "stage": self.stage, "settings_hash": self.settings_hash, "rows": self.rows}
-
-
-@dataclass(frozen=True, slots=True)
-class ArmsRow:
-    """A question and what each arm said.
-
-    Args:
-        index, entity_name: of the question.
-        picture: sha256 of its file; None while the file is missing.
-        fold: of its picture's link, from 0 on (`habits.FOLDS`).
-        answers: one an arm, in the order asked for; None where that arm was not asked.
-    """
-
-    index: int
-    entity_name: str
-    picture: str | None
-    fold: int
-    answers: tuple[Answer | None, ...]
 
 
 def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm]:
@@ -282,10 +278,10 @@ def load_arms(
     chosen = ""
     wanted = None if only is None else list(only)
     if wanted is not None:
-        cursor.register("chosen", pa.table({"idx": pa.array(wanted, pa.int64())}))
+        cursor.register("chosen", integers(wanted))
         chosen = "and q.idx in (from chosen)"
     cursor.execute(
-        f"""select q.idx, q.entity_name, c.picture, {_FOLD}
+        f"""select q.idx, entity_name, c.picture, {FOLD_OF_LINK}
             from questions q left join ({CURRENT_PICTURES}) c using (image_link)
             where {_ASKED} {chosen}
                 and not exists (from answers a where a.run = $without and a.idx = q.idx)
@@ -293,9 +289,14 @@ def load_arms(
         {"runs": list(runs), "without": without},
     )
     merged = [_Column(load_answers(store, run, wanted)) for run in runs]
-    while rows := cursor.fetchmany(_ARMS_FETCH_ROWS):
-        for index, entity_name, picture, fold in rows:
-            yield ArmsRow(index, entity_name, picture, int(fold), tuple(column.at(index) for column in merged))
+    for index, entity_name, picture, fold in stream(cursor):
+        yield ArmsRow(index, entity_name, picture, fold, tuple(column.at(index) for column in merged))
+
+
+def count_asked(store: Store, runs: Sequence[str]) -> int:
+    """Number of questions that at least one of the runs was asked."""
+    rows = store.connection.execute(f"select count(*) from questions q where {_ASKED}", {"runs": list(runs)}).fetchall()
+    return int(rows[0][0])
 
 
 class _Column:
@@ -312,10 +313,18 @@ class _Column:
         return self._next[1] if self._next is not None and self._next[0] == index else None
 
 
-def count_asked(store: Store, runs: Sequence[str]) -> int:
-    """Number of questions that at least one of the runs was asked."""
-    rows = store.connection.execute(f"select count(*) from questions q where {_ASKED}", {"runs": list(runs)}).fetchall()
-    return int(rows[0][0])
+def _difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    keys = sorted(known.keys() | now.keys())
+    return [f"{key} was {known.get(key)!r}, is {now.get(key)!r}" for key in keys if known.get(key) != now.get(key)]
+
+
+def _answer(
+    value: str | None, unit: str, text: str, reason: str, log_prob: float | None, p_correct: float | None,
+    p_present: float | None, alignment: str, line_ids: list[int], polygon: Any, seconds: float, score: float | None,
+) -> Answer:  # fmt: skip
+    quantity = Quantity(Decimal(value), unit) if value is not None else None
+    evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
+    return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)
 
 
 def _pages(settings: Mapping[str, Any]) -> PageKey | None:

@@ -12,7 +12,7 @@ from entx.rules.features import Rivals, cue_pattern, is_second, quantity_feature
 from entx.rules.lengths import Company, axis_features, depth_features, extents_of, round_words
 from entx.rules.reader import shipped_weights
 from entx.rules.words import Layout
-from entx.storage.questions import Habit
+from entx.storage.questions import GroupPrior
 from tests.ocr_stage.pages import Text, page
 
 TALL = (100.0, 100.0, 100.0, 700.0)
@@ -113,7 +113,9 @@ def test_round_words() -> None:
 # Depth
 
 
-def _depth(drawn: OcrPage, heights: list[float], widths: list[float], habit: Habit | None = None) -> list[Features]:
+def _depth(
+    drawn: OcrPage, heights: list[float], widths: list[float], habit: GroupPrior | None = None
+) -> list[Features]:
     layout = Layout.of(drawn)
     return depth_features(extents_of(layout), layout, heights, widths, habit)
 
@@ -131,7 +133,7 @@ def test_the_width_of_a_round_product_is_offered_as_its_depth() -> None:
 
 def test_the_habit_of_the_group_counts_as_far_as_the_width_is_sure() -> None:
     texts = (Text("40 cm", 0, 0, TALL), Text("30 cm", 0, 300, WIDE))
-    found = _depth(page(*texts), [0.9, 0.1], [0.1, 0.5], Habit(depth_is_width=0.4, depth_share=0.6))
+    found = _depth(page(*texts), [0.9, 0.1], [0.1, 0.5], GroupPrior(depth_is_width=0.4, depth_share=0.6))
     assert found[1]["as_width_habit"] == pytest.approx(0.2)
     assert found[1]["as_width_alone"] == pytest.approx(0.1)
 

@@ -7,7 +7,7 @@ import pytest
 from entx.core.entities import CHALLENGE, Entity, Schema
 from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus
 from entx.rules.reader import RulesReader
-from entx.storage.questions import Habit
+from entx.storage.questions import GroupPrior
 from tests.ocr_stage.pages import Text
 from tests.ocr_stage.pages import page as drawn_page
 
@@ -160,7 +160,7 @@ def test_the_width_of_a_round_thing_is_its_depth() -> None:
 
 def test_the_habit_of_the_group_decides_what_the_picture_leaves_open() -> None:
     page = drawn_page(Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL), roundness=0.3)
-    usual, rare = Habit(0.5, 0.3), Habit(-0.3, 0.9)
+    usual, rare = GroupPrior(0.5, 0.3), GroupPrior(-0.3, 0.9)
     answers = READER.read(page, ["depth", "depth"], [usual, rare])
     assert [a.quantity.text if a.quantity else "" for a in answers] == ["30.0 centimetre", ""]
 

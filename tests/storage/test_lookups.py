@@ -10,16 +10,8 @@ import pytest
 
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus, Quantity, Question
 from entx.storage.pages import add_pages
-from entx.storage.questions import (
-    LinkedFile,
-    add_files,
-    add_questions,
-    find_labels,
-    find_questions,
-    page_seconds,
-    run_totals,
-)
-from entx.storage.runs import add_answers, begin_run, end_run, load_arms
+from entx.storage.questions import LinkedFile, add_files, add_questions, find_labels, find_questions
+from entx.storage.runs import add_answers, begin_run, end_run, load_arms, page_seconds, run_totals
 from entx.storage.store import Store
 
 KEY, OTHER = PageKey("rapidocr", "m", "p"), PageKey("paddleocr", "m", "p")

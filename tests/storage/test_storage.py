@@ -131,7 +131,7 @@ def test_a_second_writer_and_a_reader_fail_clean_and_name_the_holder(path: Path)
         for write in (True, False):
             began = time.monotonic()
             code = (
-                "import sys; from pathlib import Path; from entx.storage.connection import Store\n"
+                "import sys; from pathlib import Path; from entx.storage.store import Store\n"
                 "from entx.core.errors import StoreBusy\n"
                 "try: Store(Path(sys.argv[1]), write=sys.argv[2] == 'True')\n"
                 "except StoreBusy as e: print(int(e.exit_code), e)"
@@ -147,14 +147,14 @@ def test_two_readers_share_the_store(path: Path) -> None:
     Store(path, write=True).close()
     with Store(path):
         code = (
-            "import sys; from pathlib import Path; from entx.storage.connection import Store; Store(Path(sys.argv[1]))"
+            "import sys; from pathlib import Path; from entx.storage.store import Store; Store(Path(sys.argv[1]))"
         )
         subprocess.run([sys.executable, "-c", code, str(path)], check=True)
 
 
 def test_a_busy_store_that_frees_up_in_time_is_opened(path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from entx.storage.connection import Store\n"
+        "import sys, time; from pathlib import Path; from entx.storage.store import Store\n"
         "s = Store(Path(sys.argv[1]), write=True); print('open', flush=True); time.sleep(0.7); s.close()"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as holder:
