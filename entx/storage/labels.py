@@ -19,7 +19,7 @@ import pyarrow as pa
 from entx.core.types import OcrPage, PageKey
 from entx.storage.pages import OF_KEY, load_pages
 from entx.storage.questions import CURRENT_PICTURES
-from entx.storage.store import Store, insert, next_seq
+from entx.storage.store import Store, fetch, insert, next_seq
 
 _REVIEW = "idx, rights, source, annotator, reviewed, final, lead_seconds, task, said, file, sha256"
 _OK_PICTURES = f"select distinct picture from pages where status = 'ok' and {OF_KEY}"
@@ -139,13 +139,13 @@ def add_reviews(store: Store, reviews: Sequence[Review]) -> int:
 
 def load_reviews(store: Store) -> list[Review]:
     """The newest review of each reviewer on each question, by index, then in the order in which they were added."""
-    rows = store.connection.execute(f"""
+    query = f"""
         select {_REVIEW} from reviews
         qualify row_number() over (partition by idx, source, annotator order by reviewed desc, seq desc) = 1
-        order by idx, seq""").fetchall()
+        order by idx, seq"""
     return [
         Review(index, tuple(rights), source, annotator, reviewed, final, lead, task, json.loads(said), file, sha256)
-        for index, rights, source, annotator, reviewed, final, lead, task, said, file, sha256 in rows
+        for index, rights, source, annotator, reviewed, final, lead, task, said, file, sha256 in fetch(store, query)
     ]
 
 

@@ -17,7 +17,7 @@ from entx.core.errors import InputError
 from entx.core.splits import Shard
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageKey, PageStatus, Stroke
 from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK, load_questions
-from entx.storage.store import Store, insert, stream
+from entx.storage.store import Store, fetch, insert, stream
 
 OF_KEY = "engine = $engine and model_hash = $model_hash and params_hash = $params_hash"
 """SQL: the condition that a page has a key, with the names of `PageKey` as parameters."""
@@ -90,7 +90,7 @@ def pending_pictures(store: Store, key: PageKey) -> Iterator[PictureFile]:
 
 def count_pending(store: Store, key: PageKey) -> int:
     """Number of `pending_pictures`."""
-    return int(store.connection.execute(f"{_PENDING} select count(*) from pending", asdict(key)).fetchall()[0][0])
+    return int(fetch(store, f"{_PENDING} select count(*) from pending", asdict(key))[0][0])
 
 
 def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) -> None:
@@ -109,17 +109,14 @@ def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) ->
 
 def forget_failed_pages(store: Store, key: PageKey) -> int:
     """Removes the pages of this key that are not OK, so that the next reading tries those pictures again."""
-    with store.transaction() as connection:
-        query = f"delete from pages where status <> 'ok' and {OF_KEY} returning 1"
-        return len(connection.execute(query, asdict(key)).fetchall())
+    with store.transaction():
+        return len(fetch(store, f"delete from pages where status <> 'ok' and {OF_KEY} returning 1", asdict(key)))
 
 
 def page_keys(store: Store) -> list[tuple[PageKey, int]]:
     """The keys that the store holds pages of, with their number, the most recently written first."""
-    rows = store.connection.execute(
-        "select engine, model_hash, params_hash, count(*) from pages group by all order by max(rowid) desc"
-    ).fetchall()
-    return [(PageKey(*row[:3]), int(row[3])) for row in rows]
+    query = "select engine, model_hash, params_hash, count(*) from pages group by all order by max(rowid) desc"
+    return [(PageKey(*key), count) for *key, count in fetch(store, query)]
 
 
 def choose_pages(store: Store, engine: str | None) -> PageKey:
@@ -138,7 +135,7 @@ def choose_pages(store: Store, engine: str | None) -> PageKey:
 def count_pages(store: Store, key: PageKey) -> dict[str, int]:
     """Number of pages of this key by status."""
     query = f"select status, count(*) from pages where {OF_KEY} group by 1"
-    return {str(status): int(count) for status, count in store.connection.execute(query, asdict(key)).fetchall()}
+    return dict(fetch(store, query, asdict(key)))
 
 
 def failed_pages(store: Store, key: PageKey, *, most: int) -> list[tuple[str, PageStatus, str]]:
@@ -148,8 +145,7 @@ def failed_pages(store: Store, key: PageKey, *, most: int) -> list[tuple[str, Pa
         from pages p left join pictures using (picture)
         where p.status <> 'ok' and {OF_KEY}
         group by p.picture, p.status, p.reason, p.rowid order by p.rowid limit {most}"""
-    rows = store.connection.execute(query, asdict(key)).fetchall()
-    return [(path, PageStatus(status), reason) for path, status, reason in rows]
+    return [(path, PageStatus(status), reason) for path, status, reason in fetch(store, query, asdict(key))]
 
 
 def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None) -> Iterator[OcrPage]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from entx.core.errors import InputError
 from entx.core.types import Question
-from entx.storage.store import Store, insert, integers, next_seq, registered, stream
+from entx.storage.store import Store, fetch, insert, integers, next_seq, registered, stream
 
 CURRENT_PICTURES = """
     select image_link, arg_max(picture, seq) as picture, arg_max(path, seq) as path, arg_max(bytes, seq) as bytes,
@@ -131,15 +131,13 @@ def add_files(store: Store, files: Sequence[LinkedFile]) -> None:
 
 def load_files(store: Store) -> dict[str, LinkedFile]:
     """The newest file of each link."""
-    rows = store.connection.execute(f"select * exclude (seq) from ({CURRENT_PICTURES})").fetchall()
-    return {row[0]: LinkedFile(*row) for row in rows}
+    return {row[0]: LinkedFile(*row) for row in fetch(store, f"select * exclude (seq) from ({CURRENT_PICTURES})")}
 
 
 def load_file(store: Store, image_link: str) -> LinkedFile | None:
     """The newest file of one link; None while no file is known."""
-    rows = store.connection.execute(
-        "select * exclude (seq) from pictures where image_link = ? order by seq desc limit 1", [image_link]
-    ).fetchall()
+    query = "select * exclude (seq) from pictures where image_link = ? order by seq desc limit 1"
+    rows = fetch(store, query, [image_link])
     return LinkedFile(*rows[0]) if rows else None
 
 
@@ -149,12 +147,10 @@ def load_question(store: Store, index: int) -> Question:
     Raises:
         InputError: the store has no question of that index.
     """
-    rows = store.connection.execute(
-        "select idx, image_link, group_id, entity_name, label from questions where idx = try_cast(? as bigint)",
-        [str(index)],
-    ).fetchall()
+    query = "select idx, image_link, group_id, entity_name, label from questions where idx = try_cast(? as bigint)"
+    rows = fetch(store, query, [str(index)])
     if not rows:
-        first, last = store.connection.execute("select min(idx), max(idx) from questions").fetchall()[0]
+        first, last = fetch(store, "select min(idx), max(idx) from questions")[0]
         range_ = "no questions" if first is None else f"questions {first} to {last}"
         raise InputError(f"no question {index} in {store.path}; it holds {range_}")
     found, link, group_id, entity_name, label = rows[0]
@@ -202,7 +198,7 @@ def find_labels(store: Store, asked: Sequence[tuple[str, str]], without: Iterabl
 
 def group_priors(store: Store) -> Mapping[tuple[str, int], GroupPrior]:
     """The prior of each (group_id, fold), from the labelled questions outside the fold; empty without labels."""
-    rows = store.connection.execute(f"""
+    query = f"""
         with by_picture as (
             select group_id, {FOLD_OF_LINK} as fold,
                    any_value(label) filter (entity_name = 'width') as width,
@@ -215,8 +211,8 @@ def group_priors(store: Store) -> Mapping[tuple[str, int], GroupPrior]:
         select group_id, fold, count(*) filter (width = depth),
                count(*) filter (width is not null and depth is not null),
                sum(depths), sum(asked)
-        from by_picture group by all""").fetchall()
-    folds = {(group, fold): tuple(map(float, counts)) for group, fold, *counts in rows}
+        from by_picture group by all"""
+    folds = {(group, fold): tuple(map(float, counts)) for group, fold, *counts in fetch(store, query)}
     groups: dict[str, tuple[float, ...]] = {}
     for (group, _), counts in folds.items():
         groups[group] = tuple(map(sum, zip(groups.get(group, _NO_COUNTS), counts, strict=True)))

@@ -18,7 +18,7 @@ from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey, Quantity
 from entx.storage.pages import OF_KEY
 from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK
-from entx.storage.store import Store, insert, integers, stream
+from entx.storage.store import Store, fetch, insert, integers, stream
 
 _LIBRARIES = ("duckdb", "entx-hybrid", "numpy", "onnxruntime", "openvino", "paddleocr", "rapidocr")
 _ANSWER = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
@@ -99,13 +99,11 @@ def begin_run(store: Store, run: str, stage: str, settings: Mapping[str, Any]) -
         InputError: the name is taken by a run of another stage or with other settings.
     """
     digest = settings_hash(settings)
-    rows = store.connection.execute(
-        """select stage, settings_hash, settings,
-                  exists (from answers a where a.run = r.run) or exists (from pages p where p.run = r.run)
-           from runs r where run = ?""",
-        [run],
-    ).fetchall()
-    for known_stage, known_digest, known, is_used in rows:
+    query = """
+        select stage, settings_hash, settings,
+               exists (from answers a where a.run = r.run) or exists (from pages p where p.run = r.run)
+        from runs r where run = ?"""
+    for known_stage, known_digest, known, is_used in fetch(store, query, [run]):
         if (known_stage, known_digest) == (stage, digest):
             return True
         if is_used:
@@ -136,11 +134,10 @@ def run_settings(store: Store, run: str) -> dict[str, Any]:
     Raises:
         InputError: no such run; the message lists those there are.
     """
-    rows = store.connection.execute("select run, settings from runs order by started").fetchall()
-    for name, settings in rows:
-        if name == run:
-            return dict(json.loads(settings))
-    raise InputError(f"no run {run!r} in {store.path}; it holds: {', '.join(name for name, _ in rows) or 'none'}")
+    known = dict(fetch(store, "select run, settings from runs order by started"))
+    if run not in known:
+        raise InputError(f"no run {run!r} in {store.path}; it holds: {', '.join(known) or 'none'}")
+    return dict(json.loads(known[run]))
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
@@ -156,28 +153,23 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
 
 def run_totals(store: Store, run: str) -> RunTotals:
     """The totals of one run, which must be in the store."""
-    rows = store.connection.execute(
-        """select any_value(stage), any_value(settings), count(a.idx), count(a.unit),
-                  coalesce(sum(a.seconds::double), 0)
-           from runs r left join answers a using (run) where r.run = ?""",
-        [run],
-    ).fetchall()
-    stage, settings, asked, answered, seconds = rows[0]
-    ends = store.connection.execute("select wall_seconds, counts from run_ends where run = ?", [run]).fetchall()
+    query = """
+        select any_value(stage), any_value(settings), count(a.idx), count(a.unit), coalesce(sum(a.seconds::double), 0)
+        from runs r left join answers a using (run) where r.run = ?"""
+    stage, settings, asked, answered, seconds = fetch(store, query, [run])[0]
+    ends = fetch(store, "select wall_seconds, counts from run_ends where run = ?", [run])
     wall = sum(took for took, counts in ends if any(json.loads(counts).values()))
     return RunTotals(stage, json.loads(settings), asked, answered, seconds, wall)
 
 
 def page_seconds(store: Store, run: str, key: PageKey) -> float:
     """Worker seconds that the pages of this key took for the distinct pictures that the run was asked about."""
-    rows = store.connection.execute(
-        f"""with asked as (
-                select distinct c.picture from answers a join questions q using (idx)
-                join ({CURRENT_PICTURES}) c using (image_link) where a.run = $run)
-            select coalesce(sum(p.seconds::double), 0) from pages p semi join asked using (picture) where {OF_KEY}""",
-        {**asdict(key), "run": run},
-    ).fetchall()
-    return float(rows[0][0])
+    query = f"""
+        with asked as (
+            select distinct c.picture from answers a join questions q using (idx)
+            join ({CURRENT_PICTURES}) c using (image_link) where a.run = $run)
+        select coalesce(sum(p.seconds::double), 0) from pages p semi join asked using (picture) where {OF_KEY}"""
+    return float(fetch(store, query, {**asdict(key), "run": run})[0][0])
 
 
 def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -> None:
@@ -197,16 +189,14 @@ def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -
 
 def answered_indices(store: Store, run: str) -> set[int]:
     """Indices of the questions that the run has answered, so that a continued run asks only the others."""
-    return {index for (index,) in store.connection.execute("select idx from answers where run = ?", [run]).fetchall()}
+    return {index for (index,) in fetch(store, "select idx from answers where run = ?", [run])}
 
 
 def forget_answers(store: Store, run: str, reason: str) -> int:
     """Removes a run's empty answers whose reason begins so, for the run to ask again; returns their number."""
-    with store.transaction() as connection:
-        rows = connection.execute(
-            "delete from answers where run = ? and unit is null and starts_with(reason, ?) returning 1", [run, reason]
-        ).fetchall()
-    return len(rows)
+    query = "delete from answers where run = ? and unit is null and starts_with(reason, ?) returning 1"
+    with store.transaction():
+        return len(fetch(store, query, [run, reason]))
 
 
 def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> Iterator[tuple[int, Answer]]:
@@ -227,10 +217,8 @@ def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> I
 
 def load_answers_to(store: Store, index: int) -> list[tuple[str, Answer]]:
     """(run, answer) of every run that was asked the question, in the order of the runs' beginning."""
-    rows = store.connection.execute(
-        f"select run, {_ANSWER} from answers join runs using (run) where idx = ? order by started", [index]
-    ).fetchall()
-    return [(run, _answer(*columns)) for run, *columns in rows]
+    query = f"select run, {_ANSWER} from answers join runs using (run) where idx = ? order by started"
+    return [(run, _answer(*columns)) for run, *columns in fetch(store, query, [index])]
 
 
 def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm]:
@@ -242,20 +230,17 @@ def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm
     twice = sorted({run for run in runs if runs.count(run) > 1})
     if twice:
         raise InputError(f"--runs names {', '.join(twice)} twice; each arm has one vote")
-    rows = store.connection.execute(
-        """select run, stage, settings_hash, settings, count(a.idx)
-           from runs left join answers a using (run) group by all order by min(started)"""
-    ).fetchall()
-    known = {row[0]: row[1:] for row in rows}
-    answering = [row[0] for row in rows if row[4]]
+    query = """
+        select run, stage, settings_hash, settings, count(a.idx)
+        from runs left join answers a using (run) group by all order by min(started)"""
+    known = {run: row for run, *row in fetch(store, query)}
+    answering = ", ".join(run for run, row in known.items() if row[3]) or "none"
     arms = []
     for run in runs:
-        if run not in known or not known[run][3]:
-            problem = "holds no answers" if run in known else "is not"
-            raise InputError(
-                f"run {run!r} {problem} in {store.path}; runs with answers: {', '.join(answering) or 'none'}"
-            )
-        stage, settings_hash, settings, count = known[run]
+        stage, settings_hash, settings, count = known.get(run, ("", "", "", None))
+        if not count:
+            problem = "is not" if count is None else "holds no answers"
+            raise InputError(f"run {run!r} {problem} in {store.path}; runs with answers: {answering}")
         plain = json.loads(settings)
         if plain.get("schema", schema_digest) != schema_digest:
             raise InputError(
@@ -280,14 +265,12 @@ def load_arms(
     if wanted is not None:
         cursor.register("chosen", integers(wanted))
         chosen = "and q.idx in (from chosen)"
-    cursor.execute(
-        f"""select q.idx, entity_name, c.picture, {FOLD_OF_LINK}
-            from questions q left join ({CURRENT_PICTURES}) c using (image_link)
-            where {_ASKED} {chosen}
-                and not exists (from answers a where a.run = $without and a.idx = q.idx)
-            order by q.idx""",
-        {"runs": list(runs), "without": without},
-    )
+    query = f"""
+        select q.idx, entity_name, c.picture, {FOLD_OF_LINK}
+        from questions q left join ({CURRENT_PICTURES}) c using (image_link)
+        where {_ASKED} {chosen} and not exists (from answers a where a.run = $without and a.idx = q.idx)
+        order by q.idx"""
+    cursor.execute(query, {"runs": list(runs), "without": without})
     merged = [_Column(load_answers(store, run, wanted)) for run in runs]
     for index, entity_name, picture, fold in stream(cursor):
         yield ArmsRow(index, entity_name, picture, fold, tuple(column.at(index) for column in merged))
@@ -295,8 +278,7 @@ def load_arms(
 
 def count_asked(store: Store, runs: Sequence[str]) -> int:
     """Number of questions that at least one of the runs was asked."""
-    rows = store.connection.execute(f"select count(*) from questions q where {_ASKED}", {"runs": list(runs)}).fetchall()
-    return int(rows[0][0])
+    return int(fetch(store, f"select count(*) from questions q where {_ASKED}", {"runs": list(runs)})[0][0])
 
 
 class _Column:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import duckdb
@@ -237,10 +236,13 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def fetch(store: Store, query: str, parameters: Any = None) -> list[Any]:
+    """All rows of a query's result, as tuples."""
+    return store.connection.execute(query, parameters).fetchall()
 
 
 def insert(store: Store, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -264,7 +266,7 @@ def registered(
 
 def next_seq(store: Store, table: str) -> int:
     """The first number of a `seq` column that is not taken."""
-    return int(store.connection.execute(f"select coalesce(max(seq), 0) + 1 from {table}").fetchall()[0][0])
+    return int(fetch(store, f"select coalesce(max(seq), 0) + 1 from {table}")[0][0])
 
 
 def integers(numbers: Iterable[int], name: str = "idx") -> pa.Table:

@@ -25,11 +25,11 @@ from entx.core.errors import InputError, TableError
 from entx.core.files import FORMULA_STARTS, PictureFolder, atomic_path, atomic_text
 from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
 from entx.core.submission import HEADER
-from entx.core.tables import Table, parse_indices, read_table, require_entities
+from entx.core.tables import parse_indices, read_table, require_entities
 from entx.core.types import Alignment, Answer, Evidence, Quantity, Question
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files, load_questions
 from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
-from entx.storage.store import Store, stream
+from entx.storage.store import Store, fetch, integers, stream
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,24 +39,25 @@ TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
 
 _THREADS = 4  # hashing and reading both release the interpreter; more threads only queue on the disk
 _ANSWERS_AT_ONCE = 8192
-_SELECTS = {
-    "questions": "select idx as index, image_link, group_id, entity_name, label, source from questions order by idx",
-    "pages": "select * from pages",
-    "lines": """
+_SELECTS = {  # columns, source and order of each table
+    "questions": (
+        "*", "select idx as index, image_link, group_id, entity_name, label, source from questions", "order by index",
+    ),
+    "pages": ("*", "from pages", ""),
+    "lines": ("*", """
         select picture, engine, model_hash, params_hash, width, height, line_id - 1 as line_id, line.text, line.score,
                line.polygon, line.rotation, line.scale
-        from (select *, unnest(lines) as line, generate_subscripts(lines, 1) as line_id from pages)""",
-    "runs": "select * from runs left join run_ends using (run) order by started",
-    "answers": """
+        from (select *, unnest(lines) as line, generate_subscripts(lines, 1) as line_id from pages)""", ""),
+    "runs": ("*", "from runs left join run_ends using (run)", "order by started"),
+    "answers": ("*", """
         select a.*, q.entity_name, q.image_link from (select idx as index, * exclude (idx) from answers) a
-        join questions q on q.idx = a.index order by run, index""",
-    "reviews": "select idx as index, * exclude (idx, seq) from reviews order by seq",
-}
+        join questions q on q.idx = a.index""", "order by run, index"),
+    "reviews": ("* exclude (seq)", "select idx as index, * exclude (idx) from reviews", "order by seq"),
+}  # fmt: skip
 TABLES = tuple(_SELECTS)
 """What can be exported."""
 
-_LATER_COLUMNS = frozenset({"geometry"})
-"""Of pages: an export by an older entx does not have them."""
+_LATER_COLUMNS = frozenset({"geometry"})  # of pages: an export by an older entx does not have them
 _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet, compression zstd", ".jsonl": "format json"}
 _READERS = {".parquet": "read_parquet", ".jsonl": "read_json"}
 _ASKED = "wanted w left join answers a on a.run = ? and a.idx = w.idx"
@@ -116,10 +117,8 @@ def ingest(
     indices = parse_indices(table) if indexed else list(range(index_from, index_from + len(table)))
     groups = table.get("group_id") or [""] * len(table)
     labels: Sequence[str | None] = table.get("entity_value") or [None] * len(table)
-    questions = [
-        Question(index, link, group, entity, None, label)
-        for index, link, group, entity, label in zip(indices, links, groups, entities, labels, strict=True)
-    ]
+    rows = zip(indices, links, groups, entities, labels, strict=True)
+    questions = [Question(index, link, group, entity, None, label) for index, link, group, entity, label in rows]
     distinct = list(dict.fromkeys(links))
     known = load_files(store)
     files, without_file = _find_files(distinct, folders, known, advance)
@@ -132,15 +131,10 @@ def _find_files(
     links: Sequence[str], folders: Sequence[Path], known: dict[str, LinkedFile], advance: Callable[[int], None]
 ) -> tuple[list[LinkedFile], dict[str, str]]:
     folder = PictureFolder([path.absolute() for path in folders], links)
+    found = {link: folder.find(link) for link in links}
+    paths = {link: one.path for link, one in found.items() if one.path is not None}
+    without_file = {link: one.reason for link, one in found.items() if one.path is None}
     files: list[LinkedFile] = []
-    without_file: dict[str, str] = {}
-    paths: dict[str, Path] = {}
-    for link in links:
-        found = folder.find(link)
-        if found.path is None:
-            without_file[link] = found.reason
-        else:
-            paths[link] = found.path
     advance(len(without_file))
 
     def examine(link: str) -> LinkedFile | str:
@@ -210,8 +204,11 @@ def import_predictions(
         TableError: the table breaks its contract, or no text column is known.
         InputError: the run stands in the store with another file or schema.
     """
-    table = _read(path, column)
-    name = next(name for name in table.columns if name != "index")
+    table = read_table(path, ("index",), TEXT_COLUMNS) if column is None else read_table(path, ("index", column))
+    name = column or next((name for name in TEXT_COLUMNS if name in table), None)
+    if name is None:
+        known, header = ", ".join(TEXT_COLUMNS), ", ".join(table.header)
+        raise TableError(path, f"no column of answers ({known}) among: {header}; name it with --column")
     indices, texts = parse_indices(table), table[name]
     settings = {
         "file": path.name, "sha256": _sha256(path), "column": name, "schema": schema.digest,
@@ -221,9 +218,8 @@ def import_predictions(
     foreign = sum(index not in entity_of for index in indices)
     done = answered_indices(store, run) if begin_run(store, run, stage, settings) else set()
     started = time.monotonic()
-    todo = [
-        (index, text) for index, text in zip(indices, texts, strict=True) if index in entity_of and index not in done
-    ]
+    rows = zip(indices, texts, strict=True)
+    todo = [(index, text) for index, text in rows if index in entity_of and index not in done]
     advance = begin(len(todo))
     for first in range(0, len(todo), _ANSWERS_AT_ONCE):
         batch = todo[first : first + _ANSWERS_AT_ONCE]
@@ -232,19 +228,6 @@ def import_predictions(
     seconds = time.monotonic() - started
     end_run(store, run, seconds, {"rows": len(indices), "foreign": foreign, "added": len(todo)})
     return ImportReport(name, len(indices), foreign, len(todo), seconds)
-
-
-def _read(path: Path, column: str | None) -> Table:
-    if column is not None:
-        return read_table(path, ("index", column))
-    table = read_table(path, ("index",), TEXT_COLUMNS)
-    found = [name for name in TEXT_COLUMNS if name in table]
-    if not found:
-        known = ", ".join(TEXT_COLUMNS)
-        raise TableError(
-            path, f"no column of answers ({known}) among: {', '.join(table.header)}; name it with --column"
-        )
-    return Table(path, table.header, {"index": table["index"], found[0]: table[found[0]]}, table.lines)
 
 
 def _answer(text: str, schema: Schema, entity_name: str) -> Answer:
@@ -261,11 +244,10 @@ def table(store: Store, name: str, run: str | None = None) -> pd.DataFrame:
     Raises:
         InputError: unknown table, or one whose rows are of no run.
     """
-    query = _select(name)
+    query = _select(store, name)
     if run is None:
         return store.connection.execute(query).df()
-    columns = [row[0] for row in store.connection.execute(f"describe {query}").fetchall()]
-    if "run" not in columns:
+    if "run" not in (column for column, *_ in fetch(store, f"describe {query}")):
         raise InputError(f"the rows of {name} belong to no run; leave run out")
     return store.connection.execute(f"from ({query}) where run = ?", [run]).df()
 
@@ -279,16 +261,24 @@ def export_table(store: Store, name: str, out: Path) -> int:
     Raises:
         InputError: unknown table or ending, or the file cannot be written.
     """
-    query = _select(name)
+    query = _select(store, name, harmless=out.suffix == ".csv")
     if out.suffix not in _FORMATS:
         raise InputError(f"{out}: unknown format; use one of {', '.join(_FORMATS)}")
-    return _copy(store.connection, _harmless(store, query) if out.suffix == ".csv" else query, out)
+    return _copy(store.connection, query, out)
 
 
-def _select(name: str) -> str:
+def _select(store: Store, name: str, *, harmless: bool = False) -> str:
+    """The query for a table; `harmless` makes every text column safe for spreadsheets."""
     if name not in _SELECTS:
         raise InputError(f"unknown table {name!r}; there are: {', '.join(TABLES)}")
-    return _SELECTS[name]
+    columns, source, order = _SELECTS[name]
+    query = f"select {columns} from ({source}) {order}"
+    if not harmless:
+        return query
+    texts = [f'"{column}"' for column, kind, *_ in fetch(store, f"describe {query}") if kind == "VARCHAR"]
+    starts = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
+    changed = ", ".join(f"if(ascii({text}) in ({starts}), '''' || {text}, {text}) as {text}" for text in texts)
+    return f"select {columns} replace ({changed}) from ({source}) {order}"
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, out: Path) -> int:
@@ -297,18 +287,6 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, out: Path) -> int:
         quoted = str(part).replace("'", "''")
         rows = connection.execute(f"copy ({query}) to '{quoted}' ({_FORMATS[out.suffix]})").fetchall()
     return int(rows[0][0])
-
-
-def _harmless(store: Store, query: str) -> str:
-    """The query with every text column made safe for spreadsheets."""
-    columns = store.connection.execute(f"describe {query}").fetchall()
-    codes = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
-    changed = ", ".join(
-        f"""case when ascii("{name}") in ({codes}) then '\'' || "{name}" else "{name}" end as "{name}\""""
-        for name, kind, *_ in columns
-        if kind == "VARCHAR"
-    )
-    return f"select * replace ({changed}) from ({query})"
 
 
 def import_pages(store: Store, path: Path) -> tuple[int, int]:
@@ -324,23 +302,23 @@ def import_pages(store: Store, path: Path) -> tuple[int, int]:
         raise InputError(f"{path}: pages are imported from {' or '.join(_READERS)}")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    connection, file = store.connection, f"{_READERS[path.suffix]}(?)"
-    names = [row[0] for row in connection.execute("describe pages").fetchall()]
+    file = f"{_READERS[path.suffix]}(?)"
+    names = [name for name, *_ in fetch(store, "describe pages")]
     try:
-        there = {row[0] for row in connection.execute(f"describe from {file}", [str(path)]).fetchall()}
+        there = {name for name, *_ in fetch(store, f"describe from {file}", [str(path)])}
         columns = ", ".join(name for name in names if name in there or name not in _LATER_COLUMNS)
-        connection.execute(f"create temp table incoming as select {columns} from {file}", [str(path)])
+        store.connection.execute(f"create temp table incoming as select {columns} from {file}", [str(path)])
         with store.transaction():
-            added = connection.execute(f"""
+            query = f"""
                 insert into pages ({columns}) select {columns} from incoming i where not exists (
                     from pages p where (p.picture, p.engine, p.model_hash, p.params_hash)
-                                     = (i.picture, i.engine, i.model_hash, i.params_hash)) returning 1""").fetchall()
-        total = connection.execute("select count(*) from incoming").fetchall()[0][0]
+                                     = (i.picture, i.engine, i.model_hash, i.params_hash)) returning 1"""
+            added = len(fetch(store, query))
+        return int(fetch(store, "select count(*) from incoming")[0][0]), added
     except (duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException) as error:
         raise InputError(f"{path}: is no export of pages: {str(error).splitlines()[0]}") from None
     finally:
-        connection.execute("drop table if exists incoming")
-    return int(total), len(added)
+        store.connection.execute("drop table if exists incoming")
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +387,5 @@ def _wanted(store: Store, indices: Sequence[int] | None) -> duckdb.DuckDBPyConne
     if indices is None:
         cursor.execute("create temp view wanted as select idx, idx as place from questions")
     else:
-        places = {"idx": pa.array(indices, pa.int64()), "place": pa.array(range(len(indices)), pa.int64())}
-        cursor.register("wanted", pa.table(places))
+        cursor.register("wanted", integers(indices).append_column("place", pa.array(range(len(indices)), pa.int64())))
     return cursor
