@@ -95,7 +95,8 @@ def find_segments(grey: Grey) -> Array:
 
 def lengths(segments: Array) -> Array:
     """(n,): in pixels."""
-    return np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
+    long: Array = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
+    return long
 
 
 def ways(segments: Array) -> Array:

@@ -14,7 +14,7 @@ from entx.ocr_stage.page_reader import (
     doubtful_window,
     merge,
     numeric_strings,
-    read_passes,
+    read_scales,
     worth,
 )
 from tests.ocr_stage.fake_engine import FakeEngine, box
@@ -35,14 +35,14 @@ def two(text: str, score: float = 0.9, polygon: Polygon | None = None) -> Scaled
 def test_large_pictures_are_read_once() -> None:
     doubtful = RawLine("5 kg", 0.4, box(1, 2, 30, 10))
     engine = FakeEngine({SECOND_LOOK_SIDE + 1: [doubtful]})
-    assert read_passes(engine, blank(SECOND_LOOK_SIDE + 1, 100), ReaderSettings()) == [ScaledLine(doubtful, 1.0)]
+    assert read_scales(engine, blank(SECOND_LOOK_SIDE + 1, 100), ReaderSettings()) == [ScaledLine(doubtful, 1.0)]
     assert engine.calls == [((100, SECOND_LOOK_SIDE + 1, 3), [], True)]
 
 
 def test_surely_read_pictures_are_read_once() -> None:
     sure = RawLine("5 kg", 0.95, box(1, 2, 30, 10))
     engine = FakeEngine({300: [sure]})
-    assert read_passes(engine, blank(300, 200), ReaderSettings()) == [ScaledLine(sure, 1.0)]
+    assert read_scales(engine, blank(300, 200), ReaderSettings()) == [ScaledLine(sure, 1.0)]
     assert len(engine.calls) == 1
 
 
@@ -51,7 +51,7 @@ def test_doubtful_lines_are_looked_at_again_at_twice_the_size() -> None:
     # The window: 32 pixels around the doubtful line, 124 x 84 at (68, 68), seen by the engine at 248 x 168.
     again = RawLine("11 lb", 0.8, box(64, 64, 120, 40))
     engine = FakeEngine({300: [sure, doubtful], 248: [again]})
-    lines = read_passes(engine, blank(300, 200), ReaderSettings())
+    lines = read_scales(engine, blank(300, 200), ReaderSettings())
     shape, known, enlarge = engine.calls[1]
     assert shape == (168, 248, 3)
     assert known == [
@@ -80,7 +80,7 @@ def test_the_window_stays_in_the_picture() -> None:
 
 def test_single_never_reads_twice() -> None:
     engine = FakeEngine({50: [RawLine("5 kg", 0.1, box(1, 2, 30, 10))]})
-    assert len(read_passes(engine, blank(50, 50), ReaderSettings(passes="single"))) == 1
+    assert len(read_scales(engine, blank(50, 50), ReaderSettings(passes="single"))) == 1
     assert len(engine.calls) == 1
 
 
