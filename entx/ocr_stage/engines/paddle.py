@@ -250,27 +250,23 @@ def _models(settings: dict[str, Any]) -> dict[str, tuple[str | None, Path]]:
     for kind in _ARGUMENTS:
         if kind in own:
             name, folder = settings[f"{kind}_name"] or None, settings[f"{kind}_dir"]
-            models[kind] = (name, _own_folder(str(folder)) if folder else _downloaded(str(name)))
+            models[kind] = (name, _model_folder(str(name), str(folder)))
         elif settings["engine"] == "onnxruntime":
             models[kind] = (NAMES[kind], model_folders()[kind])
     return models
 
 
-def _own_folder(folder: str) -> Path:
-    if not (Path(folder) / "inference.yml").is_file():
-        raise EngineError(f"paddleocr: {folder} is no model folder: it has no inference.yml")
-    return Path(folder)
-
-
-def _downloaded(name: str) -> Path:
-    """Where PaddleOCR keeps a model that it has downloaded; workers themselves never download."""
+def _model_folder(name: str, folder: str) -> Path:
+    """The folder given, else where PaddleOCR keeps a model that it has downloaded; workers never download."""
     home = os.environ.get("PADDLE_PDX_CACHE_HOME") or str(Path.home() / ".paddlex")
-    folder = Path(home) / "official_models" / name
-    if not (folder / "inference.yml").is_file():
-        raise EngineError(
-            f"paddleocr: model {name!r} is not on this machine ({folder}); fetch it with PaddleOCR, or give its folder"
-        )
-    return folder
+    path = Path(folder) if folder else Path(home) / "official_models" / name
+    if (path / "inference.yml").is_file():
+        return path
+    if folder:
+        raise EngineError(f"paddleocr: {folder} is no model folder: it has no inference.yml")
+    raise EngineError(
+        f"paddleocr: model {name!r} is not on this machine ({path}); fetch it with PaddleOCR, or give its folder"
+    )
 
 
 def _paddle_package() -> str:
@@ -288,5 +284,4 @@ def _turned(box: np.ndarray[Any, Any], angle: int) -> Polygon:
     """
     top, right = np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[1] - box[2])
     turn = (1 if right >= 1.5 * top else 0) + (2 if angle == 1 else 0)
-    x1, y1, x2, y2, x3, y3, x4, y4 = (float(value) for value in np.roll(box, -turn, axis=0).reshape(8))
-    return x1, y1, x2, y2, x3, y3, x4, y4
+    return rapid.polygon_of(np.roll(box, -turn, axis=0))

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,12 +65,8 @@ KNOWN_SCORE, KNOWN_OVERLAP = 0.8, 0.6
 """A box is not read again where a line read with this score overlaps it this much (intersection over union)."""
 
 
-class Network(Protocol):
-    """One loaded network, fed with N x H x W x 3 BGR bytes; an array it returns is valid until its next call."""
-
-    def __call__(self, batch: Batch) -> Array:
-        """The output, N x ..."""
-        ...
+Network = Callable[[Batch], Array]
+"""Takes N x H x W x 3 BGR bytes and returns N x ...; an array that it returns is valid until its next call."""
 
 
 def default_backend() -> str:
@@ -188,11 +184,11 @@ class RapidEngine:
         from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
         from rapidocr.utils.process_img import get_rotate_crop_image
 
-        options: dict[str, Any] = {"backend": backend, "threads": threads}
-        search = {each: load_network(folder / DETECTION, precision=each, **options) for each in {"f32", precision}}
-        self._detect_small, self._detect_large = search["f32"], search[precision]
-        self._orient = load_network(folder / ORIENTATION, precision="f32", **options)
-        self._recognise = load_network(folder / RECOGNITION, precision="f32", **options)
+        def load(file: str, precision: str = "f32") -> Network:
+            return load_network(folder / file, backend=backend, threads=threads, precision=precision)
+
+        self._detect_small, self._orient, self._recognise = map(load, (DETECTION, ORIENTATION, RECOGNITION))
+        self._detect_large = self._detect_small if precision == "f32" else load(DETECTION, precision)
         self._boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
         self._text = CTCLabelDecode(characters(folder / RECOGNITION))
         self._crop = get_rotate_crop_image
@@ -217,7 +213,7 @@ class RapidEngine:
         factor = min(1.0, READ_SIDE / max(image.shape[:2]))
         if factor < 1.0:
             image = cv2.resize(image, None, fx=factor, fy=factor)
-            known = [replace(line, polygon=_polygon(np.array(line.polygon) * factor)) for line in known]
+            known = [replace(line, polygon=polygon_of(np.array(line.polygon) * factor)) for line in known]
         boxes = [box for box in self._search(image, enlarge=enlarge) if not _is_known(box, known)]
         crops, turns = [], []
         for box in boxes:
@@ -229,7 +225,7 @@ class RapidEngine:
             crops[index] = cv2.rotate(crops[index], cv2.ROTATE_180)
             turns[index] += 2
         return [
-            RawLine(text, score, _polygon(np.roll(box, -turn, axis=0) / factor))
+            RawLine(text, score, polygon_of(np.roll(box, -turn, axis=0) / factor))
             for box, turn, (text, score) in zip(boxes, turns, self._read(crops), strict=True)
             if text.strip()
         ]
@@ -289,7 +285,7 @@ def _sides(box: np.ndarray[Any, Any]) -> tuple[int, int]:
 
 
 def _is_known(box: np.ndarray[Any, Any], known: Sequence[RawLine]) -> bool:
-    polygon = _polygon(box)
+    polygon = polygon_of(box)
     own = area(polygon)
     for line in known:
         if line.score >= KNOWN_SCORE:
@@ -299,7 +295,8 @@ def _is_known(box: np.ndarray[Any, Any], known: Sequence[RawLine]) -> bool:
     return False
 
 
-def _polygon(box: np.ndarray[Any, Any]) -> Polygon:
+def polygon_of(box: np.ndarray[Any, Any]) -> Polygon:
+    """The 4 x 2 corners of a box as plain numbers."""
     x1, y1, x2, y2, x3, y3, x4, y4 = (float(value) for value in box.reshape(8))
     return x1, y1, x2, y2, x3, y3, x4, y4
 
