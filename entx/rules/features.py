@@ -1,6 +1,7 @@
 """Features of a quantity that is no height, width or depth: words at it, its print, and its rivals on the page.
 
-Every feature has a name and a value around 0 to 1; what they are worth stands in the weights table.
+Every feature has a name and a value around 0 to 1; what they are worth stands in the weights table. Lengths have
+features of their own (`lengths`).
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""What printed words say about a number: axis words in several languages, and the look-alikes of each kind of quantity.
+"""What printed words say about a number: the cue words of one line of text, and the captions around a number's line.
 
-Pure vocabulary: regular expressions over one line of text. Where the words stand to a number is `captions`' business.
-
-The page as the rules reader sees it: its quantities, and for each number's line what is written around it.
-
-Computed once per page, whatever number of questions is asked of it.
+The vocabulary is axis words in several languages, and for each kind of quantity the words of its look-alikes: numbers
+of that kind that are no answer. `Layout` is the page as the rules reader sees it, computed once whatever number of
+questions is asked of it. What the words are worth stands in `features` and `lengths`.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from dataclasses import dataclass
 
 from entx.core.boxes import Frame, frame_of
 from entx.core.candidates import Candidate, page_quantities
-from entx.core.types import LineGeometry, OcrPage, Polygon
+from entx.core.types import LineGeometry, OcrPage, PageGeometry, Polygon
 
 # What an axis word can name. Which entity a length, a thickness or a diameter answers depends on the whole page.
 _AXIS_WORDS = {
@@ -111,10 +109,8 @@ PERSON = re.compile(r"\b(?:months?|years?|yrs?|age|child|baby|kids?|boy|girl|per
 """Words of a chart about people: their heights and weights are nobody's product."""
 
 
-_REACH = 1.6
-"""How many text heights a caption may lie above or below its number."""
-_ROW_FACTOR = 20.0
-"""In a row of a table the number may stand farther to the right: (1.6 - 0.8) x 20 = 16 text heights."""
+_REACH = 1.6  # text heights that a caption may lie above or below its number
+_ROW_FACTOR = 20.0  # in a row of a table the number may stand farther to the right: (1.6 - 0.8) x 20 = 16 text heights
 
 
 @dataclass(frozen=True)
@@ -144,12 +140,11 @@ class Layout:
         quantities = page_quantities(page)
         numbers = sorted({line for one in quantities for line in one.line_ids})
         frames = [frame_of(line.polygon) for line in page.lines]
-        marks = frozenset(page.geometry.marks) if page.geometry is not None else frozenset()
-        geometry = {one.line: one for one in page.geometry.lines} if page.geometry is not None else {}
+        drawn = page.geometry or PageGeometry()
+        captions = _captions(page, numbers, frames, frozenset(drawn.marks))
         heights = tuple(frame.height for frame in frames)
-        captions = _captions(page, numbers, frames, marks)
         tallest = max((heights[line] for line in numbers), default=1.0)
-        return cls(page, quantities, captions, geometry, heights, tallest)
+        return cls(page, quantities, captions, {one.line: one for one in drawn.lines}, heights, tallest)
 
     def around(self, one: Candidate) -> list[str]:
         """The texts of a candidate's captions."""
@@ -160,14 +155,14 @@ def _captions(
     page: OcrPage, numbers: list[int], frames: list[Frame], marks: frozenset[int]
 ) -> dict[int, tuple[int, ...]]:
     found: dict[int, list[int]] = {}
-    taken = set(numbers)
-    letters = [number for number, line in enumerate(page.lines) if letter_box(line.text) and number not in marks]
-    several = len({letter_box(page.lines[number].text) for number in letters}) > 1
+    taken = marks.union(numbers)
+    letters = {number: axis for number, line in enumerate(page.lines) if (axis := letter_box(line.text))}
+    several = len({axis for number, axis in letters.items() if number not in marks}) > 1
     by_top = sorted(numbers, key=lambda number: frames[number].y)
     tops = [frames[number].y for number in by_top]
     widest = max((frames[number].width for number in numbers), default=0.0)
     for index, line in enumerate(page.lines):
-        if index in taken or index in marks or not any(map(str.isalpha, line.text)):
+        if index in taken or not any(map(str.isalpha, line.text)):
             continue
         if len(line.text.strip()) == 1 and not (several and index in letters):
             continue  # an H on its own is an arrow |-| more often than a height
