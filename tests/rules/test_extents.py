@@ -5,7 +5,7 @@ import pytest
 from entx.core.types import OcrPage, Place
 from entx.rules.lengths import Extent, extents_of
 from entx.rules.words import Layout
-from tests.ocr_stage.pages import Text, page
+from tests.rules.pages import Text, page
 
 TALL = (100.0, 100.0, 100.0, 700.0)
 WIDE = (100.0, 900.0, 700.0, 900.0)

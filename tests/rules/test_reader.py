@@ -1,26 +1,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import pytest
 
 from entx.core.entities import CHALLENGE, Entity, Schema
-from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus
+from entx.core.types import Alignment, Answer, OcrPage, PageStatus
 from entx.rules.reader import RulesReader
 from entx.storage.questions import GroupPrior
-from tests.ocr_stage.pages import Text
-from tests.ocr_stage.pages import page as drawn_page
+from tests.rules.pages import Text
+from tests.rules.pages import page as drawn_page
 
 READER = RulesReader(CHALLENGE)
 
 
 def _page(*lines: tuple[str, float, float]) -> OcrPage:
-    """Lines of (text, left, top): 20 pixels high, 10 a letter."""
-    made = []
-    for text, x, y in lines:
-        right, bottom = x + 10 * len(text), y + 20
-        made.append(OcrLine(text, 0.99, (x, y, right, y, right, bottom, x, bottom)))
-    return OcrPage("s", PageStatus.OK, "", 1000, 1000, tuple(made))
+    """Lines of (text, left, top), without geometry."""
+    return drawn_page(*(Text(*line) for line in lines), geometry=False)
 
 
 def _ask(page: OcrPage, entity: str) -> Answer:
@@ -28,15 +25,17 @@ def _ask(page: OcrPage, entity: str) -> Answer:
     return answer
 
 
+def _texts(answers: Iterable[Answer]) -> list[str]:
+    return [answer.quantity.text if answer.quantity else "" for answer in answers]
+
+
 def _said(page: OcrPage, entity: str) -> str:
-    answer = _ask(page, entity)
-    return answer.quantity.text if answer.quantity else ""
+    return _texts([_ask(page, entity)])[0]
 
 
 def _best(page: OcrPage, entity: str) -> str:
     """The best candidate, however doubtful."""
-    (answer,) = RulesReader(CHALLENGE, abstain=False).read(page, [entity])
-    return answer.quantity.text if answer.quantity else ""
+    return _texts(RulesReader(CHALLENGE, abstain=False).read(page, [entity]))[0]
 
 
 def test_the_first_legal_quantity_is_the_answer_where_nothing_else_helps() -> None:
@@ -58,21 +57,18 @@ def test_a_label_at_the_number_wins_over_order() -> None:
     assert _said(page, "width") == "30.0 centimetre"
 
 
-def test_a_cue_word_on_the_line_wins_over_order() -> None:
-    page = _page(("Protein 20 g", 0, 0), ("Net weight 500 g", 500, 500))
-    assert _said(page, "item_weight") == "500.0 gram"
-
-
-def test_a_cue_word_above_or_to_the_left_wins_over_order() -> None:
-    above = _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 100, 330))
-    assert _said(above, "item_weight") == "500.0 gram"
-    left = _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 180, 300))
-    assert _said(left, "item_weight") == "500.0 gram"
-
-
-def test_a_cue_far_away_does_not_help() -> None:
-    page = _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 100, 700))
-    assert _said(page, "item_weight") == "20.0 gram"
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([("Protein 20 g", 0, 0), ("Net weight 500 g", 500, 500)], "500.0 gram"),
+        ([("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 100, 330)], "500.0 gram"),
+        ([("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 180, 300)], "500.0 gram"),
+        ([("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 100, 700)], "20.0 gram"),
+    ],
+    ids=["on the line", "above", "to the left", "far away"],
+)
+def test_a_cue_word_near_a_number_wins_over_order(lines: list[tuple[str, float, float]], said: str) -> None:
+    assert _said(_page(*lines), "item_weight") == said
 
 
 def test_a_number_labelled_for_another_entity_of_the_kind_is_left_alone() -> None:
@@ -119,7 +115,7 @@ def test_an_answer_that_is_not_given_has_a_reason_and_no_evidence(page: OcrPage,
 def test_every_entity_asked_gets_its_answer_in_order() -> None:
     page = _page(("H 40 cm", 0, 0), ("12V", 0, 300))
     answers = READER.read(page, ["voltage", "height", "item_volume"])
-    assert [a.quantity.text if a.quantity else "" for a in answers] == ["12.0 volt", "40.0 centimetre", ""]
+    assert _texts(answers) == ["12.0 volt", "40.0 centimetre", ""]
 
 
 TALL, WIDE = (100.0, 100.0, 100.0, 700.0), (100.0, 900.0, 700.0, 900.0)
@@ -158,20 +154,17 @@ def test_the_width_of_a_round_thing_is_its_depth() -> None:
     assert _said(drawn_page(*texts, roundness=0.0), "depth") == ""
 
 
-def test_the_habit_of_the_group_decides_what_the_picture_leaves_open() -> None:
+def test_the_prior_of_the_group_decides_what_the_picture_leaves_open() -> None:
     page = drawn_page(Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL), roundness=0.3)
     usual, rare = GroupPrior(0.5, 0.3), GroupPrior(-0.3, 0.9)
     answers = READER.read(page, ["depth", "depth"], [usual, rare])
-    assert [a.quantity.text if a.quantity else "" for a in answers] == ["30.0 centimetre", ""]
+    assert _texts(answers) == ["30.0 centimetre", ""]
 
 
 def test_an_oblique_line_is_a_depth() -> None:
-    texts = (
-        Text("30 cm", 0, 0, WIDE),
-        Text("40 cm", 0, 300, TALL),
-        Text("20 cm", 0, 600, (700.0, 900.0, 800.0, 800.0)),
-    )
-    assert _said(drawn_page(*texts), "depth") == "20.0 centimetre"
+    oblique = Text("20 cm", 0, 600, (700.0, 900.0, 800.0, 800.0))
+    drawn = drawn_page(Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL), oblique)
+    assert _said(drawn, "depth") == "20.0 centimetre"
 
 
 def test_without_geometry_words_still_answer() -> None:
@@ -202,10 +195,7 @@ def test_explain_lists_every_candidate_the_best_first() -> None:
 
 def test_a_schema_without_the_challenges_units_is_read_by_its_cue_words() -> None:
     schema = Schema({"height": Entity("height", "length", ("metre", "fathom"), ("water depth",))})
-    page = _page(("3 m", 0, 0), ("Water depth 5 m", 0, 300))
-    (answer,) = RulesReader(schema).read(page, ["height"])
-    assert answer.quantity is not None
-    assert answer.quantity.text == "5.0 metre"
+    assert _answers(schema, _page(("3 m", 0, 0), ("Water depth 5 m", 0, 300)), "height") == ["5.0 metre"]
 
 
 def test_the_same_page_gives_the_same_answers() -> None:
@@ -223,7 +213,7 @@ def _schema(**cues: tuple[str, ...]) -> Schema:
 
 
 def _answers(schema: Schema, page: OcrPage, *names: str) -> list[str]:
-    return [answer.quantity.text if answer.quantity else "" for answer in RulesReader(schema).read(page, names)]
+    return _texts(RulesReader(schema).read(page, names))
 
 
 @pytest.mark.parametrize(("axis", "line"), [("height", WIDE), ("width", TALL), ("depth", TALL)])
@@ -242,9 +232,7 @@ def test_a_schemas_cue_word_may_stand_in_the_box_beside() -> None:
 
 
 def test_the_nearest_cue_before_a_number_counts_on_a_line_with_several() -> None:
-    page = _page(
-        ("Rozmiar A 30 cm, rozmiar B 50 cm", 0, 0),
-    )
+    page = _page(("Rozmiar A 30 cm, rozmiar B 50 cm", 0, 0))
     schema = _schema(height=("rozmiar b",), width=("rozmiar a",))
     assert _answers(schema, page, "height", "width") == ["50.0 centimetre", "30.0 centimetre"]
 
@@ -258,9 +246,7 @@ def test_a_length_that_a_schema_adds_is_read_and_is_nobodys_height() -> None:
 
 def test_a_number_that_says_another_axis_is_no_answer_for_a_schemas_length() -> None:
     schema = _schema(cable_length=("cable length", "cord"))
-    page = _page(
-        ("Height 20 cm", 0, 0),
-    )
+    page = _page(("Height 20 cm", 0, 0))
     (answer,) = RulesReader(schema).read(page, ["cable_length"])
     assert (answer.quantity, answer.reason.partition(" (")[0]) == (None, "the only number says something else")
     both = _page(("Height 20 cm", 0, 0), ("Cable length 1.5 m", 0, 200))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from entx.rules.words import Layout
-from tests.ocr_stage.pages import Text, page
+from tests.rules.pages import Text, page
 
 
 def test_a_caption_belongs_to_the_nearest_number_only() -> None:
