@@ -16,35 +16,57 @@ def _extents(*texts: Text) -> list[Extent]:
     return extents_of(Layout.of(page(*texts)))
 
 
-def _guesses(*texts: Text) -> dict[str, str]:
-    return {one.candidate.quantity.text: one.guess for one in _extents(*texts)}
+FLAT, STEEP = (300.0, 900.0, 700.0, 800.0), (100.0, 700.0, 280.0, 900.0)
+FIRST, SECOND, THIRD = (0.0, 0.0), (0.0, 200.0), (0.0, 400.0)
 
 
-def test_the_direction_of_the_dimension_line_is_the_axis() -> None:
-    said = _guesses(Text("40 cm", 0, 0, TALL), Text("30 cm", 0, 200, WIDE), Text("20 cm", 0, 400, INTO))
-    assert said == {"40.0 centimetre": "height", "30.0 centimetre": "width", "20.0 centimetre": "depth"}
+@pytest.mark.parametrize(
+    ("texts", "guesses"),
+    [
+        pytest.param(
+            (Text("40 cm", *FIRST, TALL), Text("30 cm", *SECOND, WIDE), Text("20 cm", *THIRD, INTO)),
+            ["height", "width", "depth"],
+            id="the direction of the dimension line",
+        ),
+        pytest.param((Text("Width 40 cm", *FIRST, TALL),), ["width"], id="words win over lines"),
+        pytest.param((Text("40 cm", *FIRST, TALL, score=0.05),), [""], id="a faint line says nothing"),
+        pytest.param((Text("40 cm", turned=True),), ["height"], id="turned text"),
+        pytest.param((Text("40 cm", across=-0.3, down=0.5),), ["height"], id="beside the product"),
+        pytest.param((Text("40 cm", across=0.5, down=1.2),), ["width"], id="below the product"),
+        pytest.param((Text("20cmH", 300, 890, WIDE),), ["width"], id="H is the arrow that the number interrupts"),
+        pytest.param((Text("20cmH", 300, 890, TALL),), ["height"], id="H on an upright line is a label"),
+        pytest.param((Text("20cmH", 300, 890),), ["height"], id="H without a line is a label"),
+        pytest.param(
+            (Text("12 x 108 inch", *FIRST), Text("W: 12 inch", *SECOND), Text("L: 108 inch", *THIRD)),
+            ["width", "length", "width", "length"],
+            id="words hold for the same size elsewhere",
+        ),
+        pytest.param((Text("41 cm x 21 cm x 5 cm"),), ["width", "height", "depth"], id="a list without labels"),
+        pytest.param(
+            (Text("3 ft x 5 ft", *FIRST), Text("3 ft", *SECOND, TALL)),
+            ["height", "", "height"],
+            id="a list yields to the drawing",
+        ),
+        pytest.param(
+            (Text("40 cm", *FIRST, TALL), Text("30 cm", *SECOND, FLAT), Text("20 cm", *THIRD, STEEP)),
+            ["height", "width", "depth"],
+            id="in perspective the flattest line is the width",
+        ),
+        pytest.param(
+            (Text("40 cm", *FIRST, WIDE), Text("30 cm", *SECOND, FLAT)),
+            ["width", "depth"],
+            id="a level line leaves the oblique one to depth",
+        ),
+        pytest.param((Text("28 cm", *FIRST, (100.0, 100.0, 500.0, 300.0)),), ["depth"], id="one oblique line alone"),
+    ],
+)
+def test_what_tells_the_axis(texts: tuple[Text, ...], guesses: list[str]) -> None:
+    assert [one.guess for one in _extents(*texts)] == guesses
 
 
-def test_words_win_over_lines() -> None:
-    assert _guesses(Text("Width 40 cm", 0, 0, TALL)) == {"40.0 centimetre": "width"}
-
-
-def test_a_faint_line_says_nothing() -> None:
-    assert _guesses(Text("40 cm", 0, 0, TALL, score=0.05)) == {"40.0 centimetre": ""}
-
-
-def test_turned_text_and_place_help_where_no_line_is() -> None:
-    assert _guesses(Text("40 cm", turned=True)) == {"40.0 centimetre": "height"}
-    assert _guesses(Text("40 cm", across=-0.3, down=0.5)) == {"40.0 centimetre": "height"}
-    assert _guesses(Text("40 cm", across=0.5, down=1.2)) == {"40.0 centimetre": "width"}
+def test_the_place_to_the_product_is_kept() -> None:
     (one,) = _extents(Text("40 cm", across=0.5, down=1.2))
     assert one.place is Place.BELOW
-
-
-def test_the_arrow_that_a_number_interrupts_is_no_height() -> None:
-    assert _guesses(Text("20cmH", 300, 890, WIDE)) == {"20.0 centimetre": "width"}
-    assert _guesses(Text("20cmH", 300, 890, TALL)) == {"20.0 centimetre": "height"}
-    assert _guesses(Text("20cmH", 300, 890)) == {"20.0 centimetre": "height"}
 
 
 def test_a_leading_zero_is_a_misread_diameter_sign() -> None:
@@ -53,49 +75,16 @@ def test_a_leading_zero_is_a_misread_diameter_sign() -> None:
     assert one.candidate.quantity.text == "76.0 centimetre"
 
 
-def test_words_hold_for_the_same_size_elsewhere() -> None:
-    named = (Text("W: 12 inch", 0, 200), Text("L: 108 inch", 0, 400))
-    said = [one.guess for one in _extents(Text("12 x 108 inch", 0, 0), *named)]
-    assert said == ["width", "length", "width", "length"]
-
-
 def test_both_units_of_a_size_share_its_words() -> None:
     assert [one.words for one in _extents(Text("Height: 10 cm / 3.94 in"))] == [{"height": 1.0}] * 2
 
 
-def test_a_list_without_labels_is_width_by_height_by_depth() -> None:
-    said = _guesses(Text("41 cm x 21 cm x 5 cm"))
-    assert said == {"41.0 centimetre": "width", "21.0 centimetre": "height", "5.0 centimetre": "depth"}
-
-
-def test_a_list_yields_to_the_drawing() -> None:
-    said = [one.guess for one in _extents(Text("3 ft x 5 ft", 0, 0), Text("3 ft", 0, 200, TALL))]
-    assert said == ["height", "", "height"]
-
-
-def test_in_perspective_the_flattest_line_is_the_width() -> None:
-    flat, steep = (300.0, 900.0, 700.0, 800.0), (100.0, 700.0, 280.0, 900.0)
-    said = _guesses(Text("40 cm", 0, 0, TALL), Text("30 cm", 0, 200, flat), Text("20 cm", 0, 400, steep))
-    assert said == {"40.0 centimetre": "height", "30.0 centimetre": "width", "20.0 centimetre": "depth"}
-
-
-def test_a_level_line_leaves_the_oblique_one_to_depth() -> None:
-    flat = (300.0, 900.0, 700.0, 800.0)
-    said = _guesses(Text("40 cm", 0, 0, WIDE), Text("30 cm", 0, 200, flat))
-    assert said == {"40.0 centimetre": "width", "30.0 centimetre": "depth"}
-
-
 def test_askew_the_steepest_line_is_the_height() -> None:
     steep, flat = (300.0, 700.0, 380.0, 300.0), (100.0, 700.0, 500.0, 760.0)
-    said = _guesses(Text("40 cm", 0, 0, steep), Text("30 cm", 0, 200, flat))
-    assert said == {"40.0 centimetre": "height", "30.0 centimetre": "width"}
-    said = _guesses(Text("40 cm", 0, 0, steep), Text("50 cm", 0, 200, TALL))
-    assert said["50.0 centimetre"] == "height"
-    assert said["40.0 centimetre"] == "depth"
-
-
-def test_one_oblique_line_alone_stays_what_it_is() -> None:
-    assert _guesses(Text("28 cm", 0, 0, (100.0, 100.0, 500.0, 300.0))) == {"28.0 centimetre": "depth"}
+    said = [one.guess for one in _extents(Text("40 cm", *FIRST, steep), Text("30 cm", *SECOND, flat))]
+    assert said == ["height", "width"]
+    said = [one.guess for one in _extents(Text("40 cm", *FIRST, steep), Text("50 cm", *SECOND, TALL))]
+    assert said == ["depth", "height"]
 
 
 @pytest.mark.parametrize(

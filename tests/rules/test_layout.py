@@ -1,58 +1,48 @@
 from __future__ import annotations
 
+import pytest
+
 from entx.rules.words import Layout
 from tests.rules.pages import Text, page
 
-
-def test_a_caption_belongs_to_the_nearest_number_only() -> None:
-    layout = Layout.of(page(Text("Height", 0, 0), Text("40 cm", 0, 24), Text("30 cm", 0, 100)))
-    assert layout.captions == {1: (0,)}
+HEIGHT, NUMBER = Text("Height", 0, 0), Text("40 cm", 0, 24)
+LETTERS = (Text("H", 0, 0), Text("40 cm", 20, 0), Text("W", 0, 300), Text("30 cm", 20, 300))
 
 
-def test_captions_stand_left_above_or_below() -> None:
-    left = Layout.of(page(Text("Height", 0, 0), Text("40 cm", 80, 0)))
-    above = Layout.of(page(Text("Height", 0, 0), Text("40 cm", 0, 30)))
-    below = Layout.of(page(Text("Height", 0, 30), Text("40 cm", 0, 0)))
-    assert left.captions == above.captions == {1: (0,)}
-    assert below.captions == {1: (0,)}
-
-
-def test_what_is_far_off_is_no_caption() -> None:
-    assert Layout.of(page(Text("Height", 0, 0), Text("40 cm", 0, 200))).captions == {}
-    assert Layout.of(page(Text("Height", 0, 0), Text("40 cm", 500, 0))).captions == {}
-
-
-def test_the_first_column_of_a_table_captions_its_row() -> None:
-    rows = [
-        (Text(name, 0, y), Text(value, 250, y)) for name, value, y in (("Height", "40 cm", 0), ("Width", "30 cm", 60))
-    ]
-    assert Layout.of(page(*(text for row in rows for text in row))).captions == {1: (0,), 3: (2,)}
-
-
-def test_a_caption_just_above_wins_over_one_in_the_row() -> None:
-    layout = Layout.of(page(Text("Size", 0, 30), Text("Height", 200, 0), Text("40 cm", 200, 30), Text("5 kg", 600, 30)))
-    assert layout.captions[2] == (0, 1)
-    assert Layout.of(page(Text("Height", 0, 0), Text("40 cm", 0, 24), Text("30 cm", 200, 0))).captions == {1: (0,)}
-
-
-def test_a_caption_of_turned_text_is_found_in_its_own_direction() -> None:
-    # both read upwards; the caption stands on the left of the number, which is above in its own sense
-    layout = Layout.of(page(Text("Height", 100, 100, turned=True), Text("40 cm", 124, 105, turned=True)))
-    assert layout.captions == {1: (0,)}
-
-
-def test_a_lone_letter_is_an_arrow_and_no_caption() -> None:
-    assert Layout.of(page(Text("H", 0, 0), Text("40 cm", 20, 0))).captions == {}
-
-
-def test_letters_are_captions_where_several_axes_have_one() -> None:
-    layout = Layout.of(page(Text("H", 0, 0), Text("40 cm", 20, 0), Text("W", 0, 300), Text("30 cm", 20, 300)))
-    assert layout.captions == {1: (0,), 3: (2,)}
+@pytest.mark.parametrize(
+    ("texts", "captions"),
+    [
+        pytest.param((HEIGHT, NUMBER, Text("30 cm", 0, 100)), {1: (0,)}, id="of the nearest number only"),
+        pytest.param((HEIGHT, Text("40 cm", 80, 0)), {1: (0,)}, id="to the left"),
+        pytest.param((HEIGHT, Text("40 cm", 0, 30)), {1: (0,)}, id="above"),
+        pytest.param((Text("Height", 0, 30), Text("40 cm", 0, 0)), {1: (0,)}, id="below"),
+        pytest.param((HEIGHT, Text("40 cm", 0, 200)), {}, id="too far below it"),
+        pytest.param((HEIGHT, Text("40 cm", 500, 0)), {}, id="too far to its right"),
+        pytest.param(
+            (HEIGHT, Text("40 cm", 250, 0), Text("Width", 0, 60), Text("30 cm", 250, 60)),
+            {1: (0,), 3: (2,)},
+            id="the first column of a table",
+        ),
+        pytest.param((HEIGHT, NUMBER, Text("30 cm", 200, 0)), {1: (0,)}, id="just above wins over the row"),
+        pytest.param(
+            (Text("Size", 0, 30), Text("Height", 200, 0), Text("40 cm", 200, 30), Text("5 kg", 600, 30)),
+            {2: (0, 1)},
+            id="both",
+        ),
+        # both read upwards; the caption stands on the left of the number, which is above in its own sense
+        pytest.param(
+            (Text("Height", 100, 100, turned=True), Text("40 cm", 124, 105, turned=True)), {1: (0,)}, id="turned"
+        ),
+        pytest.param(LETTERS[:2], {}, id="a lone letter is an arrow"),
+        pytest.param(LETTERS, {1: (0,), 3: (2,)}, id="letters where several axes have one"),
+    ],
+)
+def test_captions(texts: tuple[Text, ...], captions: dict[int, tuple[int, ...]]) -> None:
+    assert Layout.of(page(*texts)).captions == captions
 
 
 def test_a_letter_that_lies_on_a_stroke_is_never_a_caption() -> None:
-    texts = (Text("H", 0, 0), Text("40 cm", 20, 0), Text("W", 0, 300), Text("30 cm", 20, 300))
-    assert Layout.of(page(*texts, marks=(0,))).captions == {}
+    assert Layout.of(page(*LETTERS, marks=(0,))).captions == {}
 
 
 def test_around_gives_the_texts() -> None:
