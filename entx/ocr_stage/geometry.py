@@ -43,9 +43,65 @@ _MIN_BODY = 16  # pixels; smaller things have no shape
 _FULL_BULGE = 0.12  # of its width: a round body seen from some 14 degrees above
 _STROKE_SCORE = 0.15  # lines of a number with this score are taken away before the product is measured
 
-
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
+
+
+def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
+    """The geometry of a picture.
+
+    Args:
+        image: the upright picture, BGR.
+        lines: its text.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    if scale < 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    polygons = np.array([line.polygon for line in lines], np.float32).reshape(-1, 8) * np.float32(scale)
+    boxes = Boxes.of(polygons)
+    hidden = np.zeros(grey.shape, np.uint8)
+    for polygon in polygons:
+        cv2.fillConvexPoly(hidden, np.rint(polygon.reshape(4, 2)).astype(np.int32), 255)
+    looked_at = [i for i, x in enumerate(lines) if _has_digit(x.text) or (len(x.text) == 1 and x.text.isalpha())]
+    numbers = np.array(looked_at, np.intp)
+    strokes = find_strokes(grey, boxes, numbers, hidden)
+    product = find_product(image, scale, polygons, strokes)
+    found, marks = [], []
+    for row, text in enumerate(looked_at):
+        if _has_digit(lines[text].text):
+            across, down = product.place(boxes.centre[text])
+            vertical, horizontal, oblique = (_best(strokes, row, direction, scale) for direction in range(3))
+            found.append(LineGeometry(text, vertical, horizontal, oblique, across, down))
+        elif len(strokes.ends) and strokes.score[row].max() >= MARK_SCORE and strokes.gap[row].min() == 0:
+            marks.append(text)
+    box = None
+    if product.boxes:
+        x1, y1, x2, y2 = product.boxes[0]
+        box = (x1 / scale, y1 / scale, x2 / scale, y2 / scale)
+    return PageGeometry(box, product.white, len(product.boxes), tuple(found), tuple(marks), product.roundness)
+
+
+def _best(strokes: Strokes, row: int, direction: int, scale: float) -> Stroke | None:
+    candidates = np.flatnonzero(strokes.direction == direction)
+    if not len(candidates):
+        return None
+    column = candidates[np.argmax(strokes.score[row, candidates])]
+    score = float(strokes.score[row, column])
+    if score < MIN_SCORE:
+        return None
+    x1, y1, x2, y2 = (float(value) / scale for value in strokes.ends[column])
+    start, end = sorted([(x1, y1), (x2, y2)], key=lambda point: point if direction == 1 else point[::-1])
+    return Stroke(
+        DIRECTIONS[direction], start, end, float(np.hypot(x2 - x1, y2 - y1)), float(strokes.gap[row, column]) / scale,
+        score, bool(strokes.broken[row, column]), int(strokes.ticks[column]),
+    )  # fmt: skip
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +127,6 @@ class Product:
 
         x1, y1, x2, y2 = min(self.boxes, key=distance)
         return (x - x1) / max(x2 - x1, 1.0), (y - y1) / max(y2 - y1, 1.0)
-
-
-def area(polygon: Polygon) -> float:
-    """Area of a convex quadrilateral in square pixels."""
-    return float(cv2.contourArea(_hull(polygon)))
-
-
-def common_area(one: Polygon, other: Polygon) -> float:
-    """Area in square pixels that two convex quadrilaterals share."""
-    left, right = _hull(one), _hull(other)
-    if (left.max(axis=0) <= right.min(axis=0)).any() or (right.max(axis=0) <= left.min(axis=0)).any():
-        return 0.0  # their upright boxes do not meet: by far the most pairs
-    return float(cv2.intersectConvexConvex(left, right)[0])
-
-
-def _hull(polygon: Polygon) -> Array:
-    hull: Array = cv2.convexHull(np.array(polygon, np.float32).reshape(4, 2))
-    return hull.reshape(-1, 2)
 
 
 def find_product(image: Image, scale: float, polygons: Array, strokes: Strokes) -> Product:
@@ -185,58 +223,19 @@ def _bulge(arc: Array, profile: Array, width: int) -> float:
     return float(np.clip(stretch / width / _FULL_BULGE, 0.0, 1.0)) * fit
 
 
-def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
-    """The geometry of a picture.
-
-    Args:
-        image: the upright picture, BGR.
-        lines: its text.
-    """
-    height, width = image.shape[:2]
-    scale = min(1.0, SIDE / max(height, width))
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    if scale < 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    polygons = np.array([line.polygon for line in lines], np.float32).reshape(-1, 8) * np.float32(scale)
-    boxes = Boxes.of(polygons)
-    hidden = np.zeros(grey.shape, np.uint8)
-    for polygon in polygons:
-        cv2.fillConvexPoly(hidden, np.rint(polygon.reshape(4, 2)).astype(np.int32), 255)
-    looked_at = [i for i, x in enumerate(lines) if _has_digit(x.text) or (len(x.text) == 1 and x.text.isalpha())]
-    numbers = np.array(looked_at, np.intp)
-    strokes = find_strokes(grey, boxes, numbers, hidden)
-    product = find_product(image, scale, polygons, strokes)
-    found, marks = [], []
-    for row, text in enumerate(looked_at):
-        if _has_digit(lines[text].text):
-            across, down = product.place(boxes.centre[text])
-            vertical, horizontal, oblique = (_best(strokes, row, direction, scale) for direction in range(3))
-            found.append(LineGeometry(text, vertical, horizontal, oblique, across, down))
-        elif len(strokes.ends) and strokes.score[row].max() >= MARK_SCORE and strokes.gap[row].min() == 0:
-            marks.append(text)
-    box = None
-    if product.boxes:
-        x1, y1, x2, y2 = product.boxes[0]
-        box = (x1 / scale, y1 / scale, x2 / scale, y2 / scale)
-    return PageGeometry(box, product.white, len(product.boxes), tuple(found), tuple(marks), product.roundness)
+def area(polygon: Polygon) -> float:
+    """Area of a convex quadrilateral in square pixels."""
+    return float(cv2.contourArea(_hull(polygon)))
 
 
-def _best(strokes: Strokes, row: int, direction: int, scale: float) -> Stroke | None:
-    candidates = np.flatnonzero(strokes.direction == direction)
-    if not len(candidates):
-        return None
-    column = candidates[np.argmax(strokes.score[row, candidates])]
-    score = float(strokes.score[row, column])
-    if score < MIN_SCORE:
-        return None
-    x1, y1, x2, y2 = (float(value) / scale for value in strokes.ends[column])
-    start, end = sorted([(x1, y1), (x2, y2)], key=lambda point: point if direction == 1 else point[::-1])
-    return Stroke(
-        DIRECTIONS[direction], start, end, float(np.hypot(x2 - x1, y2 - y1)), float(strokes.gap[row, column]) / scale,
-        score, bool(strokes.broken[row, column]), int(strokes.ticks[column]),
-    )  # fmt: skip
+def common_area(one: Polygon, other: Polygon) -> float:
+    """Area in square pixels that two convex quadrilaterals share."""
+    left, right = _hull(one), _hull(other)
+    if (left.max(axis=0) <= right.min(axis=0)).any() or (right.max(axis=0) <= left.min(axis=0)).any():
+        return 0.0  # their upright boxes do not meet: by far the most pairs
+    return float(cv2.intersectConvexConvex(left, right)[0])
 
 
-def _has_digit(text: str) -> bool:
-    return any(map(str.isdigit, text))
+def _hull(polygon: Polygon) -> Array:
+    hull: Array = cv2.convexHull(np.array(polygon, np.float32).reshape(4, 2))
+    return hull.reshape(-1, 2)
