@@ -40,6 +40,7 @@ _CLEARLY_LONGER = 1.1
 _SEVERAL = 4
 _UNKNOWN_ROUNDNESS = 0.4  # of a shape that cannot be told: the share of round ones among drawings with one width
 _USUAL_DEPTH_SHARE = 0.4  # of depths among a group's sizes; above it depth is a size of its own there
+_NO_GEOMETRY = LineGeometry(-1)
 _DIGIT = re.compile(r"[0-9]")
 _LEADING_ZERO = re.compile(r"0[1-9]")
 _ROUND_WORD = re.compile(
@@ -138,12 +139,12 @@ def _listed(extents: list[Extent]) -> list[Extent]:
 def _inherited(lengths: Sequence[Candidate], words: list[dict[str, float]]) -> list[dict[str, float]]:
     """Words hold for every number that says the same size: "12 x 108 inch" beside "W: 12 inch", or its other unit."""
     by_quantity = {one.quantity: named for one, named in zip(lengths, words, strict=True) if named}
-    by_group: dict[int, list[dict[str, float]]] = {}
+    by_group: dict[int, dict[str, float]] = {}
     for one, named in zip(lengths, words, strict=True):
         if named and one.group >= 0 and one.role in ("", "same"):
-            by_group.setdefault(one.group, []).append(named)
+            by_group.setdefault(one.group, named)
     return [
-        named or by_quantity.get(one.quantity) or next(iter(by_group.get(one.group, ())), {})
+        named or by_quantity.get(one.quantity) or by_group.get(one.group, {})
         for one, named in zip(lengths, words, strict=True)
     ]
 
@@ -181,14 +182,13 @@ def _extent(
     layout: Layout, one: Candidate, words: dict[str, float], position: int, count: int, *, second: bool
 ) -> Extent:
     geometry = _geometry(layout, one)
-    strokes = (geometry.vertical, geometry.horizontal, geometry.oblique) if geometry is not None else (None,) * 3
+    strokes = (geometry.vertical, geometry.horizontal, geometry.oblique)
     scores = [stroke.score if stroke is not None else 0.0 for stroke in strokes]
-    best = geometry.best if geometry is not None else None
+    best, place = geometry.best, geometry.place
     rotation = layout.page.lines[one.line_ids[0]].rotation % 180.0
     turned = abs(rotation - 90.0) <= 12.0
     slanted = not turned and 12.0 < rotation < 168.0
-    place = geometry.place if geometry is not None else None
-    if words and _is_arrow(layout, one, geometry):
+    if words and _is_arrow(layout, one, best):
         words = {}
     guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
     return Extent(
@@ -198,13 +198,12 @@ def _extent(
     )  # fmt: skip
 
 
-def _is_arrow(layout: Layout, one: Candidate, geometry: LineGeometry | None) -> bool:
+def _is_arrow(layout: Layout, one: Candidate, best: Stroke | None) -> bool:
     """Whether the H at a number is the arrow |-| that it interrupts: one glued letter on a level line."""
-    if one.label != "h" or geometry is None or geometry.horizontal is None:
+    if one.label != "h" or best is None or best.direction is not Direction.HORIZONTAL or best.score < _DRAWN:
         return False
     text = layout.page.lines[one.line_ids[0]].text.strip()
-    level = geometry.horizontal.score >= _DRAWN and geometry.best is geometry.horizontal
-    return level and (text.endswith("H") or text.startswith("H")) and len(axes_in(text)) == 0
+    return (text.endswith("H") or text.startswith("H")) and not axes_in(text)
 
 
 def _span(best: Stroke | None) -> tuple[float, float] | None:
@@ -220,9 +219,10 @@ def _slope(best: Stroke | None, rotation: float | None) -> float | None:
     return abs(tan(radians(rotation))) if rotation is not None else None
 
 
-def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
+def _geometry(layout: Layout, one: Candidate) -> LineGeometry:
+    """Of the line with the best stroke; an empty one where nothing is known of any."""
     found = [layout.geometry[line] for line in one.line_ids if line in layout.geometry]
-    return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=None)
+    return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=_NO_GEOMETRY)
 
 
 def length_cues(schema: Schema) -> dict[str, re.Pattern[str]]:
