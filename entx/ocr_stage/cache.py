@@ -65,8 +65,8 @@ def fill_cache(
         store: open for writing.
         workers: processes that read; each holds one engine on one thread.
         retry_failed: read the pictures again whose pages are not OK.
-        begin: told the number of pictures to read, returns what is told the number just read, for a progress bar.
-        warn: told at once when most pages come out empty or broken (see `PageHealth`).
+        begin: called with the number of pictures to read; what it returns is called with the number just read.
+        warn: called at once when most pages come out empty or broken (see `PageHealth`).
 
     Raises:
         EngineError: the engine cannot be loaded.

@@ -255,8 +255,8 @@ def _words(
     layout: Layout, one: Candidate, on_line: int, schema_cues: Mapping[str, re.Pattern[str]]
 ) -> dict[str, float]:  # fmt: skip
     """The axis that words name for a length, of which its line holds `on_line`; empty where they name none or two."""
-    if schema_cues and (said := _of_schema(layout, one, on_line, schema_cues)):
-        return said
+    if schema_cues and (own := _of_schema(layout, one, on_line, schema_cues)):
+        return own
     if _LEADING_ZERO.match(one.text):  # Ø76 read as 076: nobody prints a leading zero
         return {"diameter": _ON_LINE}
     if (axis := axis_of(one.label)) != "":

@@ -37,7 +37,7 @@ class Review:
         annotator: within the source.
         reviewed: when, UTC in ISO 8601 with a fixed number of digits, so that texts compare like times.
         final: marked as ground truth.
-        lead_seconds: that it took; None where it is not told.
+        lead_seconds: that it took; None where it is not known.
         task: the labelling tool's names of task and annotation; "" for a spreadsheet.
         said: what was decided and what each arm had answered when the question was handed out.
         file, sha256: that it was read from.

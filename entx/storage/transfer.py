@@ -101,7 +101,7 @@ def ingest(
 
     Args:
         folders: where the pictures are, searched in all depths.
-        advance: told the number of links looked up, for a progress bar.
+        advance: called with the number of links looked up, for a progress bar.
 
     Raises:
         TableError: the table breaks its contract.

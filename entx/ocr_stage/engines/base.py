@@ -51,7 +51,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What decides an engine's text, told without loading a model.
+    """What decides an engine's text; found without loading a model.
 
     Args:
         model_files: the files whose bytes are the model, in a fixed order.
