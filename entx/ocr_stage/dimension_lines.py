@@ -317,9 +317,11 @@ def _collinear(segments: Array, seeds: Indices) -> Mask:
 
 def _beside(lines: Array, way: Array, segments: Array) -> Mask:
     """Whether both ends of segments (..., 4) lie within reach of lines (..., 4), which widens with the distance."""
-    start, stop = segments[..., :2] - lines[..., :2], segments[..., 2:] - lines[..., :2]
-    along = np.abs(start[..., 0] * way[..., 0] + start[..., 1] * way[..., 1])
-    within: Mask = np.maximum(cross(start, way), cross(stop, way)) <= _ASIDE + 0.004 * np.minimum(along, 500.0)
+    x, y = way[..., 0], way[..., 1]  # by coordinate, not by `cross`: this is where the time goes
+    start_x, start_y = segments[..., 0] - lines[..., 0], segments[..., 1] - lines[..., 1]
+    stop_x, stop_y = segments[..., 2] - lines[..., 0], segments[..., 3] - lines[..., 1]
+    aside = np.maximum(np.abs(start_y * x - start_x * y), np.abs(stop_y * x - stop_x * y))
+    within: Mask = aside <= _ASIDE + 0.004 * np.minimum(np.abs(start_x * x + start_y * y), 500.0)
     return within
 
 
