@@ -322,8 +322,8 @@ def answer_questions(
     started = time.monotonic()
     priors = group_priors(store)
     settings = {
-        "reader": READER_VERSION, "schema": schema.digest, "engine": key.engine, "model_hash": key.model_hash,
-        "params_hash": key.params_hash, "weights": shipped_weights().digest, "habits": priors_digest(priors),
+        "reader": READER_VERSION, "schema": schema.digest, **key.as_dict(), "weights": shipped_weights().digest,
+        "habits": priors_digest(priors),
     }  # fmt: skip
     begin_run(store, run, "rules", settings)
     reader = RulesReader(schema)

@@ -13,34 +13,11 @@ from dataclasses import dataclass
 
 from entx.core.boxes import Frame, frame_of
 from entx.core.candidates import Candidate, page_quantities
+from entx.core.expressions import AXIS_WORDS
 from entx.core.types import LineGeometry, OcrPage, PageGeometry, Polygon
 
-# What an axis word can name. Which entity a length, a thickness or a diameter answers depends on the whole page.
-_AXIS_WORDS = {
-    "height": (
-        "height", "high", "tall", "hauteur", "höhe", "hoehe", "hoch", "altura", "alto", "altezza", "hoogte", "wysokość",
-        "wysokosc", "höjd", "高", "高さ", "高度", "total height", "ht", "hgt",
-    ),
-    "width": (
-        "width", "wide", "largeur", "breite", "breit", "ancho", "anchura", "larghezza", "breedte", "szerokość",
-        "szerokosc", "bredd", "largura", "宽", "宽度", "幅",
-    ),
-    "depth": (
-        "depth", "deep", "profondeur", "tiefe", "tief", "fondo", "profundidad", "profundidade", "profondità", "diepte",
-        "głębokość", "djup", "深", "深度", "奥行",
-    ),
-    "length": (
-        "length", "lenght", "lengh", "long", "longueur", "länge", "laenge", "largo", "longitud", "lunghezza", "lengte",
-        "długość", "längd", "comprimento", "长", "长度", "長さ",
-    ),
-    "thickness": ("thickness", "thick", "épaisseur", "dicke", "stärke", "espesor", "grosor", "spessore", "dikte", "厚"),
-    "diameter": (
-        "diameter", "dia", "diam", "diamètre", "durchmesser", "diámetro", "diametro", "średnica", "ø", "φ", "⌀", "∅",
-        "直径",
-    ),
-}  # fmt: skip
 _LETTERS = {"h": "height", "w": "width", "d": "depth", "l": "length", "t": "thickness", "b": "width", "p": "depth"}
-_AXIS_OF = {word: axis for axis, words in _AXIS_WORDS.items() for word in words} | _LETTERS
+_AXIS_OF = {word: axis for axis, words in AXIS_WORDS.items() for word in words} | _LETTERS
 
 
 def _any(words: tuple[str, ...]) -> str:
@@ -49,10 +26,8 @@ def _any(words: tuple[str, ...]) -> str:
 
 _AXIS_IN_TEXT = re.compile(
     "|".join(
-        rf"(?P<{axis}>(?<![^\W\d_])(?:{_any(words)})(?![^\W\d_])|[øØφΦ⌀∅])"
-        if axis == "diameter"
-        else rf"(?P<{axis}>(?<![^\W\d_])(?:{_any(words)})(?![^\W\d_]))"
-        for axis, words in _AXIS_WORDS.items()
+        rf"(?P<{axis}>(?<![^\W\d_])(?:{_any(words)})(?![^\W\d_]){'|[øØφΦ⌀∅]' if axis == 'diameter' else ''})"
+        for axis, words in AXIS_WORDS.items()
     ),
     re.IGNORECASE,
 )

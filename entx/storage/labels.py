@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -182,7 +182,7 @@ def labelled_sources(store: Store, key: PageKey) -> list[SourceCount]:
         from labelled q left join ({CURRENT_PICTURES}) c using (image_link)
              left join ({_OK_PICTURES}) p on p.picture = c.picture
         group by 1 order by 1"""
-    rows = _with_reviews(store).execute(query, asdict(key)).fetchall()
+    rows = _with_reviews(store).execute(query, key.as_dict()).fetchall()
     return [SourceCount(str(source), int(labelled), int(read)) for source, labelled, read in rows]
 
 
@@ -198,7 +198,7 @@ def labelled_questions(store: Store, key: PageKey, sources: Iterable[str] | None
         from labelled q join ({CURRENT_PICTURES}) c using (image_link) join ({_OK_PICTURES}) p using (picture)
         where ($sources is null or list_contains($sources::varchar[], q.source))
         order by q.idx"""
-    rows = _with_reviews(store).execute(query, {**asdict(key), "sources": wanted}).fetchall()
+    rows = _with_reviews(store).execute(query, {**key.as_dict(), "sources": wanted}).fetchall()
     return [LabelledQuestion(*row) for row in rows]
 
 

@@ -7,7 +7,7 @@ A column holds the geometry of a page: a struct of plain numbers in single preci
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,19 +83,19 @@ def pending_pictures(store: Store, key: PageKey) -> Iterator[PictureFile]:
     Streamed from a snapshot: pages that are added meanwhile change nothing.
     """
     cursor = store.connection.cursor()
-    cursor.execute(f"{_PENDING} select picture, path from pending order by first", asdict(key))
+    cursor.execute(f"{_PENDING} select picture, path from pending order by first", key.as_dict())
     for row in stream(cursor):
         yield PictureFile(*row)
 
 
 def count_pending(store: Store, key: PageKey) -> int:
     """Number of `pending_pictures`."""
-    return int(fetch(store, f"{_PENDING} select count(*) from pending", asdict(key))[0][0])
+    return int(fetch(store, f"{_PENDING} select count(*) from pending", key.as_dict())[0][0])
 
 
 def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) -> None:
     """Commits a batch of pages in one transaction."""
-    columns: dict[str, list[Any]] = {name: [value] * len(pages) for name, value in asdict(key).items()}
+    columns: dict[str, list[Any]] = {name: [value] * len(pages) for name, value in key.as_dict().items()}
     columns |= {name: [getattr(page, name) for page in pages] for name in ("picture", "reason", "width", "height")}
     columns |= {
         "status": [page.status.value for page in pages],
@@ -110,7 +110,7 @@ def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) ->
 def forget_failed_pages(store: Store, key: PageKey) -> int:
     """Removes the pages of this key that are not OK, so that the next reading tries those pictures again."""
     with store.transaction():
-        return len(fetch(store, f"delete from pages where status <> 'ok' and {OF_KEY} returning 1", asdict(key)))
+        return len(fetch(store, f"delete from pages where status <> 'ok' and {OF_KEY} returning 1", key.as_dict()))
 
 
 def page_keys(store: Store) -> list[tuple[PageKey, int]]:
@@ -135,7 +135,7 @@ def choose_pages(store: Store, engine: str | None) -> PageKey:
 def count_pages(store: Store, key: PageKey) -> dict[str, int]:
     """Number of pages of this key by status."""
     query = f"select status, count(*) from pages where {OF_KEY} group by 1"
-    return dict(fetch(store, query, asdict(key)))
+    return dict(fetch(store, query, key.as_dict()))
 
 
 def failed_pages(store: Store, key: PageKey, *, most: int) -> list[tuple[str, PageStatus, str]]:
@@ -145,7 +145,7 @@ def failed_pages(store: Store, key: PageKey, *, most: int) -> list[tuple[str, Pa
         from pages p left join pictures using (picture)
         where p.status <> 'ok' and {OF_KEY}
         group by p.picture, p.status, p.reason, p.rowid order by p.rowid limit {most}"""
-    return [(path, PageStatus(status), reason) for path, status, reason in fetch(store, query, asdict(key))]
+    return [(path, PageStatus(status), reason) for path, status, reason in fetch(store, query, key.as_dict())]
 
 
 def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None) -> Iterator[OcrPage]:
@@ -155,7 +155,7 @@ def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None
     if pictures is not None:
         cursor.register("chosen", pa.table({"picture": pa.array(list(pictures), pa.string())}))
         chosen = "and picture in (from chosen)"
-    cursor.execute(f"select {_PAGE} from pages where {OF_KEY} {chosen}", asdict(key))
+    cursor.execute(f"select {_PAGE} from pages where {OF_KEY} {chosen}", key.as_dict())
     for row in stream(cursor):
         yield _page(*row)
 
@@ -167,7 +167,7 @@ def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[Ocr
     """
     cursor = store.connection.cursor()
     query = f"with open as ({_OPEN}) select {_PAGE}, questions from pages join open using (picture) where {OF_KEY}"
-    cursor.execute(query, {**asdict(key), "run": run})
+    cursor.execute(query, {**key.as_dict(), "run": run})
     for *page, questions in stream(cursor):
         yield _page(*page), [OpenQuestion(*question) for question in questions]
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib import metadata
 from typing import Any
@@ -168,7 +168,7 @@ def page_seconds(store: Store, run: str, key: PageKey) -> float:
             select distinct c.picture from answers a join questions q using (idx)
             join ({CURRENT_PICTURES}) c using (image_link) where a.run = $run)
         select coalesce(sum(p.seconds::double), 0) from pages p semi join asked using (picture) where {OF_KEY}"""
-    return float(fetch(store, query, {**asdict(key), "run": run})[0][0])
+    return float(fetch(store, query, {**key.as_dict(), "run": run})[0][0])
 
 
 def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -> None:
@@ -245,7 +245,7 @@ def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm
             raise InputError(
                 f"run {run!r} answered under another schema than this command's; give the --schema it was made with"
             )
-        arms.append(Arm(run, stage, settings_hash, count, _pages(plain)))
+        arms.append(Arm(run, stage, settings_hash, count, PageKey.from_dict(plain)))
     return arms
 
 
@@ -306,8 +306,3 @@ def _answer(
     quantity = Quantity(Decimal(value), unit) if value is not None else None
     evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
     return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)
-
-
-def _pages(settings: Mapping[str, Any]) -> PageKey | None:
-    names = ("engine", "model_hash", "params_hash")
-    return PageKey(*(settings[name] for name in names)) if all(name in settings for name in names) else None
