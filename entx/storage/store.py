@@ -16,12 +16,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
-from entx.core.errors import StoreBusy, StoreError, StoreForked
+from entx.core.errors import InputError, StoreBusy, StoreError, StoreForked
+from entx.core.files import FORMULA_STARTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 6
 """Of the tables below. The versions before it were never released; a later one gets a step from this one."""
@@ -133,13 +137,28 @@ create table reviews (                -- the newest row of a reviewer on a quest
 
 insert into migrations values ({SCHEMA_VERSION}, 'create', now());
 """
+TABLES = {  # columns, source and order of each table
+    "questions": (
+        "*", "select idx as index, image_link, group_id, entity_name, label, source from questions", "order by index",
+    ),
+    "pages": ("*", "from pages", ""),
+    "lines": ("*", """
+        select picture, engine, model_hash, params_hash, width, height, line_id - 1 as line_id, line.text, line.score,
+               line.polygon, line.rotation, line.scale
+        from (select *, unnest(lines) as line, generate_subscripts(lines, 1) as line_id from pages)""", ""),
+    "runs": ("*", "from runs left join run_ends using (run)", "order by started"),
+    "answers": ("*", """
+        select a.*, q.entity_name, q.image_link from (select idx as index, * exclude (idx) from answers) a
+        join questions q on q.idx = a.index""", "order by run, index"),
+    "reviews": ("* exclude (seq)", "select idx as index, * exclude (idx) from reviews", "order by seq"),
+}  # fmt: skip
 _PATIENCE_SECONDS = 2.0
 _FETCH_ROWS = 1024  # rows of a stream in memory: a thousand pages with their geometry are some 20 MB
 _HOLDER = re.compile(r"held in (.+?) \(PID (\d+)\)")
 
 
 class Store:
-    """One DuckDB file, open in this process. Use as a context manager.
+    """One DuckDB file, open in this process. Use as a context manager; for a look, the tables are frames of pandas.
 
     Args:
         path: the file; its folder must exist.
@@ -150,7 +169,8 @@ class Store:
         StoreError: no such file, not a store, damaged, or written by another version of entx.
     """
 
-    def __init__(self, path: Path, *, write: bool = False) -> None:
+    def __init__(self, path: str | Path, *, write: bool = False) -> None:
+        path = Path(path)
         self.path = path
         self._pid = os.getpid()
         if not write and not path.is_file():
@@ -167,6 +187,35 @@ class Store:
             if isinstance(error, StoreError):
                 raise StoreError(f"{path}: {error}") from None
             raise
+
+    def questions(self) -> pd.DataFrame:
+        """A row a question: index, image_link, group_id, entity_name, label, source."""
+        return self.table("questions")
+
+    def pages(self) -> pd.DataFrame:
+        """A row an OCR page: its picture and key, status and reason, size, and its lines as a list of records."""
+        return self.table("pages")
+
+    def runs(self) -> pd.DataFrame:
+        """A row an execution of a stage: run, stage, settings, versions, when and how it ended."""
+        return self.table("runs")
+
+    def answers(self, run: str | None = None) -> pd.DataFrame:
+        """A row an answer, of one run or of all: run, index, value, unit, text, reason, probabilities, evidence."""
+        return self.table("answers", run)
+
+    def table(self, name: str, run: str | None = None) -> pd.DataFrame:
+        """A table by its name in `TABLES`, whole or only the rows of a run.
+
+        Raises:
+            InputError: unknown table, or one whose rows are of no run.
+        """
+        query = select(self, name)
+        if run is None:
+            return self.connection.execute(query).df()
+        if "run" not in (column for column, *_ in fetch(self, f"describe {query}")):
+            raise InputError(f"the rows of {name} belong to no run; leave run out")
+        return self.connection.execute(f"from ({query}) where run = ?", [run]).df()
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -243,6 +292,24 @@ class Store:
 def fetch(store: Store, query: str, parameters: Any = None) -> list[Any]:
     """All rows of a query's result, as tuples."""
     return store.connection.execute(query, parameters).fetchall()
+
+
+def select(store: Store, name: str, *, harmless: bool = False) -> str:
+    """The query for a table as it is shown outside; `harmless` makes every text column safe for spreadsheets.
+
+    Raises:
+        InputError: unknown table.
+    """
+    if name not in TABLES:
+        raise InputError(f"unknown table {name!r}; there are: {', '.join(TABLES)}")
+    columns, source, order = TABLES[name]
+    query = f"select {columns} from ({source}) {order}"
+    if not harmless:
+        return query
+    texts = [f'"{column}"' for column, kind, *_ in fetch(store, f"describe {query}") if kind == "VARCHAR"]
+    starts = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
+    changed = ", ".join(f"if(ascii({text}) in ({starts}), '''' || {text}, {text}) as {text}" for text in texts)
+    return f"select {columns} replace ({changed}) from ({source}) {order}"
 
 
 def insert(store: Store, table: str, columns: Mapping[str, Sequence[Any]]) -> None:

@@ -22,41 +22,23 @@ import pyarrow as pa
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError, TableError
-from entx.core.files import FORMULA_STARTS, PictureFolder, atomic_path, atomic_text
+from entx.core.files import PictureFolder, atomic_path, atomic_text
 from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
 from entx.core.submission import HEADER
 from entx.core.tables import parse_indices, read_table, require_entities
 from entx.core.types import Alignment, Answer, Evidence, Quantity, Question
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files, load_questions
 from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
-from entx.storage.store import Store, fetch, integers, stream
+from entx.storage.store import Store, fetch, integers, select, stream
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
 """Names under which the answers are looked for, in this order, when none is given."""
 
 _THREADS = 4  # hashing and reading both release the interpreter; more threads only queue on the disk
 _ANSWERS_AT_ONCE = 8192
-_SELECTS = {  # columns, source and order of each table
-    "questions": (
-        "*", "select idx as index, image_link, group_id, entity_name, label, source from questions", "order by index",
-    ),
-    "pages": ("*", "from pages", ""),
-    "lines": ("*", """
-        select picture, engine, model_hash, params_hash, width, height, line_id - 1 as line_id, line.text, line.score,
-               line.polygon, line.rotation, line.scale
-        from (select *, unnest(lines) as line, generate_subscripts(lines, 1) as line_id from pages)""", ""),
-    "runs": ("*", "from runs left join run_ends using (run)", "order by started"),
-    "answers": ("*", """
-        select a.*, q.entity_name, q.image_link from (select idx as index, * exclude (idx) from answers) a
-        join questions q on q.idx = a.index""", "order by run, index"),
-    "reviews": ("* exclude (seq)", "select idx as index, * exclude (idx) from reviews", "order by seq"),
-}  # fmt: skip
-TABLES = tuple(_SELECTS)
-"""What can be exported."""
-
 _LATER_COLUMNS = frozenset({"geometry"})  # of pages: an export by an older entx does not have them
 _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet, compression zstd", ".jsonl": "format json"}
 _READERS = {".parquet": "read_parquet", ".jsonl": "read_json"}
@@ -235,50 +217,18 @@ def _answer(text: str, schema: Schema, entity_name: str) -> Answer:
     return Answer(reading.quantity, text, reading.reason, Evidence(Alignment.NONE))
 
 
-def table(store: Store, name: str, run: str | None = None) -> pd.DataFrame:
-    """A table of the store as pandas.DataFrame, with the columns of its export.
-
-    Args:
-        run: only the rows of this run.
-
-    Raises:
-        InputError: unknown table, or one whose rows are of no run.
-    """
-    query = _select(store, name)
-    if run is None:
-        return store.connection.execute(query).df()
-    if "run" not in (column for column, *_ in fetch(store, f"describe {query}")):
-        raise InputError(f"the rows of {name} belong to no run; leave run out")
-    return store.connection.execute(f"from ({query}) where run = ?", [run]).df()
-
-
 def export_table(store: Store, name: str, out: Path) -> int:
     """Writes a table to a file whose ending says the format; returns the number of rows.
 
-    In csv a text that a spreadsheet would run (`FORMULA_STARTS`) gets an apostrophe before it; parquet and jsonl are
-    exact.
+    In csv a text that a spreadsheet would run (`FORMULA_STARTS`) gets an apostrophe before it; the others are exact.
 
     Raises:
         InputError: unknown table or ending, or the file cannot be written.
     """
-    query = _select(store, name, harmless=out.suffix == ".csv")
+    query = select(store, name, harmless=out.suffix == ".csv")
     if out.suffix not in _FORMATS:
         raise InputError(f"{out}: unknown format; use one of {', '.join(_FORMATS)}")
     return _copy(store.connection, query, out)
-
-
-def _select(store: Store, name: str, *, harmless: bool = False) -> str:
-    """The query for a table; `harmless` makes every text column safe for spreadsheets."""
-    if name not in _SELECTS:
-        raise InputError(f"unknown table {name!r}; there are: {', '.join(TABLES)}")
-    columns, source, order = _SELECTS[name]
-    query = f"select {columns} from ({source}) {order}"
-    if not harmless:
-        return query
-    texts = [f'"{column}"' for column, kind, *_ in fetch(store, f"describe {query}") if kind == "VARCHAR"]
-    starts = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
-    changed = ", ".join(f"if(ascii({text}) in ({starts}), '''' || {text}, {text}) as {text}" for text in texts)
-    return f"select {columns} replace ({changed}) from ({source}) {order}"
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, out: Path) -> int:

@@ -78,6 +78,25 @@ class TestEvaluate:
         assert (found.overall.counts.rows, found.overall.counts.f1) == (1, 1.0)
 
 
+def test_a_store_gives_its_tables_as_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, table = tmp_path / "s.duckdb", tmp_path / "q.csv"
+    table.write_text("index,image_link,entity_name\n4,a.jpg,height\n9,b.jpg,width\n", encoding="utf-8")
+    (tmp_path / "said.csv").write_text("index,prediction\n4,about 5 cm\n9,none\n", encoding="utf-8")
+    assert run_entx(capsys, "ingest", table, "--store", path).code == 0
+    given = ("--stage", "vlm", "--run", "mine", "--store", path)
+    assert run_entx(capsys, "import-predictions", tmp_path / "said.csv", *given).code == 0
+    with entx.Store(str(path)) as store:
+        assert list(store.questions()["index"]) == [4, 9]
+        assert list(store.runs()["run"]) == ["mine"]
+        assert store.pages().empty
+        answers = store.answers("mine")
+        assert list(answers["unit"].fillna("")) == ["centimetre", ""]
+        assert len(store.answers()) == 2
+        assert store.answers("other").empty
+    with pytest.raises(EntxError, match="no such store"):
+        entx.Store(tmp_path / "none.duckdb")
+
+
 @pytest.mark.engine
 def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each block as it stands, one after the other in one namespace, on pictures and a store of the demo."""

@@ -20,9 +20,8 @@ from entx.storage.labels import Review, add_reviews
 from entx.storage.pages import add_pages, load_pages
 from entx.storage.questions import add_questions, load_questions
 from entx.storage.runs import add_answers, begin_run, end_run, load_answers
-from entx.storage.store import Store
+from entx.storage.store import TABLES, Store
 from entx.storage.transfer import (
-    TABLES,
     Coverage,
     ImportReport,
     coverage,
@@ -30,7 +29,6 @@ from entx.storage.transfer import (
     import_pages,
     import_predictions,
     ingest,
-    table,
     write_predictions,
 )
 
@@ -261,7 +259,7 @@ def full(store: Store) -> Store:
 def test_every_table_goes_out_in_every_format(full: Store, tmp_path: Path, name: str, suffix: str) -> None:
     out = tmp_path / f"{name}{suffix}"
     rows = export_table(full, name, out)
-    assert rows == (1 if name == "runs" else 2) == len(table(full, name))
+    assert rows == (1 if name == "runs" else 2) == len(full.table(name))
     if suffix == ".csv":
         assert len(_read_csv(out)) == rows
     if suffix == ".jsonl":
@@ -270,16 +268,16 @@ def test_every_table_goes_out_in_every_format(full: Store, tmp_path: Path, name:
 
 def test_a_table_is_a_data_frame_with_the_columns_of_its_export(full: Store, tmp_path: Path) -> None:
     add_answers(full, "other", [(1, Answer(None))])
-    answers = table(full, "answers", run="rules")
+    answers = full.table("answers", run="rules")
     assert answers["index"].tolist() == [1, 2]
     assert answers["unit"].tolist()[0] == "foot"
-    assert len(table(full, "answers")) == 3
+    assert len(full.table("answers")) == 3
     export_table(full, "answers", tmp_path / "a.csv")
     assert list(answers.columns) == list(_read_csv(tmp_path / "a.csv")[0])
     with pytest.raises(InputError, match="unknown table"):
-        table(full, "secrets")
+        full.table("secrets")
     with pytest.raises(InputError, match="questions belong to no run"):
-        table(full, "questions", run="rules")
+        full.table("questions", run="rules")
 
 
 def test_no_text_of_a_csv_is_a_formula_and_jsonl_is_exact(full: Store, tmp_path: Path) -> None:
