@@ -27,7 +27,9 @@ _DOSES = (50, 100, 200, 250, 400, 500, 600, 750, 1000, 1200, 1500, 2000, 3000)
 _DOSE_UNITS = (" mg", "mg", "mg", " MG", "mcg", " IU")
 _COUNTS = (30, 60, 90, 100, 120, 180, 240, 365)
 _COUNTED = ("Capsules", "TABLETS", "Softgels", "Veggie Caps", "GUMMIES", "SERVINGS")
-_MULTIPACKS = phrases("{n} x {e}{u} = {t}{u}|NET WT {t}{u} ({n} x {e}{u})|{t}{u} ({e}{u}X{n})|Net Qty. {t}{u} ({e}{u} x {n})")
+_MULTIPACKS = phrases(
+    "{n} x {e}{u} = {t}{u}|NET WT {t}{u} ({n} x {e}{u})|{t}{u} ({e}{u}X{n})|Net Qty. {t}{u} ({e}{u} x {n})"
+)
 _CONTENT_WORDS = phrases("||||NET CONTENTS |CONTENTS: |Net |NET |e |Vol. |Net content: ")
 _FACTS = phrases("Nutrition Facts|Supplement Facts|NUTRITION INFORMATION|Nutritional Information|Typical Values")
 _PORTIONS = ("scoop", "capsules", "cup", "tbsp", "pieces")

@@ -111,9 +111,7 @@ def capacity(rng: random.Random) -> Layout:
     content = round_content(rng)
     first, *rest = layout.state("item_volume", volume_wording(rng, content, below=0.2), content).lines
     word = rng.choice((*words.VOLUME_WORDS, "", "", "", ""))
-    piece = sheet.put(
-        f"{word} {first}".strip(), sheet.across(0.15, 0.85), sheet.down(0.06, 0.9), sheet.thick(0.9, 2.2)
-    )
+    piece = sheet.put(f"{word} {first}".strip(), sheet.across(0.15, 0.85), sheet.down(0.06, 0.9), sheet.thick(0.9, 2.2))
     for line in rest:
         sheet.put(line, piece.x, piece.y + 1.2 * piece.thick, piece.thick)
     if layout.truth["item_volume"].unit == "fluid ounce" and "fl" not in first.lower():

@@ -134,7 +134,9 @@ class Sheet:
         ordered = reading_order(lines)
         pieces = [made[id(line)] for line in ordered]
         around = tuple(
-            self._geometry(position, piece) for position, piece in enumerate(pieces) if any(map(str.isdigit, piece.text))
+            self._geometry(position, piece)
+            for position, piece in enumerate(pieces)
+            if any(map(str.isdigit, piece.text))
         )
         marks = tuple(position for position, piece in enumerate(pieces) if piece.mark)
         product = self.product if self.studio else None
@@ -213,7 +215,9 @@ def blank(rng: random.Random, *, studio: float) -> Sheet:
     parts = rng.choices((1, 2, 3, 4), (0.80, 0.12, 0.05, 0.03))[0] if plain else 0
     roundness = draw(rng, distributions.ANY_ROUND) if plain else None
     char = draw(rng, distributions.CHAR_WIDTH) * 1.08
-    return Sheet(rng, large, width, height, _cut(middle, half, width, height), plain, white, parts, roundness, base, char)
+    return Sheet(
+        rng, large, width, height, _cut(middle, half, width, height), plain, white, parts, roundness, base, char
+    )
 
 
 def shape_product(sheet: Sheet, wide: float, tall: float, room: float) -> None:

@@ -11,7 +11,16 @@ from lab.pages import distributions
 from lab.pages.dimension_lines import horizontal, oblique, vertical
 from lab.pages.distributions import draw
 from lab.pages.layout import (
-    Body, Layout, body, chatter, column, product_sheet, stepped, title, volume_line, weight_line,
+    Body,
+    Layout,
+    body,
+    chatter,
+    column,
+    product_sheet,
+    stepped,
+    title,
+    volume_line,
+    weight_line,
 )  # fmt: skip
 from lab.pages.sheet import Piece, Sheet, blank, shape_product
 from lab.surface_forms import Wording, length_wording
@@ -24,9 +33,7 @@ _AXES = {
 }
 _LABELS = (("", 0.70), ("prefix", 0.12), ("suffix", 0.07), ("above", 0.06), ("apart", 0.05))
 _STATED = {"inch": ("inch", "in", "inches"), "centimetre": ("cm", "CM"), "millimetre": ("mm", "MM")}
-_UNIT_NOTES = phrases(
-    "Unit: {}|Unit:{}|unit:{}|Unit:{}|UNIT: {}|(Unit: {})|单位:{}|All dimensions in {}|Units: {}"
-)
+_UNIT_NOTES = phrases("Unit: {}|Unit:{}|unit:{}|Unit:{}|UNIT: {}|(Unit: {})|单位:{}|All dimensions in {}|Units: {}")
 _ERRORS = phrases("1-3cm|1-2 cm|0.5 inch|1-3mm|0.39 inches|2cm|1-3 cm")
 _ASKED_OF_DRAWINGS = {
     "height": 1.0, "width": 1.0, "depth": 1.0, "item_weight": 0.06, "maximum_weight_recommendation": 0.02,
