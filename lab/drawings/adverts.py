@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import random
 
+from lab.drawings import shapes
 from lab.drawings.canvas import BOLD, NOT_STATED, PLAIN, WHITE, Canvas, Colour, Scene, stated
 from lab.drawings.packs import ink_on
-from lab.drawings.shapes import (
-    DARK,
-    VIVID,
-    WOODS,
-    DimensionStyle,
-    bottle,
-    cabinet_fronts,
-    dimension,
-    extension,
-    hand,
-    jar,
-    room,
-    solid,
-    studio,
-    table,
-    tint,
-)  # fmt: skip
+from lab.drawings.shapes import DARK, VIVID, WOODS, DimensionStyle, tint
 from lab.surface_forms import SIZES, drawn_length, drawn_wording
 from lab.words import BRANDS, DRAWN_SLOGANS, phrases
 
@@ -41,11 +26,11 @@ _UNITS = (("pound",), ("kilogram",), ("pound", "kilogram"), ("kilogram", "pound"
 
 def load_banner(rng: random.Random, size: int) -> Scene:
     """A piece of furniture and what it holds; years and part counts are decoys, its own weight is not stated."""
-    canvas = Canvas((room if rng.random() < 0.4 else studio)(rng, size, size))
+    canvas = Canvas((shapes.room if rng.random() < 0.4 else shapes.studio)(rng, size, size))
     wood = rng.choice(_WOODS)
     front = (150.0, 420.0 + rng.uniform(0, 60), 720.0, 800.0)
     into = (rng.uniform(90, 150), -rng.uniform(60, 100))
-    table(canvas, front, into, wood, 0.6 if rng.random() < 0.5 else None)
+    shapes.table(canvas, front, into, wood, 0.6 if rng.random() < 0.5 else None)
     pounds = rng.choice([33, 44, 50, 66, 100, 150, 220, 250, 300, 330, 500])
     load = drawn_wording(rng, rng.choice(_UNITS)).state(pounds * SIZES["pound"])
     face, ground = rng.choice(BOLD), rng.choice(VIVID + DARK)
@@ -66,11 +51,11 @@ def load_banner(rng: random.Random, size: int) -> Scene:
 
 def feature_list(rng: random.Random, size: int) -> Scene:
     """A cabinet beside a list that tells its load from its own weight; speed of delivery and years are decoys."""
-    canvas = Canvas(studio(rng, round(size * 1.2), size))
+    canvas = Canvas(shapes.studio(rng, round(size * 1.2), size))
     wood, accent = rng.choice(_WOODS), rng.choice(VIVID)
     front = (640.0, 330.0, 1030.0, 820.0)
-    solid(canvas, front, (90, -60), wood)
-    cabinet_fronts(canvas, front, wood, 1, rng.choice([0, 2]))
+    shapes.solid(canvas, front, (90, -60), wood)
+    shapes.cabinet_fronts(canvas, front, wood, 1, rng.choice([0, 2]))
     face, head = rng.choice(BOLD), rng.choice(_HEADLINES)
     canvas.text((canvas.width / 2, 110), head, face, 80, accent, room=1000)
     kilograms = rng.randint(6, 40)
@@ -98,7 +83,7 @@ def feature_list(rng: random.Random, size: int) -> Scene:
 
 def comparison(rng: random.Random, size: int) -> Scene:
     """The product with its height beside a bottle or on a hand; what it is compared with has a size of its own."""
-    canvas = Canvas(studio(rng, round(size * 1.1), size))
+    canvas = Canvas(shapes.studio(rng, round(size * 1.1), size))
     height = rng.randint(60, 180) / 10
     wording = drawn_length(rng, height)
     style = DimensionStyle.choose(rng, canvas)
@@ -108,17 +93,17 @@ def comparison(rng: random.Random, size: int) -> Scene:
     headline = rng.choice(["Size comparison", "Compact size", "Small but mighty", "Fits in your hand"])
     canvas.text((canvas.width / 2, 90), headline, face, 66)
     if rng.random() < 0.5:
-        hand(canvas, 560, 690, 720)
-        jar(canvas, 520, 350, 715, 120, colour, rng.choice(DARK))
+        shapes.hand(canvas, 560, 690, 720)
+        shapes.jar(canvas, 520, 350, 715, 120, colour, rng.choice(DARK))
         x, top, bottom = 770.0, 350.0, 712.0
-        extension(canvas, style, (650, top), (x + 14, top))
-        dimension(canvas, style, (x, bottom), (x, top), own.text, side=1, entities=("height",), room=290)
+        shapes.extension(canvas, style, (650, top), (x + 14, top))
+        shapes.dimension(canvas, style, (x, bottom), (x, top), own.text, side=1, entities=("height",), room=290)
     else:
         other = wording.state(round(height * 10 * 620 / 360) / 10)  # as the two are drawn
-        bottle(canvas, 780, 230, 850, 96, (120, 160, 190), DARK[0])
-        jar(canvas, 400, 490, 850, 130, colour, rng.choice(DARK))
-        dimension(canvas, style, (220, 850), (220, 490), own.text, side=-1, entities=("height",), room=160)
-        dimension(canvas, style, (920, 850), (920, 230), other.text, side=1, room=130)
+        shapes.bottle(canvas, 780, 230, 850, 96, (120, 160, 190), DARK[0])
+        shapes.jar(canvas, 400, 490, 850, 130, colour, rng.choice(DARK))
+        shapes.dimension(canvas, style, (220, 850), (220, 490), own.text, side=-1, entities=("height",), room=160)
+        shapes.dimension(canvas, style, (920, 850), (920, 230), other.text, side=1, room=130)
         canvas.text((400, 912), "Ours", face, 46)
         canvas.text((780, 912), rng.choice(["Water bottle", "Soda bottle"]), face, 46, (110, 110, 114))
     return canvas.finish("comparison", {"height": stated(own), "width": NOT_STATED, "item_volume": NOT_STATED})
@@ -126,24 +111,24 @@ def comparison(rng: random.Random, size: int) -> Scene:
 
 def lifestyle(rng: random.Random, size: int) -> Scene:
     """A product in a room under a slogan: no number that answers anything."""
-    canvas = Canvas(room(rng, size, round(size * rng.choice([1.0, 1.2]))))
+    canvas = Canvas(shapes.room(rng, size, round(size * rng.choice([1.0, 1.2]))))
     colour = rng.choice(VIVID + _WOODS)
     base = canvas.height * 0.86
     shape = rng.choice(["jar", "bottle", "cabinet", "table"])
     brand, face = rng.choice(BRANDS), rng.choice(BOLD)
     if shape == "jar":
-        jar(canvas, 420, base - 420, base, 190, colour, rng.choice(DARK))
+        shapes.jar(canvas, 420, base - 420, base, 190, colour, rng.choice(DARK))
         canvas.text((420, base - 160), brand, face, 60, ink_on(colour), room=320)
     elif shape == "bottle":
-        bottle(canvas, 420, base - 540, base, 120, colour, rng.choice(DARK))
+        shapes.bottle(canvas, 420, base - 540, base, 120, colour, rng.choice(DARK))
         canvas.text((420, base - 160), brand, face, 50, ink_on(colour), room=210)
     elif shape == "cabinet":
         wood = rng.choice(_WOODS)
         front = (190.0, base - 400, 690.0, base)
-        solid(canvas, front, (120, -70), wood)
-        cabinet_fronts(canvas, front, wood, 2, rng.choice([0, 2]))
+        shapes.solid(canvas, front, (120, -70), wood)
+        shapes.cabinet_fronts(canvas, front, wood, 2, rng.choice([0, 2]))
     else:
-        table(canvas, (160, base - 360, 720, base), (130, -80), rng.choice(_WOODS), 0.6)
+        shapes.table(canvas, (160, base - 360, 720, base), (130, -80), rng.choice(_WOODS), 0.6)
     mood = rng.choice(_MOODS)
     ink, halo = rng.choice([(tint(rng.choice(VIVID), 0.6), WHITE), (WHITE, (40, 40, 44))])
     canvas.text((500, canvas.height * 0.12), mood, face, 80, ink, halo=halo, room=900)
@@ -159,9 +144,9 @@ def lifestyle(rng: random.Random, size: int) -> Scene:
 
 def no_label(rng: random.Random, size: int) -> Scene:
     """A boxed product that says who made it and how many are inside, without any unit."""
-    canvas = Canvas(studio(rng, size, size))
+    canvas = Canvas(shapes.studio(rng, size, size))
     colour = rng.choice(VIVID)
-    solid(canvas, (140.0, 240.0, 740.0, 880.0), (130, -80), colour)
+    shapes.solid(canvas, (140.0, 240.0, 740.0, 880.0), (130, -80), colour)
     canvas.face((140, 640, 740, 790), tint(colour, 0.55))
     face = rng.choice(BOLD)
     canvas.text((440, 360), rng.choice(BRANDS), face, 100, WHITE, room=540)

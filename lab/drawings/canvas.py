@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Direction, Polygon, Quantity
+from lab.polygons import Box, Point, corners_of, corners_of_box, overlap, polygon_of, rotated
 from lab.surface_forms import Statement
 
 BUILT_IN = "built-in"
@@ -64,10 +65,6 @@ def load_face(face: str, pixels: int) -> ImageFont.FreeTypeFont:
         )
     file = Path(spec.origin).parent / "files" / pattern.format(style)
     return ImageFont.truetype(file, pixels, layout_engine=ImageFont.Layout.BASIC)
-
-
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]
 
 
 class Role(StrEnum):
@@ -233,7 +230,8 @@ class Canvas:
         mask = Image.new("L", (width, height))
         ImageDraw.Draw(mask).polygon([(x - x0, y - y0) for x, y in big], fill=255)
         length = height if downwards else width
-        factors = np.interp(np.linspace(0, 1, length), *zip(*stops, strict=True))
+        places, brightness = zip(*stops, strict=True)
+        factors = np.interp(np.linspace(0, 1, length), places, brightness)
         strip = np.clip(factors[:, None] * np.array(colour)[None, :], 0, 255).astype(np.uint8)
         strip = strip[:, None, :] if downwards else strip[None, :, :]
         self._image.paste(Image.fromarray(strip).resize((width, height)), (x0, y0), mask)
@@ -370,41 +368,3 @@ class Canvas:
 
     def _pixels(self, size: float) -> int:
         return max(1, round(size * self._factor))
-
-
-def corners_of_box(box: Box) -> list[Point]:
-    """The four corners of an upright box, clockwise from its top left."""
-    x0, y0, x1, y1 = box
-    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-
-
-def corners_of(polygon: Polygon) -> list[Point]:
-    """The four corners of a polygon."""
-    return [(polygon[i], polygon[i + 1]) for i in range(0, 8, 2)]
-
-
-def polygon_of(corners: Sequence[Point]) -> Polygon:
-    """The polygon of four corners."""
-    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = corners
-    return (x1, y1, x2, y2, x3, y3, x4, y4)
-
-
-def rotated(points: Sequence[Point], degrees: float) -> list[Point]:
-    """Points turned counter-clockwise around the origin."""
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return [(x * cos + y * sin, y * cos - x * sin) for x, y in points]
-
-
-def overlap(first: Sequence[Point], second: Sequence[Point], margin: float) -> bool:
-    """Whether two convex polygons (or segments) come nearer than `margin`, by the separating axis theorem."""
-    for shape in (first, second):
-        for (x0, y0), (x1, y1) in zip(shape, [*shape[1:], shape[0]], strict=True):
-            length = math.hypot(x1 - x0, y1 - y0)
-            if length == 0:
-                continue
-            nx, ny = (y1 - y0) / length, (x0 - x1) / length
-            a = [x * nx + y * ny for x, y in first]
-            b = [x * nx + y * ny for x, y in second]
-            if max(a) + margin <= min(b) or max(b) + margin <= min(a):
-                return False
-    return True

@@ -5,37 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from lab.drawings.canvas import (
-    BLACK,
-    BOLD,
-    FLAT,
-    NOT_STATED,
-    PLAIN,
-    WHITE,
-    Box,
-    Canvas,
-    Point,
-    Scene,
-    Truth,
-    stated,
-)  # fmt: skip
-from lab.drawings.shapes import (
-    DARK,
-    VIVID,
-    WOODS,
-    DimensionStyle,
-    bottle,
-    cabinet_fronts,
-    dimension,
-    extension,
-    gradient,
-    jar,
-    solid,
-    studio,
-    table,
-    tint,
-    wire,
-)  # fmt: skip
+from lab.drawings import shapes
+from lab.drawings.canvas import BLACK, BOLD, FLAT, NOT_STATED, PLAIN, WHITE, Canvas, Scene, Truth, stated
+from lab.drawings.shapes import DARK, VIVID, WOODS, DimensionStyle, tint
+from lab.polygons import Box, Point
 from lab.surface_forms import Statement, Wording, drawn_length, drawn_weight, drawn_wording
 from lab.words import DRAWN_MATERIALS, DRAWN_TITLES, phrases
 
@@ -107,12 +80,12 @@ def furniture(rng: random.Random, size: int) -> Scene:
     front: Box = (230, 400, 720, 780)
     into = (120.0, -85.0)
     shelf = rng.choice([None, 0.6])
-    table(canvas, front, into, rng.choice(WOODS), shelf)
+    shapes.table(canvas, front, into, rng.choice(WOODS), shelf)
     _around(canvas, style, front, into, printed, ("height", "width", "depth"))
     if shelf is not None and rng.random() < 0.6:
         clearance = _first_unit(wording).state(_millimetres(extents["height"] * 0.5)).text
         inner = replace(style, place="over", along=True, size=canvas.small)
-        dimension(canvas, inner, (520, 620), (520, 432), clearance)
+        shapes.dimension(canvas, inner, (520, 620), (520, 432), clearance)
     _title(rng, canvas, dark)
     return canvas.finish("furniture", {**printed.truth, "maximum_weight_recommendation": NOT_STATED})
 
@@ -154,12 +127,12 @@ def round_body(rng: random.Random, size: int) -> Scene:
     step = rng.uniform(0.15, 0.55)
     extents = {"height": _millimetres((bottom - top) * step / 10), "width": _millimetres(2 * half * step / 10)}
     printed = sizes(drawn_length(rng, extents["height"]), extents)
-    (bottle if slim else jar)(canvas, 480, top, bottom, half, colour, rng.choice(DARK))
+    (shapes.bottle if slim else shapes.jar)(canvas, 480, top, bottom, half, colour, rng.choice(DARK))
     diameter = f"Ø {printed.texts['width']}" if rng.random() < 0.35 else printed.texts["width"]
-    dimension(canvas, style, (480 - half, 856), (480 + half, 856), diameter, entities=("width", "depth"))
+    shapes.dimension(canvas, style, (480 - half, 856), (480 + half, 856), diameter, entities=("width", "depth"))
     x = 480 + half + 60
-    extension(canvas, style, (480 + half * 0.5, top), (x + 14, top))
-    dimension(canvas, style, (x, bottom), (x, top), printed.texts["height"], entities=("height",), room=940 - x)
+    shapes.extension(canvas, style, (480 + half * 0.5, top), (x + 14, top))
+    shapes.dimension(canvas, style, (x, bottom), (x, top), printed.texts["height"], entities=("height",), room=940 - x)
     _title(rng, canvas, dark)
     truth = {**printed.truth, "depth": printed.truth["width"], "item_volume": NOT_STATED}
     return canvas.finish("round_body", truth)
@@ -183,7 +156,7 @@ def panel(rng: random.Random, size: int) -> Scene:
     if rng.random() < 0.6:
         opening = _first_unit(wording).state(_millimetres(extents["width"] - 2 * rim * step / 10)).text
         ink = replace(style, colour=BLACK, text_colour=BLACK, halo=WHITE, place="beside")
-        dimension(canvas, ink, (inner[0] + 6, 420), (inner[2] - 6, 420), opening, side=-1)
+        shapes.dimension(canvas, ink, (inner[0] + 6, 420), (inner[2] - 6, 420), opening, side=-1)
     _title(rng, canvas, dark)
     return canvas.finish("panel", {**printed.truth, "depth": NOT_STATED, "item_weight": NOT_STATED})
 
@@ -204,10 +177,10 @@ def _boxlike(
     into = (rng.uniform(90, 130), -rng.uniform(60, 90))
     if units == "printed" and rng.random() < 0.75:
         colour = rng.choice(WOODS)
-        solid(canvas, front, into, colour)
-        cabinet_fronts(canvas, front, colour, rng.randint(1, 3), rng.choice([0, 2, 3]))
+        shapes.solid(canvas, front, into, colour)
+        shapes.cabinet_fronts(canvas, front, colour, rng.randint(1, 3), rng.choice([0, 2, 3]))
     else:
-        wire(canvas, front, into, WHITE if dark else BLACK)
+        shapes.wire(canvas, front, into, WHITE if dark else BLACK)
     _around(canvas, style, front, into, printed, axes)
     if units == "note":
         unit = {"millimetre": "mm", "centimetre": "cm", "inch": "inch"}[wording.units[0]]
@@ -241,9 +214,9 @@ def _sheet(rng: random.Random, size: int) -> tuple[Canvas, bool, DimensionStyle]
     dark = rng.random() < 0.15
     if dark:
         ground = rng.choice(DARK)
-        canvas = Canvas(gradient(size, size, tint(ground, 1.25), ground))
+        canvas = Canvas(shapes.gradient(size, size, tint(ground, 1.25), ground))
     else:
-        canvas = Canvas(studio(rng, round(size * rng.choice([1.0, 1.0, 1.12])), size))
+        canvas = Canvas(shapes.studio(rng, round(size * rng.choice([1.0, 1.0, 1.12])), size))
     return canvas, dark, DimensionStyle.choose(rng, canvas, dark=dark)
 
 
@@ -273,9 +246,9 @@ def _span(
     a, b = ((x + away[0], y + away[1]) for x, y in (start, end))
     for edge, tip in ((start, a), (end, b)):
         near = (edge[0] + away[0] * 0.2, edge[1] + away[1] * 0.2)
-        extension(canvas, style, near, (tip[0] + away[0] * 0.25, tip[1] + away[1] * 0.25))
+        shapes.extension(canvas, style, near, (tip[0] + away[0] * 0.25, tip[1] + away[1] * 0.25))
     entities = (axis,) if printed.truth[axis].value is not None else ()
-    dimension(canvas, style, a, b, printed.texts[axis], side=side, entities=entities, room=room)
+    shapes.dimension(canvas, style, a, b, printed.texts[axis], side=side, entities=entities, room=room)
 
 
 def size_table(rng: random.Random, size: int) -> Scene:
@@ -328,14 +301,14 @@ def size_expression(rng: random.Random, size: int) -> Scene:
 
 def _product(rng: random.Random, size: int) -> Canvas:
     """A piece of furniture in the upper half, and a bar with a title under it."""
-    canvas = Canvas(studio(rng, size, round(size * 1.25)))
+    canvas = Canvas(shapes.studio(rng, size, round(size * 1.25)))
     wood = rng.choice(WOODS)
     front, into = (250.0, 190.0, 650.0, 540.0), (110.0, -75.0)
     if rng.random() < 0.5:
-        solid(canvas, front, into, wood)
-        cabinet_fronts(canvas, front, wood, rng.randint(1, 2), rng.choice([0, 2]))
+        shapes.solid(canvas, front, into, wood)
+        shapes.cabinet_fronts(canvas, front, wood, rng.randint(1, 2), rng.choice([0, 2]))
     else:
-        table(canvas, front, into, wood, 0.6)
+        shapes.table(canvas, front, into, wood, 0.6)
     face, title = rng.choice(BOLD), rng.choice(_TABLE_TITLES)
     canvas.rounded((60, 622, 940, 722), 14, rng.choice(VIVID + DARK))
     canvas.text((500, 672), title, face, 60, WHITE)

@@ -6,22 +6,10 @@ import random
 from decimal import Decimal
 
 from entx.core.types import Quantity
-from lab.drawings.canvas import BLACK, BOLD, FLAT, NOT_STATED, PLAIN, WHITE, Box, Canvas, Colour, Scene, Truth, stated
-from lab.drawings.shapes import (
-    DARK,
-    PALE,
-    VIVID,
-    bag,
-    bottle,
-    drill,
-    jar,
-    outline_of,
-    paper,
-    room,
-    solid,
-    studio,
-    tint,
-)  # fmt: skip
+from lab.drawings import shapes
+from lab.drawings.canvas import BLACK, BOLD, FLAT, NOT_STATED, PLAIN, WHITE, Canvas, Colour, Scene, Truth, stated
+from lab.drawings.shapes import DARK, PALE, VIVID, tint
+from lab.polygons import Box
 from lab.surface_forms import DRAWN_FORMS, Statement, drawn_number, drawn_range, drawn_volume, drawn_weight
 from lab.words import BRANDS, DRAWN_FOODS, DRAWN_LIQUIDS, DRAWN_SLOGANS, JAR_CONTENTS, phrases
 
@@ -57,7 +45,7 @@ def pouch(rng: random.Random, size: int) -> Scene:
     colour = rng.choice(VIVID + DARK)
     half, middle = rng.uniform(300, 370), canvas.width / 2
     box = (middle - half, canvas.height * 0.06, middle + half, canvas.height * 0.94)
-    bag(canvas, box, colour)
+    shapes.bag(canvas, box, colour)
     top = box[1] + 46
     tall = box[3] - top
     _put_brand(rng, canvas, middle, top + tall * 0.13, half * 1.5, WHITE)
@@ -82,7 +70,7 @@ def flask(rng: random.Random, size: int) -> Scene:
     glass, label = rng.choice((*VIVID, (240, 240, 238), (120, 74, 36))), rng.choice((*PALE, WHITE))
     half, middle = rng.uniform(200, 250), canvas.width / 2
     top, bottom = canvas.height * 0.05, canvas.height * 0.95
-    bottle(canvas, middle, top, bottom, half, glass, rng.choice((*DARK, (235, 235, 235))))
+    shapes.bottle(canvas, middle, top, bottom, half, glass, rng.choice((*DARK, (235, 235, 235))))
     tall = bottom - top
     panel = (middle - half * 0.98, top + tall * 0.40, middle + half * 0.98, top + tall * 0.91)
     canvas.face(panel, label, ((0, 0.8), (0.2, 1.04), (0.6, 1.0), (1, 0.78)))
@@ -105,7 +93,7 @@ def carton(rng: random.Random, size: int) -> Scene:
     colour = rng.choice(VIVID)
     into = (rng.uniform(90, 140), -rng.uniform(60, 90))
     front = (110.0, canvas.height * 0.18, 850.0 - into[0] * 0.2, canvas.height * 0.9)
-    solid(canvas, front, into, colour)
+    shapes.solid(canvas, front, into, colour)
     middle, wide = (front[0] + front[2]) / 2, front[2] - front[0]
     tall = front[3] - front[1]
     _put_brand(rng, canvas, middle, front[1] + tall * 0.15, wide * 0.85, WHITE)
@@ -132,7 +120,7 @@ def pot(rng: random.Random, size: int) -> Scene:
     lid = rng.choice((*DARK, (230, 226, 220), (190, 150, 90)))
     half, middle = rng.uniform(320, 370), canvas.width / 2
     top, bottom = canvas.height * 0.1, canvas.height * 0.9
-    jar(canvas, middle, top, bottom, half, body, lid)
+    shapes.jar(canvas, middle, top, bottom, half, body, lid)
     ink = ink_on(body)
     tall, inside = bottom - top, half * 1.7
     _put_brand(rng, canvas, middle, top + tall * 0.34, inside, ink)
@@ -152,9 +140,9 @@ def pot(rng: random.Random, size: int) -> Scene:
 
 def nutrition(rng: random.Random, size: int) -> Scene:
     """The back of a pack: a table of nutrition facts, all decoys; the net weight below it, or nowhere."""
-    canvas = Canvas(studio(rng, size, round(size * 1.3)))
+    canvas = Canvas(shapes.studio(rng, size, round(size * 1.3)))
     colour, middle = rng.choice(VIVID + DARK), canvas.width / 2
-    bag(canvas, (110, 50, canvas.width - 110, canvas.height - 50), colour)
+    shapes.bag(canvas, (110, 50, canvas.width - 110, canvas.height - 50), colour)
     panel: Box = (190, 190, canvas.width - 190, 960)
     canvas.rounded(panel, 6, WHITE, BLACK, 5)
     canvas.text((middle, 250), "Nutrition Facts", "roboto Black", 70)
@@ -182,7 +170,7 @@ def nutrition(rng: random.Random, size: int) -> Scene:
 def _frame(rng: random.Random, size: int) -> Canvas:
     """A canvas of about that shorter side, upright or square, on a studio background or in a room."""
     tall = rng.choice([1.0, 1.0, 1.15, 1.3])
-    make = room if rng.random() < 0.25 else studio
+    make = shapes.room if rng.random() < 0.25 else shapes.studio
     return Canvas(make(rng, size, round(size * tall)))
 
 
@@ -220,7 +208,7 @@ def plate(rng: random.Random, size: int) -> Scene:
     """A rating plate: of an adapter (its output voltage answers) or of an appliance (rated voltage and power)."""
     wide = rng.choice([1.0, 1.25, 1.4])
     desk = rng.choice([(214, 212, 206), (236, 236, 234), (196, 200, 204)])
-    canvas = Canvas(paper(rng, round(size * wide), size, desk))
+    canvas = Canvas(shapes.paper(rng, round(size * wide), size, desk))
     rows, truth = _adapter(rng) if rng.random() < 0.5 else _appliance(rng)
     dark = rng.random() < 0.6
     ground: Colour = rng.choice(DARK) if dark else rng.choice([(226, 228, 230), (242, 242, 240)])
@@ -284,9 +272,9 @@ def _appliance(rng: random.Random) -> tuple[list[Row], dict[str, Truth]]:
 
 def power_tool(rng: random.Random, size: int) -> Scene:
     """A cordless drill with its voltage; charge, speed and torque are decoys, the wattage is never stated."""
-    canvas = Canvas(studio(rng, size, size))
+    canvas = Canvas(shapes.studio(rng, size, size))
     colour = rng.choice(VIVID)
-    drill(canvas, 640, 380, 540, colour)
+    shapes.drill(canvas, 640, 380, 540, colour)
     face = rng.choice(BOLD)
     canvas.text((648, 378), rng.choice(BRANDS).upper(), face, 44, WHITE, room=225)
     volts = rng.choice([12, 18, 20, 24, 36, 40])
@@ -308,13 +296,13 @@ def power_tool(rng: random.Random, size: int) -> Scene:
 
 def data_sheet(rng: random.Random, size: int) -> Scene:
     """An electric kettle above a table of its data: capacity, power, voltage, and rows that answer nothing."""
-    canvas = Canvas(studio(rng, size, round(size * 1.2)))
+    canvas = Canvas(shapes.studio(rng, size, round(size * 1.2)))
     colour = rng.choice(VIVID + DARK)
     profile = [(105.0, 120.0), (120.0, 160.0), (185.0, 500.0), (190.0, 545.0)]
     canvas.shadow((500, 565), 230, 18)
     canvas.line([(605, 175), (760, 200), (770, 260), (725, 430), (672, 450)], tint(DARK[0], 1.3), 34)
     canvas.polygon([(400, 190), (300, 180), (330, 300), (350, 300)], tint(colour, 0.85))
-    canvas.shade(outline_of(profile, 500), colour)
+    canvas.shade(shapes.outline_of(profile, 500), colour)
     canvas.shade([(300, 545), (700, 545), (712, 575), (288, 575)], DARK[0], FLAT)
     canvas.ellipse((500, 112), 22, 18, DARK[0])
     canvas.shade([(392, 132), (405, 116), (595, 116), (608, 132)], DARK[0], FLAT)

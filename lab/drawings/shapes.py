@@ -16,23 +16,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from entx.core.types import Direction
-from lab.drawings.canvas import (
-    BLACK,
-    BUILT_IN,
-    FLAT,
-    PLAIN,
-    ROUND,
-    WHITE,
-    Box,
-    Canvas,
-    Colour,
-    Point,
-    Scene,
-    corners_of,
-    corners_of_box,
-    polygon_of,
-    rotated,
-)  # fmt: skip
+from lab.drawings.canvas import BLACK, BUILT_IN, FLAT, PLAIN, ROUND, WHITE, Canvas, Colour, Scene
+from lab.polygons import Box, Point, corners_of, corners_of_box, polygon_of, rotated
 
 PALE: tuple[Colour, ...] = (
     (245, 245, 243), (236, 240, 244), (243, 237, 228), (232, 240, 234), (246, 234, 236), (226, 228, 232),

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from entx.core.types import Direction, Stroke
 from lab.pages import distributions
 from lab.pages.distributions import draw
-from lab.pages.sheet import Piece, Point, Sheet
+from lab.pages.sheet import Piece, Sheet
+from lab.polygons import Point
 
 _SECOND = (0.35, 0.95)  # score of a line at the second of two texts, over that at the first
 _LEADING = 1.22  # distance of two lines of one text in text heights

@@ -31,8 +31,6 @@ FAMILIES: dict[Callable[[random.Random], Layout], float] = {
 }
 """Share of pages by family; with `ask` they give about the challenge's mix of entities (two thirds lengths)."""
 
-VERSION = "2"
-"""Of the generator: pages of another version are other pages."""
 
 _MOST = 6  # questions a page
 _ASIDE = 0.55  # of the questions about what a picture only may be asked for, so that about a third are empty

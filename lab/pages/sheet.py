@@ -10,9 +10,7 @@ from entx.core.boxes import Frame, reading_order
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Polygon, Stroke
 from lab.pages import distributions
 from lab.pages.distributions import draw
-
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]
+from lab.polygons import Box, Point
 
 _MARGIN = 2.0  # pixels kept free at the picture's edge
 
@@ -133,11 +131,8 @@ class Sheet:
             lines.append(line)
         ordered = reading_order(lines)
         pieces = [made[id(line)] for line in ordered]
-        around = tuple(
-            self._geometry(position, piece)
-            for position, piece in enumerate(pieces)
-            if any(map(str.isdigit, piece.text))
-        )
+        numbers = [position for position, piece in enumerate(pieces) if any(map(str.isdigit, piece.text))]
+        around = tuple(self._geometry(position, pieces[position]) for position in numbers)
         marks = tuple(position for position, piece in enumerate(pieces) if piece.mark)
         product = self.product if self.studio else None
         geometry = PageGeometry(product, round(self.white, 4), self.parts, around, marks, self.roundness)
@@ -215,9 +210,8 @@ def blank(rng: random.Random, *, studio: float) -> Sheet:
     parts = rng.choices((1, 2, 3, 4), (0.80, 0.12, 0.05, 0.03))[0] if plain else 0
     roundness = draw(rng, distributions.ANY_ROUND) if plain else None
     char = draw(rng, distributions.CHAR_WIDTH) * 1.08
-    return Sheet(
-        rng, large, width, height, _cut(middle, half, width, height), plain, white, parts, roundness, base, char
-    )
+    product = _cut(middle, half, width, height)
+    return Sheet(rng, large, width, height, product, plain, white, parts, roundness, base, char)
 
 
 def shape_product(sheet: Sheet, wide: float, tall: float, room: float) -> None:

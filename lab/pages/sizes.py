@@ -1,4 +1,4 @@
-"""Pages about sizes: drawings with dimension lines, lists "L x W x H", lines that name an axis, charts of several sizes."""
+"""Pages about sizes: drawings with dimension lines, lists "L x W x H", lines that name an axis, charts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lab.pages.layout import (
     title,
     volume_line,
     weight_line,
-)  # fmt: skip
+)
 from lab.pages.sheet import Piece, Sheet, blank, shape_product
 from lab.surface_forms import Wording, length_wording
 from lab.words import capitals, phrases

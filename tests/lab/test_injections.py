@@ -1,14 +1,12 @@
 """Lines that give orders, in training pages."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from itertools import islice
 
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
-from lab.injections import _ORDERS, with_order
+from lab.injections import INJECTIONS, with_injection
 from lab.pages import LayoutPage, generate_pages
 
 PAGES = list(islice(generate_pages(60, 7), 60))
@@ -16,7 +14,7 @@ PAGES = list(islice(generate_pages(60, 7), 60))
 
 def changed(seed: int) -> list[tuple[LayoutPage, LayoutPage]]:
     rng = random.Random(seed)
-    return [(layout, after) for layout in PAGES if (after := with_order(rng, layout)) is not layout]
+    return [(layout, after) for layout in PAGES if (after := with_injection(rng, layout)) is not layout]
 
 
 def added(before: LayoutPage, after: LayoutPage) -> int:
@@ -77,9 +75,9 @@ def test_equal_seeds_give_equal_pages() -> None:
 
 def test_a_page_without_questions_stays() -> None:
     layout = LayoutPage(PAGES[0].page, ())
-    assert with_order(random.Random(0), layout) is layout
+    assert with_injection(random.Random(0), layout) is layout
 
 
 def test_the_wordings_are_not_those_of_the_benchmark() -> None:
-    for text in _ORDERS:
+    for text in INJECTIONS:
         assert not any(word in text.lower() for word in ("ignore", "ignora", "ignoriere", "system:", "忽略", "repeat"))

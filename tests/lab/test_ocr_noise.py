@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from lab.ocr_noise import CONFUSED, confuse, slip
+from lab.ocr_noise import CONFUSED, confuse, misread
 
 TEXT = 'Net Wt 16.5 oz (468 g) 12" x 8" MODEL B80S'
 
@@ -11,9 +11,9 @@ def test_no_rate_changes_nothing() -> None:
     assert confuse(random.Random(1), TEXT, 0.0) == TEXT
 
 
-def test_slips_are_the_same_for_the_same_seed() -> None:
+def test_noise_is_the_same_for_the_same_seed() -> None:
     assert confuse(random.Random(4), TEXT, 0.3) == confuse(random.Random(4), TEXT, 0.3)
-    assert slip(random.Random(4), TEXT) == slip(random.Random(4), TEXT)
+    assert misread(random.Random(4), TEXT) == misread(random.Random(4), TEXT)
 
 
 @pytest.mark.parametrize(("rate", "low", "high"), [(0.02, 0.005, 0.04), (0.2, 0.10, 0.30)])
@@ -25,26 +25,26 @@ def test_the_rate_is_the_share_of_characters_misread(rate: float, low: float, hi
     assert set(read) <= {"0", *CONFUSED["0"]}
 
 
-def test_a_slip_leaves_text_and_single_spaces() -> None:
+def test_a_misread_line_keeps_text_and_single_spaces() -> None:
     rng = random.Random(3)
     kinds = set()
     for _ in range(600):
-        worn = slip(rng, TEXT)
-        assert worn
-        assert worn == " ".join(worn.split())
-        kinds.add(worn)
+        read = misread(rng, TEXT)
+        assert read
+        assert read == " ".join(read.split())
+        kinds.add(read)
     assert len(kinds) > 40
 
 
-def test_slips_lose_points_strokes_and_spaces_and_add_arrow_heads() -> None:
+def test_noise_loses_points_strokes_and_spaces_and_adds_arrow_heads() -> None:
     rng = random.Random(6)
-    worn = {slip(rng, '24.5" wide') for _ in range(500)}
-    assert '245" wide' in worn
-    assert "24.5' wide" in worn
-    assert '24.5"wide' in worn
-    assert any(text.startswith((">", "←", "K ")) for text in worn)
+    read = {misread(rng, '24.5" wide') for _ in range(500)}
+    assert '245" wide' in read
+    assert "24.5' wide" in read
+    assert '24.5"wide' in read
+    assert any(text.startswith((">", "←", "K ")) for text in read)
 
 
 def test_a_lone_character_survives() -> None:
     rng = random.Random(7)
-    assert all(slip(rng, "7") for _ in range(200))
+    assert all(misread(rng, "7") for _ in range(200))
