@@ -10,30 +10,25 @@ from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeome
 from lab.augment import augmented_pages, mirrored, transposed
 from lab.pages import LayoutPage, generate_pages
 
-
-def line(text: str, x: float, y: float, wide: float = 80, tall: float = 20, rotation: float = 0.0) -> OcrLine:
-    box = (x, y, x + wide, y, x + wide, y + tall, x, y + tall)
-    if rotation == 90.0:
-        box = (x, y + tall, x, y, x + wide, y, x + wide, y + tall)
-    return OcrLine(text, 0.99, box, rotation)
+UPRIGHT = Stroke(Direction.VERTICAL, (130, 100), (130, 400), 300, 5, 0.6, False, 2)
+LEVEL = Stroke(Direction.HORIZONTAL, (150, 420), (350, 420), 200, 5, 0.5, False, 2)
+ON_ITS_SIDE = OcrLine("30 cm", 0.99, (40, 180, 40, 100, 60, 100, 60, 180), 90.0)
 
 
-def upright(x: float) -> Stroke:
-    return Stroke(Direction.VERTICAL, (x, 100), (x, 400), 300, 5, 0.6, False, 2)
+def line(text: str, x: float, y: float, wide: float = 80) -> OcrLine:
+    return OcrLine(text, 0.99, (x, y, x + wide, y, x + wide, y + 20, x, y + 20))
 
 
-def level(y: float) -> Stroke:
-    return Stroke(Direction.HORIZONTAL, (150, y), (350, y), 200, 5, 0.5, False, 2)
+def page_of(*lines: OcrLine, geometry: PageGeometry | None = None) -> OcrPage:
+    return OcrPage("p", PageStatus.OK, "", 500, 600, lines, 0.0, geometry or PageGeometry())
 
 
 def drawing(height: Sequence[str] = ("30 cm",), width: str = "20 cm") -> OcrPage:
     lines = [line(text, 40, 220 + 25 * row) for row, text in enumerate(height)]
-    lines.append(line(width, 210, 430))
-    around = [LineGeometry(row, vertical=upright(130), across=-0.3, down=0.5) for row in range(len(height))]
-    around.append(LineGeometry(len(height), horizontal=level(420), across=0.5, down=1.1))
-    return OcrPage(
-        "p", PageStatus.OK, "", 500, 600, tuple(lines), 0.0, PageGeometry((150, 100, 350, 400), 0.8, 1, tuple(around))
-    )
+    around = [LineGeometry(row, vertical=UPRIGHT, across=-0.3, down=0.5) for row in range(len(height))]
+    around.append(LineGeometry(len(height), horizontal=LEVEL, across=0.5, down=1.1))
+    geometry = PageGeometry((150, 100, 350, 400), 0.8, 1, tuple(around))
+    return page_of(*lines, line(width, 210, 430), geometry=geometry)
 
 
 def quantity(number: str, unit: str) -> Quantity:
@@ -110,17 +105,18 @@ def test_pages_that_name_an_axis_are_not_transposed(word: str) -> None:
     assert all(page.page.width == 500 for seed in range(30) for page in augmented_pages([layout], seed))
 
 
-def test_pages_with_a_depth_or_other_questions_are_not_transposed() -> None:
-    deep = LayoutPage(LAYOUT.page, (("depth", quantity("20", "centimetre")),))
-    other = LayoutPage(LAYOUT.page, (("height", quantity("30", "centimetre")), ("item_weight", None)))
-    for layout in (deep, other):
-        assert all(page.page.width == 500 for seed in range(30) for page in augmented_pages([layout], seed))
+@pytest.mark.parametrize(
+    "truths",
+    [(("depth", quantity("20", "centimetre")),), (("height", quantity("30", "centimetre")), ("item_weight", None))],
+)
+def test_pages_with_a_depth_or_other_questions_are_not_transposed(truths) -> None:  # type: ignore[no-untyped-def]
+    layout = LayoutPage(LAYOUT.page, truths)
+    assert all(page.page.width == 500 for seed in range(30) for page in augmented_pages([layout], seed))
 
 
 def test_lists_are_neither_mirrored_nor_transposed() -> None:
-    page = OcrPage("p", PageStatus.OK, "", 500, 600, (line("30 x 20 x 10 cm", 40, 100, 200),), 0.0, PageGeometry((100,
-        200, 300, 400), 0.9, 1,
-                   (LineGeometry(0, across=0.2, down=-0.4),)))  # fmt: skip
+    geometry = PageGeometry((100, 200, 300, 400), 0.9, 1, (LineGeometry(0, across=0.2, down=-0.4),))
+    page = page_of(line("30 x 20 x 10 cm", 40, 100, 200), geometry=geometry)
     layout = LayoutPage(page, (("height", quantity("10", "centimetre")),))
     for seed in range(20):
         for changed in augmented_pages([layout], seed):
@@ -169,10 +165,8 @@ def test_mirrored_text_stays_readable_on_the_other_side() -> None:
 
 
 def test_mirrored_upright_text_keeps_its_turn() -> None:
-    page = OcrPage("p", PageStatus.OK, "", 500, 600, (line("30 cm", 40, 100, 20, 80, 90.0),), 0.0, PageGeometry())
-    (one,) = mirrored(page).lines
-    assert one.rotation == 90.0
-    assert one.polygon == (440, 180, 440, 100, 460, 100, 460, 180)
+    (one,) = mirrored(page_of(ON_ITS_SIDE)).lines
+    assert (one.rotation, one.polygon) == (90.0, (440, 180, 440, 100, 460, 100, 460, 180))
 
 
 def test_transposed_strokes_and_places() -> None:
@@ -192,7 +186,5 @@ def test_transposed_strokes_and_places() -> None:
 
 
 def test_transposed_text_on_its_side_comes_to_stand_level() -> None:
-    page = OcrPage("p", PageStatus.OK, "", 500, 600, (line("30 cm", 40, 100, 20, 80, 90.0),), 0.0, PageGeometry())
-    (one,) = transposed(page, random.Random(0)).lines
-    assert one.rotation == 0.0
-    assert one.polygon == (100, 40, 180, 40, 180, 60, 100, 60)
+    (one,) = transposed(page_of(ON_ITS_SIDE), random.Random(0)).lines
+    assert (one.rotation, one.polygon) == (0.0, (100, 40, 180, 40, 180, 60, 100, 60))

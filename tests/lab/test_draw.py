@@ -36,16 +36,17 @@ def test_the_seed_redraws_the_shipped_set(tmp_path: Path) -> None:
         assert np.abs(difference).mean() < 1.5, name  # another FreeType or JPEG library may differ in a few pixels
 
 
-def test_every_shipped_picture_opens_and_has_a_question() -> None:
-    asked = {row["image"] for row in table(SHIPPED / "questions.csv")}
+def test_every_shipped_picture_opens_and_has_questions_of_its_slice() -> None:
+    slices = {row["image_link"]: row["slice"] for row in table(SHIPPED / "truth.csv")}
     names = {path.name for path in (SHIPPED / "pictures").iterdir()}
-    assert asked == names
+    assert {row["image"] for row in table(SHIPPED / "questions.csv")} == names == set(slices)
     assert len(names) == SHIPPED_COUNT
     for name in names:
         with Image.open(SHIPPED / "pictures" / name) as image:
             image.load()
             assert (image.format, image.mode) == ("JPEG", "RGB")
             assert min(image.size) >= 480
+            assert (slices[name] == "large") == (min(image.size) >= 1000)
 
 
 def test_the_shipped_set_is_small() -> None:
@@ -84,12 +85,6 @@ def test_the_shipped_set_covers_entities_empties_slices_and_kinds() -> None:
     assert {row["image_link"].split(".")[0].split("_", 1)[1] for row in truth} == set(KINDS)
     groups = {(row["image"].split("_", 1)[1], row["group_id"]) for row in table(SHIPPED / "questions.csv")}
     assert len(groups) == len(KINDS)  # one product group for each kind
-
-
-def test_slices_follow_the_pictures() -> None:
-    for row in table(SHIPPED / "truth.csv"):
-        with Image.open(SHIPPED / "pictures" / row["image_link"]) as image:
-            assert (row["slice"] == "large") == (min(image.size) >= 1000)
 
 
 def test_the_command_draws_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

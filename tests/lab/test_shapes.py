@@ -1,7 +1,9 @@
 """Product bodies, backgrounds and dimension lines; and what degrades or turns a finished picture."""
 
+import itertools
 import math
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -18,9 +20,15 @@ INK = (10, 10, 10)
 FRONT, INTO = (200, 300, 700, 800), (120, -80)
 
 
-def painted(surface: Canvas, tolerance: int = 60) -> np.ndarray:  # type: ignore[type-arg]
+def pixels_of(draw: Callable[..., object], *arguments: object) -> np.ndarray:  # type: ignore[type-arg]
+    """An empty picture with one thing drawn on it."""
+    surface = blank()
+    draw(surface, *arguments)
+    return np.asarray(surface.finish("test", {}).image, dtype=int)
+
+
+def painted(pixels: np.ndarray, tolerance: int = 60) -> np.ndarray:  # type: ignore[type-arg]
     """Where the picture is no longer near white: bodies, not their soft shadows."""
-    pixels = np.asarray(surface.finish("test", {}).image, dtype=int)
     return (255 - pixels.min(axis=2)) > tolerance
 
 
@@ -32,75 +40,58 @@ def extent(mask: np.ndarray) -> tuple[float, float, float, float]:  # type: igno
 
 def test_a_turned_body_is_symmetric_and_as_wide_as_its_profile() -> None:
     points = shapes.outline_of([(40, 100), (80, 200), (80, 300)], 500)
-    left, right = sorted(x for x, _ in points)[0], sorted(x for x, _ in points)[-1]
-    assert (left, right) == (420, 580)
-    assert sorted((round(1000 - x, 6), round(y, 6)) for x, y in points) == sorted(
-        (round(x, 6), round(y, 6)) for x, y in points
-    )
+    assert (min(points)[0], max(points)[0]) == (420, 580)
+    assert sorted((1000 - x, y) for x, y in points) == pytest.approx(sorted(points), abs=1e-6)
 
 
 @pytest.mark.parametrize("body", [shapes.bottle, shapes.jar])
 def test_bottles_and_jars_fill_their_place(body) -> None:  # type: ignore[no-untyped-def]
-    surface = blank()
-    body(surface, 500, 200, 800, 150, RED, (30, 30, 30))
-    left, top, right, bottom = extent(painted(surface, 130))
+    left, top, right, bottom = extent(painted(pixels_of(body, 500, 200, 800, 150, RED, (30, 30, 30)), 130))
     assert (left, right) == pytest.approx((350, 650), abs=6)
     assert (top, bottom) == pytest.approx((200, 800), abs=8)
 
 
 def test_a_bag_fills_its_box() -> None:
-    surface = blank()
-    shapes.bag(surface, (200, 100, 800, 900), RED)
-    assert extent(painted(surface, 130)) == pytest.approx((200, 100, 800, 900), abs=10)
+    assert extent(painted(pixels_of(shapes.bag, (200, 100, 800, 900), RED), 130)) == pytest.approx(
+        (200, 100, 800, 900), abs=10
+    )
 
 
 def test_a_solid_shows_a_light_top_and_a_dark_side() -> None:
-    surface = blank()
-    shapes.solid(surface, FRONT, INTO, (150, 150, 150))
-    pixels = np.asarray(surface.finish("test", {}).image, dtype=int)
+    pixels = pixels_of(shapes.solid, FRONT, INTO, (150, 150, 150))
     front, top, side = pixels[275, 225], pixels[130, 255], pixels[255, 380]
     assert side.mean() < front.mean() < top.mean()
 
 
 def test_a_wire_box_is_only_its_edges() -> None:
-    surface = blank()
-    shapes.wire(surface, FRONT, INTO, (0, 0, 0))
-    mask = painted(surface)
+    mask = painted(pixels_of(shapes.wire, FRONT, INTO, (0, 0, 0)))
     assert extent(mask) == pytest.approx((200, 220, 820, 800), abs=6)
     assert not mask[160:390, 110:340].any()
     assert mask[398:402, 105:345].any(axis=0).all()
 
 
 def test_a_table_stands_on_four_legs() -> None:
-    surface = blank()
-    shapes.table(surface, FRONT, INTO, (120, 80, 50), None)
-    row = painted(surface, 90)[340]  # 680 units down: above the floor, below the top
+    row = painted(pixels_of(shapes.table, FRONT, INTO, (120, 80, 50), None), 90)[
+        340
+    ]  # 680 units down: above the floor, below the top
     starts = np.flatnonzero(row & ~np.roll(row, 1))
     assert [2 * int(start) for start in starts] == pytest.approx([200, 320, 676, 796], abs=6)
 
 
 def test_a_shelf_joins_the_legs() -> None:
-    bare, shelved = blank(), blank()
-    shapes.table(bare, FRONT, INTO, (120, 80, 50), None)
-    shapes.table(shelved, FRONT, INTO, (120, 80, 50), 0.6)
+    bare, shelved = (pixels_of(shapes.table, FRONT, INTO, (120, 80, 50), shelf) for shelf in (None, 0.6))
     assert painted(shelved, 90)[295].sum() > 2 * painted(bare, 90)[295].sum()
 
 
 @pytest.mark.parametrize(("doors", "drawers"), [(1, 0), (2, 3), (0, 2)])
 def test_fronts_stay_on_their_face(doors: int, drawers: int) -> None:
-    surface = blank()
-    shapes.cabinet_fronts(surface, FRONT, (90, 90, 90), doors, drawers)
-    left, top, right, bottom = extent(painted(surface))
-    assert left >= 200
-    assert right <= 700
-    assert top >= 300
-    assert bottom <= 800
+    left, top, right, bottom = extent(painted(pixels_of(shapes.cabinet_fronts, FRONT, (90, 90, 90), doors, drawers)))
+    assert 200 <= left <= right <= 700
+    assert 300 <= top <= bottom <= 800
 
 
 def test_a_drill_has_its_bit_on_the_left() -> None:
-    surface = blank()
-    shapes.drill(surface, 600, 400, 500, RED)
-    mask = painted(surface, 100)
+    mask = painted(pixels_of(shapes.drill, 600, 400, 500, RED), 100)
     left, _, right, bottom = extent(mask)
     assert left == pytest.approx(600 - 61 * 5, abs=10)
     assert right < 600 + 50 * 5
@@ -109,17 +100,13 @@ def test_a_drill_has_its_bit_on_the_left() -> None:
 
 
 def test_a_hand_is_pale() -> None:
-    surface = blank()
-    shapes.hand(surface, 500, 500, 500)
-    pixels = np.asarray(surface.finish("test", {}).image)
+    pixels = pixels_of(shapes.hand, 500, 500, 500)
     assert pixels.min() > 200
     assert pixels[300, 240].max() < 235
 
 
 def test_shadows_are_soft_and_under_the_body() -> None:
-    surface = blank()
-    surface.shadow((500, 700), 200, 20)
-    gray = np.asarray(surface.finish("test", {}).image.convert("L"), dtype=int)
+    gray = pixels_of(Canvas.shadow, (500, 700), 200, 20).max(axis=2)
     assert gray[350, 250] < 235
     assert gray[350, 250] == gray.min()
     assert (gray[:280] == 255).all()
@@ -127,9 +114,7 @@ def test_shadows_are_soft_and_under_the_body() -> None:
 
 
 def test_shading_changes_across_and_keeps_within_its_polygon() -> None:
-    surface = blank()
-    surface.shade([(200, 200), (800, 200), (800, 600), (200, 600)], (100, 100, 100), ((0, 0.5), (1, 1.5)))
-    gray = np.asarray(surface.finish("test", {}).image.convert("L"), dtype=int)
+    gray = pixels_of(Canvas.face, (200, 200, 800, 600), (100, 100, 100), ((0, 0.5), (1, 1.5))).max(axis=2)
     assert gray[200, 105] < 60 < 140 < gray[200, 395]
     assert (np.diff(gray[200, 105:395]) >= 0).all()
     assert gray[200, 90] == gray[310, 200] == 255
@@ -154,11 +139,8 @@ def test_texts_turn_with_the_picture(degrees: float) -> None:
     assert ink_box(result.image) == pytest.approx(box, abs=2.5 if degrees % 90 == 0 else 8)
 
 
-def test_a_quarter_turn_swaps_the_sides() -> None:
+def test_a_quarter_turn_swaps_the_sides_and_turning_back_keeps_the_polygon() -> None:
     assert turned(scene(), 90).image.size == (300, 400)
-
-
-def test_turning_and_turning_back_keeps_the_polygon() -> None:
     before, after = scene(), turned(turned(scene(), 180), 180)
     assert after.texts[0].polygon == pytest.approx(before.texts[0].polygon, abs=0.01)
     assert after.texts[0].rotation == 0
@@ -256,21 +238,19 @@ def test_the_line_is_recorded_as_drawn_and_is_there(
         assert pixels[y - 2 : y + 3, x - 2 : x + 3].min() < 100
 
 
-@pytest.mark.parametrize(("side", "sign"), [(1, 1), (-1, -1)])
-def test_the_side_decides_where_a_text_stands(side: int, sign: int) -> None:
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_side_decides_where_a_text_stands(side: int) -> None:
     below = middle(drawn((200, 500), (800, 500), style(), side=side).texts[0])
-    assert math.copysign(1, below[1] - 500) == sign
     right = middle(drawn((500, 800), (500, 200), style(), side=side).texts[0])
-    assert math.copysign(1, right[0] - 500) == sign
+    assert math.copysign(1, below[1] - 500) == math.copysign(1, right[0] - 500) == side
 
 
 def test_text_beside_a_line_does_not_touch_it() -> None:
-    for end in [(800, 500), (300, 100), (600, 200), (620, 700)]:
-        for along in (True, False):
-            for side in (1, -1):
-                scene = drawn((300, 500), end, style(along=along), side=side)
-                line = scene.lines[0]
-                assert not overlap([line.start, line.end], corners_of(scene.texts[0].polygon), 1), (end, along, side)
+    ends = [(800, 500), (300, 100), (600, 200), (620, 700)]
+    for end, along, side in itertools.product(ends, (True, False), (1, -1)):
+        scene = drawn((300, 500), end, style(along=along), side=side)
+        line = scene.lines[0]
+        assert not overlap([line.start, line.end], corners_of(scene.texts[0].polygon), 1), (end, along, side)
 
 
 def test_upright_text_needs_room() -> None:
@@ -282,8 +262,7 @@ def test_upright_text_needs_room() -> None:
 def test_oblique_text_runs_along_its_line_and_never_upside_down() -> None:
     rising = drawn((300, 600), (600, 300), style(along=True)).texts[0]
     falling = drawn((300, 300), (600, 600), style(along=True)).texts[0]
-    assert rising.rotation == pytest.approx(45)
-    assert falling.rotation == pytest.approx(315)
+    assert (rising.rotation, falling.rotation) == pytest.approx((45, 315))
 
 
 def test_a_gap_leaves_clear_paper_around_the_text() -> None:
