@@ -16,18 +16,15 @@ from lab.corpora import easyocr_pages, write_pages
 from lab.pages import generate_pages, link_of
 
 KEY = PageKey("invented", "1", "s")
-ROWS = [
-    {"image": "a.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "130 gram",
-        "text": "BLACK REVERIE soy wax candle 130 g"},
-    {"image": "b.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "5.0 kilogram",
-        "text": "nothing of the kind 130 g"},
-    {"image": "c.jpg", "group_id": 2, "entity_name": "voltage", "entity_value": "[220.0, 240.0] volt",
-        "text": "Input 220-240V 50Hz motor 1500W"},
-    {"image": "c.jpg", "group_id": 2, "entity_name": "wattage", "entity_value": "1500.0 watt",
-        "text": "Input 220-240V 50Hz motor 1500W"},
-    {"image": "d.jpg", "group_id": 3, "entity_name": "item_weight", "entity_value": "250 gram", "text": ""},
-    {"image": "e.jpg", "group_id": 3, "entity_name": "item_weight", "entity_value": None, "text": "250 g of tea"},
-]  # fmt: skip
+COLUMNS = ("image", "group_id", "entity_name", "entity_value", "text")
+ROWS = [dict(zip(COLUMNS, row, strict=True)) for row in (
+    ("a.jpg", 1, "item_weight", "130 gram", "BLACK REVERIE soy wax candle 130 g"),
+    ("b.jpg", 1, "item_weight", "5.0 kilogram", "nothing of the kind 130 g"),
+    ("c.jpg", 2, "voltage", "[220.0, 240.0] volt", "Input 220-240V 50Hz motor 1500W"),
+    ("c.jpg", 2, "wattage", "1500.0 watt", "Input 220-240V 50Hz motor 1500W"),
+    ("d.jpg", 3, "item_weight", "250 gram", ""),
+    ("e.jpg", 3, "item_weight", None, "250 g of tea"),
+)]  # fmt: skip
 
 
 def table(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -73,13 +70,9 @@ def test_a_taken_index_is_named(tmp_path: Path) -> None:
 
 def test_a_text_becomes_a_page_where_its_label_stands_in_it(tmp_path: Path) -> None:
     found = list(easyocr_pages(table(tmp_path / "t.parquet", ROWS)))
-    assert len(found) == 2  # b's label is not in its text, d has no text, e no label
-    truths = [{name: value for name, value in page.truths if value is not None} for page in found]
-    assert {name: str(value) for name, value in truths[0].items()} == {"item_weight": "130.0 gram"}
-    assert {name: str(value) for name, value in truths[1].items()} == {
-        "voltage": "240.0 volt",
-        "wattage": "1500.0 watt",
-    }
+    assert [{name: str(value) for name, value in page.truths if value is not None} for page in found] == [
+        {"item_weight": "130.0 gram"}, {"voltage": "240.0 volt", "wattage": "1500.0 watt"},
+    ]  # b's label is not in its text, d has no text, e no label  # fmt: skip
     for page, text in zip(found, (ROWS[0]["text"], ROWS[2]["text"]), strict=True):
         assert " ".join(line.text for line in page.page.lines) == text
         assert page.page.geometry is None

@@ -155,14 +155,19 @@ def test_seeds_differ(drawn: list[Scene]) -> None:
     assert len({tuple(text.text for text in scene.texts) for scene in drawn}) > SEEDS * 0.5
 
 
-@pytest.mark.parametrize("kind", ["lifestyle", "no_unit", "no_label"])
-def test_scenes_without_an_answer_state_nothing(kind: str) -> None:
-    for scene in many(kind, 5):
-        assert not stated(scene)
-        assert all(text.role is not Role.ANSWER for text in scene.texts)
+@pytest.mark.parametrize(
+    ("kind", "entities"),
+    [("lifestyle", ()), ("no_unit", ()), ("no_label", ()), ("flask", ("item_volume",)), ("power_tool", ("voltage",)),
+     ("load_banner", ("maximum_weight_recommendation",)), ("data_sheet", ("item_volume", "voltage", "wattage")),
+     ("corner", ("depth", "height", "width")), ("unit_note", ("depth", "height", "width"))],
+)  # fmt: skip
+def test_what_a_kind_states(kind: str, entities: tuple[str, ...]) -> None:
+    for scene in many(kind):
+        assert sorted(stated(scene)) == list(entities)
+        assert sorted(entity for text in scene.texts for entity in text.entities) == list(entities)
 
 
-def test_one_axis_states_one() -> None:
+def test_one_axis_states_one_and_tempts_with_the_others() -> None:
     for scene in many("one_axis", 5):
         assert len(stated(scene)) == 1
         assert {"height", "width", "depth"} - set(stated(scene)) <= {e for e, t in scene.truth.items() if t.tempting}
@@ -172,8 +177,7 @@ def test_a_unit_note_gives_its_unit_to_bare_numbers() -> None:
     for scene in many("unit_note", 8):
         note = next(text.text for text in scene.texts if " in " in text.text or "nit" in text.text)
         unit = {"mm": "millimetre", "cm": "centimetre", "inch": "inch"}[note.rstrip(")").split()[-1]]
-        assert {truth.value.unit for truth in stated(scene).values() if truth.value} == {unit}
-        assert len(stated(scene)) == 3
+        assert {value(scene, entity).unit for entity in stated(scene)} == {unit}
         assert all(text.text.replace(",", "").replace(".", "").isdigit() for text in scene.texts if text.entities)
 
 
@@ -186,7 +190,6 @@ def test_a_round_body_has_one_diameter_for_width_and_depth() -> None:
 def test_both_corner_lines_are_oblique_and_lettered() -> None:
     for scene in many("corner", 6):
         assert sorted(line.direction for line in scene.lines) == ["oblique", "oblique", "vertical"]
-        assert len(stated(scene)) == 3
 
 
 def test_a_multipack_answers_with_its_total() -> None:
@@ -246,11 +249,8 @@ def test_nutrition_grams_are_never_the_weight() -> None:
             assert all(text.polygon[1] < below for text in table)
 
 
-def test_a_flask_states_its_content_only() -> None:
-    for scene in many("flask"):
-        assert list(stated(scene)) == ["item_volume"]
-        assert value(scene, "item_volume").unit in CHALLENGE["item_volume"].units
-        assert any("%" in text for text in decoys(scene))
+def test_a_flask_prints_a_percentage_as_decoy() -> None:
+    assert all(any("%" in text for text in decoys(scene)) for scene in many("flask"))
 
 
 def test_a_pot_states_weight_or_volume_and_tempts_with_the_other() -> None:
@@ -266,43 +266,34 @@ def test_a_pot_states_weight_or_volume_and_tempts_with_the_other() -> None:
 
 def test_plates_print_hertz_and_amperes_that_answer_nothing() -> None:
     for scene in many("plate"):
-        text = " ".join(text.text for text in scene.texts)
-        assert "Hz" in text
-        assert all("Hz" not in t.text for t in scene.texts if t.entities)
+        hertz = [text for text in scene.texts if "Hz" in text.text]
+        assert hertz
+        assert not any(text.entities for text in hertz)
         for entity in ("voltage", "wattage"):
             if scene.truth[entity].value is not None:
                 assert str(value(scene, entity).value) in answering(scene, entity).text
 
 
-def test_an_adapters_input_is_a_decoy() -> None:
-    adapters = [scene for scene in many("plate", 16) if scene.texts[1].text == "AC ADAPTER"]
+def test_an_adapters_input_is_a_decoy_and_its_power_is_volts_times_amperes() -> None:
+    adapters = [scene for scene in many("plate", 20) if scene.texts[1].text == "AC ADAPTER"]
     assert adapters
     for scene in adapters:
         (entry,) = [text for text in scene.texts if text.text.startswith("INPUT")]
         assert entry.role is Role.DECOY
         assert not scene.truth["voltage"].also
+        amperes = answering(scene, "voltage").text.split()[-1].removesuffix("A")
+        if scene.truth["wattage"].value is not None:
+            assert value(scene, "wattage").value == value(scene, "voltage").value * Decimal(amperes)
 
 
-def test_an_adapters_power_is_volts_times_amperes() -> None:
-    for scene in many("plate", 20):
-        if scene.texts[1].text != "AC ADAPTER" or scene.truth["wattage"].value is None:
-            continue
-        amperes = re.search(r"([0-9.]+)A$", answering(scene, "voltage").text)
-        assert amperes is not None
-        assert value(scene, "wattage").value == value(scene, "voltage").value * Decimal(amperes[1])
-
-
-def test_a_power_tool_states_volts_and_never_watts() -> None:
+def test_a_power_tool_prints_volts_and_three_decoys() -> None:
     for scene in many("power_tool"):
         assert value(scene, "voltage").unit == "volt"
-        assert scene.truth["wattage"].value is None
         assert len(decoys(scene)) == 3
 
 
-def test_a_data_sheet_states_three_things_and_its_cord_is_no_size() -> None:
+def test_a_data_sheets_cord_is_no_size() -> None:
     for scene in many("data_sheet"):
-        said = set(stated(scene))
-        assert said == {"item_volume", "wattage", "voltage"}
         assert any(text.endswith("cm") for text in decoys(scene))
         assert scene.truth["height"].tempting
 
@@ -320,21 +311,13 @@ def test_loads_and_own_weights_are_told_apart() -> None:
     assert both
 
 
-def test_a_banner_states_its_load_only() -> None:
-    for scene in many("load_banner"):
-        assert list(stated(scene)) == ["maximum_weight_recommendation"]
-        text = answering(scene, "maximum_weight_recommendation").text
-        assert str(value(scene, "maximum_weight_recommendation").value) in text
-
-
 def test_what_the_product_is_compared_with_is_a_decoy() -> None:
     beside = [scene for scene in many("comparison", 16) if len(scene.lines) == 2]
     assert beside
     for scene in beside:
         (other,) = [text for text in scene.texts if text.role is Role.DECOY]
-        own = answering(scene, "height")
         assert other.line >= 0
-        assert other.text != own.text
+        assert other.text != answering(scene, "height").text
         longest = max(scene.lines, key=lambda line: abs(line.start[1] - line.end[1]))
         assert scene.lines[other.line] == longest
         assert all(line.direction is Direction.VERTICAL for line in scene.lines)
@@ -344,12 +327,9 @@ def test_an_expression_gives_each_letter_its_number() -> None:
     letters = {"L": "depth", "D": "depth", "W": "width", "H": "height"}
     for scene in many("size_expression", 12):
         text = answering(scene, "height").text
-        order = re.search(r"([LWDH]) x ([LWDH]) x ([LWDH])", text)
-        assert order is not None
-        numbers = NUMBER.findall(text)
-        assert len(numbers) == 3
-        for letter, number in zip(order.groups(), numbers, strict=True):
-            assert str(value(scene, letters[letter]).value) == number
+        order = re.findall(r"\b[LWDH]\b", text)
+        assert [str(value(scene, letters[letter]).value) for letter in order] == NUMBER.findall(text)
+        assert len(order) == 3
 
 
 def test_a_table_row_is_named_after_its_entity() -> None:
@@ -359,22 +339,19 @@ def test_a_table_row_is_named_after_its_entity() -> None:
                 assert entity not in {text.text.lower() for text in scene.texts}
                 continue
             row = answering(scene, entity)
-            names = [text for text in scene.texts if text.text.lower() == entity]
-            assert len(names) == 1
-            assert abs(names[0].polygon[7] - row.polygon[7]) < 12  # the same row
-            assert names[0].polygon[2] < row.polygon[0]
+            (name,) = [text for text in scene.texts if text.text.lower() == entity]
+            assert abs(name.polygon[7] - row.polygon[7]) < 12  # the same row
+            assert name.polygon[2] < row.polygon[0]
 
 
 def test_a_panels_opening_is_smaller_than_the_panel() -> None:
     inner = 0
     for scene in many("panel", 16):
         assert scene.truth["depth"].value is None
-        for text in scene.texts:
-            if text.role is Role.DECOY and "1/" not in text.text:
+        for text in decoys(scene):
+            if "1/" not in text:
                 inner += 1
-                number = NUMBER.search(text.text)
-                assert number is not None
-                assert Decimal(number[0].replace(",", ".")) < value(scene, "width").value
+                assert Decimal(NUMBER.findall(text)[0].replace(",", ".")) < value(scene, "width").value
     assert inner
 
 
@@ -389,13 +366,10 @@ def test_letters_of_an_axis(letters: str, text: str) -> None:
 
 def test_numbers_without_a_unit_state_nothing_and_with_a_note_they_do() -> None:
     wording = Wording(("centimetre", "inch"), (" cm", '"'), (1, 1))
-    bare = sizes(wording, {"width": 25}, units="none")
-    assert bare.texts == {"width": "25"}
+    bare, noted = (sizes(wording, {"width": 25}, units=units) for units in ("none", "note"))
+    assert bare.texts == noted.texts == {"width": "25"}
     assert bare.truth["width"].value is None
-    noted = sizes(wording, {"width": 25}, units="note")
-    assert noted.texts == {"width": "25"}
-    assert noted.truth["width"].value == Quantity(Decimal(25), "centimetre")
-    assert noted.truth["width"].also == ()  # the inches are not printed
+    assert noted.truth["width"] == Truth(Quantity(Decimal(25), "centimetre"))  # the inches are not printed
 
 
 def test_ink_stands_out_from_its_ground() -> None:
