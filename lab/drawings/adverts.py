@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 from lab.drawings import shapes
-from lab.drawings.canvas import BOLD, NOT_STATED, PLAIN, WHITE, Canvas, Colour, Scene, stated
+from lab.drawings.canvas import BOLD, NOTHING, PLAIN, WHITE, Canvas, Colour, Scene
 from lab.drawings.packs import ink_on
 from lab.drawings.shapes import DARK, VIVID, WOODS, DimensionStyle, tint
-from lab.surface_forms import SIZES, drawn_length, drawn_wording
+from lab.surface_forms import SIZES, Statement, drawn_length, drawn_wording
 from lab.words import BRANDS, DRAWN_SLOGANS, phrases
 
 _WOODS: tuple[Colour, ...] = (*WOODS[:3], (70, 66, 64), WOODS[4])  # their grey is darker than the drawings'
@@ -36,7 +37,7 @@ def load_banner(rng: random.Random, size: int) -> Scene:
     face, ground = rng.choice(BOLD), rng.choice(VIVID + DARK)
     text = rng.choice(_PHRASES).format(load.text)
     canvas.rounded((0, 60, canvas.width, 230), 0, ground)
-    canvas.text((500, 145), text, face, 84, WHITE, room=900, entities=("maximum_weight_recommendation",))
+    canvas.text((500, 145), text, face, 84, WHITE, room=900, states={"maximum_weight_recommendation": load})
     face = rng.choice(PLAIN)
     canvas.text((500, 300), rng.choice(_HEADLINES), face, 56, halo=WHITE, room=800)
     decoy = rng.choice(
@@ -45,8 +46,7 @@ def load_banner(rng: random.Random, size: int) -> Scene:
     plaque = canvas.measure(decoy, face, 44)[0] / 2 + 40
     canvas.rounded((500 - plaque, 880, 500 + plaque, 968), 40, WHITE, ground, 4)
     canvas.text((500, 924), decoy, face, 44, decoy=True)
-    truth = {"maximum_weight_recommendation": stated(load), "item_weight": NOT_STATED, "height": NOT_STATED}
-    return canvas.finish("load_banner", truth)
+    return canvas.finish("load_banner", ("item_weight", "height"))
 
 
 def feature_list(rng: random.Random, size: int) -> Scene:
@@ -61,24 +61,23 @@ def feature_list(rng: random.Random, size: int) -> Scene:
     kilograms = rng.randint(6, 40)
     wording = drawn_wording(rng, rng.choice(_UNITS))
     own, load = wording.state(kilograms * 1000), wording.state((kilograms + rng.randint(20, 120)) * 1000)
-    rows: list[tuple[str, str, tuple[str, ...]]] = [
-        (rng.choice(["Max load", "Load capacity", "Weight capacity"]), load.text, ("maximum_weight_recommendation",)),
-        ("Shelves", f"{rng.randint(2, 6)} adjustable", ()),
-        ("Warranty", f"{rng.randint(2, 10)} years", ()),
+    name = rng.choice(["Max load", "Load capacity", "Weight capacity"])
+    rows: list[tuple[str, str, Mapping[str, Statement]]] = [
+        (name, load.text, {"maximum_weight_recommendation": load}),
+        ("Shelves", f"{rng.randint(2, 6)} adjustable", NOTHING),
+        ("Warranty", f"{rng.randint(2, 10)} years", NOTHING),
     ]
-    truth = {"maximum_weight_recommendation": stated(load), "item_weight": NOT_STATED, "depth": NOT_STATED}
     if rng.random() < 0.7:
-        rows.append((rng.choice(["Product weight", "Item weight", "Weight"]), own.text, ("item_weight",)))
-        truth["item_weight"] = stated(own)
+        rows.append((rng.choice(["Product weight", "Item weight", "Weight"]), own.text, {"item_weight": own}))
     rng.shuffle(rows)
     face = rng.choice(PLAIN)
-    for i, (name, value, entities) in enumerate(rows):
+    for i, (name, value, states) in enumerate(rows):
         y = 270 + i * 172
         canvas.ellipse((110, y + 30), 44, 44, accent)
         canvas.line([(92, y + 30), (106, y + 46), (132, y + 14)], WHITE, 9)
         canvas.text((185, y), name, "roboto Bold", 46, anchor="lm")
-        canvas.text((185, y + 62), value, face, 44, (84, 86, 92), anchor="lm", room=410, decoy=True, entities=entities)
-    return canvas.finish("feature_list", truth)
+        canvas.text((185, y + 62), value, face, 44, (84, 86, 92), anchor="lm", room=410, decoy=True, states=states)
+    return canvas.finish("feature_list", ("item_weight", "depth"))
 
 
 def comparison(rng: random.Random, size: int) -> Scene:
@@ -97,16 +96,16 @@ def comparison(rng: random.Random, size: int) -> Scene:
         shapes.jar(canvas, 520, 350, 715, 120, colour, rng.choice(DARK))
         x, top, bottom = 770.0, 350.0, 712.0
         shapes.extension(canvas, style, (650, top), (x + 14, top))
-        shapes.dimension(canvas, style, (x, bottom), (x, top), own.text, side=1, entities=("height",), room=290)
+        shapes.dimension(canvas, style, (x, bottom), (x, top), own.text, side=1, states={"height": own}, room=290)
     else:
         other = wording.state(round(height * 10 * 620 / 360) / 10)  # as the two are drawn
         shapes.bottle(canvas, 780, 230, 850, 96, (120, 160, 190), DARK[0])
         shapes.jar(canvas, 400, 490, 850, 130, colour, rng.choice(DARK))
-        shapes.dimension(canvas, style, (220, 850), (220, 490), own.text, side=-1, entities=("height",), room=160)
+        shapes.dimension(canvas, style, (220, 850), (220, 490), own.text, side=-1, states={"height": own}, room=160)
         shapes.dimension(canvas, style, (920, 850), (920, 230), other.text, side=1, room=130)
         canvas.text((400, 912), "Ours", face, 46)
         canvas.text((780, 912), rng.choice(["Water bottle", "Soda bottle"]), face, 46, (110, 110, 114))
-    return canvas.finish("comparison", {"height": stated(own), "width": NOT_STATED, "item_volume": NOT_STATED})
+    return canvas.finish("comparison", ("width", "item_volume"))
 
 
 def lifestyle(rng: random.Random, size: int) -> Scene:
@@ -139,7 +138,7 @@ def lifestyle(rng: random.Random, size: int) -> Scene:
         canvas.text((x, y + 48), "OFF TODAY", "roboto Bold", 34, WHITE)
     else:
         canvas.text((780, canvas.height * 0.3), rng.choice(DRAWN_SLOGANS), face, 46, ink, halo=halo, room=380)
-    return canvas.finish("lifestyle", dict.fromkeys(("height", "item_weight", "item_volume"), NOT_STATED))
+    return canvas.finish("lifestyle", ("height", "item_weight", "item_volume"))
 
 
 def no_label(rng: random.Random, size: int) -> Scene:
@@ -155,4 +154,4 @@ def no_label(rng: random.Random, size: int) -> Scene:
     )
     canvas.text((440, 714), text, face, 70, WHITE, room=520, decoy=True)
     canvas.text((440, 520), rng.choice(DRAWN_SLOGANS), rng.choice(PLAIN), 50, WHITE)
-    return canvas.finish("no_label", dict.fromkeys(("item_weight", "width", "depth"), NOT_STATED))
+    return canvas.finish("no_label", ("item_weight", "width", "depth"))

@@ -10,12 +10,13 @@ needed to draw pictures, not to run the demo on those that are shipped.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -120,15 +121,6 @@ class Truth:
     tempting: bool = True
 
 
-def stated(statement: Statement) -> Truth:
-    """The truth of an entity that this statement answers."""
-    return Truth(statement.value, statement.also)
-
-
-NOT_STATED = Truth()
-"""An entity that the picture tempts one to answer but does not state."""
-
-
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One drawn picture.
@@ -164,6 +156,9 @@ FLAT = ((0.0, 1.05), (1.0, 0.93))
 """Brightness across a flat face."""
 
 
+NOTHING: Mapping[str, Statement] = MappingProxyType({})
+
+
 class LayoutError(Exception):
     """Chance laid texts over each other or out of the picture; the caller draws the scene anew."""
 
@@ -184,6 +179,7 @@ class Canvas:
         self._image = background.resize((big[0], big[1]), Image.Resampling.BILINEAR)
         self._draw = ImageDraw.Draw(self._image)
         self._texts: list[PrintedText] = []
+        self._stated: dict[str, Truth] = {}
         self._lines: list[DimensionLine] = []
 
     @property
@@ -275,8 +271,8 @@ class Canvas:
 
     def text(
         self, at: Point, text: str, face: str, size: float, fill: Colour = BLACK, *, room: float | None = None,
-        anchor: str = "mm", rotation: float = 0.0, entities: Sequence[str] = (), decoy: bool = False, line: int = -1,
-        halo: Colour | None = None, halo_share: float = 0.08,
+        anchor: str = "mm", rotation: float = 0.0, states: Mapping[str, Statement] = NOTHING, decoy: bool = False,
+        line: int = -1, halo: Colour | None = None, halo_share: float = 0.08,
     ) -> PrintedText:  # fmt: skip
         """Prints one line of text and remembers it.
 
@@ -287,7 +283,7 @@ class Canvas:
             room: units that the text may be wide; a longer one is set smaller.
             anchor: Pillow's two letters (horizontal l, m, r; vertical a, m, s).
             rotation: degrees counter-clockwise around `at`.
-            entities: whose value it states.
+            states: the entities whose value it states, and how.
             decoy: a number that states none.
             halo: colour of an outline around the letters, `halo_share` of the size wide.
 
@@ -314,9 +310,10 @@ class Canvas:
             mask.paste(0, (0, 0, *mask.size))
         pen.text((pad - x0, pad - y0), text, font=font, anchor=anchor, fill=255)
         self._stamp(mask, rotation, centre, fill)
-        role = Role.ANSWER if entities else Role.DECOY if decoy else Role.WORDS
-        printed = PrintedText(text, polygon_of(points), rotation % 360, role, tuple(entities), line)
+        role = Role.ANSWER if states else Role.DECOY if decoy else Role.WORDS
+        printed = PrintedText(text, polygon_of(points), rotation % 360, role, tuple(states), line)
         self._texts.append(printed)
+        self._stated |= {entity: Truth(statement.value, statement.also) for entity, statement in states.items()}
         return printed
 
     def _stamp(self, mask: Image.Image, rotation: float, centre: Point, fill: Colour) -> None:
@@ -342,12 +339,12 @@ class Canvas:
         self._lines.append(DimensionLine(a, b, direction))
         return len(self._lines) - 1
 
-    def finish(self, kind: str, truth: Mapping[str, Truth]) -> Scene:
-        """The scene, scaled down to its final size.
+    def finish(self, kind: str, tempting: Collection[str] = ()) -> Scene:
+        """The scene, scaled down to its final size; its truth is what its texts state.
 
         Args:
             kind: name of the scene function.
-            truth: of the entities that are stated or tempting; all others are recorded as not stated.
+            tempting: entities that the picture invites to ask for, whether or not they are stated.
 
         Raises:
             LayoutError: a dimension line runs through a text that is not its own.
@@ -357,8 +354,8 @@ class Canvas:
                 if text.line != i and overlap([line.start, line.end], corners_of(text.polygon), 0):
                     raise LayoutError(f"a line through {text.text!r}")
         image = self._image.resize(self._size, Image.Resampling.BOX)
-        whole = {entity: truth.get(entity, Truth(tempting=False)) for entity in CHALLENGE.entities}
-        return Scene(kind, image, whole, tuple(self._texts), tuple(self._lines))
+        truth = {entity: self._stated.get(entity, Truth(tempting=entity in tempting)) for entity in CHALLENGE.entities}
+        return Scene(kind, image, truth, tuple(self._texts), tuple(self._lines))
 
     def _up(self, points: Sequence[Point]) -> list[Point]:
         return [(x * self._factor, y * self._factor) for x, y in points]

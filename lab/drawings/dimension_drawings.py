@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 from lab.drawings import shapes
-from lab.drawings.canvas import BLACK, BOLD, FLAT, NOT_STATED, PLAIN, WHITE, Canvas, Scene, Truth, stated
+from lab.drawings.canvas import BLACK, BOLD, FLAT, NOTHING, PLAIN, WHITE, Canvas, Scene
 from lab.drawings.shapes import DARK, VIVID, WOODS, DimensionStyle, tint
 from lab.polygons import Box, Point
 from lab.surface_forms import Statement, Wording, drawn_length, drawn_weight, drawn_wording
@@ -20,35 +21,25 @@ _ORDERS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """What a drawing prints for each axis, and what is true of it.
-
-    Args:
-        texts: text by axis, as printed.
-        truth: by axis; `NOT_STATED` where numbers carry no unit.
-    """
-
-    texts: dict[str, str]
-    truth: dict[str, Truth]
+Sizes = dict[str, Statement]
+"""What a drawing prints for each axis."""
 
 
-def sizes(wording: Wording, extents: dict[str, float], *, letters: str = "", units: str = "printed") -> Sizes:
-    """Texts and truth for extents in centimetres.
+def sizes(wording: Wording, extents: Mapping[str, float], *, letters: str = "", bare: bool = False) -> Sizes:
+    """Statements of extents in centimetres.
 
     Args:
         letters: "" none, "before" ("H: 25 cm"), "after" ("25 cm H"), "words" ("Height 25 cm").
-        units: "printed" with each number, "note" (once for the whole drawing), "none".
+        bare: numbers without a unit.
     """
-    if units != "printed":
+    if bare:
         wording = replace(_first_unit(wording), forms=("",), fraction=0)
-    statements = {axis: wording.state(extent) for axis, extent in extents.items()}
-    texts = {
-        axis: _LABELS[letters].format(text=one.text, letter=axis[0].upper(), word=axis.capitalize())
-        for axis, one in statements.items()
-    }
-    truth = {axis: NOT_STATED if units == "none" else stated(one) for axis, one in statements.items()}
-    return Sizes(texts, truth)
+    printed: Sizes = {}
+    for axis, extent in extents.items():
+        statement = wording.state(extent)
+        text = _LABELS[letters].format(text=statement.text, letter=axis[0].upper(), word=axis.capitalize())
+        printed[axis] = replace(statement, text=text)
+    return printed
 
 
 def cabinet(rng: random.Random, size: int) -> Scene:
@@ -87,7 +78,7 @@ def furniture(rng: random.Random, size: int) -> Scene:
         inner = replace(style, place="over", along=True, size=canvas.small)
         shapes.dimension(canvas, inner, (520, 620), (520, 432), clearance)
     _title(rng, canvas, dark)
-    return canvas.finish("furniture", {**printed.truth, "maximum_weight_recommendation": NOT_STATED})
+    return canvas.finish("furniture", ("maximum_weight_recommendation",))
 
 
 def corner(rng: random.Random, size: int) -> Scene:
@@ -115,7 +106,7 @@ def corner(rng: random.Random, size: int) -> Scene:
     _span(canvas, style, at(0, 0, 0), at(0, 1, 0), (30, 46), printed, second)
     _span(canvas, style, at(0, 1, 0), at(0, 1, 1), (52, 0), printed, "height")
     _title(rng, canvas, dark)
-    return canvas.finish("corner", {**printed.truth, "item_weight": NOT_STATED})
+    return canvas.finish("corner", ("item_weight",))
 
 
 def round_body(rng: random.Random, size: int) -> Scene:
@@ -128,14 +119,14 @@ def round_body(rng: random.Random, size: int) -> Scene:
     extents = {"height": _millimetres((bottom - top) * step / 10), "width": _millimetres(2 * half * step / 10)}
     printed = sizes(drawn_length(rng, extents["height"]), extents)
     (shapes.bottle if slim else shapes.jar)(canvas, 480, top, bottom, half, colour, rng.choice(DARK))
-    diameter = f"Ø {printed.texts['width']}" if rng.random() < 0.35 else printed.texts["width"]
-    shapes.dimension(canvas, style, (480 - half, 856), (480 + half, 856), diameter, entities=("width", "depth"))
+    height, width = printed["height"], printed["width"]
+    diameter, states = f"Ø {width.text}" if rng.random() < 0.35 else width.text, {"width": width, "depth": width}
+    shapes.dimension(canvas, style, (480 - half, 856), (480 + half, 856), diameter, states=states)
     x = 480 + half + 60
     shapes.extension(canvas, style, (480 + half * 0.5, top), (x + 14, top))
-    shapes.dimension(canvas, style, (x, bottom), (x, top), printed.texts["height"], entities=("height",), room=940 - x)
+    shapes.dimension(canvas, style, (x, bottom), (x, top), height.text, states={"height": height}, room=940 - x)
     _title(rng, canvas, dark)
-    truth = {**printed.truth, "depth": printed.truth["width"], "item_volume": NOT_STATED}
-    return canvas.finish("round_body", truth)
+    return canvas.finish("round_body", ("item_volume",))
 
 
 def panel(rng: random.Random, size: int) -> Scene:
@@ -158,7 +149,7 @@ def panel(rng: random.Random, size: int) -> Scene:
         ink = replace(style, colour=BLACK, text_colour=BLACK, halo=WHITE, place="beside")
         shapes.dimension(canvas, ink, (inner[0] + 6, 420), (inner[2] - 6, 420), opening, side=-1)
     _title(rng, canvas, dark)
-    return canvas.finish("panel", {**printed.truth, "depth": NOT_STATED, "item_weight": NOT_STATED})
+    return canvas.finish("panel", ("depth", "item_weight"))
 
 
 def _boxlike(
@@ -172,7 +163,7 @@ def _boxlike(
     if units == "note":
         wording = drawn_wording(rng, [rng.choice(["millimetre", "centimetre", "inch"])])
     letters = rng.choice(["", "", "before", "after"]) if units == "printed" else ""
-    printed = sizes(wording, extents, letters=letters, units=units)
+    printed = sizes(wording, extents, letters=letters, bare=units != "printed")
     front: Box = (460 - half, 790 - tall, 460 + half, 790)
     into = (rng.uniform(90, 130), -rng.uniform(60, 90))
     if units == "printed" and rng.random() < 0.75:
@@ -181,16 +172,13 @@ def _boxlike(
         shapes.cabinet_fronts(canvas, front, colour, rng.randint(1, 3), rng.choice([0, 2, 3]))
     else:
         shapes.wire(canvas, front, into, WHITE if dark else BLACK)
-    _around(canvas, style, front, into, printed, axes)
+    _around(canvas, style, front, into, printed, axes, stating=units != "none")
     if units == "note":
         unit = {"millimetre": "mm", "centimetre": "cm", "inch": "inch"}[wording.units[0]]
         note = rng.choice([f"Unit: {unit}", f"unit: {unit}", f"(unit: {unit})", f"All sizes in {unit}"])
         canvas.text((950, 952), note, style.face, style.size, WHITE if dark else BLACK, anchor="rm")
     _title(rng, canvas, dark)
-    truth = {axis: truth if axis in axes else NOT_STATED for axis, truth in printed.truth.items()}
-    if units == "printed":
-        truth["item_weight"] = NOT_STATED
-    return canvas.finish(kind, truth)
+    return canvas.finish(kind, (*extents, *(("item_weight",) if units == "printed" else ())))
 
 
 def _first_unit(wording: Wording) -> Wording:
@@ -227,28 +215,29 @@ def _title(rng: random.Random, canvas: Canvas, dark: bool) -> None:
 
 
 def _around(
-    canvas: Canvas, style: DimensionStyle, front: Box, into: Point, printed: Sizes, axes: tuple[str, ...]
-) -> None:
+    canvas: Canvas, style: DimensionStyle, front: Box, into: Point, printed: Sizes, axes: tuple[str, ...], *,
+    stating: bool = True,
+) -> None:  # fmt: skip
     x0, y0, x1, y1 = front
     if "height" in axes:
-        _span(canvas, style, (x0, y1), (x0, y0), (-55, 0), printed, "height", side=-1, room=x0 - 90)
+        _span(canvas, style, (x0, y1), (x0, y0), (-55, 0), printed, "height", stating, side=-1, room=x0 - 90)
     if "width" in axes:
-        _span(canvas, style, (x0, y1), (x1, y1), (0, 56), printed, "width")
+        _span(canvas, style, (x0, y1), (x1, y1), (0, 56), printed, "width", stating)
     if "depth" in axes:
-        _span(canvas, style, (x1, y1), (x1 + into[0], y1 + into[1]), (38, 42), printed, "depth")
+        _span(canvas, style, (x1, y1), (x1 + into[0], y1 + into[1]), (38, 42), printed, "depth", stating)
 
 
 def _span(
-    canvas: Canvas, style: DimensionStyle, start: Point, end: Point, away: Point, printed: Sizes, axis: str, *,
-    side: int = 1, room: float = 210,
+    canvas: Canvas, style: DimensionStyle, start: Point, end: Point, away: Point, printed: Sizes, axis: str,
+    stating: bool = True, *, side: int = 1, room: float = 210,
 ) -> None:  # fmt: skip
     """A dimension line beside an edge, moved `away` from it, with the extension lines that join the two."""
     a, b = ((x + away[0], y + away[1]) for x, y in (start, end))
     for edge, tip in ((start, a), (end, b)):
         near = (edge[0] + away[0] * 0.2, edge[1] + away[1] * 0.2)
         shapes.extension(canvas, style, near, (tip[0] + away[0] * 0.25, tip[1] + away[1] * 0.25))
-    entities = (axis,) if printed.truth[axis].value is not None else ()
-    shapes.dimension(canvas, style, a, b, printed.texts[axis], side=side, entities=entities, room=room)
+    states = {axis: printed[axis]} if stating else NOTHING
+    shapes.dimension(canvas, style, a, b, printed[axis].text, side=side, states=states, room=room)
 
 
 def size_table(rng: random.Random, size: int) -> Scene:
@@ -256,26 +245,23 @@ def size_table(rng: random.Random, size: int) -> Scene:
     canvas = _product(rng, size)
     extents = _extents(rng, 400, 350, 0.6, 2.6)
     wording = drawn_length(rng, max(extents.values()))
-    statements: dict[str, Statement] = {}
-    rows: list[tuple[str, str, tuple[str, ...]]] = []
+    rows: list[tuple[str, str, Mapping[str, Statement]]] = []
     for entity, extent in extents.items():
-        if entity == "depth" and rng.random() < 0.3:
-            continue
-        statements[entity] = wording.state(extent)
-        rows.append((entity.capitalize(), statements[entity].text, (entity,)))
-    weight = statements["item_weight"] = drawn_weight(rng, rng.randint(15, 180) * 100)
-    rows.append((rng.choice(["Weight", "Net weight"]), weight.text, ("item_weight",)))
+        if entity != "depth" or rng.random() >= 0.3:
+            statement = wording.state(extent)
+            rows.append((entity.capitalize(), statement.text, {entity: statement}))
+    weight = drawn_weight(rng, rng.randint(15, 180) * 100)
+    rows.append((rng.choice(["Weight", "Net weight"]), weight.text, {"item_weight": weight}))
     rng.shuffle(rows)
-    rows.append(("Material", rng.choice(DRAWN_MATERIALS), ()))
+    rows.append(("Material", rng.choice(DRAWN_MATERIALS), NOTHING))
     face = rng.choice(PLAIN)
     upper, step = rng.random() < 0.4, 92.0
-    for i, (name, value, entities) in enumerate(rows):
+    for i, (name, value, states) in enumerate(rows):
         y = 786 + i * step
         canvas.line([(90, y + step / 2), (910, y + step / 2)], (176, 178, 182), 2)
         canvas.text((110, y), name.upper() if upper else name, "roboto Medium", 44, anchor="lm")
-        canvas.text((890, y), value, face, 44, anchor="rm", room=430, entities=entities)
-    truth = dict.fromkeys(("depth", "maximum_weight_recommendation"), NOT_STATED)
-    return canvas.finish("size_table", truth | {entity: stated(one) for entity, one in statements.items()})
+        canvas.text((890, y), value, face, 44, anchor="rm", room=430, states=states)
+    return canvas.finish("size_table", ("depth", "maximum_weight_recommendation"))
 
 
 def size_expression(rng: random.Random, size: int) -> Scene:
@@ -284,19 +270,18 @@ def size_expression(rng: random.Random, size: int) -> Scene:
     extents = _extents(rng, 400, 350, 0.4, 2.4)
     wording = replace(_first_unit(drawn_length(rng, max(extents.values()))), comma=False, fraction=0)
     order, letters = rng.choice(_ORDERS)
-    statements = {entity: wording.state(extent) for entity, extent in extents.items()}
+    states = {entity: wording.state(extents[entity]) for entity in order}
     cross = rng.choice([" x ", "x", " × ", "*"])
-    numbers = [str(statements[entity].value.value) for entity in order]
+    numbers = [str(states[entity].value.value) for entity in order]
     unit = wording.forms[0]
     joined = cross.join(number + unit for number in numbers) if rng.random() < 0.4 else cross.join(numbers) + unit
     text = rng.choice([f"{letters}: {joined}", f"{joined} ({letters})", f"Size ({letters}): {joined}"])
     face = rng.choice(PLAIN[:-1])  # the built-in face lacks the multiplication sign
-    canvas.text((500, 800), text, face, 56, room=920, entities=order)
+    canvas.text((500, 800), text, face, 56, room=920, states=states)
     canvas.text((500, 900), f"Material: {rng.choice(DRAWN_MATERIALS)}", face, 46)
     parts = f"Set of {rng.randint(2, 8)}, ready in {rng.randint(5, 30)} minutes"
     canvas.text((500, 990), parts, face, 46, (90, 90, 94), room=880, decoy=True)
-    truth = {entity: stated(statement) for entity, statement in statements.items()}
-    return canvas.finish("size_expression", {**truth, "item_weight": NOT_STATED})
+    return canvas.finish("size_expression", ("item_weight",))
 
 
 def _product(rng: random.Random, size: int) -> Canvas:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from decimal import Decimal
 
 from entx.core.types import Quantity
 from lab.drawings import shapes
-from lab.drawings.canvas import BLACK, BOLD, FLAT, NOT_STATED, PLAIN, WHITE, Canvas, Colour, Scene, Truth, stated
+from lab.drawings.canvas import BLACK, BOLD, FLAT, NOTHING, PLAIN, WHITE, Canvas, Colour, Scene
 from lab.drawings.shapes import DARK, PALE, VIVID, tint
 from lab.polygons import Box
 from lab.surface_forms import DRAWN_FORMS, Statement, drawn_number, drawn_range, drawn_volume, drawn_weight
@@ -24,8 +25,8 @@ _NUTRIENTS = phrases("Total Fat|Sodium|Total Carbohydrate|Protein|Sugars|Fibre|C
 _VOLTS = ((100, 240), (110, 240), (220, 240), (110, 120), (200, 240))
 _TOOLS = phrases("Impact Driver|Cordless Drill|Hammer Drill|Compact Drill")
 
-Row = tuple[str, tuple[str, ...]]
-"""A printed line and the entities that it answers."""
+Row = tuple[str, Mapping[str, Statement]]
+"""A printed line and what it states."""
 
 
 def ink_on(ground: Colour) -> Colour:
@@ -53,15 +54,12 @@ def pouch(rng: random.Random, size: int) -> Scene:
     canvas.rounded(panel, 26, rng.choice((*PALE, WHITE)), tint(colour, 0.7), 4)
     _put_name(rng, canvas, middle, panel[1] + 70, half * 1.45, rng.choice(DRAWN_FOODS), tint(colour, 0.7))
     _put_decoys(rng, canvas, (panel[0], panel[1] + 125, panel[2], panel[3] - 8), rng.randint(2, 3))
-    truth = {"item_volume": NOT_STATED, "maximum_weight_recommendation": NOT_STATED}
     if rng.random() < 1 / 6:
-        truth["item_weight"] = NOT_STATED
         _put_slogan(rng, canvas, middle, top + tall * 0.86, half * 1.5, WHITE)
     else:
         net = drawn_weight(rng, rng.choice(_GRAMS))
-        truth["item_weight"] = stated(net)
         _put_net(rng, canvas, middle, top + tall * 0.84, half * 1.5, net, "item_weight", "NET WT", WHITE)
-    return canvas.finish("pouch", truth)
+    return canvas.finish("pouch", ("item_weight", "item_volume", "maximum_weight_recommendation"))
 
 
 def flask(rng: random.Random, size: int) -> Scene:
@@ -84,7 +82,7 @@ def flask(rng: random.Random, size: int) -> Scene:
     _put_slogan(rng, canvas, middle, panel[1] + deep * 0.64, inside, ink)
     content = drawn_volume(rng, rng.choice(_MILLILITRES))
     _put_net(rng, canvas, middle, panel[1] + deep * 0.84, inside, content, "item_volume", "", ink)
-    return canvas.finish("flask", {"item_volume": stated(content), "item_weight": NOT_STATED, "height": NOT_STATED})
+    return canvas.finish("flask", ("item_weight", "height"))
 
 
 def carton(rng: random.Random, size: int) -> Scene:
@@ -110,7 +108,7 @@ def carton(rng: random.Random, size: int) -> Scene:
     else:
         net, word = drawn_weight(rng, rng.choice(_GRAMS)), "NET WEIGHT"
     _put_net(rng, canvas, middle, front[1] + tall * 0.82, wide * 0.85, net, "item_weight", word, WHITE)
-    return canvas.finish("carton", {"item_weight": stated(net), "item_volume": NOT_STATED, "width": NOT_STATED})
+    return canvas.finish("carton", ("item_volume", "width"))
 
 
 def pot(rng: random.Random, size: int) -> Scene:
@@ -131,11 +129,11 @@ def pot(rng: random.Random, size: int) -> Scene:
     canvas.text(seal, f"{rng.randint(10, 99)}%", "roboto Bold", 50, WHITE, decoy=True)
     _put_slogan(rng, canvas, middle + half * 0.32, top + tall * 0.68, half * 0.95, ink)
     if rng.random() < 0.5:
-        net, entity, other, word = drawn_weight(rng, rng.choice(_GRAMS)), "item_weight", "item_volume", "NET"
+        net, entity, word = drawn_weight(rng, rng.choice(_GRAMS)), "item_weight", "NET"
     else:
-        net, entity, other, word = drawn_volume(rng, rng.choice(_MILLILITRES)), "item_volume", "item_weight", ""
+        net, entity, word = drawn_volume(rng, rng.choice(_MILLILITRES)), "item_volume", ""
     _put_net(rng, canvas, middle, top + tall * 0.88, inside, net, entity, word, ink)
-    return canvas.finish("pot", {entity: stated(net), other: NOT_STATED})
+    return canvas.finish("pot", ("item_weight", "item_volume"))
 
 
 def nutrition(rng: random.Random, size: int) -> Scene:
@@ -157,14 +155,12 @@ def nutrition(rng: random.Random, size: int) -> Scene:
         if value:
             canvas.text((panel[2] - 26, y), value, "roboto Bold", 42, anchor="rm", decoy=True)
         canvas.line([(panel[0] + 20, y + 44), (panel[2] - 20, y + 44)], BLACK, 2)
-    truth = {"item_weight": NOT_STATED, "item_volume": NOT_STATED}
     if rng.random() < 0.6:
         net = drawn_weight(rng, rng.choice(_GRAMS))
-        truth["item_weight"] = stated(net)
         _put_net(rng, canvas, middle, 1080, 600, net, "item_weight", "NET WT", WHITE)
     else:
         _put_slogan(rng, canvas, middle, 1080, 600, WHITE)
-    return canvas.finish("nutrition", truth)
+    return canvas.finish("nutrition", ("item_weight", "item_volume"))
 
 
 def _frame(rng: random.Random, size: int) -> Canvas:
@@ -201,7 +197,7 @@ def _put_net(
 ) -> None:  # fmt: skip
     face = rng.choice(PLAIN[:5])
     text = f"{word} {net.text}" if word and rng.random() < 0.7 else net.text
-    canvas.text((x, y), text, face, rng.uniform(38, 52), ink, room=wide, entities=(entity,))
+    canvas.text((x, y), text, face, rng.uniform(38, 52), ink, room=wide, states={entity: net})
 
 
 def plate(rng: random.Random, size: int) -> Scene:
@@ -209,7 +205,7 @@ def plate(rng: random.Random, size: int) -> Scene:
     wide = rng.choice([1.0, 1.25, 1.4])
     desk = rng.choice([(214, 212, 206), (236, 236, 234), (196, 200, 204)])
     canvas = Canvas(shapes.paper(rng, round(size * wide), size, desk))
-    rows, truth = _adapter(rng) if rng.random() < 0.5 else _appliance(rng)
+    rows, tempting = _adapter(rng) if rng.random() < 0.5 else _appliance(rng)
     dark = rng.random() < 0.6
     ground: Colour = rng.choice(DARK) if dark else rng.choice([(226, 228, 230), (242, 242, 240)])
     ink = (232, 232, 230) if dark else BLACK
@@ -223,31 +219,28 @@ def plate(rng: random.Random, size: int) -> Scene:
     face = rng.choice(PLAIN)
     smallest = min(canvas.fit(text, face, 52, right - left - 110) for text, _ in rows)
     step = min(96.0, 620 / len(rows))
-    for i, (text, entities) in enumerate(rows):
+    for i, (text, states) in enumerate(rows):
         at = (left + 55, 285 + step * i)
-        canvas.text(at, text, face, smallest, ink, anchor="lm", decoy=_has_digit(text), entities=entities)
-    return canvas.finish("plate", truth)
+        canvas.text(at, text, face, smallest, ink, anchor="lm", decoy=_has_digit(text), states=states)
+    return canvas.finish("plate", tempting)
 
 
-def _adapter(rng: random.Random) -> tuple[list[Row], dict[str, Truth]]:
+def _adapter(rng: random.Random) -> tuple[list[Row], tuple[str, ...]]:
     volts, amps = rng.choice([5, 9, 12, 15, 19, 24]), rng.choice([1, 2, 3, 4, 5])
     low, high = rng.choice(_VOLTS)
     output, power = drawn_number(rng, volts, "volt"), drawn_number(rng, volts * amps, "watt")
     rows: list[Row] = [
-        ("AC ADAPTER", ()),
-        (f"MODEL: {rng.choice('KXTZ')}{rng.choice('ABEH')}-{rng.randint(100, 980)}", ()),
-        (f"INPUT: {low}-{high}V~ 50/60Hz {rng.choice(['0.8', '1.5', '1.2'])}A", ()),
-        (f"OUTPUT: DC {output.text} {amps}.0A", ("voltage",)),
+        ("AC ADAPTER", NOTHING),
+        (f"MODEL: {rng.choice('KXTZ')}{rng.choice('ABEH')}-{rng.randint(100, 980)}", NOTHING),
+        (f"INPUT: {low}-{high}V~ 50/60Hz {rng.choice(['0.8', '1.5', '1.2'])}A", NOTHING),
+        (f"OUTPUT: DC {output.text} {amps}.0A", {"voltage": output}),
     ]
-    truth = {"voltage": stated(output), "item_weight": NOT_STATED, "wattage": NOT_STATED}
     if rng.random() < 0.6:
-        rows.append((f"POWER: {power.text}", ("wattage",)))
-        truth["wattage"] = stated(power)
-    rows.append(("MADE IN DENMARK", ()))
-    return rows, truth
+        rows.append((f"POWER: {power.text}", {"wattage": power}))
+    return [*rows, ("MADE IN DENMARK", NOTHING)], ("item_weight", "wattage")
 
 
-def _appliance(rng: random.Random) -> tuple[list[Row], dict[str, Truth]]:
+def _appliance(rng: random.Random) -> tuple[list[Row], tuple[str, ...]]:
     low, high = rng.choice(_VOLTS)
     volts = drawn_range(rng, low, high, "volt") if rng.random() < 0.6 else drawn_number(rng, high, "volt")
     watts = rng.choice([300, 450, 700, 850, 1000, 1500, 2000])
@@ -256,18 +249,15 @@ def _appliance(rng: random.Random) -> tuple[list[Row], dict[str, Truth]]:
     else:
         power = drawn_number(rng, watts, "watt")
     rows: list[Row] = [
-        (f"MODEL NO. {rng.choice('BDFR')}{rng.randint(20, 99)}-{rng.randint(10, 99)}", ()),
-        (f"RATED VOLTAGE: {volts.text}~", ("voltage",)),
-        (f"FREQUENCY: {rng.choice(['50Hz', '60Hz', '50/60Hz'])}", ()),
-        (f"RATED POWER: {power.text}", ("wattage",)),
+        (f"MODEL NO. {rng.choice('BDFR')}{rng.randint(20, 99)}-{rng.randint(10, 99)}", NOTHING),
+        (f"RATED VOLTAGE: {volts.text}~", {"voltage": volts}),
+        (f"FREQUENCY: {rng.choice(['50Hz', '60Hz', '50/60Hz'])}", NOTHING),
+        (f"RATED POWER: {power.text}", {"wattage": power}),
     ]
-    truth = {"voltage": stated(volts), "wattage": stated(power), "item_volume": NOT_STATED}
     if rng.random() < 0.5:
         content = drawn_volume(rng, rng.choice([800, 1200, 1500, 1700, 2000]))
-        rows.append((f"CAPACITY: {content.text}", ("item_volume",)))
-        truth["item_volume"] = stated(content)
-    rows.append((f"CLASS {rng.choice(['I', 'II'])}  IPX{rng.randint(2, 7)}", ()))
-    return rows, truth
+        rows.append((f"CAPACITY: {content.text}", {"item_volume": content}))
+    return [*rows, (f"CLASS {rng.choice(['I', 'II'])}  IPX{rng.randint(2, 7)}", NOTHING)], ("item_volume",)
 
 
 def power_tool(rng: random.Random, size: int) -> Scene:
@@ -279,8 +269,9 @@ def power_tool(rng: random.Random, size: int) -> Scene:
     canvas.text((648, 378), rng.choice(BRANDS).upper(), face, 44, WHITE, room=225)
     volts = rng.choice([12, 18, 20, 24, 36, 40])
     text = rng.choice([f"{volts}V", f"{volts}V MAX", f"{volts}V Li-ion", f"DC {volts}V"])
+    stated = Statement(text, Quantity(Decimal(volts), "volt"))
     canvas.rounded((40.0, 60.0, 520.0, 175.0), 18, colour)
-    canvas.text((280, 118), text, face, 84, WHITE, room=440, entities=("voltage",))
+    canvas.text((280, 118), text, face, 84, WHITE, room=440, states={"voltage": stated})
     canvas.text((40, 820), rng.choice(_TOOLS), face, 74, anchor="lm", room=420)
     decoys = rng.sample(
         [f"{rng.choice([1500, 2000, 4000])}mAh", f"0-{rng.randint(4, 30) * 100} RPM",
@@ -291,7 +282,7 @@ def power_tool(rng: random.Random, size: int) -> Scene:
         at = (90, 470 + i * 88)
         canvas.ellipse((60, at[1]), 12, 12, colour)
         canvas.text(at, decoy, face, max(canvas.small, 40), anchor="lm", decoy=True)
-    return canvas.finish("power_tool", {"voltage": Truth(Quantity(Decimal(volts), "volt")), "wattage": NOT_STATED})
+    return canvas.finish("power_tool", ("wattage",))
 
 
 def data_sheet(rng: random.Random, size: int) -> Scene:
@@ -311,26 +302,22 @@ def data_sheet(rng: random.Random, size: int) -> Scene:
     volts, watts = rng.choice([110, 120, 220, 230, 240]), rng.choice([800, 1000, 1200, 1500, 1800, 2200])
     content = drawn_volume(rng, rng.choice([800, 1000, 1200, 1500, 1700, 2000]))
     voltage, power = drawn_number(rng, volts, "volt"), drawn_number(rng, watts, "watt")
-    rows: list[tuple[str, str, tuple[str, ...]]] = [
-        ("Capacity", content.text, ("item_volume",)),
-        ("Power", power.text, ("wattage",)),
-        ("Voltage", f"{voltage.text} - {rng.choice([50, 60])}Hz", ("voltage",)),
-        ("Power cord", f"{rng.choice([70, 75, 80, 90])}cm", ()),
-        ("Warranty", f"{rng.randint(2, 5)} years", ()),
+    rows: list[tuple[str, str, Mapping[str, Statement]]] = [
+        ("Capacity", content.text, {"item_volume": content}),
+        ("Power", power.text, {"wattage": power}),
+        ("Voltage", f"{voltage.text} - {rng.choice([50, 60])}Hz", {"voltage": voltage}),
+        ("Power cord", f"{rng.choice([70, 75, 80, 90])}cm", NOTHING),
+        ("Warranty", f"{rng.randint(2, 5)} years", NOTHING),
     ]
     rng.shuffle(rows)
     face = rng.choice(PLAIN)
     lined, upper = rng.random() < 0.6, rng.random() < 0.4
-    for i, (name, value, entities) in enumerate(rows):
+    for i, (name, value, states) in enumerate(rows):
         y = 670 + i * 104
         if lined:
             canvas.line([(80, y + 50), (920, y + 50)], (170, 172, 176), 2)
         elif i % 2 == 0:
             canvas.rounded((80, y - 48, 920, y + 48), 8, (226, 230, 236))
         canvas.text((110, y), name.upper() if upper else name, "roboto Bold", 44, anchor="lm")
-        canvas.text((890, y), value, face, 44, anchor="rm", decoy=True, entities=entities)
-    truth = {
-        "item_volume": stated(content), "wattage": stated(power), "voltage": stated(voltage), "height": NOT_STATED,
-        "item_weight": NOT_STATED,
-    }  # fmt: skip
-    return canvas.finish("data_sheet", truth)
+        canvas.text((890, y), value, face, 44, anchor="rm", decoy=True, states=states)
+    return canvas.finish("data_sheet", ("height", "item_weight"))

@@ -9,15 +9,16 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from entx.core.types import Direction
-from lab.drawings.canvas import BLACK, BUILT_IN, FLAT, PLAIN, ROUND, WHITE, Canvas, Colour, Scene
+from lab.drawings.canvas import BLACK, BUILT_IN, FLAT, NOTHING, PLAIN, ROUND, WHITE, Canvas, Colour, Scene
 from lab.polygons import Box, Point, corners_of, corners_of_box, polygon_of, rotated
+from lab.surface_forms import Statement
 
 PALE: tuple[Colour, ...] = (
     (245, 245, 243), (236, 240, 244), (243, 237, 228), (232, 240, 234), (246, 234, 236), (226, 228, 232),
@@ -325,7 +326,7 @@ class DimensionStyle:
 
 def dimension(
     canvas: Canvas, style: DimensionStyle, start: Point, end: Point, text: str, *, side: int = 1,
-    entities: Sequence[str] = (), room: float = 190,
+    states: Mapping[str, Statement] = NOTHING, room: float = 190,
 ) -> None:  # fmt: skip
     """Draws one dimension line with its text.
 
@@ -333,7 +334,7 @@ def dimension(
         start, end: in units.
         side: which side the text takes when it stands beside: 1 is right of the way from start to end as seen in the
             picture, -1 left.
-        entities: whose value the text states; none makes it a decoy.
+        states: the entities whose value the text states, and how; none makes it a decoy.
         room: units of free width beside the line; wider texts run along it.
 
     Raises:
@@ -374,7 +375,7 @@ def dimension(
     halo = style.halo if place == "over" else None
     canvas.text(
         at, text, face, style.size, style.text_colour,
-        anchor=anchor, rotation=rotation, decoy=True, entities=entities, line=number, halo=halo, halo_share=0.28,
+        anchor=anchor, rotation=rotation, decoy=True, states=states, line=number, halo=halo, halo_share=0.28,
     )  # fmt: skip
 
 

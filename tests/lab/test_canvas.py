@@ -1,13 +1,18 @@
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.types import Direction
+from entx.core.types import Direction, Quantity
 from lab.drawings import canvas as canvas_module
-from lab.drawings.canvas import BOLD, BUILT_IN, NOT_STATED, PLAIN, LayoutError, Role, load_face
+from lab.drawings.canvas import BOLD, BUILT_IN, PLAIN, LayoutError, Role, Truth, load_face
 from lab.polygons import box_of, corners_of, corners_of_box, overlap, polygon_of
+from lab.surface_forms import Statement
 from tests.lab.pictures import blank, ink_box
+
+WIDTH = Statement("40 cm", Quantity(Decimal(40), "centimetre"))
 
 
 @pytest.mark.parametrize("rotation", [0.0, 90.0, 180.0, 270.0, 33.0, -12.0])
@@ -16,7 +21,7 @@ def test_the_polygon_is_where_the_ink_is(rotation: float, anchor: str) -> None:
     canvas = blank()
     printed = canvas.text((500, 500), "25.4 cm", "roboto Bold", 80, anchor=anchor, rotation=rotation)
     slack = 2.5 if rotation % 90 == 0 else 12  # a slanted box has empty corners
-    assert ink_box(canvas.finish("test", {}).image) == pytest.approx(box_of(printed.polygon), abs=slack)
+    assert ink_box(canvas.finish("test").image) == pytest.approx(box_of(printed.polygon), abs=slack)
 
 
 @pytest.mark.parametrize(
@@ -53,15 +58,16 @@ def test_a_line_through_anothers_text_is_refused() -> None:
     canvas.remember_line((100, 500), (900, 500), Direction.HORIZONTAL)
     canvas.text((500, 500), "40 cm", "roboto Bold", 60)
     with pytest.raises(LayoutError, match="a line through '40 cm'"):
-        canvas.finish("test", {})
+        canvas.finish("test")
 
 
 def test_a_line_through_its_own_text_is_allowed() -> None:
     canvas = blank()
     line = canvas.remember_line((100, 500), (900, 500), Direction.HORIZONTAL)
-    canvas.text((500, 500), "40 cm", "roboto Bold", 60, line=line, entities=("width",))
-    scene = canvas.finish("test", {"width": NOT_STATED})
-    assert (scene.texts[0].line, scene.texts[0].role) == (0, Role.ANSWER)
+    canvas.text((500, 500), "40 cm", "roboto Bold", 60, line=line, states={"width": WIDTH})
+    scene = canvas.finish("test")
+    assert (scene.texts[0].line, scene.texts[0].role, scene.texts[0].entities) == (0, Role.ANSWER, ("width",))
+    assert scene.truth["width"] == Truth(WIDTH.value)
     assert scene.lines[0].start == (50, 250)
 
 
@@ -81,7 +87,7 @@ def test_fit_keeps_a_text_within_its_room() -> None:
 
 
 def test_the_scene_has_the_size_of_its_background_and_truth_for_every_entity() -> None:
-    scene = blank(640, 480).finish("test", {"width": NOT_STATED})
+    scene = blank(640, 480).finish("test", ["width"])
     assert scene.image.size == (640, 480)
     assert set(scene.truth) == set(CHALLENGE.entities)
     assert scene.truth["width"].tempting

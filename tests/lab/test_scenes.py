@@ -18,7 +18,7 @@ from lab.drawings.draw import KINDS, draw_scene, questions
 from lab.drawings.packs import ink_on
 from lab.drawings.shapes import direction_of
 from lab.polygons import box_of, corners_of, overlap
-from lab.surface_forms import Wording
+from lab.surface_forms import Statement, Wording
 
 SEEDS = 9  # of each kind: more than 200 scenes in all
 NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
@@ -360,16 +360,13 @@ def test_a_panels_opening_is_smaller_than_the_panel() -> None:
 )
 def test_letters_of_an_axis(letters: str, text: str) -> None:
     printed = sizes(Wording(("centimetre",), (" cm",), (1,)), {"height": 25}, letters=letters)
-    assert printed.texts == {"height": text}
-    assert printed.truth["height"].value == Quantity(Decimal(25), "centimetre")
+    assert printed == {"height": Statement(text, Quantity(Decimal(25), "centimetre"), (), ("25 cm",))}
 
 
-def test_numbers_without_a_unit_state_nothing_and_with_a_note_they_do() -> None:
+def test_bare_numbers_are_in_the_first_unit_only() -> None:
     wording = Wording(("centimetre", "inch"), (" cm", '"'), (1, 1))
-    bare, noted = (sizes(wording, {"width": 25}, units=units) for units in ("none", "note"))
-    assert bare.texts == noted.texts == {"width": "25"}
-    assert bare.truth["width"].value is None
-    assert noted.truth["width"] == Truth(Quantity(Decimal(25), "centimetre"))  # the inches are not printed
+    printed = sizes(wording, {"width": 25}, bare=True)
+    assert printed == {"width": Statement("25", Quantity(Decimal(25), "centimetre"), (), ("25",))}
 
 
 def test_ink_stands_out_from_its_ground() -> None:

@@ -4,19 +4,22 @@ import itertools
 import math
 import random
 from collections.abc import Callable
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from entx.core.types import Direction
+from entx.core.types import Direction, Quantity
 from lab.drawings import shapes
 from lab.drawings.canvas import BUILT_IN, Canvas, PrintedText, Role, Scene
 from lab.drawings.shapes import DimensionStyle, degraded, dimension, direction_of, gradient, paper, turned
 from lab.polygons import box_of, corners_of, overlap
+from lab.surface_forms import Statement
 from tests.lab.pictures import blank, ink_box
 
 RED = (200, 40, 40)
 INK = (10, 10, 10)
+WIDTH = Statement("20 cm", Quantity(Decimal(20), "centimetre"))
 FRONT, INTO = (200, 300, 700, 800), (120, -80)
 
 
@@ -24,7 +27,7 @@ def pixels_of(draw: Callable[..., object], *arguments: object) -> np.ndarray:  #
     """An empty picture with one thing drawn on it."""
     surface = blank()
     draw(surface, *arguments)
-    return np.asarray(surface.finish("test", {}).image, dtype=int)
+    return np.asarray(surface.finish("test").image, dtype=int)
 
 
 def painted(pixels: np.ndarray, tolerance: int = 60) -> np.ndarray:  # type: ignore[type-arg]
@@ -128,7 +131,7 @@ def test_tint(factor: float, result: tuple[int, int, int]) -> None:
 def scene() -> Scene:
     canvas = blank(400, 300)
     canvas.text((500, 400), "500 g", "roboto Bold", 90)
-    return canvas.finish("test", {})
+    return canvas.finish("test")
 
 
 @pytest.mark.parametrize("degrees", [90.0, 180.0, 270.0, 7.5, -9.0])
@@ -150,7 +153,7 @@ def test_dimension_lines_are_never_turned() -> None:
     canvas = blank(400, 300)
     canvas.remember_line((100, 100), (400, 100), Direction.HORIZONTAL)
     with pytest.raises(ValueError, match="test with dimension lines cannot be turned"):
-        turned(canvas.finish("test", {}), 90)
+        turned(canvas.finish("test"), 90)
 
 
 def test_degrading_is_mild_and_changes_pixels_but_not_what_is_printed() -> None:
@@ -202,7 +205,7 @@ def style(**changes: object) -> DimensionStyle:
 def drawn(start: tuple[float, float], end: tuple[float, float], look: DimensionStyle, **options: object) -> Scene:
     canvas = blank(1000, 1000)
     dimension(canvas, look, start, end, "20 cm", **options)  # type: ignore[arg-type]
-    return canvas.finish("test", {})
+    return canvas.finish("test")
 
 
 def middle(text: PrintedText) -> tuple[float, float]:
@@ -228,7 +231,7 @@ def test_directions(degrees: float, direction: Direction) -> None:
 def test_the_line_is_recorded_as_drawn_and_is_there(
     heads: str, place: str, along: bool, end: tuple[float, float], direction: Direction
 ) -> None:
-    scene = drawn((300, 500), end, style(heads=heads, place=place, along=along), entities=("width",))
+    scene = drawn((300, 500), end, style(heads=heads, place=place, along=along), states={"width": WIDTH})
     (line,) = scene.lines
     assert (line.start, line.end, line.direction) == ((300, 500), end, direction)
     assert (scene.texts[0].line, scene.texts[0].entities, scene.texts[0].role) == (0, ("width",), Role.ANSWER)
@@ -288,7 +291,7 @@ def test_a_short_line_keeps_its_text_beside_it() -> None:
 def test_the_built_in_face_hands_signs_it_lacks_to_another() -> None:
     canvas = blank(1000, 1000)
     dimension(canvas, style(face=BUILT_IN), (200, 500), (800, 500), "Ø 20 cm")
-    assert canvas.finish("test", {}).texts[0].text == "Ø 20 cm"
+    assert canvas.finish("test").texts[0].text == "Ø 20 cm"
 
 
 def test_styles_are_legible_and_repeatable() -> None:
