@@ -11,7 +11,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, Quantity
 from lab.pages import labels, plates, posters, sizes
 from lab.pages.degrade import degrade
-from lab.pages.layout import Layout
+from lab.pages.layout import ASKED, ENTITIES, Layout
 
 FAMILIES: dict[Callable[[random.Random], Layout], float] = {
     sizes.drawing: 0.450,
@@ -79,11 +79,11 @@ def layout_page(seed: int, number: int, *, strength: float = 1.0) -> LayoutPage:
 
 def ask(layout: Layout) -> tuple[tuple[str, Quantity | None], ...]:
     """The questions of a page: what it states, and what such a picture is asked for besides."""
-    rng = layout.sheet.rng
+    rng = layout.rng
     settled = [name for name in CHALLENGE.entities if name not in layout.unsettled]
     asked: dict[str, Quantity | None] = {}
     for name in settled:
-        likely = layout.likely.get(name, 0.02)
+        likely = ASKED[layout.kind][ENTITIES.index(name)]
         share = 0.9 if name in layout.truth else likely if likely >= 1.0 else likely * _ASIDE
         if rng.random() < share:
             asked[name] = layout.truth.get(name)

@@ -15,14 +15,6 @@ from lab.pages.sheet import Sheet, blank, shape_product
 from lab.surface_forms import SIZES, rounded, volume_wording, weight_wording
 from lab.words import capitals, phrases
 
-_ASKED_OF_WEIGHED = {
-    "item_weight": 1.0, "item_volume": 0.18, "maximum_weight_recommendation": 0.06, "height": 0.10, "width": 0.08,
-    "depth": 0.08,
-}  # fmt: skip
-_ASKED_OF_POURED = {
-    "item_volume": 1.0, "item_weight": 0.40, "height": 0.08, "width": 0.06, "depth": 0.08,
-    "maximum_weight_recommendation": 0.04,
-}  # fmt: skip
 _DOSES = (50, 100, 200, 250, 400, 500, 600, 750, 1000, 1200, 1500, 2000, 3000)
 _DOSE_UNITS = (" mg", "mg", "mg", " MG", "mcg", " IU")
 _COUNTS = (30, 60, 90, 100, 120, 180, 240, 365)
@@ -43,7 +35,7 @@ _NUTRIENTS = phrases(
 
 def food(rng: random.Random) -> Layout:
     """A pack with a net weight; some without."""
-    layout = Layout(_pack_sheet(rng), dict(_ASKED_OF_WEIGHED))
+    layout = Layout(_pack_sheet(rng), "weighed")
     texts = _front(rng, rng.choice(words.FOODS))
     grams = round_weight(rng)
     kind = rng.random()
@@ -61,12 +53,12 @@ def liquid(rng: random.Random) -> Layout:
     """A bottle, tube or jar with its content in a volume; creams by weight or by volume."""
     sheet = _pack_sheet(rng)
     cream = rng.random() < 0.25
-    layout = Layout(sheet, dict(_ASKED_OF_POURED))
+    layout = Layout(sheet, "poured")
     texts = _front(rng, rng.choice(words.CREAMS if cream else words.LIQUIDS))
     net: Sequence[str] = ()
     if rng.random() < 0.85:
         if cream and rng.random() < 0.55:
-            layout.likely = dict(_ASKED_OF_WEIGHED)
+            layout.kind = "weighed"
             net = _net_weight(layout, min(round_weight(rng), 1000.0))
         else:
             content = round_content(rng)
@@ -82,7 +74,7 @@ def liquid(rng: random.Random) -> Layout:
 
 def supplement(rng: random.Random) -> Layout:
     """A bottle of capsules or powder: doses and counts, a net weight only where it is printed."""
-    layout = Layout(_pack_sheet(rng), {"item_weight": 1.0, "item_volume": 0.15, "height": 0.05})
+    layout = Layout(_pack_sheet(rng), "supplement")
     name = rng.choice(words.SUPPLEMENTS)
     dose = f"{rng.choice(_DOSES)}{rng.choice(_DOSE_UNITS)}"
     texts = [words.brand(rng), capitals(rng, name), dose, f"{rng.choice(_COUNTS)} {rng.choice(_COUNTED)}"]
@@ -99,7 +91,7 @@ def supplement(rng: random.Random) -> Layout:
 
 
 def _net_weight(layout: Layout, grams: float) -> list[str]:
-    rng = layout.sheet.rng
+    rng = layout.rng
     wording = weight_wording(rng, grams, below=0.12)
     first, *rest = layout.state("item_weight", wording, grams).lines
     word = rng.choice(words.NET_WORDS)
@@ -115,7 +107,7 @@ def _net_weight(layout: Layout, grams: float) -> list[str]:
 
 def _multipack(layout: Layout) -> list[str]:
     """Several in one pack: the printed total is the weight, or where none is printed that of each."""
-    rng = layout.sheet.rng
+    rng = layout.rng
     count = rng.choice((2, 3, 4, 6, 8, 10, 12, 20, 24))
     each = Decimal(rng.choice((20, 25, 28, 30, 35, 40, 45, 50, 60, 85, 100)))
     unit = rng.choice(("g", " g", "G", "gm"))
@@ -202,7 +194,7 @@ def _nutrition(sheet: Sheet) -> None:
 
 
 def _finish(layout: Layout, *, nutrition: float) -> None:
-    sheet, rng = layout.sheet, layout.sheet.rng
+    sheet, rng = layout.sheet, layout.rng
     if rng.random() < nutrition:
         _nutrition(sheet)
     chatter(sheet, rng.randint(0, 10 if sheet.large else 3))

@@ -13,21 +13,43 @@ from lab.pages import distributions
 from lab.pages.sheet import Piece, Sheet, blank, shape_product
 from lab.surface_forms import SIZES, Statement, Wording, rounded, volume_wording, weight_wording
 
+ENTITIES = (
+    "height", "width", "depth", "item_weight", "maximum_weight_recommendation", "item_volume", "voltage", "wattage",
+)  # fmt: skip
+ASKED = {
+    "drawing": (1.0, 1.0, 1.0, 0.06, 0.02, 0.05, 0.02, 0.02),
+    "list": (1.0, 1.0, 0.9, 0.15, 0.05, 0.06, 0.02, 0.02),
+    "weighed": (0.10, 0.08, 0.08, 1.0, 0.06, 0.18, 0.02, 0.02),
+    "poured": (0.08, 0.06, 0.08, 0.40, 0.04, 1.0, 0.02, 0.02),
+    "supplement": (0.05, 0.02, 0.02, 1.0, 0.02, 0.15, 0.02, 0.02),
+    "plate": (0.08, 0.06, 0.06, 0.10, 0.04, 0.05, 1.0, 1.0),
+    "load": (0.12, 0.10, 0.08, 0.35, 1.0, 0.02, 0.02, 0.02),
+    "data": (0.6, 0.5, 0.5, 0.8, 0.3, 0.3, 0.6, 0.6),
+    "capacity": (0.25, 0.2, 0.25, 0.15, 0.02, 1.0, 0.02, 0.02),
+    "advertising": (0.5, 0.5, 0.5, 0.6, 0.2, 0.3, 0.3, 0.3),
+}
+"""How likely a picture of a kind is asked for each of `ENTITIES`, stated or not."""
+
 
 @dataclass(slots=True)
 class Layout:
     """A finished sheet.
 
     Args:
-        likely: entities that such a picture is asked for, stated or not, with weights.
+        kind: a key of `ASKED`.
         truth: the entities that the sheet states; every other one is not stated.
         unsettled: entities that must not be asked: careful people would disagree.
     """
 
     sheet: Sheet
-    likely: dict[str, float] = field(default_factory=dict)
+    kind: str
     truth: dict[str, Quantity] = field(default_factory=dict)
     unsettled: set[str] = field(default_factory=set)
+
+    @property
+    def rng(self) -> random.Random:
+        """The sheet's source of chance."""
+        return self.sheet.rng
 
     def state(self, entity: str, wording: Wording, size: Decimal | float) -> Statement:
         """A statement of the size, noted as the entity's truth."""
@@ -174,7 +196,7 @@ def _rotation(rng: random.Random, garbled: bool) -> float:
 
 def weight_line(layout: Layout, x: float, y: float) -> None:
     """A product's weight as one more line of a picture about something else."""
-    rng = layout.sheet.rng
+    rng = layout.rng
     grams = 10 ** rng.uniform(0.8, 4.3)
     text = layout.state("item_weight", weight_wording(rng, grams), grams).text
     word = rng.choice(words.WEIGHT_WORDS)
@@ -184,7 +206,7 @@ def weight_line(layout: Layout, x: float, y: float) -> None:
 
 def volume_line(layout: Layout, x: float, y: float) -> None:
     """A capacity as one more line."""
-    rng = layout.sheet.rng
+    rng = layout.rng
     content = round_content(rng)
     text = layout.state("item_volume", volume_wording(rng, content), content).text
     text = f"{rng.choice(words.VOLUME_WORDS)}{rng.choice((' ', ' ', ''))}{text}"

@@ -12,10 +12,6 @@ from lab.pages.sheet import blank
 from lab.surface_forms import form, plain
 from lab.words import capitals, phrases
 
-_ASKED = {
-    "voltage": 1.0, "wattage": 1.0, "item_weight": 0.10, "height": 0.08, "width": 0.06, "depth": 0.06,
-    "item_volume": 0.05, "maximum_weight_recommendation": 0.04,
-}  # fmt: skip
 _MAINS = (
     ("100-240", 240), ("110-240", 240), ("110-220", 220), ("220-240", 240), ("85-265", 265), ("110-120", 120),
     ("90-264", 264), ("100-120", 120), ("200-240", 240), ("208-240", 240), ("12-24", 24), ("9-36", 36), ("10-30", 30),
@@ -58,7 +54,7 @@ _BULBS = phrases("LED BULB|LED|Daylight White|E27|E26|A19|GU10|Non-Dimmable|Dimm
 
 def adapter(rng: random.Random) -> Layout:
     """A charger or an adapter: its output is the voltage."""
-    layout = Layout(blank(rng, studio=0.75), dict(_ASKED))
+    layout = Layout(blank(rng, studio=0.75), "plate")
     volts, amperes = rng.choice(_LOW), rng.choice(_AMPERES)
     layout.truth["voltage"] = Quantity(plain(volts), "volt")
     mains = rng.choice(_MAINS[:4] + _MAINS[14:])[0]
@@ -83,7 +79,7 @@ def adapter(rng: random.Random) -> Layout:
 
 def appliance(rng: random.Random) -> Layout:
     """A rating plate or a table of data: voltage (upper end of a range), power, frequency."""
-    layout = Layout(blank(rng, studio=0.65), dict(_ASKED))
+    layout = Layout(blank(rng, studio=0.65), "plate")
     texts = []
     if rng.random() < 0.8:
         printed = _voltage(layout)
@@ -108,7 +104,7 @@ def appliance(rng: random.Random) -> Layout:
 
 def battery(rng: random.Random) -> Layout:
     """A battery, a tool or a device known by its volts; lamps known by their watts."""
-    layout = Layout(blank(rng, studio=0.75), dict(_ASKED))
+    layout = Layout(blank(rng, studio=0.75), "plate")
     if rng.random() < 0.6:
         volts = rng.choice(_LOW)
         layout.truth["voltage"] = Quantity(plain(volts), "volt")
@@ -144,14 +140,14 @@ def battery(rng: random.Random) -> Layout:
 
 
 def _watts(layout: Layout, of: tuple[int, ...]) -> str:
-    rng = layout.sheet.rng
+    rng = layout.rng
     watts = rng.choice(of)
     layout.truth["wattage"] = Quantity(Decimal(watts), "watt")
     return f"{watts}{form(rng, 'watt')}"
 
 
 def _voltage(layout: Layout) -> str:
-    rng = layout.sheet.rng
+    rng = layout.rng
     kind = rng.random()
     if kind < 0.45:
         text, upper = rng.choice(_MAINS)
@@ -170,7 +166,7 @@ def _voltage(layout: Layout) -> str:
 
 def _plate(layout: Layout, texts: list[str]) -> None:
     """The texts as a block on the product, as a poster's headline with details, or spread."""
-    sheet, rng = layout.sheet, layout.sheet.rng
+    sheet, rng = layout.sheet, layout.rng
     if rng.random() < 0.35:
         texts += [rng.choice(words.MARKS_ON_PLATES).replace("{}", words.code(rng)) for _ in range(rng.randint(1, 4))]
     style = rng.random()

@@ -13,14 +13,6 @@ from lab.pages.sheet import blank, shape_product
 from lab.surface_forms import SIZES, Wording, form, length_wording, volume_wording, weight_wording
 from lab.words import capitals, phrases
 
-_ASKED_OF_DATA = {
-    "item_weight": 0.8, "voltage": 0.6, "wattage": 0.6, "item_volume": 0.3, "height": 0.6, "width": 0.5, "depth": 0.5,
-    "maximum_weight_recommendation": 0.3,
-}  # fmt: skip
-_ASKED_OF_ADVERTISING = {
-    "item_weight": 0.6, "height": 0.5, "width": 0.5, "depth": 0.5, "voltage": 0.3, "wattage": 0.3, "item_volume": 0.3,
-    "maximum_weight_recommendation": 0.2,
-}  # fmt: skip
 _LOAD_TAILS = phrases("MAX|Capacity|CAPACITY|Weight Capacity|Load|Max load|LOAD CAPACITY|Weight Limit")
 _POUNDS = (
     5, 10, 11, 15, 20, 22, 25, 30, 33, 35, 40, 44, 50, 55, 60, 66, 70, 75, 80, 88, 90, 100, 110, 120, 130, 132, 150,
@@ -46,8 +38,7 @@ _OTHER_DATA = tuple((name, value) for name, _, value in (row.partition(": ") for
 def load(rng: random.Random) -> Layout:
     """A claim of how much the product carries."""
     sheet = blank(rng, studio=0.5)
-    likely = {"maximum_weight_recommendation": 1.0, "item_weight": 0.35, "height": 0.12, "width": 0.10, "depth": 0.08}
-    layout = Layout(sheet, likely)
+    layout = Layout(sheet, "load")
     if rng.random() < 0.93:
         text = _load(layout)
         word = rng.choice(words.LOAD_WORDS)
@@ -76,7 +67,7 @@ def load(rng: random.Random) -> Layout:
 def data(rng: random.Random) -> Layout:
     """A table or a list of data: several kinds of quantity with their names."""
     sheet = blank(rng, studio=0.6)
-    layout = Layout(sheet, dict(_ASKED_OF_DATA))
+    layout = Layout(sheet, "data")
     makers = [_volt_row, _watt_row, _weight_row, _volume_row, _load_row, _size_row]
     rng.shuffle(makers)
     rows = [maker(layout) for maker in makers[: rng.randint(1, 4)]]
@@ -107,7 +98,7 @@ def data(rng: random.Random) -> Layout:
 def capacity(rng: random.Random) -> Layout:
     """A vessel with its capacity, in words or alone."""
     sheet = blank(rng, studio=0.7)
-    layout = Layout(sheet, {"item_volume": 1.0, "height": 0.25, "width": 0.2, "depth": 0.25, "item_weight": 0.15})
+    layout = Layout(sheet, "capacity")
     content = round_content(rng)
     first, *rest = layout.state("item_volume", volume_wording(rng, content, below=0.2), content).lines
     word = rng.choice((*words.VOLUME_WORDS, "", "", "", ""))
@@ -130,12 +121,12 @@ def advertising(rng: random.Random) -> Layout:
     if rng.random() < 0.5:
         lines = wrapped(rng, rng.choice(words.SENTENCES))
         column(sheet, lines, sheet.across(0.05, 0.6), sheet.down(0.1, 0.8), sheet.thick(0.6, 1.0))
-    return Layout(sheet, dict(_ASKED_OF_ADVERTISING))
+    return Layout(sheet, "advertising")
 
 
 def _load(layout: Layout) -> str:
     """A load as printed: a round number in its first unit."""
-    rng = layout.sheet.rng
+    rng = layout.rng
     units = rng.choices(list(_LOAD_UNITS), list(_LOAD_UNITS.values()))[0]
     grams = rng.choice(_POUNDS if units[0] == "pound" else _KILOGRAMS) * SIZES[units[0]]
     joiner = rng.choice(("{}/{}", "{} / {}", "{} ({})", "{}({})"))
@@ -146,7 +137,7 @@ def _load(layout: Layout) -> str:
 
 def _small_drawing(layout: Layout, *, round_body: bool = False) -> None:
     """A height and a width beside what the picture is about."""
-    sheet, rng = layout.sheet, layout.sheet.rng
+    sheet, rng = layout.sheet, layout.rng
     thing = body(rng)
     shape_product(sheet, thing.wide, thing.tall, 0.6)
     wording = length_wording(rng, max(thing.wide, thing.tall))
@@ -163,7 +154,7 @@ def _small_drawing(layout: Layout, *, round_body: bool = False) -> None:
 
 
 def _volt_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.sheet.rng
+    rng = layout.rng
     volts = rng.choice(_VOLTS)
     layout.truth["voltage"] = Quantity(Decimal(volts.rpartition("-")[2]), "volt")
     name = rng.choice(("Voltage", "Rated voltage", "Input voltage", "Power supply"))
@@ -171,21 +162,21 @@ def _volt_row(layout: Layout) -> tuple[str, str]:
 
 
 def _watt_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.sheet.rng
+    rng = layout.rng
     watts = rng.choice(_WATTS)
     layout.truth["wattage"] = Quantity(Decimal(watts), "watt")
     return rng.choice(("Power", "Rated power", "Wattage", "Motor power", "Output power")), f"{watts}{form(rng, 'watt')}"
 
 
 def _weight_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.sheet.rng
+    rng = layout.rng
     grams = 10 ** rng.uniform(1, 4.3)
     text = layout.state("item_weight", weight_wording(rng, grams), grams).text
     return rng.choice(("Weight", "Net weight", "Product weight", "Item weight", "N.W.")), text
 
 
 def _volume_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.sheet.rng
+    rng = layout.rng
     content = round_content(rng)
     text = layout.state("item_volume", volume_wording(rng, content), content).text
     return rng.choice(("Capacity", "Volume", "Water tank", "Tank capacity")), text
@@ -194,11 +185,11 @@ def _volume_row(layout: Layout) -> tuple[str, str]:
 def _load_row(layout: Layout) -> tuple[str, str]:
     text = _load(layout)
     names = ("Max load", "Load capacity", "Weight capacity", "Max weight", "Maximum load", "Bearing")
-    return layout.sheet.rng.choice(names), text
+    return layout.rng.choice(names), text
 
 
 def _size_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.sheet.rng
+    rng = layout.rng
     thing = body(rng)
     wording = length_wording(rng, max(thing.wide, thing.tall), below=0.0)
     printed = [wording.parts(stepped(rng, size))[0] for size in (thing.wide, thing.deep, thing.tall)]

@@ -35,14 +35,6 @@ _LABELS = (("", 0.70), ("prefix", 0.12), ("suffix", 0.07), ("above", 0.06), ("ap
 _STATED = {"inch": ("inch", "in", "inches"), "centimetre": ("cm", "CM"), "millimetre": ("mm", "MM")}
 _UNIT_NOTES = phrases("Unit: {}|Unit:{}|unit:{}|Unit:{}|UNIT: {}|(Unit: {})|单位:{}|All dimensions in {}|Units: {}")
 _ERRORS = phrases("1-3cm|1-2 cm|0.5 inch|1-3mm|0.39 inches|2cm|1-3 cm")
-_ASKED_OF_DRAWINGS = {
-    "height": 1.0, "width": 1.0, "depth": 1.0, "item_weight": 0.06, "maximum_weight_recommendation": 0.02,
-    "item_volume": 0.05, "wattage": 0.02, "voltage": 0.02,
-}  # fmt: skip
-_ASKED_OF_LISTS = {
-    "height": 1.0, "width": 1.0, "depth": 0.9, "item_weight": 0.15, "maximum_weight_recommendation": 0.05,
-    "item_volume": 0.06,
-}  # fmt: skip
 _TIMES = (" x ", "x", "*", " X ", "×", " * ", " × ", "X")
 _TIMES_OF_LETTERS = (" x ", "*", " X ", " * ", " × ")
 _PREFIXES = phrases(
@@ -63,7 +55,7 @@ def drawing(rng: random.Random) -> Layout:
         shape_product(sheet, thing.wide + (0.4 * thing.deep if thing.kind == "box" else 0.0), thing.tall, 0.76)
     if sheet.studio:
         sheet.roundness = draw(rng, distributions.ROUND if thing.kind == "round" else distributions.NOT_ROUND)
-    layout = Layout(sheet, dict(_ASKED_OF_DRAWINGS))
+    layout = Layout(sheet, "drawing")
     mode = rng.random()
     bare = mode < 0.09  # numbers without a unit: half of them with one note for all
     wording = length_wording(rng, max(thing.wide, thing.tall), bare=bare)
@@ -79,7 +71,7 @@ def drawing(rng: random.Random) -> Layout:
 
 
 def _draw(layout: Layout, thing: Body, wording: Wording) -> None:
-    sheet, rng = layout.sheet, layout.sheet.rng
+    sheet, rng = layout.sheet, layout.rng
     if thing.kind == "thin":
         axes = ("h" if thing.tall > thing.wide else "w") if rng.random() < 0.6 else "hw"
     else:
@@ -189,7 +181,7 @@ def _draw_parts(
     layout: Layout, wording: Wording, axes: str, sizes: dict[str, float], sides: dict[str, int], thick: float
 ) -> None:
     """Sizes of parts: shorter lines with smaller numbers, in a direction whose whole extent is drawn too."""
-    sheet, rng = layout.sheet, layout.sheet.rng
+    sheet, rng = layout.sheet, layout.rng
     x0, y0, x1, y1 = sheet.product
     for _ in range(rng.choices((0, 1, 2, 3, 5), (0.66, 0.16, 0.09, 0.06, 0.03))[0]):
         axis = rng.choice([one for one in axes if one in "hw"])
@@ -225,7 +217,7 @@ def _note_truth(layout: Layout, thing: Body, style: str, by_length: bool, stated
         truth["width"] = stated["w"]
         if thing.kind == "round":
             truth["depth"] = stated["w"]
-            if layout.sheet.roundness is None and not style and layout.sheet.rng.random() < 0.5:
+            if layout.sheet.roundness is None and not style and layout.rng.random() < 0.5:
                 layout.unsettled.add("depth")
     if "d" in stated:
         truth["depth"] = stated["d"]
@@ -233,7 +225,7 @@ def _note_truth(layout: Layout, thing: Body, style: str, by_length: bool, stated
 
 def _surroundings(layout: Layout, thing: Body) -> None:
     """Headings, names, notes and chatter around the drawing; large pictures carry more."""
-    sheet, rng = layout.sheet, layout.sheet.rng
+    sheet, rng = layout.sheet, layout.rng
     if rng.random() < (0.5 if sheet.large else 0.2):
         title(sheet, capitals(rng, rng.choice(words.SIZE_TITLES), 0.2), bottom=0.1)
     if rng.random() < (0.25 if sheet.large else 0.08) + (0.25 if thing.kind == "round" and not sheet.studio else 0.0):
@@ -260,7 +252,7 @@ def listing(rng: random.Random) -> Layout:
     """One line "30 x 20 x 10 cm", with or without letters."""
     thing = body(rng)
     sheet = product_sheet(rng, thing, studio=0.6, room=0.8)
-    layout = Layout(sheet, dict(_ASKED_OF_LISTS))
+    layout = Layout(sheet, "list")
     wording = length_wording(rng, max(thing.wide, thing.tall), below=0.0)
     lettered = rng.random() < 0.6
     order = rng.choices(list(_AXIS_ORDERS), list(_AXIS_ORDERS.values()))[0] if lettered else rng.choice(("wdh", "wh"))
@@ -329,7 +321,7 @@ def axis_lines(rng: random.Random) -> Layout:
     """Lines that name an axis each: "Height: 20 cm"."""
     thing = body(rng)
     sheet = product_sheet(rng, thing, studio=0.6, room=0.7)
-    layout = Layout(sheet, dict(_ASKED_OF_LISTS))
+    layout = Layout(sheet, "list")
     wording = length_wording(rng, max(thing.wide, thing.tall), below=0.0)
     names = rng.choice(_NAMED_AXES)
     sizes = {
@@ -369,7 +361,7 @@ def axis_lines(rng: random.Random) -> Layout:
 def chart(rng: random.Random) -> Layout:
     """Several sizes or models, none of which is the product's: everything is empty."""
     sheet = blank(rng, studio=0.5)
-    layout = Layout(sheet, dict(_ASKED_OF_LISTS))
+    layout = Layout(sheet, "list")
     first = body(rng)
     wording = length_wording(rng, max(first.wide, first.tall), below=0.0)
     count = rng.randint(2, 5)
@@ -403,7 +395,7 @@ def chart(rng: random.Random) -> Layout:
 
 
 def _heads(layout: Layout, name: str) -> None:
-    sheet, rng = layout.sheet, layout.sheet.rng
+    sheet, rng = layout.sheet, layout.rng
     if rng.random() < 0.35:
         title(sheet, capitals(rng, rng.choice(words.SIZE_TITLES)))
     elif rng.random() < 0.3:
