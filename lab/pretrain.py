@@ -72,24 +72,16 @@ class ModelShape:
 
 @dataclass(frozen=True, slots=True)
 class PretrainSettings:
-    """How a model is pre-trained.
+    """How a model is pre-trained."""
 
-    Args:
-        shards: parts of the data; the learning rate is planned over all of them.
-        tokens_per_batch: padded tokens of a step.
-        learning_rate: its peak, after `warmup` steps.
-        page_share: weight of the page's own tokens in the loss, against the answers' tokens at 1.
-        save_minutes: time between checkpoints.
-    """
-
-    shards: int = 1
-    tokens_per_batch: int = 8192
-    learning_rate: float = 1.5e-3
+    shards: int = 1  # parts of the data; the learning rate is planned over all of them
+    tokens_per_batch: int = 8192  # padded tokens of a step
+    learning_rate: float = 1.5e-3  # its peak, after `warmup` steps
     warmup: int = 100
     weight_decay: float = 0.05
-    page_share: float = 0.05
+    page_share: float = 0.05  # weight of the page's own tokens in the loss, against the answers' tokens at 1
     seed: int = 0
-    save_minutes: float = 10.0
+    save_minutes: float = 10.0  # time between checkpoints
 
 
 @dataclass(frozen=True, slots=True)

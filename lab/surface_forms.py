@@ -87,42 +87,26 @@ def rounded(value: Decimal | float, decimals: int) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A text that states one quantity.
+    """A text that states one quantity."""
 
-    Args:
-        text: what is printed, in one line.
-        value: the first printed quantity.
-        also: equally right: the same size in the second unit, the lower end of a range.
-        lines: the text as it stands in the picture; two where the second unit stands below the first.
-    """
-
-    text: str
-    value: Quantity
-    also: tuple[Quantity, ...] = ()
+    text: str  # what is printed, in one line
+    value: Quantity  # the first printed quantity
+    also: tuple[Quantity, ...] = ()  # equally right: the same size in the second unit, the lower end of a range
+    # the text as it stands in the picture; two where the second unit stands below the first
     lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One picture's way of printing sizes of one kind; sellers keep to one way within a picture.
+    """One picture's way of printing sizes of one kind; sellers keep to one way within a picture."""
 
-    Args:
-        units: one or two, in the order printed.
-        forms: how they are printed; "" leaves bare numbers.
-        decimals: places of each.
-        joiner: puts the second behind the first; "" sets it on a line of its own.
-        comma: decimal comma.
-        fraction: inches are printed in parts of this denominator ("8 1/4"); 0 in decimals.
-        fixed: keeps trailing zeros (12.00").
-    """
-
-    units: tuple[str, ...]
-    forms: tuple[str, ...]
-    decimals: tuple[int, ...]
-    joiner: str = "{} / {}"
-    comma: bool = False
-    fraction: int = 0
-    fixed: bool = False
+    units: tuple[str, ...]  # one or two, in the order printed
+    forms: tuple[str, ...]  # how they are printed; "" leaves bare numbers
+    decimals: tuple[int, ...]  # places of each
+    joiner: str = "{} / {}"  # puts the second behind the first; "" sets it on a line of its own
+    comma: bool = False  # decimal comma
+    fraction: int = 0  # inches are printed in parts of this denominator ("8 1/4"); 0 in decimals
+    fixed: bool = False  # keeps trailing zeros (12.00")
 
     def parts(self, size: Decimal | float) -> list[tuple[str, Quantity]]:
         """What is printed in each unit, and the quantity that it says."""

@@ -78,23 +78,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PrintedText:
-    """One line of text in the picture.
+    """One line of text in the picture."""
 
-    Args:
-        text: as printed.
-        polygon: around its ink, in pixels of the picture; the same order as an OCR line's.
-        rotation: degrees counter-clockwise, in [0, 360).
-        role: what it is to the questions.
-        entities: those whose value it states; empty unless role is ANSWER.
-        line: position in `Scene.lines` of the dimension line it belongs to, -1 for none.
-    """
-
-    text: str
-    polygon: Polygon
-    rotation: float
-    role: Role
-    entities: tuple[str, ...] = ()
-    line: int = -1
+    text: str  # as printed
+    polygon: Polygon  # around its ink, in pixels of the picture; the same order as an OCR line's
+    rotation: float  # degrees counter-clockwise, in [0, 360)
+    role: Role  # what it is to the questions
+    entities: tuple[str, ...] = ()  # those whose value it states; empty unless role is ANSWER
+    line: int = -1  # position in `Scene.lines` of the dimension line it belongs to, -1 for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +99,23 @@ class DimensionLine:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the picture says about one entity.
+    """What the picture says about one entity."""
 
-    Args:
-        value: as printed; None where the picture does not state it.
-        also: equally right answers (the same size in the second printed unit, the lower end of a range).
-        tempting: the picture invites the question, so an empty value is worth asking for.
-    """
-
-    value: Quantity | None = None
+    value: Quantity | None = None  # as printed; None where the picture does not state it
+    # equally right answers (the same size in the second printed unit, the lower end of a range)
     also: tuple[Quantity, ...] = ()
-    tempting: bool = True
+    tempting: bool = True  # the picture invites the question, so an empty value is worth asking for
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One drawn picture.
+    """One drawn picture."""
 
-    Args:
-        kind: name of the scene function.
-        image: RGB.
-        truth: of every entity of the challenge.
-        texts: every printed text, once.
-        lines: every dimension line.
-    """
-
-    kind: str
-    image: Image.Image
-    truth: Mapping[str, Truth]
-    texts: tuple[PrintedText, ...] = ()
-    lines: tuple[DimensionLine, ...] = ()
+    kind: str  # name of the scene function
+    image: Image.Image  # RGB
+    truth: Mapping[str, Truth]  # of every entity of the challenge
+    texts: tuple[PrintedText, ...] = ()  # every printed text, once
+    lines: tuple[DimensionLine, ...] = ()  # every dimension line
 
 
 Colour = tuple[int, int, int]

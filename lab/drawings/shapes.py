@@ -287,22 +287,15 @@ _NARROW = 90.0  # units: wider texts are not set upright into a vertical line
 
 @dataclass(frozen=True, slots=True)
 class DimensionStyle:
-    """How one picture draws its dimension lines.
-
-    Args:
-        heads: "arrow", "open" (arrow of two strokes), "tick", "bar" (a stroke across the end), "dot".
-        place: "beside" the line, "gap" (breaks the line) or "over" (printed across it with a halo).
-        along: text runs along its line; else it stands upright wherever there is room.
-        face, size: of the text, size in units.
-    """
+    """How one picture draws its dimension lines."""
 
     colour: Colour
     text_colour: Colour
     halo: Colour
-    heads: str
-    place: str
-    along: bool
-    face: str
+    heads: str  # "arrow", "open" (arrow of two strokes), "tick", "bar" (a stroke across the end), "dot"
+    place: str  # "beside" the line, "gap" (breaks the line) or "over" (printed across it with a halo)
+    along: bool  # text runs along its line; else it stands upright wherever there is room
+    face: str  # face, size: of the text, size in units
     size: float
     width: float
 

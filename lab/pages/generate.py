@@ -38,13 +38,10 @@ _ASIDE = 0.55  # of the questions about what a picture only may be asked for, so
 
 @dataclass(frozen=True, slots=True)
 class LayoutPage:
-    """A page and what it answers.
-
-    Args:
-        truths: (entity, value) of each question; None where the page does not state it.
-    """
+    """A page and what it answers."""
 
     page: OcrPage
+    # (entity, value) of each question; None where the page does not state it
     truths: tuple[tuple[str, Quantity | None], ...]
 
 

@@ -33,18 +33,13 @@ ASKED = {
 
 @dataclass(slots=True)
 class Layout:
-    """A finished sheet.
-
-    Args:
-        kind: a key of `ASKED`.
-        truth: the entities that the sheet states; every other one is not stated.
-        unsettled: entities that must not be asked: careful people would disagree.
-    """
+    """A finished sheet."""
 
     sheet: Sheet
-    kind: str
+    kind: str  # a key of `ASKED`
+    # the entities that the sheet states; every other one is not stated
     truth: dict[str, Quantity] = field(default_factory=dict)
-    unsettled: set[str] = field(default_factory=set)
+    unsettled: set[str] = field(default_factory=set)  # entities that must not be asked: careful people would disagree
 
     @property
     def rng(self) -> random.Random:
@@ -60,20 +55,14 @@ class Layout:
 
 @dataclass(slots=True)
 class Body:
-    """A product.
+    """A product."""
 
-    Args:
-        kind: "box" (has a front, a side and a top), "round" (turned on its upright axis), "flat" (drawn from above),
-            "thin" (long and thin).
-        wide, tall, deep: in centimetres, as it is drawn.
-        name: what its maker calls it.
-    """
-
+    # "box" (a front, a side and a top), "round" (turned on its upright axis), "flat" (drawn from above), "thin" (long)
     kind: str
-    wide: float
+    wide: float  # wide, tall, deep: in centimetres, as it is drawn
     tall: float
     deep: float
-    name: str
+    name: str  # what its maker calls it
 
 
 def body(rng: random.Random) -> Body:

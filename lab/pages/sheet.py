@@ -17,27 +17,18 @@ _MARGIN = 2.0  # pixels kept free at the picture's edge
 
 @dataclass(slots=True)
 class Piece:
-    """One line of text on a sheet.
-
-    Args:
-        x, y: its centre in pixels.
-        wide, thick: along and across the text in pixels.
-        rotation: as in `OcrLine`.
-        strokes: its own dimension line, none or one of a direction.
-        score: None draws one when the page is made.
-        mark: an arrow that was read as this letter.
-    """
+    """One line of text on a sheet."""
 
     text: str
-    x: float
+    x: float  # x, y: its centre in pixels
     y: float
-    wide: float
+    wide: float  # wide, thick: along and across the text in pixels
     thick: float
-    rotation: float = 0.0
-    strokes: tuple[Stroke, ...] = ()
-    score: float | None = None
+    rotation: float = 0.0  # as in `OcrLine`
+    strokes: tuple[Stroke, ...] = ()  # its own dimension line, none or one of a direction
+    score: float | None = None  # None draws one when the page is made
     scale: float = 1.0
-    mark: bool = False
+    mark: bool = False  # an arrow that was read as this letter
 
     @property
     def extent(self) -> Point:
@@ -56,27 +47,19 @@ class Piece:
 
 @dataclass(slots=True)
 class Sheet:
-    """A picture's layout.
-
-    Args:
-        large: a large, wordy picture, else a small and simple one.
-        product: box of the product in pixels, whether or not the geometry will know it.
-        studio: on a plain background.
-        base: usual height of a text in pixels.
-        char: width of a character over the height of its text.
-    """
+    """A picture's layout."""
 
     rng: random.Random
-    large: bool
+    large: bool  # a large, wordy picture, else a small and simple one
     width: int
     height: int
-    product: Box
-    studio: bool
+    product: Box  # box of the product in pixels, whether or not the geometry will know it
+    studio: bool  # on a plain background
     white: float
     parts: int
     roundness: float | None
-    base: float
-    char: float
+    base: float  # usual height of a text in pixels
+    char: float  # width of a character over the height of its text
     pieces: list[Piece] = field(default_factory=list)
 
     def across(self, low: float, high: float) -> float:
