@@ -40,28 +40,16 @@ def test_rotation_is_kept_within_a_turn() -> None:
     assert blank().text((500, 500), "7 kg", BUILT_IN, 50, rotation=-20).rotation == 340
 
 
-def test_text_over_text_is_refused() -> None:
+def test_text_over_text_or_beyond_the_edge_is_refused() -> None:
     canvas = blank()
     canvas.text((500, 500), "500 g", "roboto Bold", 60)
-    with pytest.raises(LayoutError, match="over '500 g'"):
-        canvas.text((520, 510), "1 kg", "roboto Bold", 60)
+    for at, fault in (((520, 510), "over '500 g'"), ((990, 500), "leaves the picture")):
+        with pytest.raises(LayoutError, match=fault):
+            canvas.text(at, "1 kg", "roboto Bold", 60)
     canvas.text((500, 640), "1 kg", "roboto Bold", 60)
 
 
-def test_text_beyond_the_edge_is_refused() -> None:
-    with pytest.raises(LayoutError, match="leaves the picture"):
-        blank().text((990, 500), "500 g", "roboto Bold", 60)
-
-
-def test_a_line_through_anothers_text_is_refused() -> None:
-    canvas = blank()
-    canvas.remember_line((100, 500), (900, 500), Direction.HORIZONTAL)
-    canvas.text((500, 500), "40 cm", "roboto Bold", 60)
-    with pytest.raises(LayoutError, match="a line through '40 cm'"):
-        canvas.finish("test")
-
-
-def test_a_line_through_its_own_text_is_allowed() -> None:
+def test_a_line_through_its_own_text_is_allowed_and_through_anothers_refused() -> None:
     canvas = blank()
     line = canvas.remember_line((100, 500), (900, 500), Direction.HORIZONTAL)
     canvas.text((500, 500), "40 cm", "roboto Bold", 60, line=line, states={"width": WIDTH})
@@ -69,17 +57,16 @@ def test_a_line_through_its_own_text_is_allowed() -> None:
     assert (scene.texts[0].line, scene.texts[0].role, scene.texts[0].entities) == (0, Role.ANSWER, ("width",))
     assert scene.truth["width"] == Truth(WIDTH.value)
     assert scene.lines[0].start == (50, 250)
+    canvas.text((700, 500), "2 kg", "roboto Bold", 60)
+    with pytest.raises(LayoutError, match="a line through '2 kg'"):
+        canvas.finish("test")
 
 
-def test_small_pictures_refuse_small_print() -> None:
-    canvas = blank()
-    assert canvas.small == pytest.approx(30)  # 15 pixels of 500
+def test_a_text_keeps_within_its_room_and_small_pictures_refuse_small_print() -> None:
+    assert blank().small == pytest.approx(30)  # 15 pixels of 500
     with pytest.raises(LayoutError, match="no room"):
-        canvas.fit("a very long line of small print", "roboto Regular", 40, 120)
+        blank().text((500, 500), "a very long line of small print", "roboto Regular", 40, room=120)
     assert blank(1500, 1500).small == 19
-
-
-def test_fit_keeps_a_text_within_its_room() -> None:
     canvas = blank(1200, 1200)
     size = canvas.fit("Granary Lane", "serif Black", 120, 400)
     assert canvas.measure("Granary Lane", "serif Black", size)[0] <= 400
@@ -89,14 +76,10 @@ def test_fit_keeps_a_text_within_its_room() -> None:
 def test_the_scene_has_the_size_of_its_background_and_truth_for_every_entity() -> None:
     scene = blank(640, 480).finish("test", ["width"])
     assert scene.image.size == (640, 480)
+    assert (blank(600, 300).width, blank(600, 300).height) == pytest.approx((2000, 1000))  # of the shorter side
     assert set(scene.truth) == set(CHALLENGE.entities)
     assert scene.truth["width"].tempting
     assert not scene.truth["voltage"].tempting
-
-
-def test_units_are_thousandths_of_the_shorter_side() -> None:
-    canvas = blank(600, 300)
-    assert (canvas.width, canvas.height) == pytest.approx((2000, 1000))
 
 
 def test_overlap_of_convex_shapes() -> None:

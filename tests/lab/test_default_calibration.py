@@ -22,20 +22,17 @@ KEY = PageKey("rapidocr", "m", "p")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Weights that are printed, weights whose print belongs to something else, and pictures without one."""
     folder = tmp_path_factory.mktemp("labelled")
-    texts, truths = [], []
-    for number in range(ROWS):
-        weight = 100 + 3 * number
-        text, truth = (
-            (f"NET WT {weight} g", f"{weight} gram"),
-            (f"serving size {weight} g", ""),
-            ("new and improved", ""),
-            (f"net weight {weight} g", f"{weight + 1} gram"),  # misread: no reader can be right
-        )[(0, 0, 1, 2, 0, 3, 0, 2)[number % 8]]
-        texts.append(text)
-        truths.append(truth)
+    kinds = (
+        ("NET WT {0} g", "{0} gram"), ("serving size {0} g", ""), ("new and improved", ""),
+        ("net weight {0} g", "{1} gram"),  # misread: no reader can be right
+    )  # fmt: skip
+    gold = "index,value,slice\n"
     with Store(folder / "s.duckdb", write=True) as store:
         add_questions(store, [Question(n, f"{n}.jpg", "g", "item_weight") for n in range(ROWS)], "t.csv")
-        for number, text in enumerate(texts):
+        for number in range(ROWS):
+            weight, slice_ = 100 + 3 * number, "small" if number % 2 else "large"
+            text, truth = (one.format(weight, weight + 1) for one in kinds[(0, 0, 1, 2, 0, 3, 0, 2)[number % 8]])
+            gold += f"{number},{truth},{slice_}\n"
             picture = hashlib.sha256(f"{number}".encode()).hexdigest()
             add_files(store, [LinkedFile(f"{number}.jpg", picture, f"{number}.jpg", 1, 1)])
             lines = tuple(
@@ -43,10 +40,8 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
                 for one, y in (("A THING", 10), (text, 60))
             )
             add_pages(store, KEY, "ocr", [OcrPage(picture, PageStatus.OK, "", 400, 200, lines, 0.1)])
-    gold = folder / "gold.csv"
-    rows = "".join(f"{n},{truth},{'small' if n % 2 else 'large'}\n" for n, truth in enumerate(truths))
-    gold.write_text("index,value,slice\n" + rows, encoding="utf-8")
-    return folder / "s.duckdb", gold
+    (folder / "gold.csv").write_text(gold, encoding="utf-8")
+    return folder / "s.duckdb", folder / "gold.csv"
 
 
 def test_what_is_written_is_read_and_measured_out_of_fold(
@@ -54,8 +49,7 @@ def test_what_is_written_is_read_and_measured_out_of_fold(
 ) -> None:
     readers = Readers(CHALLENGE, (RULES,))
     read = read_all(*labelled, readers)
-    fitted = fit(read, readers, 1)
-    save_defaults(tmp_path / "d.json", [fitted])
+    save_defaults(tmp_path / "d.json", [fit(read, readers, 1)])
     found = load_default(["rules"], tmp_path / "d.json")
     assert (found.rows, found.entities, found.versions) == (ROWS, ("item_weight",), readers.versions)
     assert found.measured["all"]["n"] == ROWS
@@ -91,8 +85,6 @@ def test_an_example_holds_only_what_extract_would_see(labelled: tuple[Path, Path
 def test_the_shipped_figures_are_told_for_every_slice() -> None:
     for stages in (["rules"], ["rules", "llm"]):
         measured = load_default(stages).measured
-        assert {part: measured[part]["n"] for part in ("all", "small", "large")} == {
-            "all": 868, "small": 622, "large": 246,
-        }  # fmt: skip
-        for part in ("all", "small", "large"):
+        for part, rows in (("all", 868), ("small", 622), ("large", 246)):
+            assert measured[part]["n"] == rows
             assert measured[part]["low"] <= measured[part]["f1"] <= measured[part]["high"]

@@ -7,11 +7,8 @@ from lab.ocr_noise import CONFUSED, confuse, misread
 TEXT = 'Net Wt 16.5 oz (468 g) 12" x 8" MODEL B80S'
 
 
-def test_no_rate_changes_nothing() -> None:
+def test_no_rate_changes_nothing_and_noise_is_the_same_for_the_same_seed() -> None:
     assert confuse(random.Random(1), TEXT, 0.0) == TEXT
-
-
-def test_noise_is_the_same_for_the_same_seed() -> None:
     assert confuse(random.Random(4), TEXT, 0.3) == confuse(random.Random(4), TEXT, 0.3)
     assert misread(random.Random(4), TEXT) == misread(random.Random(4), TEXT)
 

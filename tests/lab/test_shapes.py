@@ -73,17 +73,12 @@ def test_a_wire_box_is_only_its_edges() -> None:
     assert mask[398:402, 105:345].any(axis=0).all()
 
 
-def test_a_table_stands_on_four_legs() -> None:
-    row = painted(pixels_of(shapes.table, FRONT, INTO, (120, 80, 50), None), 90)[
-        340
-    ]  # 680 units down: above the floor, below the top
+def test_a_table_stands_on_four_legs_that_a_shelf_joins() -> None:
+    bare, shelved = (painted(pixels_of(shapes.table, FRONT, INTO, (120, 80, 50), shelf), 90) for shelf in (None, 0.6))
+    row = bare[340]  # 680 units down: above the floor, below the top
     starts = np.flatnonzero(row & ~np.roll(row, 1))
     assert [2 * int(start) for start in starts] == pytest.approx([200, 320, 676, 796], abs=6)
-
-
-def test_a_shelf_joins_the_legs() -> None:
-    bare, shelved = (pixels_of(shapes.table, FRONT, INTO, (120, 80, 50), shelf) for shelf in (None, 0.6))
-    assert painted(shelved, 90)[295].sum() > 2 * painted(bare, 90)[295].sum()
+    assert shelved[295].sum() > 2 * bare[295].sum()
 
 
 @pytest.mark.parametrize(("doors", "drawers"), [(1, 0), (2, 3), (0, 2)])
@@ -177,21 +172,16 @@ def test_backgrounds_have_their_size_and_repeat(make) -> None:  # type: ignore[n
         assert make(random.Random(seed), 320, 200).tobytes() == image.tobytes()
 
 
-def test_studio_is_mostly_white() -> None:
+def test_studio_is_mostly_white_and_paper_faint() -> None:
     white = sum(np.asarray(shapes.studio(random.Random(seed), 40, 40)).min() == 255 for seed in range(100))
     assert 40 <= white <= 70
+    assert 0.5 < np.asarray(paper(random.Random(1), 300, 300, (220, 220, 220)), dtype=int).std() < 8
 
 
 def test_a_gradient_runs_from_top_to_bottom() -> None:
     pixels = np.asarray(gradient(4, 100, (200, 100, 50), (0, 0, 0)))
-    assert tuple(pixels[0, 0]) == (200, 100, 50)
-    assert tuple(pixels[-1, -1]) == (0, 0, 0)
+    assert (tuple(pixels[0, 0]), tuple(pixels[-1, -1])) == ((200, 100, 50), (0, 0, 0))
     assert (np.diff(pixels[:, 0, 0].astype(int)) <= 0).all()
-
-
-def test_paper_is_faint() -> None:
-    pixels = np.asarray(paper(random.Random(1), 300, 300, (220, 220, 220)), dtype=int)
-    assert 0.5 < pixels.std() < 8
 
 
 def style(**changes: object) -> DimensionStyle:
@@ -256,21 +246,18 @@ def test_text_beside_a_line_does_not_touch_it() -> None:
         assert not overlap([line.start, line.end], corners_of(scene.texts[0].polygon), 1), (end, along, side)
 
 
-def test_upright_text_needs_room() -> None:
-    assert drawn((500, 800), (500, 200), style(), room=200).texts[0].rotation == 0
-    assert drawn((500, 800), (500, 200), style(), room=50).texts[0].rotation == 90
-    assert drawn((500, 800), (500, 200), style(along=True), room=200).texts[0].rotation == 90
-
-
-def test_oblique_text_runs_along_its_line_and_never_upside_down() -> None:
-    rising = drawn((300, 600), (600, 300), style(along=True)).texts[0]
-    falling = drawn((300, 300), (600, 600), style(along=True)).texts[0]
-    assert (rising.rotation, falling.rotation) == pytest.approx((45, 315))
+@pytest.mark.parametrize(
+    ("start", "end", "along", "room", "rotation"),
+    [((500, 800), (500, 200), False, 200, 0), ((500, 800), (500, 200), False, 50, 90),  # upright text needs room
+     ((500, 800), (500, 200), True, 200, 90),
+     ((300, 600), (600, 300), True, 190, 45), ((300, 300), (600, 600), True, 190, 315)],  # never upside down
+)  # fmt: skip
+def test_text_stands_upright_or_runs_along_its_line(start, end, along, room, rotation) -> None:  # type: ignore[no-untyped-def]
+    assert drawn(start, end, style(along=along), room=room).texts[0].rotation == pytest.approx(rotation)
 
 
 def test_a_gap_leaves_clear_paper_around_the_text() -> None:
-    gap = drawn((200, 500), (800, 500), style(place="gap"))
-    through = drawn((200, 500), (800, 500), style(place="beside"))
+    gap, through = (drawn((200, 500), (800, 500), style(place=place)) for place in ("gap", "beside"))
     left = min(gap.texts[0].polygon[0::2])
     column = slice(round(left) - 10, round(left) - 2)
     assert np.asarray(gap.image)[490:510, column].min() > 200
