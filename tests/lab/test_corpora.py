@@ -76,14 +76,12 @@ def test_a_text_becomes_a_page_where_its_label_stands_in_it(tmp_path: Path) -> N
     for page, text in zip(found, (ROWS[0]["text"], ROWS[2]["text"]), strict=True):
         assert " ".join(line.text for line in page.page.lines) == text
         assert page.page.geometry is None
-        for line in page.page.lines:
-            assert min(line.polygon) >= 0
-            assert max(line.polygon) <= page.page.width
+        assert all(0 <= min(line.polygon) <= max(line.polygon) <= page.page.width for line in page.page.lines)
 
 
 def test_pictures_may_be_left_out(tmp_path: Path) -> None:
-    found = list(easyocr_pages(table(tmp_path / "t.parquet", ROWS), {"a.jpg"}))
-    assert [name for page in found for name, value in page.truths if value is not None] == ["voltage", "wattage"]
+    (page,) = easyocr_pages(table(tmp_path / "t.parquet", ROWS), {"a.jpg"})
+    assert [name for name, value in page.truths if value is not None] == ["voltage", "wattage"]
 
 
 def test_repeated_answers_of_a_group_are_few(tmp_path: Path) -> None:
@@ -95,14 +93,12 @@ def test_repeated_answers_of_a_group_are_few(tmp_path: Path) -> None:
 
 def test_empty_questions_are_of_kinds_that_the_page_does_not_hold(tmp_path: Path) -> None:
     rows = [{**ROWS[0], "image": f"{number}.jpg", "group_id": number} for number in range(60)]
-    empty = 0
-    for page in easyocr_pages(table(tmp_path / "t.parquet", rows)):
-        for name, value in page.truths:
-            if value is None:
-                empty += 1
-                assert CHALLENGE[name].kind != "weight"
-                assert find_candidates(page.page, CHALLENGE[name]) == []
-    assert 20 < empty < 55
+    pages = easyocr_pages(table(tmp_path / "t.parquet", rows))
+    empty = [(page.page, CHALLENGE[name]) for page in pages for name, value in page.truths if value is None]
+    assert 20 < len(empty) < 55
+    for page, entity in empty:
+        assert entity.kind != "weight"
+        assert find_candidates(page, entity) == []
 
 
 def test_long_texts_fill_no_more_than_the_picture(tmp_path: Path) -> None:

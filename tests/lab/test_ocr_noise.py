@@ -24,12 +24,8 @@ def test_the_rate_is_the_share_of_characters_misread(rate: float, low: float, hi
 
 def test_a_misread_line_keeps_text_and_single_spaces() -> None:
     rng = random.Random(3)
-    kinds = set()
-    for _ in range(600):
-        read = misread(rng, TEXT)
-        assert read
-        assert read == " ".join(read.split())
-        kinds.add(read)
+    kinds = {misread(rng, TEXT) for _ in range(600)}
+    assert all(read == " ".join(read.split()) != "" for read in kinds)
     assert len(kinds) > 40
 
 
@@ -40,8 +36,4 @@ def test_noise_loses_points_strokes_and_spaces_and_adds_arrow_heads() -> None:
     assert "24.5' wide" in read
     assert '24.5"wide' in read
     assert any(text.startswith((">", "←", "K ")) for text in read)
-
-
-def test_a_lone_character_survives() -> None:
-    rng = random.Random(7)
-    assert all(misread(rng, "7") for _ in range(200))
+    assert all(misread(rng, "7") for _ in range(200))  # a lone character survives

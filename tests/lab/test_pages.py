@@ -1,7 +1,7 @@
 import math
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
@@ -143,14 +143,11 @@ def test_heights_have_upright_lines_and_widths_level_ones(clean: list[LayoutPage
 
 
 @pytest.mark.parametrize(("maker", "share"), FAMILIES.items())
-def test_every_family_makes_readable_pages(maker: object, share: float) -> None:
-    assert callable(maker)
+def test_every_family_makes_readable_pages(maker: Callable[[random.Random], Layout], share: float) -> None:
     assert share > 0
     rng = random.Random(4)
     lines = 0
-    for _ in range(30):
-        layout = maker(rng)
-        assert isinstance(layout, Layout)
+    for layout in (maker(rng) for _ in range(30)):
         assert set(layout.truth) | layout.unsettled <= set(CHALLENGE.entities) == set(ENTITIES)
         lines += len(layout.sheet.page("p").lines)
     assert lines >= 60
@@ -181,8 +178,7 @@ def test_bodies_have_sizes_and_round_ones_are_as_deep_as_wide() -> None:
 def test_drawn_quantiles_are_the_quantiles() -> None:
     rng = random.Random(7)
     values = sorted(distributions.draw(rng, distributions.SMALL_THICK) for _ in range(8000))
-    assert values[0] >= distributions.SMALL_THICK[0]
-    assert values[-1] <= distributions.SMALL_THICK[-1]
+    assert distributions.SMALL_THICK[0] <= values[0] <= values[-1] <= distributions.SMALL_THICK[-1]
     for place, percent in enumerate(distributions.PERCENTS[1:-1], start=1):
         assert values[int(percent * len(values))] == pytest.approx(distributions.SMALL_THICK[place], abs=0.0025)
 
@@ -194,8 +190,7 @@ def test_texts_are_moved_into_the_picture_and_set_smaller_where_too_long() -> No
     assert piece.wide <= sheet.width
     assert piece.thick < sheet.height / 4
     assert min(piece.polygon) >= 0
-    upright = sheet.put("12 cm", sheet.width, sheet.height, 20, 90.0)
-    x1, y1, x2, y2, *_ = upright.polygon
+    x1, y1, x2, y2, *_ = sheet.put("12 cm", sheet.width, sheet.height, 20, 90.0).polygon
     assert x1 == x2
     assert y1 > y2
 
