@@ -1,17 +1,15 @@
-"""Pages from texts that another engine read of labelled pictures, without boxes: lines are cut and laid out anew.
+"""Real pages to train on: those of a store with their labels, and texts that another engine read; and the way back.
 
-Corpora for training: invented pages written into a store like real ones.
-
-`easyocr_pages` and `augmented_pages` give pages of the same kind (made in `real_texts` and `augment`),
-for `write_pages`.
+The texts come without boxes: their lines are cut and laid out anew. `write_pages` puts pages with known truths into a
+store.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Set
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,23 +22,48 @@ from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
 from entx.core.units import kind_of
-from entx.storage.pages import add_pages
+from entx.neural.labels import clean_label
+from entx.storage.labels import labelled_questions, labelled_sources, pages_with_questions
+from entx.storage.pages import add_pages, page_keys
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
-from lab.augment import augmented_pages
-from lab.pages import LayoutPage, generate_pages, link_of, picture_of
-from lab.pages.generate import VERSION
-from lab.pages.measured import SLIP_SCORE, draw
+from lab.pages import LayoutPage, picture_of
+from lab.pages.distributions import NOISY_SCORE, draw
+from lab.polygons import corners_of_box, polygon_of
 
-_COLUMNS = ("image", "group_id", "entity_name", "entity_value", "text")
+TRUSTED = ("curated", "confirmed", "supported", "abstained")
+"""Tables of a store whose labels are used, the most trusted first (`lab.confirmed_labels`)."""
+
+_BATCH = 2000  # pages a commit
 _A_CLUSTER = 2  # rows of one (group, entity, value): half of the table's rows repeat others
 _MOST_WORDS = 160  # a page; longer texts are leaflets
 _EMPTY = 0.62  # empty questions a page, about a third of all
 _EMPTY_WEIGHTS = {
     "height": 0.20, "width": 0.18, "depth": 0.22, "item_weight": 0.12, "item_volume": 0.09, "voltage": 0.07,
-    "wattage": 0.07,
-    "maximum_weight_recommendation": 0.05,
+    "wattage": 0.07, "maximum_weight_recommendation": 0.05,
 }  # fmt: skip
+
+
+@cache
+def real_pages(path: Path) -> list[LayoutPage]:
+    """The labelled pages of a store; a label that the lines do not hold becomes an empty truth."""
+    found = []
+    with Store(path) as store:
+        key = page_keys(store)[0][0]
+        sources = [one.source for one in labelled_sources(store, key) if Path(one.source).stem in TRUSTED]
+        for page, questions in pages_with_questions(store, key, labelled_questions(store, key, sources)):
+            quantities = page_quantities(page)
+            truths: dict[str, Quantity | None] = {}
+            for question in sorted(questions, key=lambda one: TRUSTED.index(Path(one.source).stem)):
+                entity = CHALLENGE[question.entity_name]
+                label = clean_label(question.label, entity).quantity
+                there = any(one.quantity == label for one in find_candidates(page, entity, quantities))
+                truths.setdefault(entity.name, label if there else None)
+            absent = [name for name, one in CHALLENGE.entities.items() if not find_candidates(page, one, quantities)]
+            for name in random.Random(page.picture).sample(absent, min(1, len(absent))):
+                truths.setdefault(name, None)
+            found.append(LayoutPage(page, tuple(truths.items())))
+    return found
 
 
 def easyocr_pages(path: Path, exclude: Set[str] = frozenset(), *, seed: int = 0) -> Iterator[LayoutPage]:
@@ -59,7 +82,8 @@ def easyocr_pages(path: Path, exclude: Set[str] = frozenset(), *, seed: int = 0)
         OSError: the file cannot be read.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
-    for batch in pq.ParquetFile(path).iter_batches(columns=list(_COLUMNS)):
+    columns = ["image", "group_id", "entity_name", "entity_value", "text"]
+    for batch in pq.ParquetFile(path).iter_batches(columns=columns):
         for row in batch.to_pylist():
             if row["text"] and row["image"] not in exclude and row["entity_name"] in CHALLENGE:
                 rows.setdefault(row["image"], []).append(row)
@@ -109,88 +133,32 @@ def _laid_out(rng: random.Random, text: str, picture: str) -> OcrPage:
     lines = []
     for number, chunk in enumerate(chunks):
         column, row = divmod(number, height)
-        left = (0.05 + 0.48 * column) * side
+        left, y = (0.05 + 0.48 * column) * side, top + row * pitch
         wide = min(len(chunk) * 0.5 * thick, (0.9 if columns == 1 else 0.42) * side)
-        y = top + row * pitch
-        box = [float(round(value)) for value in (left, y, left + wide, y, left + wide, y + thick, left, y + thick)]
-        lines.append(OcrLine(chunk, round(draw(rng, SLIP_SCORE), 4), tuple(box)))  # type: ignore[arg-type]
+        corners = [(float(round(x)), float(round(y))) for x, y in corners_of_box((left, y, left + wide, y + thick))]
+        lines.append(OcrLine(chunk, round(draw(rng, NOISY_SCORE), 4), polygon_of(corners)))
     return OcrPage(picture, PageStatus.OK, "", side, side, tuple(reading_order(lines)))
 
 
-__all__ = ["ENGINE", "augmented_pages", "easyocr_pages", "layout_key", "write_layouts", "write_pages"]
-
-ENGINE = "layouts"
-"""The engine's name in the page key of invented pages."""
-
-_BATCH = 2000  # pages a commit
-
-
-def layout_key(seed: int, strength: float = 1.0) -> PageKey:
-    """The key of the pages of one seed."""
-    settings = hashlib.sha256(f"{seed}/{strength}".encode()).hexdigest()
-    return PageKey(ENGINE, VERSION, settings)
-
-
-def write_layouts(
-    store: Store,
-    count: int,
-    seed: int,
-    first_index: int,
-    *,
-    strength: float = 1.0,
-    advance: Callable[[int], None] = lambda _: None,
-) -> int:
-    """Adds invented pages and their questions, labelled, to a store; a label of "" says that the page states no value.
-
-    Args:
-        count: pages.
-        first_index: of the first question; the others follow.
-        strength: of the engine's slips.
-        advance: told the number of pages written, for a progress bar.
-
-    Returns:
-        The number of questions.
-
-    Raises:
-        InputError: an index is taken by another question of the store.
-    """
-    pages = (
-        (link_of(seed, number), page) for number, page in enumerate(generate_pages(count, seed, strength=strength))
-    )
-    return write_pages(store, layout_key(seed, strength), f"layouts seed {seed}", pages, first_index, advance=advance)
-
-
 def write_pages(
-    store: Store,
-    key: PageKey,
-    source: str,
-    pages: Iterable[tuple[str, LayoutPage]],
-    first_index: int,
-    *,
-    advance: Callable[[int], None] = lambda _: None,
+    store: Store, key: PageKey, source: str, pages: Iterable[tuple[str, LayoutPage]], first_index: int
 ) -> int:
     """Adds pages with known truths under their links, some thousands a commit; returns the number of questions.
 
+    A label of "" says that the page states no value.
+
     Raises:
         InputError: an index is taken by another question of the store.
     """
-    index = first_index
-    for batch in _batches(pages):
+    index, stream = first_index, iter(pages)
+    while batch := list(islice(stream, _BATCH)):
         questions = []
         for link, layout in batch:
             for entity, value in layout.truths:
-                questions.append(
-                    Question(index, link, "", entity, layout.page.picture, "" if value is None else str(value))
-                )
+                label = "" if value is None else str(value)
+                questions.append(Question(index, link, "", entity, layout.page.picture, label))
                 index += 1
         add_questions(store, questions, source)
         add_files(store, [LinkedFile(link, layout.page.picture, "", 0, 0) for link, layout in batch])
         add_pages(store, key, source, [layout.page for _, layout in batch])
-        advance(len(batch))
     return index - first_index
-
-
-def _batches(pages: Iterable[tuple[str, LayoutPage]]) -> Iterator[list[tuple[str, LayoutPage]]]:
-    stream = iter(pages)
-    while batch := list(islice(stream, _BATCH)):
-        yield batch

@@ -1,6 +1,6 @@
-"""Slips of an OCR engine on a line of text: confused characters, lost spaces and points, arrow heads as letters.
+"""What an OCR engine misreads in a line of text: confused characters, lost spaces and points, arrow heads as letters.
 
-Used to wear down invented pages, and to measure how a model bears noise on real ones.
+Degrades invented pages (`lab.pages.degrade`), and measures how a model bears noise on real ones (benchmarks).
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ def confuse(rng: random.Random, text: str, rate: float) -> str:
     return " ".join("".join(read).split())
 
 
-def slip(rng: random.Random, text: str) -> str:
-    """The text with one slip of the kinds that engines make; never empty."""
+def misread(rng: random.Random, text: str) -> str:
+    """The text with one error of the kinds that engines make; never empty."""
     kind = rng.random()
-    worn = text
+    read = text
     if kind < 0.24:
-        worn = text.replace(" ", "", 1) if rng.random() < 0.6 else text.replace(" ", "")
+        read = text.replace(" ", "", 1) if rng.random() < 0.6 else text.replace(" ", "")
     elif kind < 0.31:
-        worn = _POINT.sub(lambda _: rng.choice(("", " ", ",", ". ")), text, count=1)
+        read = _POINT.sub(lambda _: rng.choice(("", " ", ",", ". ")), text, count=1)
     elif kind < 0.39:
-        worn = _INCH.sub(lambda _: rng.choice(("", "'", "°", "*", "'")), text, count=1)
+        read = _INCH.sub(lambda _: rng.choice(("", "'", "°", "*", "'")), text, count=1)
     elif kind < 0.53:
-        worn = rng.choice(_ARROWS_BEFORE) + text if rng.random() < 0.5 else text + rng.choice(_ARROWS_BEHIND)
+        read = rng.choice(_ARROWS_BEFORE) + text if rng.random() < 0.5 else text + rng.choice(_ARROWS_BEHIND)
     elif kind < 0.60:
-        worn = text[:-1] if rng.random() < 0.6 else text[1:]
+        read = text[:-1] if rng.random() < 0.6 else text[1:]
     elif kind < 0.66:
-        worn = text[: max(1, len(text) // 2)] if len(text) > 6 else text
+        read = text[: max(1, len(text) // 2)] if len(text) > 6 else text
     else:
-        worn = confuse(rng, text, 1.6 / max(len(text), 4))
-    worn = " ".join(worn.split())
-    return worn or text
+        read = confuse(rng, text, 1.6 / max(len(text), 4))
+    read = " ".join(read.split())
+    return read or text

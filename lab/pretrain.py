@@ -1,10 +1,9 @@
-"""The shipped model's tokenizer: byte-level BPE on lower-case text, digits one by one, each layout tag one token.
+"""A small text model from nothing: its tokenizer, and a Llama trained on pages with several questions each.
 
-A small text model from nothing: Llama architecture, trained on pages with several questions each.
-
-Each page is one row of a batch: its tokens once, and hanging on them every question with its answer (`TokenTree`), so
-that an answer costs its own few tokens and not the page again. The loss is the answers' log-likelihood, plus a small
-share of the page's own, which teaches copying early.
+The tokenizer is a byte-level BPE on lower-case text, digits one by one, each layout tag one token. Each page is one row
+of a batch: its tokens once, and hanging on them every question with its answer (`TokenTree`), so that an answer costs
+its own few tokens and not the page again. The loss is the answers' log-likelihood, plus a small share of the page's
+own, which teaches copying early.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import math
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +41,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
+    digits, by_bytes = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, by_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     tags = [AddedToken(f"<{tag}>", normalized=False) for tag in TAGS]
     special = [AddedToken(name, normalized=False, special=True) for name in (END, PAD)]
@@ -77,24 +72,16 @@ class ModelShape:
 
 @dataclass(frozen=True, slots=True)
 class PretrainSettings:
-    """How a model is pre-trained.
+    """How a model is pre-trained."""
 
-    Args:
-        shards: parts of the data; the learning rate is planned over all of them.
-        tokens_per_batch: padded tokens of a step.
-        learning_rate: its peak, after `warmup` steps.
-        page_share: weight of the page's own tokens in the loss, against the answers' tokens at 1.
-        save_minutes: time between checkpoints.
-    """
-
-    shards: int = 1
-    tokens_per_batch: int = 8192
-    learning_rate: float = 1.5e-3
+    shards: int = 1  # parts of the data; the learning rate is planned over all of them
+    tokens_per_batch: int = 8192  # padded tokens of a step
+    learning_rate: float = 1.5e-3  # its peak, after `warmup` steps
     warmup: int = 100
     weight_decay: float = 0.05
-    page_share: float = 0.05
+    page_share: float = 0.05  # weight of the page's own tokens in the loss, against the answers' tokens at 1
     seed: int = 0
-    save_minutes: float = 10.0
+    save_minutes: float = 10.0  # time between checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +126,9 @@ def pretrain(
             that are the likeliest, learning rate and tokens a second.
     """
     device = next(model.parameters()).device
-    optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate, betas=(0.9, 0.95))
+    matrices, others = [p for p in model.parameters() if p.ndim >= 2], [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.95))
     checkpoint = out / "pretrain.pt"
     first_shard, first_batch, step = 0, 0, 0
     if checkpoint.is_file():
@@ -221,7 +210,14 @@ def plan_batches(pages: Sequence[EncodedPage], settings: PretrainSettings, shard
     """Batches of a shard, in order: pages of like length together, batches shuffled; the same for the same numbers."""
     generator = random.Random(f"{settings.seed} {shard}")
     order = sorted(range(len(pages)), key=lambda number: pages[number].size + generator.random() * 24)
-    batches = list(_cut(pages, order, settings.tokens_per_batch))
+    batches: list[list[int]] = []
+    longest = 0
+    for number in order:
+        longest = max(longest, pages[number].size)
+        if not batches or longest * (len(batches[-1]) + 1) > settings.tokens_per_batch:
+            batches.append([])
+            longest = pages[number].size
+        batches[-1].append(number)
     generator.shuffle(batches)
     return batches
 
@@ -230,25 +226,6 @@ def learning_rate(step: int, progress: float, settings: PretrainSettings) -> flo
     """Linear warm-up over the first steps, a cosine over the whole progress (0 to 1), down to a twentieth."""
     share = 0.525 + 0.475 * math.cos(math.pi * progress)
     return settings.learning_rate * min((step + 1) / settings.warmup, 1.0) * share
-
-
-def _cut(pages: Sequence[EncodedPage], order: Sequence[int], most: int) -> Iterator[list[int]]:
-    batch: list[int] = []
-    longest = 0
-    for number in order:
-        longest = max(longest, pages[number].size)
-        if batch and longest * (len(batch) + 1) > most:
-            yield batch
-            batch, longest = [], pages[number].size
-        batch.append(number)
-    if batch:
-        yield batch
-
-
-def _groups(model: LlamaForCausalLM, decay: float) -> list[dict[str, object]]:
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def _save(path: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, place: dict[str, int]) -> None:

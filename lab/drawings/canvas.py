@@ -1,24 +1,22 @@
-"""The typefaces of the drawn pictures: Roboto, Source Serif Pro and Pillow's built-in one.
+"""A drawing surface in units of a thousandth of its shorter side, which remembers every text and dimension line.
 
-The first two come from the PyPI packages font-roboto and font-source-serif-pro (extra `dev`); they are needed to draw
-pictures, not to run the demo on those that are shipped.
+Shapes are drawn at twice the size and scaled down once at the end, which smooths their edges. What comes of it is a
+`Scene`: the image, what is printed where, and the truth about all eight entities.
 
-What a drawn picture is: the image, what is printed where, and the truth about all eight entities.
-
-A drawing surface in units of a thousandth of its shorter side, which remembers every text and dimension line.
-
-Shapes are drawn at twice the size and scaled down once at the end, which smooths their edges.
+The typefaces come from the PyPI packages font-roboto and font-source-serif-pro (extra `dev`) and from Pillow; they are
+needed to draw pictures, not to run the demo on those that are shipped.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -26,6 +24,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Direction, Polygon, Quantity
+from lab.polygons import Box, Point, corners_of, corners_of_box, overlap, polygon_of, rotated
+from lab.surface_forms import Statement
 
 BUILT_IN = "built-in"
 
@@ -36,14 +36,8 @@ BOLD = ("roboto Bold", "roboto Black", "serif Bold", "serif Black", "roboto Bold
 """Faces for brands, titles and banners."""
 
 PLAIN = (
-    "roboto Regular",
-    "roboto Medium",
-    "roboto Light",
-    "serif Regular",
-    "serif Semibold",
-    "roboto Italic",
-    BUILT_IN,
-)
+    "roboto Regular", "roboto Medium", "roboto Light", "serif Regular", "serif Semibold", "roboto Italic", BUILT_IN,
+)  # fmt: skip
 """Faces for small print and dimension text."""
 
 
@@ -63,10 +57,6 @@ def load_face(face: str, pixels: int) -> ImageFont.FreeTypeFont:
             raise InputError("this Pillow was built without FreeType; install a wheel of Pillow from PyPI")
         return font
     family, style = face.split(" ")
-    return ImageFont.truetype(_file(family, style), pixels, layout_engine=ImageFont.Layout.BASIC)
-
-
-def _file(family: str, style: str) -> Path:
     package, pattern = _PACKAGES[family]
     spec = find_spec(package)
     if spec is None or spec.origin is None:
@@ -74,10 +64,8 @@ def _file(family: str, style: str) -> Path:
             f"the font package {package.replace('_', '-')} is not installed; drawing pictures needs it: "
             "pip install 'entx-hybrid[dev]'"
         )
-    return Path(spec.origin).parent / "files" / pattern.format(style)
-
-
-Point = tuple[float, float]
+    file = Path(spec.origin).parent / "files" / pattern.format(style)
+    return ImageFont.truetype(file, pixels, layout_engine=ImageFont.Layout.BASIC)
 
 
 class Role(StrEnum):
@@ -90,23 +78,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PrintedText:
-    """One line of text in the picture.
+    """One line of text in the picture."""
 
-    Args:
-        text: as printed.
-        polygon: around its ink, in pixels of the picture; the same order as an OCR line's.
-        rotation: degrees counter-clockwise, in [0, 360).
-        role: what it is to the questions.
-        entities: those whose value it states; empty unless role is ANSWER.
-        line: position in `Scene.lines` of the dimension line it belongs to, -1 for none.
-    """
-
-    text: str
-    polygon: Polygon
-    rotation: float
-    role: Role
-    entities: tuple[str, ...] = ()
-    line: int = -1
+    text: str  # as printed
+    polygon: Polygon  # around its ink, in pixels of the picture; the same order as an OCR line's
+    rotation: float  # degrees counter-clockwise, in [0, 360)
+    role: Role  # what it is to the questions
+    entities: tuple[str, ...] = ()  # those whose value it states; empty unless role is ANSWER
+    line: int = -1  # position in `Scene.lines` of the dimension line it belongs to, -1 for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,40 +99,23 @@ class DimensionLine:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the picture says about one entity.
+    """What the picture says about one entity."""
 
-    Args:
-        value: as printed; None where the picture does not state it.
-        also: equally right answers (the same size in the second printed unit, the lower end of a range).
-        tempting: the picture invites the question, so an empty value is worth asking for.
-    """
-
-    value: Quantity | None = None
+    value: Quantity | None = None  # as printed; None where the picture does not state it
+    # equally right answers (the same size in the second printed unit, the lower end of a range)
     also: tuple[Quantity, ...] = ()
-    tempting: bool = True
-
-
-NOT_STATED = Truth()
-"""An entity that the picture tempts one to answer but does not state."""
+    tempting: bool = True  # the picture invites the question, so an empty value is worth asking for
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One drawn picture.
+    """One drawn picture."""
 
-    Args:
-        kind: name of the scene function.
-        image: RGB.
-        truth: of every entity of the challenge.
-        texts: every printed text, once.
-        lines: every dimension line.
-    """
-
-    kind: str
-    image: Image.Image
-    truth: Mapping[str, Truth]
-    texts: tuple[PrintedText, ...] = ()
-    lines: tuple[DimensionLine, ...] = ()
+    kind: str  # name of the scene function
+    image: Image.Image  # RGB
+    truth: Mapping[str, Truth]  # of every entity of the challenge
+    texts: tuple[PrintedText, ...] = ()  # every printed text, once
+    lines: tuple[DimensionLine, ...] = ()  # every dimension line
 
 
 Colour = tuple[int, int, int]
@@ -170,6 +132,9 @@ ROUND = ((0.0, 0.62), (0.22, 1.12), (0.45, 1.02), (0.85, 0.72), (1.0, 0.6))
 
 FLAT = ((0.0, 1.05), (1.0, 0.93))
 """Brightness across a flat face."""
+
+
+NOTHING: Mapping[str, Statement] = MappingProxyType({})
 
 
 class LayoutError(Exception):
@@ -192,6 +157,7 @@ class Canvas:
         self._image = background.resize((big[0], big[1]), Image.Resampling.BILINEAR)
         self._draw = ImageDraw.Draw(self._image)
         self._texts: list[PrintedText] = []
+        self._stated: dict[str, Truth] = {}
         self._lines: list[DimensionLine] = []
 
     @property
@@ -218,30 +184,18 @@ class Canvas:
         self._draw.ellipse(box, fill=fill, outline=outline, width=self._stroke(width))
 
     def rounded(
-        self,
-        box: tuple[float, float, float, float],
-        radius: float,
-        fill: Colour | None,
-        outline: Colour | None = None,
-        width: float = 3,
+        self, box: Box, radius: float, fill: Colour | None, outline: Colour | None = None, width: float = 3
     ) -> None:
         """A rectangle x0, y0, x1, y1 with rounded corners."""
-        corners = self._up([(box[0], box[1]), (box[2], box[3])])
-        self._draw.rounded_rectangle(
-            corners, radius * self._factor, fill=fill, outline=outline, width=self._stroke(width)
-        )
+        corners, stroke = self._up([box[:2], box[2:]]), self._stroke(width)
+        self._draw.rounded_rectangle(corners, radius * self._factor, fill=fill, outline=outline, width=stroke)
 
     def line(self, points: Sequence[Point], fill: Colour, width: float = 3) -> None:
         """A line through points."""
         self._draw.line(self._up(points), fill=fill, width=self._stroke(width), joint="curve")
 
     def shade(
-        self,
-        points: Sequence[Point],
-        colour: Colour,
-        stops: Sequence[tuple[float, float]] = ROUND,
-        *,
-        downwards: bool = False,
+        self, points: Sequence[Point], colour: Colour, stops: Sequence[Point] = ROUND, *, downwards: bool = False
     ) -> None:
         """A polygon whose brightness changes across (or down) its bounding box."""
         big = self._up(points)
@@ -250,18 +204,21 @@ class Canvas:
         mask = Image.new("L", (width, height))
         ImageDraw.Draw(mask).polygon([(x - x0, y - y0) for x, y in big], fill=255)
         length = height if downwards else width
-        factors = np.interp(np.linspace(0, 1, length), [stop for stop, _ in stops], [factor for _, factor in stops])
+        places, brightness = zip(*stops, strict=True)
+        factors = np.interp(np.linspace(0, 1, length), places, brightness)
         strip = np.clip(factors[:, None] * np.array(colour)[None, :], 0, 255).astype(np.uint8)
         strip = strip[:, None, :] if downwards else strip[None, :, :]
         self._image.paste(Image.fromarray(strip).resize((width, height)), (x0, y0), mask)
 
+    def face(self, box: Box, colour: Colour, stops: Sequence[Point] = FLAT, *, downwards: bool = False) -> None:
+        """A shaded rectangle x0, y0, x1, y1."""
+        self.shade(corners_of_box(box), colour, stops, downwards=downwards)
+
     def shadow(self, centre: Point, rx: float, ry: float, depth: float = 0.35) -> None:
         """A soft shadow on the ground."""
         margin = ry * 2
-        (x0, y0), (x1, y1) = self._up([
-            (centre[0] - rx - margin, centre[1] - ry - margin),
-            (centre[0] + rx + margin, centre[1] + ry + margin),
-        ])  # fmt: skip
+        half = (rx + margin, ry + margin)
+        (x0, y0), (x1, y1) = self._up([(centre[0] + way * half[0], centre[1] + way * half[1]) for way in (-1, 1)])
         # blurred at a sixteenth of the area: the blur is wide and nobody sees the difference
         small = (max(8, int(x1 - x0) // 4), max(8, int(y1 - y0) // 4))
         pad = int(margin * self._factor / 4)
@@ -291,38 +248,32 @@ class Canvas:
         return size
 
     def text(
-        self,
-        at: Point,
-        text: str,
-        face: str,
-        size: float,
-        fill: Colour = BLACK,
-        *,
-        anchor: str = "mm",
-        rotation: float = 0.0,
-        role: Role = Role.WORDS,
-        entities: Sequence[str] = (),
-        line: int = -1,
-        halo: Colour | None = None,
-        halo_share: float = 0.08,
-    ) -> PrintedText:
+        self, at: Point, text: str, face: str, size: float, fill: Colour = BLACK, *, room: float | None = None,
+        anchor: str = "mm", rotation: float = 0.0, states: Mapping[str, Statement] = NOTHING, decoy: bool = False,
+        line: int = -1, halo: Colour | None = None, halo_share: float = 0.08,
+    ) -> PrintedText:  # fmt: skip
         """Prints one line of text and remembers it.
 
         Args:
             at: where the anchor comes to stand, in units.
-            face: see `fonts.load_face`.
+            face: see `load_face`.
             size: font size in units.
+            room: units that the text may be wide; a longer one is set smaller.
             anchor: Pillow's two letters (horizontal l, m, r; vertical a, m, s).
             rotation: degrees counter-clockwise around `at`.
+            states: the entities whose value it states, and how.
+            decoy: a number that states none.
             halo: colour of an outline around the letters, `halo_share` of the size wide.
 
         Raises:
-            LayoutError: it leaves the picture or comes too near to an earlier text.
+            LayoutError: it leaves the picture, comes too near to an earlier text, or has no room.
         """
+        if room is not None:
+            size = self.fit(text, face, size, room)
         font = load_face(face, self._pixels(max(size, self.small)))
         stroke = round(size * halo_share * self._factor) if halo else 0
         x0, y0, x1, y1 = font.getbbox(text, anchor=anchor)
-        corners = _turned([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], rotation)
+        corners = rotated(corners_of_box((x0, y0, x1, y1)), rotation)
         origin = (at[0] * self._factor, at[1] * self._factor)
         big = [(origin[0] + x, origin[1] + y) for x, y in corners]
         points = [(x / _OVERSIZE, y / _OVERSIZE) for x, y in big]
@@ -337,8 +288,10 @@ class Canvas:
             mask.paste(0, (0, 0, *mask.size))
         pen.text((pad - x0, pad - y0), text, font=font, anchor=anchor, fill=255)
         self._stamp(mask, rotation, centre, fill)
-        printed = PrintedText(text, _flat(points), rotation % 360, role, tuple(entities), line)
+        role = Role.ANSWER if states else Role.DECOY if decoy else Role.WORDS
+        printed = PrintedText(text, polygon_of(points), rotation % 360, role, tuple(states), line)
         self._texts.append(printed)
+        self._stated |= {entity: Truth(statement.value, statement.also) for entity, statement in states.items()}
         return printed
 
     def _stamp(self, mask: Image.Image, rotation: float, centre: Point, fill: Colour) -> None:
@@ -364,12 +317,12 @@ class Canvas:
         self._lines.append(DimensionLine(a, b, direction))
         return len(self._lines) - 1
 
-    def finish(self, kind: str, truth: Mapping[str, Truth]) -> Scene:
-        """The scene, scaled down to its final size.
+    def finish(self, kind: str, tempting: Collection[str] = ()) -> Scene:
+        """The scene, scaled down to its final size; its truth is what its texts state.
 
         Args:
             kind: name of the scene function.
-            truth: of the entities that are stated or tempting; all others are recorded as not stated.
+            tempting: entities that the picture invites to ask for, whether or not they are stated.
 
         Raises:
             LayoutError: a dimension line runs through a text that is not its own.
@@ -379,8 +332,8 @@ class Canvas:
                 if text.line != i and overlap([line.start, line.end], corners_of(text.polygon), 0):
                     raise LayoutError(f"a line through {text.text!r}")
         image = self._image.resize(self._size, Image.Resampling.BOX)
-        whole = {entity: truth.get(entity, Truth(tempting=False)) for entity in CHALLENGE.entities}
-        return Scene(kind, image, whole, tuple(self._texts), tuple(self._lines))
+        truth = {entity: self._stated.get(entity, Truth(tempting=entity in tempting)) for entity in CHALLENGE.entities}
+        return Scene(kind, image, truth, tuple(self._texts), tuple(self._lines))
 
     def _up(self, points: Sequence[Point]) -> list[Point]:
         return [(x * self._factor, y * self._factor) for x, y in points]
@@ -390,33 +343,3 @@ class Canvas:
 
     def _pixels(self, size: float) -> int:
         return max(1, round(size * self._factor))
-
-
-def corners_of(polygon: Polygon) -> list[Point]:
-    """The four corners of a polygon."""
-    return [(polygon[i], polygon[i + 1]) for i in range(0, 8, 2)]
-
-
-def overlap(first: Sequence[Point], second: Sequence[Point], margin: float) -> bool:
-    """Whether two convex polygons (or segments) come nearer than `margin`, by the separating axis theorem."""
-    for shape in (first, second):
-        for (x0, y0), (x1, y1) in zip(shape, [*shape[1:], shape[0]], strict=True):
-            length = math.hypot(x1 - x0, y1 - y0)
-            if length == 0:
-                continue
-            nx, ny = (y1 - y0) / length, (x0 - x1) / length
-            a = [x * nx + y * ny for x, y in first]
-            b = [x * nx + y * ny for x, y in second]
-            if max(a) + margin <= min(b) or max(b) + margin <= min(a):
-                return False
-    return True
-
-
-def _turned(points: Sequence[Point], degrees: float) -> list[Point]:
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return [(x * cos + y * sin, y * cos - x * sin) for x, y in points]
-
-
-def _flat(points: Sequence[Point]) -> Polygon:
-    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = points
-    return (x1, y1, x2, y2, x3, y3, x4, y4)

@@ -12,24 +12,19 @@ import argparse
 import csv
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from PIL import Image
-
 from entx.core.errors import EntxError
 from entx.core.files import atomic_path, atomic_text
 from entx.core.types import Quantity
-from lab.drawings import labels
-from lab.drawings import labels as banners
-from lab.drawings import labels as plates
-from lab.drawings import sizes as charts
-from lab.drawings import sizes as drawings
+from lab.drawings import adverts, packs
+from lab.drawings import dimension_drawings as drawings
 from lab.drawings.canvas import LayoutError, Scene, Truth
-from lab.drawings.shapes import turned, weathered
-from lab.drawings.wording import digits
+from lab.drawings.shapes import degraded, turned
+from lab.surface_forms import plain
 
 SHIPPED_SEED = 36
 SHIPPED_COUNT = 26
@@ -38,33 +33,13 @@ JPEG_QUALITY = 88
 _LARGE = 1000  # pixels of the shorter side from which a picture counts as large
 _ATTEMPTS = 40
 
-KINDS: Mapping[str, Callable[[random.Random, int], Scene]] = MappingProxyType(
-    {
-        "pouch": labels.pouch,
-        "cabinet": drawings.cabinet,
-        "plate": plates.plate,
-        "load_banner": banners.load_banner,
-        "round_body": drawings.round_body,
-        "flask": labels.flask,
-        "furniture": drawings.furniture,
-        "power_tool": plates.power_tool,
-        "size_table": charts.size_table,
-        "corner": drawings.corner,
-        "pot": labels.pot,
-        "unit_note": drawings.unit_note,
-        "data_sheet": plates.data_sheet,
-        "panel": drawings.panel,
-        "carton": labels.carton,
-        "feature_list": banners.feature_list,
-        "nutrition": labels.nutrition,
-        "comparison": banners.comparison,
-        "size_expression": charts.size_expression,
-        "one_axis": drawings.one_axis,
-        "lifestyle": banners.lifestyle,
-        "no_unit": drawings.no_unit,
-        "no_label": banners.no_label,
-    }
-)
+_SCENES: tuple[Callable[[random.Random, int], Scene], ...] = (
+    packs.pouch, drawings.cabinet, packs.plate, adverts.load_banner, drawings.round_body, packs.flask,
+    drawings.furniture, packs.power_tool, drawings.size_table, drawings.corner, packs.pot, drawings.unit_note,
+    packs.data_sheet, drawings.panel, packs.carton, adverts.feature_list, packs.nutrition, adverts.comparison,
+    drawings.size_expression, drawings.one_axis, adverts.lifestyle, drawings.no_unit, adverts.no_label,
+)  # fmt: skip
+KINDS = MappingProxyType({scene.__name__: scene for scene in _SCENES})
 """Every scene by name. A scene function takes a random generator and the shorter side in pixels."""
 
 _TURNABLE = ("pouch", "flask", "pot", "carton", "plate")
@@ -103,7 +78,9 @@ def draw_scene(kind: str, seed: str, *, size: int | None = None) -> Scene:
         except LayoutError as error:
             problem = error
             continue
-        return _worn(scene, rng)
+        if kind in _TURNABLE and rng.random() < 0.3:
+            scene = turned(scene, rng.choice([90.0, 180.0, 270.0, rng.uniform(-9, 9), rng.uniform(-9, 9)]))
+        return degraded(scene, rng) if rng.random() < 0.3 else scene
     raise problem
 
 
@@ -142,7 +119,8 @@ def write_set(out: Path, *, seed: int, count: int) -> list[DrawnRow]:
     rows: list[DrawnRow] = []
     for number, scene in scenes(seed, count):
         name = f"{number + 1:0{max(2, len(str(count)))}d}_{scene.kind}.jpg"
-        _save(scene.image, out / "pictures" / name)
+        with atomic_path(out / "pictures" / name) as file:
+            scene.image.save(file, format="JPEG", quality=JPEG_QUALITY)
         part = "large" if min(scene.image.size) >= _LARGE else "small"
         for entity, truth in questions(scene, random.Random(f"questions/{seed}/{number}")):
             rows.append(DrawnRow(len(rows), name, groups[scene.kind], entity, truth, part))
@@ -177,19 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _worn(scene: Scene, rng: random.Random) -> Scene:
-    if scene.kind in _TURNABLE and rng.random() < 0.3:
-        scene = turned(scene, rng.choice([90.0, 180.0, 270.0, rng.uniform(-9, 9), rng.uniform(-9, 9)]))
-    return weathered(scene, rng) if rng.random() < 0.3 else scene
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    with atomic_path(path) as part:
-        image.save(part, format="JPEG", quality=JPEG_QUALITY)
-
-
 def _written(quantity: Quantity | None) -> str:
-    return "" if quantity is None else f"{digits(quantity.value)} {quantity.unit}"
+    return "" if quantity is None else f"{plain(quantity.value)} {quantity.unit}"
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

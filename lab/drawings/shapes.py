@@ -1,8 +1,7 @@
-"""What surrounds the product: background, and the wear of the finished picture (blur, noise, turning).
+"""What is drawn besides texts: backgrounds, product bodies, dimension lines; and what degrades a finished picture.
 
-Product bodies: bags, bottles, jars, cartons, tools, a hand. All coordinates in canvas units.
-
-Dimension lines: two ends with arrowheads or ticks, and the size printed on, beside or in a gap of the line.
+All coordinates are in canvas units. A dimension line has two ends with arrowheads or ticks, and its size printed on,
+beside or in a gap of the line.
 """
 
 from __future__ import annotations
@@ -10,14 +9,16 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from entx.core.types import Direction, Polygon
-from lab.drawings.canvas import BLACK, BUILT_IN, FLAT, PLAIN, ROUND, WHITE, Canvas, Colour, Point, Role, Scene
+from entx.core.types import Direction
+from lab.drawings.canvas import BLACK, BUILT_IN, FLAT, NOTHING, PLAIN, ROUND, WHITE, Canvas, Colour, Scene
+from lab.polygons import Box, Point, corners_of, corners_of_box, polygon_of, rotated
+from lab.surface_forms import Statement
 
 PALE: tuple[Colour, ...] = (
     (245, 245, 243), (236, 240, 244), (243, 237, 228), (232, 240, 234), (246, 234, 236), (226, 228, 232),
@@ -27,11 +28,7 @@ VIVID: tuple[Colour, ...] = (
     (176, 42, 48), (24, 92, 150), (30, 116, 84), (224, 142, 30), (98, 54, 130), (58, 64, 74), (200, 84, 52),
     (16, 124, 140),
 )  # fmt: skip
-
-
-def generator(rng: random.Random) -> np.random.Generator:
-    """A NumPy generator seeded by `rng`, for pixel noise."""
-    return np.random.default_rng(rng.getrandbits(32))
+WOODS: tuple[Colour, ...] = ((176, 132, 88), (120, 84, 58), (214, 206, 196), (90, 86, 84), (196, 160, 116))
 
 
 def studio(rng: random.Random, width: int, height: int) -> Image.Image:
@@ -54,12 +51,14 @@ def gradient(width: int, height: int, top: Colour, bottom: Colour) -> Image.Imag
     return Image.fromarray(column.astype(np.uint8)[:, None, :]).resize((width, height))
 
 
+def _generator(rng: random.Random) -> np.random.Generator:
+    return np.random.default_rng(rng.getrandbits(32))
+
+
 def paper(rng: random.Random, width: int, height: int, base: Colour) -> Image.Image:
     """A faint cloudy texture, as of paper or linen."""
-    clouds = generator(rng).normal(0, 3.5, (max(2, height // 9), max(2, width // 9)))
-    cloud = Image.fromarray((clouds + 128).clip(0, 255).astype(np.uint8)).resize(
-        (width, height), Image.Resampling.BICUBIC
-    )
+    clouds = _generator(rng).normal(0, 3.5, (max(2, height // 9), max(2, width // 9))) + 128
+    cloud = Image.fromarray(clouds.clip(0, 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
     shade = np.asarray(cloud, dtype=np.float32)[:, :, None] - 128
     return Image.fromarray((shade + np.array(base, dtype=np.float32)).clip(0, 255).astype(np.uint8))
 
@@ -82,7 +81,7 @@ def room(rng: random.Random, width: int, height: int) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(width / 220))
 
 
-def weathered(scene: Scene, rng: random.Random) -> Scene:
+def degraded(scene: Scene, rng: random.Random) -> Scene:
     """The picture with mild blur, sensor noise or dull light, as a careless seller's would have; one in six is also
     enlarged from about half its size, which makes small print hard to read."""
     image = scene.image
@@ -94,7 +93,7 @@ def weathered(scene: Scene, rng: random.Random) -> Scene:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.8) * max(1.0, min(image.size) / 900)))
     pixels = np.asarray(image, dtype=np.float64)
     if rng.random() < 0.5:
-        pixels = pixels + generator(rng).normal(0, rng.uniform(1.5, 4), (*pixels.shape[:2], 1))
+        pixels = pixels + _generator(rng).normal(0, rng.uniform(1.5, 4), (*pixels.shape[:2], 1))
     if rng.random() < 0.5:
         pixels = pixels * rng.uniform(0.8, 0.95) + rng.uniform(0, 10)
     return replace(scene, image=Image.fromarray(pixels.clip(0, 255).astype(np.uint8)))
@@ -111,24 +110,13 @@ def turned(scene: Scene, degrees: float) -> Scene:
     if scene.lines:
         raise ValueError(f"a {scene.kind} with dimension lines cannot be turned")
     old = scene.image
-    fill = old.getpixel((2, 2))
-    image = old.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=fill)
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-
-    def moved(polygon: Polygon) -> Polygon:
-        points: list[float] = []
-        for i in range(0, 8, 2):
-            x, y = polygon[i] - old.width / 2, polygon[i + 1] - old.height / 2
-            points += [x * cos + y * sin + image.width / 2, y * cos - x * sin + image.height / 2]
-        return (points[0], points[1], points[2], points[3], points[4], points[5], points[6], points[7])
-
-    texts = tuple(
-        replace(text, polygon=moved(text.polygon), rotation=(text.rotation + degrees) % 360) for text in scene.texts
-    )
-    return replace(scene, image=image, texts=texts)
-
-
-Box = tuple[float, float, float, float]
+    image = old.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=old.getpixel((2, 2)))
+    texts = []
+    for text in scene.texts:
+        around_middle = [(x - old.width / 2, y - old.height / 2) for x, y in corners_of(text.polygon)]
+        corners = [(x + image.width / 2, y + image.height / 2) for x, y in rotated(around_middle, degrees)]
+        texts.append(replace(text, polygon=polygon_of(corners), rotation=(text.rotation + degrees) % 360))
+    return replace(scene, image=image, texts=tuple(texts))
 
 
 def tint(colour: Colour, factor: float) -> Colour:
@@ -161,9 +149,7 @@ def bag(canvas: Canvas, box: Box, colour: Colour) -> None:
         (x1 - waist, y0 + 46),
     ]  # fmt: skip
     canvas.shade(body, colour, ((0, 0.72), (0.08, 1.02), (0.25, 1.12), (0.7, 0.98), (0.93, 0.8), (1, 0.66)))
-    canvas.shade(
-        [(x0 + waist, y0), (x1 - waist, y0), (x1 - waist, y0 + 46), (x0 + waist, y0 + 46)], tint(colour, 0.88), FLAT
-    )
+    canvas.face((x0 + waist, y0, x1 - waist, y0 + 46), tint(colour, 0.88))
     for i in range(1, 6):
         y = y0 + 46 * i / 6
         canvas.line([(x0 + waist, y), (x1 - waist, y)], tint(colour, 0.76), 1.5)
@@ -210,32 +196,34 @@ def solid(canvas: Canvas, front: Box, into: Point, colour: Colour) -> None:
     canvas.shadow(((x0 + x1 + dx) / 2, y1 + 2), (x1 - x0 + dx) * 0.52, 16, 0.25)
     canvas.shade([(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1, y0)], tint(colour, 1.12), FLAT)
     canvas.shade([(x1, y0), (x1 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1, y1)], tint(colour, 0.76), FLAT)
-    canvas.shade([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], colour, FLAT)
+    canvas.face(front, colour)
     edge = tint(colour, 0.6)
-    for path in (
-        [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)],
-        [(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1, y1)],
-        [(x1, y0), (x1 + dx, y0 + dy)],
-    ):
-        canvas.line(path, edge, 1.6)
+    canvas.line([*corners_of_box(front), (x0, y0)], edge, 1.6)
+    canvas.line([(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1, y1)], edge, 1.6)
+    canvas.line([(x1, y0), (x1 + dx, y0 + dy)], edge, 1.6)
 
 
 def wire(canvas: Canvas, front: Box, into: Point, ink: Colour) -> None:
     """The same box as a technical outline."""
     x0, y0, x1, y1 = front
     dx, dy = into
-    canvas.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], None, ink, 3)
+    canvas.polygon(corners_of_box(front), None, ink, 3)
     canvas.line([(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1, y0)], ink, 3)
     canvas.line([(x1 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1, y1)], ink, 3)
 
 
-def drill(canvas: Canvas, x: float, y: float, size: float, colour: Colour) -> None:
-    """A cordless drill seen from the side, its bit to the left; `x`, `y` is the middle of its motor."""
-    s = size / 100
+def _placed(x: float, y: float, scale: float) -> Callable[..., list[Point]]:
+    """What moves points of a body around the origin to its place and size."""
 
     def at(*points: Point) -> list[Point]:
-        return [(x + px * s, y + py * s) for px, py in points]
+        return [(x + px * scale, y + py * scale) for px, py in points]
 
+    return at
+
+
+def drill(canvas: Canvas, x: float, y: float, size: float, colour: Colour) -> None:
+    """A cordless drill seen from the side, its bit to the left; `x`, `y` is the middle of its motor."""
+    s, at = size / 100, _placed(x, y, size / 100)
     grey, dark = (150, 154, 160), (44, 46, 50)
     canvas.shadow((x + 8 * s, y + 68 * s), 34 * s, 3 * s)
     canvas.shade(at((-58, -1.4), (-38, -1.4), (-38, 1.4), (-58, 1.4), (-61, 0)), grey, FLAT, downwards=True)
@@ -251,11 +239,7 @@ def drill(canvas: Canvas, x: float, y: float, size: float, colour: Colour) -> No
 
 def hand(canvas: Canvas, x: float, y: float, size: float, colour: Colour = (222, 218, 216)) -> None:
     """The grey silhouette of an open hand that carries the product; `x`, `y` is the middle of the palm's top."""
-    s = size / 100
-
-    def at(*points: Point) -> list[Point]:
-        return [(x + px * s, y + py * s) for px, py in points]
-
+    at = _placed(x, y, size / 100)
     canvas.polygon(
         at((-46, 6), (-38, 1), (-20, 2), (10, 0), (34, -5), (40, -1), (30, 6), (48, 4), (53, 9), (34, 16), (30, 24),
            (10, 36), (-4, 56), (-44, 56), (-40, 30)), colour,
@@ -285,22 +269,16 @@ def table(canvas: Canvas, front: Box, into: Point, colour: Colour, shelf: float 
     thick, leg = 26.0, 24.0
     canvas.shadow(((x0 + x1 + dx) / 2, y1 + dy / 3), (x1 - x0 + dx) * 0.5, 18, 0.2)
     for left in (x0 + dx, x1 + dx - leg):
-        canvas.shade([(left, y0), (left + leg, y0), (left + leg, y1 + dy), (left, y1 + dy)], tint(colour, 0.62), FLAT)
+        canvas.face((left, y0, left + leg, y1 + dy), tint(colour, 0.62))
     if shelf is not None:
         y = y0 + (y1 - y0) * shelf
         canvas.shade([(x0 + 6, y), (x0 + dx, y + dy), (x1 + dx - 6, y + dy), (x1, y)], tint(colour, 0.9), FLAT)
-        canvas.shade([(x0 + 6, y), (x1 - 6, y), (x1 - 6, y + 16), (x0 + 6, y + 16)], tint(colour, 0.75), FLAT)
+        canvas.face((x0 + 6, y, x1 - 6, y + 16), tint(colour, 0.75))
     for left in (x0, x1 - leg):
-        canvas.shade([(left, y0), (left + leg, y0), (left + leg, y1), (left, y1)], tint(colour, 0.72), FLAT)
+        canvas.face((left, y0, left + leg, y1), tint(colour, 0.72))
     canvas.shade([(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1, y0)], tint(colour, 1.1), FLAT)
     canvas.shade([(x1, y0), (x1 + dx, y0 + dy), (x1 + dx, y0 + dy + thick), (x1, y0 + thick)], tint(colour, 0.7), FLAT)
-    canvas.shade([(x0, y0), (x1, y0), (x1, y0 + thick), (x0, y0 + thick)], tint(colour, 0.92), FLAT)
-
-
-def badge(canvas: Canvas, centre: Point, radius: float, colour: Colour) -> None:
-    """A round seal with a ring."""
-    canvas.ellipse(centre, radius, radius, colour)
-    canvas.ellipse(centre, radius * 0.9, radius * 0.9, None, WHITE, 2.5)
+    canvas.face((x0, y0, x1, y0 + thick), tint(colour, 0.92))
 
 
 _FLAT_DEGREES = 3.0  # a line this near to an axis is drawn as that axis
@@ -309,22 +287,15 @@ _NARROW = 90.0  # units: wider texts are not set upright into a vertical line
 
 @dataclass(frozen=True, slots=True)
 class DimensionStyle:
-    """How one picture draws its dimension lines.
-
-    Args:
-        heads: "arrow", "open" (arrow of two strokes), "tick", "bar" (a stroke across the end), "dot".
-        place: "beside" the line, "gap" (breaks the line) or "over" (printed across it with a halo).
-        along: text runs along its line; else it stands upright wherever there is room.
-        face, size: of the text, size in units.
-    """
+    """How one picture draws its dimension lines."""
 
     colour: Colour
     text_colour: Colour
     halo: Colour
-    heads: str
-    place: str
-    along: bool
-    face: str
+    heads: str  # "arrow", "open" (arrow of two strokes), "tick", "bar" (a stroke across the end), "dot"
+    place: str  # "beside" the line, "gap" (breaks the line) or "over" (printed across it with a halo)
+    along: bool  # text runs along its line; else it stands upright wherever there is room
+    face: str  # face, size: of the text, size in units
     size: float
     width: float
 
@@ -347,23 +318,16 @@ class DimensionStyle:
 
 
 def dimension(
-    canvas: Canvas,
-    style: DimensionStyle,
-    start: Point,
-    end: Point,
-    text: str,
-    *,
-    side: int = 1,
-    role: Role = Role.ANSWER,
-    entities: Sequence[str] = (),
-    room: float = 190,
-) -> None:
+    canvas: Canvas, style: DimensionStyle, start: Point, end: Point, text: str, *, side: int = 1,
+    states: Mapping[str, Statement] = NOTHING, room: float = 190,
+) -> None:  # fmt: skip
     """Draws one dimension line with its text.
 
     Args:
         start, end: in units.
         side: which side the text takes when it stands beside: 1 is right of the way from start to end as seen in the
             picture, -1 left.
+        states: the entities whose value the text states, and how; none makes it a decoy.
         room: units of free width beside the line; wider texts run along it.
 
     Raises:
@@ -384,10 +348,11 @@ def dimension(
     middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
     if place == "gap":
         half = (high if upright else wide) / 2 + 12
-        _strokes(canvas, style, start, (middle[0] - way[0] * half, middle[1] - way[1] * half))
-        _strokes(canvas, style, (middle[0] + way[0] * half, middle[1] + way[1] * half), end)
+        before, behind = ((middle[0] + way[0] * reach, middle[1] + way[1] * reach) for reach in (-half, half))
+        canvas.line([start, before], style.colour, style.width)
+        canvas.line([behind, end], style.colour, style.width)
     else:
-        _strokes(canvas, style, start, end)
+        canvas.line([start, end], style.colour, style.width)
     _head(canvas, style, start, (-way[0], -way[1]))
     _head(canvas, style, end, way)
     number = canvas.remember_line(start, end, direction)
@@ -403,7 +368,7 @@ def dimension(
     halo = style.halo if place == "over" else None
     canvas.text(
         at, text, face, style.size, style.text_colour,
-        anchor=anchor, rotation=rotation, role=role, entities=entities, line=number, halo=halo, halo_share=0.28,
+        anchor=anchor, rotation=rotation, decoy=True, states=states, line=number, halo=halo, halo_share=0.28,
     )  # fmt: skip
 
 
@@ -417,10 +382,6 @@ def direction_of(degrees: float) -> Direction:
 def extension(canvas: Canvas, style: DimensionStyle, start: Point, end: Point) -> None:
     """A thin line from the product's edge to the end of a dimension line."""
     canvas.line([start, end], style.colour, max(1.2, style.width * 0.5))
-
-
-def _strokes(canvas: Canvas, style: DimensionStyle, start: Point, end: Point) -> None:
-    canvas.line([start, end], style.colour, style.width)
 
 
 def _head(canvas: Canvas, style: DimensionStyle, tip: Point, way: Point) -> None:

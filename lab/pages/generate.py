@@ -1,4 +1,4 @@
-"""Pages with known truths, streamed: a family is drawn, laid out, worn, and asked about."""
+"""Pages with known truths, streamed: a family is drawn, laid out, degraded, and asked about."""
 
 from __future__ import annotations
 
@@ -9,46 +9,39 @@ from dataclasses import dataclass
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, Quantity
-from lab.pages import drawings, labels, listings, plates, posters
-from lab.pages.plan import Plan
-from lab.pages.wear import wear
+from lab.pages import labels, plates, posters, sizes
+from lab.pages.degrade import degrade
+from lab.pages.layout import ASKED, ENTITIES, Layout
 
-FAMILIES: tuple[tuple[Callable[[random.Random], Plan], float], ...] = (
-    (drawings.drawing, 0.450),
-    (listings.listing, 0.040),
-    (listings.axis_lines, 0.035),
-    (listings.chart, 0.025),
-    (labels.food, 0.200),
-    (labels.liquid, 0.045),
-    (labels.supplement, 0.030),
-    (plates.adapter, 0.018),
-    (plates.appliance, 0.042),
-    (plates.battery, 0.028),
-    (posters.load, 0.065),
-    (posters.data, 0.030),
-    (posters.capacity, 0.012),
-    (posters.advertising, 0.025),
-)
+FAMILIES: dict[Callable[[random.Random], Layout], float] = {
+    sizes.drawing: 0.450,
+    sizes.listing: 0.040,
+    sizes.axis_lines: 0.035,
+    sizes.chart: 0.025,
+    labels.food: 0.200,
+    labels.liquid: 0.045,
+    labels.supplement: 0.030,
+    plates.adapter: 0.018,
+    plates.appliance: 0.042,
+    plates.battery: 0.028,
+    posters.load: 0.065,
+    posters.data: 0.030,
+    posters.capacity: 0.012,
+    posters.advertising: 0.025,
+}
 """Share of pages by family; with `ask` they give about the challenge's mix of entities (two thirds lengths)."""
 
-VERSION = "1"
-"""Of the generator: pages of another version are other pages."""
 
-_MOST = 6
+_MOST = 6  # questions a page
 _ASIDE = 0.55  # of the questions about what a picture only may be asked for, so that about a third are empty
-_MAKERS = [maker for maker, _ in FAMILIES]
-_WEIGHTS = [weight for _, weight in FAMILIES]
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutPage:
-    """A page and what it answers.
-
-    Args:
-        truths: (entity, value) of each question; None where the page does not state it.
-    """
+    """A page and what it answers."""
 
     page: OcrPage
+    # (entity, value) of each question; None where the page does not state it
     truths: tuple[tuple[str, Quantity | None], ...]
 
 
@@ -66,7 +59,7 @@ def generate_pages(count: int, seed: int, *, strength: float = 1.0) -> Iterator[
     """Invented pages, each from its own seed: page n is the same whatever the count.
 
     Args:
-        strength: of the engine's slips (`wear`); 0 prints every line right.
+        strength: of the OCR engine's errors (`degrade`); 0 prints every line right.
     """
     for number in range(count):
         yield layout_page(seed, number, strength=strength)
@@ -75,32 +68,25 @@ def generate_pages(count: int, seed: int, *, strength: float = 1.0) -> Iterator[
 def layout_page(seed: int, number: int, *, strength: float = 1.0) -> LayoutPage:
     """One page of the stream."""
     rng = random.Random(f"{seed}/{number}")
-    plan = rng.choices(_MAKERS, _WEIGHTS)[0](rng)
-    truths = ask(plan)
-    wear(plan.sheet, strength)
-    return LayoutPage(plan.sheet.page(picture_of(link_of(seed, number))), truths)
+    layout = rng.choices(list(FAMILIES), list(FAMILIES.values()))[0](rng)
+    truths = ask(layout)
+    degrade(layout.sheet, strength)
+    return LayoutPage(layout.sheet.page(picture_of(link_of(seed, number))), truths)
 
 
-def _share(likely: float) -> float:
-    return likely if likely >= 1.0 else likely * _ASIDE
-
-
-def ask(plan: Plan) -> tuple[tuple[str, Quantity | None], ...]:
+def ask(layout: Layout) -> tuple[tuple[str, Quantity | None], ...]:
     """The questions of a page: what it states, and what such a picture is asked for besides."""
-    rng = plan.sheet.rng
+    rng = layout.rng
+    settled = [name for name in CHALLENGE.entities if name not in layout.unsettled]
     asked: dict[str, Quantity | None] = {}
-    for name in CHALLENGE.entities:
-        if name in plan.unsettled:
-            continue
-        if name in plan.truth:
-            if rng.random() < 0.9:
-                asked[name] = plan.truth[name]
-        elif rng.random() < _share(plan.likely.get(name, 0.02)):
-            asked[name] = None
+    for name in settled:
+        likely = ASKED[layout.kind][ENTITIES.index(name)]
+        share = 0.9 if name in layout.truth else likely if likely >= 1.0 else likely * _ASIDE
+        if rng.random() < share:
+            asked[name] = layout.truth.get(name)
     if not asked:
-        settled = [name for name in CHALLENGE.entities if name not in plan.unsettled]
         name = rng.choice(settled)
-        asked[name] = plan.truth.get(name)
+        asked[name] = layout.truth.get(name)
     chosen = list(asked.items())
     rng.shuffle(chosen)
     return tuple(chosen[:_MOST])

@@ -1,42 +1,27 @@
+from decimal import Decimal
+
 import numpy as np
 import pytest
-from PIL import Image
 
 from entx.core.entities import CHALLENGE
-from entx.core.types import Direction
-from lab.drawings.canvas import (
-    BLACK,
-    BOLD,
-    BUILT_IN,
-    NOT_STATED,
-    PLAIN,
-    Canvas,
-    LayoutError,
-    Role,
-    corners_of,
-    load_face,
-    overlap,
-)
+from entx.core.errors import InputError
+from entx.core.types import Direction, Quantity
+from lab.drawings import canvas as canvas_module
+from lab.drawings.canvas import BOLD, BUILT_IN, PLAIN, LayoutError, Role, Truth, load_face
+from lab.polygons import box_of, corners_of, corners_of_box, overlap, polygon_of
+from lab.surface_forms import Statement
+from tests.lab.pictures import blank, ink_box
 
-
-def blank(width: int = 500, height: int = 500) -> Canvas:
-    return Canvas(Image.new("RGB", (width, height), (255, 255, 255)))
-
-
-def ink_box(image: Image.Image) -> tuple[int, int, int, int]:
-    rows, columns = np.where(np.asarray(image.convert("L")) < 128)
-    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+WIDTH = Statement("40 cm", Quantity(Decimal(40), "centimetre"))
 
 
 @pytest.mark.parametrize("rotation", [0.0, 90.0, 180.0, 270.0, 33.0, -12.0])
 @pytest.mark.parametrize("anchor", ["mm", "lm", "rm"])
 def test_the_polygon_is_where_the_ink_is(rotation: float, anchor: str) -> None:
     canvas = blank()
-    printed = canvas.text((500, 500), "25.4 cm", "roboto Bold", 80, BLACK, anchor=anchor, rotation=rotation)
-    box = ink_box(canvas.finish("test", {}).image)
-    xs, ys = printed.polygon[0::2], printed.polygon[1::2]
+    printed = canvas.text((500, 500), "25.4 cm", "roboto Bold", 80, anchor=anchor, rotation=rotation)
     slack = 2.5 if rotation % 90 == 0 else 12  # a slanted box has empty corners
-    assert box == pytest.approx((min(xs), min(ys), max(xs), max(ys)), abs=slack)
+    assert ink_box(canvas.finish("test").image) == pytest.approx(box_of(printed.polygon), abs=slack)
 
 
 @pytest.mark.parametrize(
@@ -55,45 +40,33 @@ def test_rotation_is_kept_within_a_turn() -> None:
     assert blank().text((500, 500), "7 kg", BUILT_IN, 50, rotation=-20).rotation == 340
 
 
-def test_text_over_text_is_refused() -> None:
+def test_text_over_text_or_beyond_the_edge_is_refused() -> None:
     canvas = blank()
     canvas.text((500, 500), "500 g", "roboto Bold", 60)
-    with pytest.raises(LayoutError, match="over '500 g'"):
-        canvas.text((520, 510), "1 kg", "roboto Bold", 60)
+    for at, fault in (((520, 510), "over '500 g'"), ((990, 500), "leaves the picture")):
+        with pytest.raises(LayoutError, match=fault):
+            canvas.text(at, "1 kg", "roboto Bold", 60)
     canvas.text((500, 640), "1 kg", "roboto Bold", 60)
 
 
-def test_text_beyond_the_edge_is_refused() -> None:
-    with pytest.raises(LayoutError, match="leaves the picture"):
-        blank().text((990, 500), "500 g", "roboto Bold", 60)
-
-
-def test_a_line_through_anothers_text_is_refused() -> None:
-    canvas = blank()
-    canvas.remember_line((100, 500), (900, 500), Direction.HORIZONTAL)
-    canvas.text((500, 500), "40 cm", "roboto Bold", 60)
-    with pytest.raises(LayoutError, match="a line through '40 cm'"):
-        canvas.finish("test", {})
-
-
-def test_a_line_through_its_own_text_is_allowed() -> None:
+def test_a_line_through_its_own_text_is_allowed_and_through_anothers_refused() -> None:
     canvas = blank()
     line = canvas.remember_line((100, 500), (900, 500), Direction.HORIZONTAL)
-    canvas.text((500, 500), "40 cm", "roboto Bold", 60, line=line, role=Role.ANSWER, entities=("width",))
-    scene = canvas.finish("test", {"width": NOT_STATED})
-    assert scene.texts[0].line == 0
+    canvas.text((500, 500), "40 cm", "roboto Bold", 60, line=line, states={"width": WIDTH})
+    scene = canvas.finish("test")
+    assert (scene.texts[0].line, scene.texts[0].role, scene.texts[0].entities) == (0, Role.ANSWER, ("width",))
+    assert scene.truth["width"] == Truth(WIDTH.value)
     assert scene.lines[0].start == (50, 250)
+    canvas.text((700, 500), "2 kg", "roboto Bold", 60)
+    with pytest.raises(LayoutError, match="a line through '2 kg'"):
+        canvas.finish("test")
 
 
-def test_small_pictures_refuse_small_print() -> None:
-    canvas = blank()
-    assert canvas.small == pytest.approx(30)  # 15 pixels of 500
+def test_a_text_keeps_within_its_room_and_small_pictures_refuse_small_print() -> None:
+    assert blank().small == pytest.approx(30)  # 15 pixels of 500
     with pytest.raises(LayoutError, match="no room"):
-        canvas.fit("a very long line of small print", "roboto Regular", 40, 120)
+        blank().text((500, 500), "a very long line of small print", "roboto Regular", 40, room=120)
     assert blank(1500, 1500).small == 19
-
-
-def test_fit_keeps_a_text_within_its_room() -> None:
     canvas = blank(1200, 1200)
     size = canvas.fit("Granary Lane", "serif Black", 120, 400)
     assert canvas.measure("Granary Lane", "serif Black", size)[0] <= 400
@@ -101,30 +74,27 @@ def test_fit_keeps_a_text_within_its_room() -> None:
 
 
 def test_the_scene_has_the_size_of_its_background_and_truth_for_every_entity() -> None:
-    scene = blank(640, 480).finish("test", {"width": NOT_STATED})
+    scene = blank(640, 480).finish("test", ["width"])
     assert scene.image.size == (640, 480)
+    assert (blank(600, 300).width, blank(600, 300).height) == pytest.approx((2000, 1000))  # of the shorter side
     assert set(scene.truth) == set(CHALLENGE.entities)
     assert scene.truth["width"].tempting
     assert not scene.truth["voltage"].tempting
 
 
-def test_units_are_thousandths_of_the_shorter_side() -> None:
-    canvas = blank(600, 300)
-    assert (canvas.width, canvas.height) == pytest.approx((2000, 1000))
-
-
 def test_overlap_of_convex_shapes() -> None:
-    square = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 10.0)]
+    square = corners_of_box((0.0, 0.0, 10.0, 10.0))
     diamond = [(15.0, 0.0), (20.0, 5.0), (15.0, 10.0), (10.5, 5.0)]
     assert not overlap(square, diamond, 0)
     assert overlap(square, diamond, 1)  # nearer than one unit
     assert overlap(square, [(5.0, -5.0), (5.0, 20.0)], 0)  # a segment right through
     assert not overlap(square, [(12.0, -5.0), (12.0, 20.0)], 0)
-    assert overlap(square, [(2.0, 2.0), (3.0, 2.0), (3.0, 3.0), (2.0, 3.0)], 0)  # one inside the other
+    assert overlap(square, corners_of_box((2.0, 2.0, 3.0, 3.0)), 0)  # one inside the other
 
 
 def test_corners_of_a_polygon() -> None:
     assert corners_of((1, 2, 3, 4, 5, 6, 7, 8)) == [(1, 2), (3, 4), (5, 6), (7, 8)]
+    assert corners_of(polygon_of(corners_of_box((1, 2, 3, 4)))) == [(1, 2), (3, 2), (3, 4), (1, 4)]
 
 
 @pytest.mark.parametrize("face", sorted({*BOLD, *PLAIN}))
@@ -140,11 +110,8 @@ def test_no_kerning_pulls_a_letter_over_the_percent_sign(face: str) -> None:
 
 
 def test_a_missing_font_package_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from entx.core.errors import InputError
-    from lab.drawings import canvas as fonts
-
-    monkeypatch.setitem(fonts._PACKAGES, "roboto", ("font_that_is_not_there", "x-{}.ttf"))
-    fonts.load_face.cache_clear()
+    monkeypatch.setitem(canvas_module._PACKAGES, "roboto", ("font_that_is_not_there", "x-{}.ttf"))
+    load_face.cache_clear()
     with pytest.raises(InputError, match=r"font-that-is-not-there .*pip install 'entx-hybrid\[dev\]'"):
         load_face("roboto Bold", 20)
-    fonts.load_face.cache_clear()
+    load_face.cache_clear()

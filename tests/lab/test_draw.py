@@ -36,20 +36,18 @@ def test_the_seed_redraws_the_shipped_set(tmp_path: Path) -> None:
         assert np.abs(difference).mean() < 1.5, name  # another FreeType or JPEG library may differ in a few pixels
 
 
-def test_every_shipped_picture_opens_and_has_a_question() -> None:
-    asked = {row["image"] for row in table(SHIPPED / "questions.csv")}
+def test_the_shipped_pictures_are_small_open_and_have_questions_of_their_slice() -> None:
+    slices = {row["image_link"]: row["slice"] for row in table(SHIPPED / "truth.csv")}
     names = {path.name for path in (SHIPPED / "pictures").iterdir()}
-    assert asked == names
+    assert {row["image"] for row in table(SHIPPED / "questions.csv")} == names == set(slices)
     assert len(names) == SHIPPED_COUNT
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 2_000_000
     for name in names:
         with Image.open(SHIPPED / "pictures" / name) as image:
             image.load()
             assert (image.format, image.mode) == ("JPEG", "RGB")
             assert min(image.size) >= 480
-
-
-def test_the_shipped_set_is_small() -> None:
-    assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 2_000_000
+            assert (slices[name] == "large") == (min(image.size) >= 1000)
 
 
 def test_every_question_has_its_truth() -> None:
@@ -86,40 +84,29 @@ def test_the_shipped_set_covers_entities_empties_slices_and_kinds() -> None:
     assert len(groups) == len(KINDS)  # one product group for each kind
 
 
-def test_slices_follow_the_pictures() -> None:
-    for row in table(SHIPPED / "truth.csv"):
-        with Image.open(SHIPPED / "pictures" / row["image_link"]) as image:
-            assert (row["slice"] == "large") == (min(image.size) >= 1000)
-
-
 def test_the_command_draws_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "set"), "--seed", "3", "--count", "5"]) == 0
     rows = table(tmp_path / "set" / "questions.csv")
-    pictures = list((tmp_path / "set" / "pictures").iterdir())
-    assert len(pictures) == 5
+    assert len(list((tmp_path / "set" / "pictures").iterdir())) == 5
     empty = sum(not row["value"] for row in table(tmp_path / "set" / "truth.csv"))
     assert capsys.readouterr().out.startswith(f"5 pictures, {len(rows)} questions ({empty} without an answer) in ")
 
 
-def test_another_seed_draws_another_set(tmp_path: Path) -> None:
-    for seed in (1, 2):
-        write_set(tmp_path / str(seed), seed=seed, count=3)
-    assert (tmp_path / "1" / "truth.csv").read_bytes() != (tmp_path / "2" / "truth.csv").read_bytes()
-
-
-def test_a_shorter_set_is_the_beginning_of_a_longer_one() -> None:
-    short = [(number, scene.kind, scene.texts) for number, scene in scenes(5, 2)]
-    longer = [(number, scene.kind, scene.texts) for number, scene in scenes(5, 4)]
-    assert longer[:2] == short
+def test_a_shorter_set_is_the_beginning_of_a_longer_one_and_another_seed_draws_another() -> None:
+    short, longer, other = (
+        [(number, scene.kind, scene.texts) for number, scene in scenes(seed, count)]
+        for seed, count in ((5, 2), (5, 4), (6, 2))
+    )
+    assert longer[:2] == short != other
 
 
 def test_later_rounds_hold_every_kind_again(monkeypatch: pytest.MonkeyPatch) -> None:
     one = draw_scene("no_label", "x", size=480)
     monkeypatch.setattr("lab.drawings.draw.draw_scene", lambda kind, seed: replace(one, kind=kind))
     order = [scene.kind for _, scene in scenes(9, 2 * len(KINDS))]
-    assert order[: len(KINDS)] == list(KINDS)
-    assert sorted(order[len(KINDS) :]) == sorted(KINDS)
-    assert order[len(KINDS) :] != list(KINDS)
+    first, second = order[: len(KINDS)], order[len(KINDS) :]
+    assert first == list(KINDS) != second
+    assert sorted(second) == sorted(KINDS)
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "many"])
@@ -145,9 +132,9 @@ def test_a_scene_that_never_fits_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> 
         draw_scene("pouch", "x")
 
 
-def test_the_tables_are_plain_text() -> None:
-    for name in ("questions.csv", "truth.csv"):
-        text = (SHIPPED / name).read_text(encoding="utf-8")
-        assert text.isascii()
-        assert "\r" not in text
-        assert not any(cell.startswith(("=", "+", "@")) for line in text.splitlines() for cell in line.split(","))
+@pytest.mark.parametrize("name", ["questions.csv", "truth.csv"])
+def test_the_tables_are_plain_text(name: str) -> None:
+    text = (SHIPPED / name).read_text(encoding="utf-8")
+    assert text.isascii()
+    assert "\r" not in text
+    assert not any(cell.startswith(("=", "+", "@")) for line in text.splitlines() for cell in line.split(","))

@@ -1,48 +1,69 @@
-"""Every scene function over many seeds: layout, truth, and what is recorded about texts and lines."""
+"""Every scene over many seeds: layout, truth, what is recorded of texts and lines; and what each kind promises."""
 
 import itertools
 import math
 import random
+import re
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
 import pytest
 
 from entx.core.entities import CHALLENGE
-from entx.core.types import Direction
-from lab.drawings.canvas import PrintedText, Role, Scene, Truth, corners_of, overlap
+from entx.core.types import Direction, Quantity
+from lab.drawings.canvas import PrintedText, Role, Scene, Truth
+from lab.drawings.dimension_drawings import sizes
 from lab.drawings.draw import KINDS, draw_scene, questions
+from lab.drawings.packs import ink_on
 from lab.drawings.shapes import direction_of
-from lab.drawings.wording import digits
+from lab.polygons import box_of, corners_of, overlap
+from lab.surface_forms import Statement, Wording
 
 SEEDS = 9  # of each kind: more than 200 scenes in all
+NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
 _NAMES = {"height": ("h", "height"), "width": ("w", "width"), "depth": ("d", "depth", "l")}
+
+
+@cache
+def one(kind: str, seed: int) -> Scene:
+    return draw_scene(kind, f"kinds/{seed}", size=480)
+
+
+def many(kind: str, count: int = 10) -> list[Scene]:
+    return [one(kind, seed) for seed in range(count)]
 
 
 @pytest.fixture(scope="module", params=list(KINDS))
 def drawn(request: pytest.FixtureRequest) -> list[Scene]:
-    return [draw_scene(request.param, f"test/{seed}", size=480) for seed in range(SEEDS)]
+    return many(request.param, SEEDS)
 
 
 def stated(scene: Scene) -> dict[str, Truth]:
     return {entity: truth for entity, truth in scene.truth.items() if truth.value is not None}
 
 
-def of_entity(scene: Scene, entity: str) -> list[PrintedText]:
-    return [text for text in scene.texts if entity in text.entities]
+def answering(scene: Scene, entity: str) -> PrintedText:
+    (text,) = [text for text in scene.texts if entity in text.entities]
+    return text
 
 
-def test_every_text_is_inside_the_picture(drawn: list[Scene]) -> None:
+def decoys(scene: Scene) -> list[str]:
+    return [text.text for text in scene.texts if text.role is Role.DECOY]
+
+
+def value(scene: Scene, entity: str) -> Quantity:
+    found = scene.truth[entity].value
+    assert found is not None
+    return found
+
+
+def test_every_text_is_inside_the_picture_and_no_two_overlap(drawn: list[Scene]) -> None:
     for scene in drawn:
-        width, height = scene.image.size
         for text in scene.texts:
-            for x, y in corners_of(text.polygon):
-                assert 0 <= x <= width, (scene.kind, text.text)
-                assert 0 <= y <= height, (scene.kind, text.text)
-
-
-def test_no_two_texts_overlap(drawn: list[Scene]) -> None:
-    for scene in drawn:
+            left, top, right, bottom = box_of(text.polygon)
+            assert 0 <= left <= right <= scene.image.width, (scene.kind, text.text)
+            assert 0 <= top <= bottom <= scene.image.height, (scene.kind, text.text)
         for first, second in itertools.combinations(scene.texts, 2):
             assert not overlap(corners_of(first.polygon), corners_of(second.polygon), 0), (first.text, second.text)
 
@@ -53,8 +74,8 @@ def test_texts_are_big_enough_and_visible(drawn: list[Scene]) -> None:
         for text in scene.texts:
             corners = corners_of(text.polygon)
             assert math.dist(corners[0], corners[3]) >= 7, text.text  # height of the ink of a lower-case word
-            xs, ys = zip(*corners, strict=True)
-            crop = gray[int(min(ys)) : math.ceil(max(ys)), int(min(xs)) : math.ceil(max(xs))]
+            left, top, right, bottom = box_of(text.polygon)
+            crop = gray[int(top) : math.ceil(bottom), int(left) : math.ceil(right)]
             assert crop.max() - crop.min() > 45, (scene.kind, text.text)
 
 
@@ -71,19 +92,17 @@ def test_truth_is_legal_and_complete(drawn: list[Scene]) -> None:
 def test_every_stated_value_is_printed_once_by_a_text_that_says_so(drawn: list[Scene]) -> None:
     for scene in drawn:
         for entity, truth in stated(scene).items():
-            texts = of_entity(scene, entity)
-            assert len(texts) == 1, (scene.kind, entity)
-            assert texts[0].role is Role.ANSWER
-            assert truth.value is not None
-            print_ = texts[0].text.replace(",", ".")
-            assert digits(truth.value.value) in print_ or _as_fraction(truth.value.value) in print_
+            text = answering(scene, entity)
+            assert text.role is Role.ANSWER
+            print_, number = text.text.replace(",", "."), value(scene, entity).value
+            assert str(number) in print_ or _as_fraction(number) in print_
             for other in truth.also:
-                assert digits(other.value) in print_
+                assert str(other.value) in print_
 
 
 def _as_fraction(value: Decimal) -> str:
     part = {Decimal("0.25"): "1/4", Decimal("0.5"): "1/2", Decimal("0.75"): "3/4"}.get(value % 1, "")
-    return f"{digits(value - value % 1)} {part}" if value > 1 else part
+    return f"{value // 1} {part}" if value > 1 else part
 
 
 def test_only_answers_name_entities_and_only_stated_ones(drawn: list[Scene]) -> None:
@@ -119,7 +138,8 @@ def test_a_lines_direction_or_letter_is_its_entity(drawn: list[Scene]) -> None:
                 assert scene.lines[text.line].direction is expected[text.entities[0]]
 
 
-def test_each_scene_has_something_worth_asking(drawn: list[Scene]) -> None:
+def test_each_scene_has_something_worth_asking_and_seeds_differ(drawn: list[Scene]) -> None:
+    assert len({tuple(text.text for text in scene.texts) for scene in drawn}) > SEEDS * 0.5
     for scene in drawn:
         asked = questions(scene, random.Random(1))
         assert 1 <= len(asked) <= 4
@@ -128,87 +148,196 @@ def test_each_scene_has_something_worth_asking(drawn: list[Scene]) -> None:
         assert all(truth.value is not None or truth.tempting for _, truth in asked)
 
 
-def test_seeds_differ(drawn: list[Scene]) -> None:
-    assert len({tuple(text.text for text in scene.texts) for scene in drawn}) > SEEDS * 0.5
+@pytest.mark.parametrize(
+    ("kind", "entities"),
+    [("lifestyle", ()), ("no_unit", ()), ("no_label", ()), ("flask", ("item_volume",)), ("power_tool", ("voltage",)),
+     ("load_banner", ("maximum_weight_recommendation",)), ("data_sheet", ("item_volume", "voltage", "wattage")),
+     ("corner", ("depth", "height", "width")), ("unit_note", ("depth", "height", "width"))],
+)  # fmt: skip
+def test_what_a_kind_states(kind: str, entities: tuple[str, ...]) -> None:
+    for scene in many(kind):
+        assert sorted(stated(scene)) == list(entities)
+        assert sorted(entity for text in scene.texts for entity in text.entities) == list(entities)
 
 
-@pytest.mark.parametrize("kind", ["lifestyle", "no_unit", "no_label"])
-def test_scenes_without_an_answer_state_nothing(kind: str) -> None:
-    for seed in range(5):
-        scene = draw_scene(kind, f"empty/{seed}", size=480)
-        assert not stated(scene)
-        assert all(text.role is not Role.ANSWER for text in scene.texts)
-
-
-def test_one_axis_states_one() -> None:
-    for seed in range(5):
-        scene = draw_scene("one_axis", f"axis/{seed}", size=480)
+def test_one_axis_states_one_and_tempts_with_the_others() -> None:
+    for scene in many("one_axis", 5):
         assert len(stated(scene)) == 1
         assert {"height", "width", "depth"} - set(stated(scene)) <= {e for e, t in scene.truth.items() if t.tempting}
 
 
 def test_a_unit_note_gives_its_unit_to_bare_numbers() -> None:
-    for seed in range(8):
-        scene = draw_scene("unit_note", f"note/{seed}", size=480)
+    for scene in many("unit_note", 8):
         note = next(text.text for text in scene.texts if " in " in text.text or "nit" in text.text)
         unit = {"mm": "millimetre", "cm": "centimetre", "inch": "inch"}[note.rstrip(")").split()[-1]]
-        assert {truth.value.unit for truth in stated(scene).values() if truth.value} == {unit}
-        assert len(stated(scene)) == 3
+        assert {value(scene, entity).unit for entity in stated(scene)} == {unit}
         assert all(text.text.replace(",", "").replace(".", "").isdigit() for text in scene.texts if text.entities)
 
 
-def test_a_round_body_has_one_diameter_for_width_and_depth() -> None:
-    scene = draw_scene("round_body", "round", size=480)
-    assert scene.truth["width"] == scene.truth["depth"]
-    assert of_entity(scene, "width") == of_entity(scene, "depth")
-
-
-def test_both_corner_lines_are_oblique_and_lettered() -> None:
-    for seed in range(6):
-        scene = draw_scene("corner", f"corner/{seed}", size=480)
+def test_a_round_body_has_one_diameter_for_width_and_depth_and_a_corner_two_oblique_lines() -> None:
+    for scene in many("round_body", 3):
+        assert scene.truth["width"] == scene.truth["depth"]
+        assert answering(scene, "width") == answering(scene, "depth")
+    for scene in many("corner", 6):
         assert sorted(line.direction for line in scene.lines) == ["oblique", "oblique", "vertical"]
-        assert len(stated(scene)) == 3
 
 
 def test_a_multipack_answers_with_its_total() -> None:
-    totals = 0
-    for seed in range(12):
-        scene = draw_scene("carton", f"pack/{seed}", size=480)
-        text = of_entity(scene, "item_weight")[0].text
-        if "=" in text:
-            totals += 1
-            count, each = text.split("=")[0].split(" x ")
-            value = scene.truth["item_weight"].value
-            assert value is not None
-            assert value.value == int(count) * int("".join(c for c in each if c.isdigit()))
-    assert totals
+    packs = [scene for scene in many("carton", 12) if "=" in answering(scene, "item_weight").text]
+    assert packs
+    for scene in packs:
+        count, each, total = (int(number) for number in NUMBER.findall(answering(scene, "item_weight").text))
+        assert value(scene, "item_weight").value == total == count * each
 
 
 def test_a_range_answers_with_its_upper_end_and_an_adapter_with_its_output() -> None:
     ranges = adapters = 0
-    for seed in range(20):
-        scene = draw_scene("plate", f"plate/{seed}", size=480)
-        text = of_entity(scene, "voltage")[0].text
-        truth = scene.truth["voltage"]
-        assert truth.value is not None
-        if text.startswith("OUTPUT"):
+    for scene in many("plate", 20):
+        volts, also = value(scene, "voltage").value, scene.truth["voltage"].also
+        if answering(scene, "voltage").text.startswith("OUTPUT"):
             adapters += 1
-            assert truth.value.value <= 24
-        elif truth.also:
+            assert volts <= 24
+        elif also:
             ranges += 1
-            assert truth.also[0].value < truth.value.value
+            assert also[0].value < volts
     assert ranges
     assert adapters
 
 
-def test_the_same_seed_draws_the_same_picture() -> None:
-    first, again = (draw_scene("pouch", "same") for _ in range(2))
+def test_the_same_seed_draws_the_same_picture_of_any_size() -> None:
+    first, again = (draw_scene("furniture", "same", size=1500) for _ in range(2))
     assert first.image.tobytes() == again.image.tobytes()
     assert (first.texts, first.truth) == (again.texts, again.truth)
-    assert draw_scene("pouch", "other").texts != first.texts
+    assert draw_scene("furniture", "other", size=1500).texts != first.texts
+    assert min(first.image.size) == 1500
+    assert len(stated(first)) == 3
 
 
-def test_large_pictures_are_drawn_too() -> None:
-    scene = draw_scene("furniture", "large", size=1500)
-    assert min(scene.image.size) == 1500
-    assert len(stated(scene)) == 3
+def test_pouches_print_nutrition_decoys_and_now_and_then_no_weight() -> None:
+    scenes = many("pouch", 40)
+    assert all(len(decoys(scene)) >= 2 for scene in scenes)
+    silent = [scene for scene in scenes if scene.truth["item_weight"].value is None]
+    assert 1 <= len(silent) <= 16
+    assert all(scene.truth["item_weight"].tempting for scene in silent)
+    assert all(text.role is not Role.ANSWER for scene in silent for text in scene.texts)
+
+
+def test_nutrition_grams_are_never_the_weight() -> None:
+    for scene in many("nutrition"):
+        table = [text for text in scene.texts if text.role is Role.DECOY]
+        assert any(text.text.endswith("g") for text in table)
+        assert any(text.text.startswith("Serving size") for text in table)
+        if scene.truth["item_weight"].value is not None:
+            below = answering(scene, "item_weight").polygon[1]
+            assert all(text.polygon[1] < below for text in table)
+
+
+def test_a_pot_states_weight_or_volume_and_tempts_with_the_other() -> None:
+    kinds = {"item_weight", "item_volume"}
+    for scene in many("pot", 16):
+        (other,) = kinds - set(stated(scene))
+        assert len(stated(scene)) == 1
+        assert scene.truth[other].tempting
+    assert {entity for scene in many("pot", 16) for entity in stated(scene)} == kinds
+
+
+def test_plates_print_hertz_and_amperes_that_answer_nothing() -> None:
+    for scene in many("plate"):
+        hertz = [text for text in scene.texts if "Hz" in text.text]
+        assert hertz
+        assert not any(text.entities for text in hertz)
+        for entity in ("voltage", "wattage"):
+            if scene.truth[entity].value is not None:
+                assert str(value(scene, entity).value) in answering(scene, entity).text
+
+
+def test_an_adapters_input_is_a_decoy_and_its_power_is_volts_times_amperes() -> None:
+    adapters = [scene for scene in many("plate", 20) if scene.texts[1].text == "AC ADAPTER"]
+    assert adapters
+    for scene in adapters:
+        (entry,) = [text for text in scene.texts if text.text.startswith("INPUT")]
+        assert entry.role is Role.DECOY
+        assert not scene.truth["voltage"].also
+        amperes = answering(scene, "voltage").text.split()[-1].removesuffix("A")
+        if scene.truth["wattage"].value is not None:
+            assert value(scene, "wattage").value == value(scene, "voltage").value * Decimal(amperes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign", "tempting"),
+    [("flask", "%", "item_weight"), ("power_tool", "", "wattage"), ("data_sheet", "cm", "height")],
+)
+def test_what_a_kind_prints_besides_and_tempts_with(kind: str, sign: str, tempting: str) -> None:
+    for scene in many(kind):
+        assert any(text.endswith(sign) or sign == "%" in text for text in decoys(scene))
+        assert scene.truth[tempting] == Truth()
+        assert kind != "power_tool" or len(decoys(scene)) == 3
+
+
+def test_loads_and_own_weights_are_told_apart() -> None:
+    both = [scene for scene in many("feature_list", 16) if len(stated(scene)) == 2]
+    assert both
+    for scene in both:
+        own, load = value(scene, "item_weight"), value(scene, "maximum_weight_recommendation")
+        assert own.unit == load.unit
+        assert own.value < load.value
+        assert answering(scene, "item_weight") != answering(scene, "maximum_weight_recommendation")
+
+
+def test_what_the_product_is_compared_with_is_a_decoy() -> None:
+    beside = [scene for scene in many("comparison", 16) if len(scene.lines) == 2]
+    assert beside
+    for scene in beside:
+        (other,) = [text for text in scene.texts if text.role is Role.DECOY]
+        assert other.line >= 0
+        assert other.text != answering(scene, "height").text
+        longest = max(scene.lines, key=lambda line: abs(line.start[1] - line.end[1]))
+        assert scene.lines[other.line] == longest
+        assert all(line.direction is Direction.VERTICAL for line in scene.lines)
+
+
+def test_an_expression_gives_each_letter_its_number() -> None:
+    letters = {"L": "depth", "D": "depth", "W": "width", "H": "height"}
+    for scene in many("size_expression", 12):
+        text = answering(scene, "height").text
+        order = re.findall(r"\b[LWDH]\b", text)
+        assert [str(value(scene, letters[letter]).value) for letter in order] == NUMBER.findall(text)
+        assert len(order) == 3
+
+
+def test_a_table_row_is_named_after_its_entity() -> None:
+    for scene in many("size_table"):
+        for entity in ("height", "width", "depth"):
+            if scene.truth[entity].value is None:
+                assert entity not in {text.text.lower() for text in scene.texts}
+                continue
+            row = answering(scene, entity)
+            (name,) = [text for text in scene.texts if text.text.lower() == entity]
+            assert abs(name.polygon[7] - row.polygon[7]) < 12  # the same row
+            assert name.polygon[2] < row.polygon[0]
+
+
+def test_a_panels_opening_is_smaller_than_the_panel() -> None:
+    openings = [(scene, text) for scene in many("panel", 16) for text in decoys(scene) if "1/" not in text]
+    assert openings
+    for scene, text in openings:
+        assert scene.truth["depth"].value is None
+        assert Decimal(NUMBER.findall(text)[0].replace(",", ".")) < value(scene, "width").value
+
+
+@pytest.mark.parametrize(
+    ("letters", "text"), [("", "25 cm"), ("before", "H: 25 cm"), ("after", "25 cm H"), ("words", "Height 25 cm")]
+)
+def test_letters_of_an_axis(letters: str, text: str) -> None:
+    printed = sizes(Wording(("centimetre",), (" cm",), (1,)), {"height": 25}, letters=letters)
+    assert printed == {"height": Statement(text, Quantity(Decimal(25), "centimetre"), (), ("25 cm",))}
+
+
+def test_bare_numbers_are_in_the_first_unit_only() -> None:
+    wording = Wording(("centimetre", "inch"), (" cm", '"'), (1, 1))
+    printed = sizes(wording, {"width": 25}, bare=True)
+    assert printed == {"width": Statement("25", Quantity(Decimal(25), "centimetre"), (), ("25",))}
+
+
+def test_ink_stands_out_from_its_ground() -> None:
+    assert (ink_on((250, 250, 240)), ink_on((28, 32, 40))) == ((22, 22, 24), (255, 255, 255))

@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the llm extra")
 
 from entx.llm_stage.prompt import TAGS  # noqa: E402
-from lab.pretrain import (  # noqa: E402
+from lab.pretrain import (  # noqa: E402  # noqa: E402
     EncodedPage,
     ModelShape,
     PretrainSettings,
@@ -81,9 +81,8 @@ def test_the_loss_counts_answers_by_their_weight(tokenizer):
     light.asks.append((light.asks[0][0], tokenizer("none").input_ids, 1e-9))
     settings = PretrainSettings(page_share=0.0)
     with torch.no_grad():
-        assert float(batch_loss(model, [heavy], settings)[0]) == pytest.approx(
-            float(batch_loss(model, [light], settings)[0]), rel=1e-2
-        )
+        one, other = (float(batch_loss(model, [page], settings)[0]) for page in (heavy, light))
+    assert one == pytest.approx(other, rel=1e-2)
 
 
 def test_it_learns_to_pick_the_number_that_is_asked(tokenizer, tmp_path):
@@ -100,15 +99,12 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tokenizer, tmp_path
     settings = PretrainSettings(shards=4, tokens_per_batch=400, warmup=2, save_minutes=0.0)
     pretrain(whole, lambda _: pages, settings, tmp_path / "whole")
 
-    class StopError(Exception):
-        pass
-
     def interrupted(number):
         if number == 2:
-            raise StopError
+            raise KeyboardInterrupt
         return pages
 
-    with pytest.raises(StopError):
+    with pytest.raises(KeyboardInterrupt):
         pretrain(halves, interrupted, settings, tmp_path / "halves")
     resumed = build_model(tokenizer, TINY, seed=5)
     pretrain(resumed, lambda _: pages, settings, tmp_path / "halves")

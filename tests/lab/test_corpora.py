@@ -7,26 +7,24 @@ import pytest
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.units import kind_of
+from entx.core.types import PageKey
 from entx.storage.pages import load_pages, page_keys, unanswered_pages
 from entx.storage.questions import load_questions
 from entx.storage.store import Store
 from lab import corpora
-from lab.corpora import easyocr_pages, layout_key, write_layouts, write_pages
-from lab.pages import LayoutPage, generate_pages, link_of
+from lab.corpora import easyocr_pages, write_pages
+from lab.pages import generate_pages, link_of
 
-ROWS = [
-    {"image": "a.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "130 gram",
-        "text": "BLACK REVERIE soy wax candle 130 g"},
-    {"image": "b.jpg", "group_id": 1, "entity_name": "item_weight", "entity_value": "5.0 kilogram",
-        "text": "nothing of the kind 130 g"},
-    {"image": "c.jpg", "group_id": 2, "entity_name": "voltage", "entity_value": "[220.0, 240.0] volt",
-        "text": "Input 220-240V 50Hz motor 1500W"},
-    {"image": "c.jpg", "group_id": 2, "entity_name": "wattage", "entity_value": "1500.0 watt",
-        "text": "Input 220-240V 50Hz motor 1500W"},
-    {"image": "d.jpg", "group_id": 3, "entity_name": "item_weight", "entity_value": "250 gram", "text": ""},
-    {"image": "e.jpg", "group_id": 3, "entity_name": "item_weight", "entity_value": None, "text": "250 g of tea"},
-]  # fmt: skip
+KEY = PageKey("invented", "1", "s")
+COLUMNS = ("image", "group_id", "entity_name", "entity_value", "text")
+ROWS = [dict(zip(COLUMNS, row, strict=True)) for row in (
+    ("a.jpg", 1, "item_weight", "130 gram", "BLACK REVERIE soy wax candle 130 g"),
+    ("b.jpg", 1, "item_weight", "5.0 kilogram", "nothing of the kind 130 g"),
+    ("c.jpg", 2, "voltage", "[220.0, 240.0] volt", "Input 220-240V 50Hz motor 1500W"),
+    ("c.jpg", 2, "wattage", "1500.0 watt", "Input 220-240V 50Hz motor 1500W"),
+    ("d.jpg", 3, "item_weight", "250 gram", ""),
+    ("e.jpg", 3, "item_weight", None, "250 g of tea"),
+)]  # fmt: skip
 
 
 def table(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -38,19 +36,18 @@ def test_pages_and_labelled_questions_are_like_those_of_real_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(corpora, "_BATCH", 7)  # several commits
-    told: list[int] = []
+    wanted = list(generate_pages(20, 4))
     with Store(tmp_path / "s.duckdb", write=True) as store:
-        asked = write_layouts(store, 20, 4, 1000, advance=told.append)
-        assert told == [7, 7, 6]
-        wanted = list(generate_pages(20, 4))
-        assert page_keys(store) == [(layout_key(4), 20)]
+        asked = write_pages(store, KEY, "own", [(link_of(4, n), page) for n, page in enumerate(wanted)], 1000)
+        assert asked == sum(len(page.truths) for page in wanted)
+        assert page_keys(store) == [(KEY, 20)]
         questions = list(load_questions(store))
         assert [one.index for one in questions] == list(range(1000, 1000 + asked))
         assert [(one.entity_name, one.label) for one in questions] == [
             (name, "" if value is None else str(value)) for page in wanted for name, value in page.truths
         ]
         assert {one.image_link for one in questions} == {link_of(4, number) for number in range(20)}
-        stored = {page.picture: page for page in load_pages(store, layout_key(4))}
+        stored = {page.picture: page for page in load_pages(store, KEY)}
         for page in wanted:
             again = stored[page.page.picture]
             assert [line.text for line in again.lines] == [line.text for line in page.page.lines]
@@ -58,43 +55,33 @@ def test_pages_and_labelled_questions_are_like_those_of_real_pictures(
             assert page.page.geometry is not None
             assert again.geometry.marks == page.page.geometry.marks
             assert [one.line for one in again.geometry.lines] == [one.line for one in page.page.geometry.lines]
-        opened = list(unanswered_pages(store, layout_key(4), "rules"))
+        opened = list(unanswered_pages(store, KEY, "rules"))
         assert len(opened) == 20
         assert sum(len(asked_of) for _, asked_of in opened) == asked
 
 
 def test_a_taken_index_is_named(tmp_path: Path) -> None:
+    one, other = generate_pages(2, 4)
     with Store(tmp_path / "s.duckdb", write=True) as store:
-        write_layouts(store, 2, 4, 0)
+        write_pages(store, KEY, "own", [("own://1", one)], 0)
         with pytest.raises(InputError, match="index 0 is already"):
-            write_layouts(store, 2, 5, 0)
-
-
-def test_seeds_and_strengths_have_keys_of_their_own() -> None:
-    assert len({layout_key(1), layout_key(2), layout_key(1, 0.0)}) == 3
-    assert layout_key(1).engine == "layouts"
+            write_pages(store, KEY, "own", [("own://2", other)], 0)
 
 
 def test_a_text_becomes_a_page_where_its_label_stands_in_it(tmp_path: Path) -> None:
     found = list(easyocr_pages(table(tmp_path / "t.parquet", ROWS)))
-    assert len(found) == 2  # b's label is not in its text, d has no text, e no label
-    truths = [{name: value for name, value in page.truths if value is not None} for page in found]
-    assert {name: str(value) for name, value in truths[0].items()} == {"item_weight": "130.0 gram"}
-    assert {name: str(value) for name, value in truths[1].items()} == {
-        "voltage": "240.0 volt",
-        "wattage": "1500.0 watt",
-    }
+    assert [{name: str(value) for name, value in page.truths if value is not None} for page in found] == [
+        {"item_weight": "130.0 gram"}, {"voltage": "240.0 volt", "wattage": "1500.0 watt"},
+    ]  # b's label is not in its text, d has no text, e no label  # fmt: skip
     for page, text in zip(found, (ROWS[0]["text"], ROWS[2]["text"]), strict=True):
         assert " ".join(line.text for line in page.page.lines) == text
         assert page.page.geometry is None
-        for line in page.page.lines:
-            assert min(line.polygon) >= 0
-            assert max(line.polygon) <= page.page.width
+        assert all(0 <= min(line.polygon) <= max(line.polygon) <= page.page.width for line in page.page.lines)
 
 
 def test_pictures_may_be_left_out(tmp_path: Path) -> None:
-    found = list(easyocr_pages(table(tmp_path / "t.parquet", ROWS), {"a.jpg"}))
-    assert [name for page in found for name, value in page.truths if value is not None] == ["voltage", "wattage"]
+    (page,) = easyocr_pages(table(tmp_path / "t.parquet", ROWS), {"a.jpg"})
+    assert [name for name, value in page.truths if value is not None] == ["voltage", "wattage"]
 
 
 def test_repeated_answers_of_a_group_are_few(tmp_path: Path) -> None:
@@ -106,14 +93,12 @@ def test_repeated_answers_of_a_group_are_few(tmp_path: Path) -> None:
 
 def test_empty_questions_are_of_kinds_that_the_page_does_not_hold(tmp_path: Path) -> None:
     rows = [{**ROWS[0], "image": f"{number}.jpg", "group_id": number} for number in range(60)]
-    empty = 0
-    for page in easyocr_pages(table(tmp_path / "t.parquet", rows)):
-        for name, value in page.truths:
-            if value is None:
-                empty += 1
-                assert CHALLENGE[name].kind != "weight"
-                assert find_candidates(page.page, CHALLENGE[name]) == []
-    assert 20 < empty < 55
+    pages = easyocr_pages(table(tmp_path / "t.parquet", rows))
+    empty = [(page.page, CHALLENGE[name]) for page in pages for name, value in page.truths if value is None]
+    assert 20 < len(empty) < 55
+    for page, entity in empty:
+        assert entity.kind != "weight"
+        assert find_candidates(page, entity) == []
 
 
 def test_long_texts_fill_no_more_than_the_picture(tmp_path: Path) -> None:
@@ -122,12 +107,3 @@ def test_long_texts_fill_no_more_than_the_picture(tmp_path: Path) -> None:
     (page,) = easyocr_pages(table(tmp_path / "t.parquet", rows))
     assert len(page.page.lines) > 20
     assert max(y for line in page.page.lines for y in line.polygon[1::2]) <= page.page.height
-    assert kind_of("gram") == "weight"
-
-
-def test_any_pages_can_be_written_under_their_links(tmp_path: Path) -> None:
-    pages: list[tuple[str, LayoutPage]] = [(f"own://{n}", page) for n, page in enumerate(generate_pages(3, 8))]
-    with Store(tmp_path / "s.duckdb", write=True) as store:
-        asked = write_pages(store, layout_key(8), "own", pages, 50)
-        assert {one.image_link for one in load_questions(store)} == {"own://0", "own://1", "own://2"}
-        assert asked == sum(len(page.truths) for _, page in pages)

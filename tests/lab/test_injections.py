@@ -1,14 +1,12 @@
 """Lines that give orders, in training pages."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from itertools import islice
 
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
-from lab.injections import _ORDERS, with_order
+from lab.injections import INJECTIONS, with_injection
 from lab.pages import LayoutPage, generate_pages
 
 PAGES = list(islice(generate_pages(60, 7), 60))
@@ -16,7 +14,7 @@ PAGES = list(islice(generate_pages(60, 7), 60))
 
 def changed(seed: int) -> list[tuple[LayoutPage, LayoutPage]]:
     rng = random.Random(seed)
-    return [(layout, after) for layout in PAGES if (after := with_order(rng, layout)) is not layout]
+    return [(layout, after) for layout in PAGES if (after := with_injection(rng, layout)) is not layout]
 
 
 def added(before: LayoutPage, after: LayoutPage) -> int:
@@ -41,14 +39,14 @@ def test_most_pages_get_one_more_line_and_keep_their_truths() -> None:
 def test_the_geometry_stays_with_its_lines() -> None:
     checked = 0
     for before, after in changed(2):
-        assert before.page.geometry is not None
-        assert after.page.geometry is not None
-        for one, other in zip(before.page.geometry.lines, after.page.geometry.lines, strict=True):
-            assert before.page.lines[one.line] == after.page.lines[other.line]
-            assert replace(other, line=one.line) == one
+        one, other = before.page.geometry, after.page.geometry
+        assert one is not None
+        assert other is not None
+        for was, now in zip(one.lines, other.lines, strict=True):
+            assert before.page.lines[was.line] == after.page.lines[now.line]
+            assert replace(now, line=was.line) == was
             checked += 1
-        marked = [before.page.lines[mark] for mark in before.page.geometry.marks]
-        assert marked == [after.page.lines[mark] for mark in after.page.geometry.marks]
+        assert [before.page.lines[mark] for mark in one.marks] == [after.page.lines[mark] for mark in other.marks]
     assert checked > 50
 
 
@@ -71,15 +69,12 @@ def test_orders_stand_anywhere_and_are_many() -> None:
     assert 0 < sum(ends) < len(ends) / 2
 
 
-def test_equal_seeds_give_equal_pages() -> None:
+def test_equal_seeds_give_equal_pages_and_a_page_without_questions_stays() -> None:
     assert changed(6) == changed(6)
-
-
-def test_a_page_without_questions_stays() -> None:
     layout = LayoutPage(PAGES[0].page, ())
-    assert with_order(random.Random(0), layout) is layout
+    assert with_injection(random.Random(0), layout) is layout
 
 
 def test_the_wordings_are_not_those_of_the_benchmark() -> None:
-    for text in _ORDERS:
+    for text in INJECTIONS:
         assert not any(word in text.lower() for word in ("ignore", "ignora", "ignoriere", "system:", "忽略", "repeat"))

@@ -1,13 +1,7 @@
 """lab/default_calibration.py on a small store: what it writes is read again, and its figures are out of fold."""
 
-from __future__ import annotations
-
 import hashlib
-import importlib.util
-import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -18,43 +12,27 @@ from entx.extractor import RULES, Readers
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
+from lab.default_calibration import fit, read_all
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "default_calibration.py"
 ROWS = 80
 KEY = PageKey("rapidocr", "m", "p")
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    if not SCRIPT.is_file():
-        pytest.skip("the scripts are not part of this source tree")
-    spec = importlib.util.spec_from_file_location("default_calibration", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for it
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Weights that are printed, weights whose print belongs to something else, and pictures without one."""
     folder = tmp_path_factory.mktemp("labelled")
-    texts, truths = [], []
-    for number in range(ROWS):
-        weight = 100 + 3 * number
-        text, truth = (
-            (f"NET WT {weight} g", f"{weight} gram"),
-            (f"serving size {weight} g", ""),
-            ("new and improved", ""),
-            (f"net weight {weight} g", f"{weight + 1} gram"),  # misread: no reader can be right
-        )[(0, 0, 1, 2, 0, 3, 0, 2)[number % 8]]
-        texts.append(text)
-        truths.append(truth)
+    kinds = (
+        ("NET WT {0} g", "{0} gram"), ("serving size {0} g", ""), ("new and improved", ""),
+        ("net weight {0} g", "{1} gram"),  # misread: no reader can be right
+    )  # fmt: skip
+    gold = "index,value,slice\n"
     with Store(folder / "s.duckdb", write=True) as store:
         add_questions(store, [Question(n, f"{n}.jpg", "g", "item_weight") for n in range(ROWS)], "t.csv")
-        for number, text in enumerate(texts):
+        for number in range(ROWS):
+            weight, slice_ = 100 + 3 * number, "small" if number % 2 else "large"
+            text, truth = (one.format(weight, weight + 1) for one in kinds[(0, 0, 1, 2, 0, 3, 0, 2)[number % 8]])
+            gold += f"{number},{truth},{slice_}\n"
             picture = hashlib.sha256(f"{number}".encode()).hexdigest()
             add_files(store, [LinkedFile(f"{number}.jpg", picture, f"{number}.jpg", 1, 1)])
             lines = tuple(
@@ -62,19 +40,16 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
                 for one, y in (("A THING", 10), (text, 60))
             )
             add_pages(store, KEY, "ocr", [OcrPage(picture, PageStatus.OK, "", 400, 200, lines, 0.1)])
-    gold = folder / "gold.csv"
-    rows = "".join(f"{n},{truth},{'small' if n % 2 else 'large'}\n" for n, truth in enumerate(truths))
-    gold.write_text("index,value,slice\n" + rows, encoding="utf-8")
-    return folder / "s.duckdb", gold
+    (folder / "gold.csv").write_text(gold, encoding="utf-8")
+    return folder / "s.duckdb", folder / "gold.csv"
 
 
 def test_what_is_written_is_read_and_measured_out_of_fold(
-    script: ModuleType, labelled: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    labelled: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     readers = Readers(CHALLENGE, (RULES,))
-    read = script.read_all(*labelled, readers)
-    fitted = script.fit(read, readers, 1)
-    save_defaults(tmp_path / "d.json", [fitted])
+    read = read_all(*labelled, readers)
+    save_defaults(tmp_path / "d.json", [fit(read, readers, 1)])
     found = load_default(["rules"], tmp_path / "d.json")
     assert (found.rows, found.entities, found.versions) == (ROWS, ("item_weight",), readers.versions)
     assert found.measured["all"]["n"] == ROWS
@@ -89,15 +64,15 @@ def test_what_is_written_is_read_and_measured_out_of_fold(
     assert all(picture not in text for picture in (f"{7}.jpg", hashlib.sha256(b"7").hexdigest()))
 
 
-def test_fitting_again_gives_the_same_file(script: ModuleType, labelled: tuple[Path, Path], tmp_path: Path) -> None:
+def test_fitting_again_gives_the_same_file(labelled: tuple[Path, Path], tmp_path: Path) -> None:
     for name in ("one", "two"):
         readers = Readers(CHALLENGE, (RULES,))
-        save_defaults(tmp_path / name, [script.fit(script.read_all(*labelled, readers), readers, 1)])
+        save_defaults(tmp_path / name, [fit(read_all(*labelled, readers), readers, 1)])
     assert (tmp_path / "one").read_text() == (tmp_path / "two").read_text()
 
 
-def test_an_example_holds_only_what_extract_would_see(script: ModuleType, labelled: tuple[Path, Path]) -> None:
-    read = script.read_all(*labelled, Readers(CHALLENGE, (RULES,)))
+def test_an_example_holds_only_what_extract_would_see(labelled: tuple[Path, Path]) -> None:
+    read = read_all(*labelled, Readers(CHALLENGE, (RULES,)))
     assert list(read.examples) == [1]
     for row, example, answers in zip(read.gold.rows, read.examples[1], read.answers, strict=True):
         assert example.ballot.index == row.index
@@ -109,9 +84,7 @@ def test_an_example_holds_only_what_extract_would_see(script: ModuleType, labell
 
 def test_the_shipped_figures_are_told_for_every_slice() -> None:
     for stages in (["rules"], ["rules", "llm"]):
-        measured = json.loads(json.dumps(dict(load_default(stages).measured)))
-        assert {part: measured[part]["n"] for part in ("all", "small", "large")} == {
-            "all": 868, "small": 622, "large": 246,
-        }  # fmt: skip
-        for part in ("all", "small", "large"):
+        measured = load_default(stages).measured
+        for part, rows in (("all", 868), ("small", 622), ("large", 246)):
+            assert measured[part]["n"] == rows
             assert measured[part]["low"] <= measured[part]["f1"] <= measured[part]["high"]

@@ -34,8 +34,8 @@ CHAR_WIDTH: Quantiles = (0.22, 0.287, 0.314, 0.360, 0.420, 0.506, 0.604, 0.669, 
 SCORE: Quantiles = (0.62, 0.87, 0.91, 0.965, 0.995, 1.0, 1.0, 1.0, 1.0)
 """Recogniser's score of a line that was read right."""
 
-SLIP_SCORE: Quantiles = (0.30, 0.45, 0.52, 0.64, 0.82, 0.92, 0.97, 0.99, 1.0)
-"""Recogniser's score of a line with slips, or of garbage."""
+NOISY_SCORE: Quantiles = (0.30, 0.45, 0.52, 0.64, 0.82, 0.92, 0.97, 0.99, 1.0)
+"""Recogniser's score of a misread line, or of garbage."""
 
 WHITE_STUDIO: Quantiles = (0.20, 0.36, 0.45, 0.62, 0.76, 0.88, 0.94, 0.97, 0.99)
 WHITE_ROOM: Quantiles = (0.0, 0.003, 0.01, 0.03, 0.10, 0.25, 0.42, 0.55, 0.80)

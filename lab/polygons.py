@@ -1,0 +1,59 @@
+"""Points, boxes and polygons, for what is drawn and what is moved.
+
+A line's own frame and the reading order are `entx.core.boxes`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from entx.core.types import Polygon
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+def corners_of(polygon: Polygon) -> list[Point]:
+    """The four corners of a polygon."""
+    return [(polygon[i], polygon[i + 1]) for i in range(0, 8, 2)]
+
+
+def polygon_of(corners: Sequence[Point]) -> Polygon:
+    """The polygon of four corners."""
+    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = corners
+    return (x1, y1, x2, y2, x3, y3, x4, y4)
+
+
+def box_of(polygon: Polygon) -> Box:
+    """The upright box around a polygon."""
+    xs, ys = polygon[0::2], polygon[1::2]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def corners_of_box(box: Box) -> list[Point]:
+    """The four corners of an upright box, clockwise from its top left."""
+    x0, y0, x1, y1 = box
+    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+
+
+def rotated(points: Sequence[Point], degrees: float) -> list[Point]:
+    """Points turned counter-clockwise around the origin."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return [(x * cos + y * sin, y * cos - x * sin) for x, y in points]
+
+
+def overlap(first: Sequence[Point], second: Sequence[Point], margin: float) -> bool:
+    """Whether two convex polygons (or segments) come nearer than `margin`, by the separating axis theorem."""
+    for shape in (first, second):
+        for (x0, y0), (x1, y1) in zip(shape, [*shape[1:], shape[0]], strict=True):
+            length = math.hypot(x1 - x0, y1 - y0)
+            if length == 0:
+                continue
+            nx, ny = (y1 - y0) / length, (x0 - x1) / length
+            a = [x * nx + y * ny for x, y in first]
+            b = [x * nx + y * ny for x, y in second]
+            if max(a) + margin <= min(b) or max(b) + margin <= min(a):
+                return False
+    return True
