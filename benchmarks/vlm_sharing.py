@@ -20,8 +20,9 @@ from typing import Any
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.types import Answer
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
-from entx.vlm_stage.loading import ModelOptions, open_reader
+from entx.vlm_stage.model import PictureModel
+from entx.vlm_stage.reader import open_reader
+from entx.neural.predict import ModelOptions
 from entx.vlm_stage.reader import Asked, VisionReader
 from entx.vlm_stage.views import Look, see_file
 
@@ -31,7 +32,7 @@ NAMES = ("item_weight", "height", "width")
 class Counted:
     """Pictures that pass the vision tower, counted by the family's own entrance."""
 
-    def __init__(self, model: TransformersPictureModel):
+    def __init__(self, model: PictureModel):
         self.pictures = 0
         encode = model.family.encode
 
@@ -71,7 +72,7 @@ def main() -> None:
     given = parser.parse_args()
     files = sorted(given.images.iterdir())[: given.pictures]
     reader, look, _ = open_reader(ModelOptions(given.model, threads=given.threads, pixels=given.pixels), CHALLENGE)
-    assert isinstance(reader.model, TransformersPictureModel)
+    assert isinstance(reader.model, PictureModel)
     counted = Counted(reader.model)
     ways = {
         "together": lambda some: together(reader, look, some),

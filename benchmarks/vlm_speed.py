@@ -33,10 +33,9 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
-from entx.neural.asking import Ask
-from entx.neural.constrain import Constrainer, answer_pattern
-from entx.vlm_stage.backends.base import PictureAsk
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
+from entx.neural.decoding import Constrainer, answer_pattern
+from entx.neural.backends.base import Query, Request
+from entx.vlm_stage.model import PictureModel
 from entx.vlm_stage.families.qwen_vl import QwenCodec, QwenVl
 from entx.vlm_stage.prompt import OWN
 from lab.drawings.draw import scenes
@@ -108,12 +107,12 @@ class Within(LogitsProcessor):
         return scores.masked_fill(~allowed, -torch.inf)
 
 
-def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: PictureAsk) -> list[str]:
+def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: Request) -> list[str]:
     """One call of `generate` a row."""
     answers = []
     for ask in asked.asks:
         pixels = codec.pixels(asked.views)
-        prompt = codec.prompt(pixels, ask.question).tokens
+        prompt = codec.prompt(pixels, ask.question)
         inputs = codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
         with torch.inference_mode():
             out = model.generate(
@@ -125,7 +124,7 @@ def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: Picture
     return answers
 
 
-def operations(model: Any, codec: QwenCodec, batch: Sequence[PictureAsk], written: int) -> float:
+def operations(model: Any, codec: QwenCodec, batch: Sequence[Request], written: int) -> float:
     """Multiplications and additions in matrix products that reading the pictures once cannot do without."""
     text, vision = model.config.text_config, model.config.vision_config
     tower = model.model.visual
@@ -171,10 +170,10 @@ def timed(run: Callable[[], Any], device: str) -> tuple[Any, float]:
 
 def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixels: int, given: Any) -> dict[str, Any]:
     """One pixel budget."""
-    arm = TransformersPictureModel(QwenVl(), model, codec, tokens_per_pass=given.tokens_per_pass)
+    arm = PictureModel(QwenVl(), model, codec, tokens_per_pass=given.tokens_per_pass)
     constrainer = Constrainer(codec.tokenizer, model.config.text_config.vocab_size, codec.ends)
-    asks = tuple(Ask(OWN.ask(CHALLENGE[name]), (), answer_pattern(CHALLENGE[name], "none")) for name in ASKED)
-    batch = [PictureAsk((picture.resize(arm.view_size(picture.size, pixels)),), asks) for picture in pictures]
+    asks = tuple(Query(OWN.ask(CHALLENGE[name]), (), answer_pattern(CHALLENGE[name], "none")) for name in ASKED)
+    batch = [Request((picture.resize(arm.view_size(picture.size, pixels)),), asks) for picture in pictures]
     encoded = [0]
 
     def count(_: Any, __: tuple[Any, ...], given: dict[str, Any]) -> None:

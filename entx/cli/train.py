@@ -141,7 +141,7 @@ def _vision(request: _Request, words: Output) -> None:
     from entx.storage.pages import choose_pages, page_keys
     from entx.storage.store import Store
     from entx.vlm_stage.dataset import Dataset
-    from entx.vlm_stage.families.lookup import family_of
+    from entx.vlm_stage.families.base import family_of
     from entx.vlm_stage.plan import optimiser_steps, plan_training
     from entx.vlm_stage.train import check_deepspeed, train
     from entx.vlm_stage.training_data import training_data

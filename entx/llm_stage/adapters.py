@@ -14,12 +14,11 @@ from entx.core.errors import InputError
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.recipe import Recipe
 from entx.neural.adapter import Trainable, lora_config
-from entx.neural.loading import LOCAL, load_weights
-from entx.neural.model_folder import ModelFolder
+from entx.neural.model_folder import LOCAL, ModelFolder, load_weights
 from entx.neural.settings import LoraSettings
 
 if TYPE_CHECKING:
-    from entx.llm_stage.backends.prompts import PromptTokenizer
+    from entx.neural.backends.base import PromptTokenizer
 
 
 def load_trainable(recipe: Recipe, folder: ModelFolder, backend: str) -> Trainable:
@@ -82,7 +81,7 @@ def prompt_tokenizer(recipe: Recipe, folder: ModelFolder) -> PromptTokenizer:
     Raises:
         InputError: as `load_tokenizer`; or the style needs a chat template and there is none.
     """
-    from entx.llm_stage.backends.prompts import PromptTokenizer
+    from entx.neural.backends.base import PromptTokenizer
 
     chat = Style(recipe.model.style) is Style.INSTRUCT
     return PromptTokenizer(load_tokenizer(folder), chat=chat, name=folder.path.name)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entx.core.evaluation import Counts, outcomes
-from entx.llm_stage.backends.base import PageAsk, TextModel
 from entx.llm_stage.prompt import NONE
-from entx.neural.asking import Ask
+from entx.neural.backends.base import Model, Query, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +30,26 @@ class DevQuestion:
     truth: str
 
 
-def measure_f1(model: TextModel, questions: Sequence[DevQuestion]) -> Counts:
+def measure_f1(model: Model, questions: Sequence[DevQuestion]) -> Counts:
     """Counts of the challenge's metric when each question gets its most probable candidate."""
     answers = choose(model, questions)
     by_quantity, _ = outcomes(answers, [question.truth for question in questions])
     return Counts.of(by_quantity)
 
 
-def choose(model: TextModel, questions: Sequence[DevQuestion]) -> list[str]:
+def choose(model: Model, questions: Sequence[DevQuestion]) -> list[str]:
     """The most probable candidate of each question, "" for `NONE`; each page is read once for all of its questions."""
     by_page: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
         by_page.setdefault(question.page, []).append(number)
     batch = [
-        PageAsk(page, tuple(Ask(questions[number].question, questions[number].candidates) for number in numbers))
+        Request(page, tuple(Query(questions[number].question, questions[number].candidates) for number in numbers))
         for page, numbers in by_page.items()
     ]
     answers = [""] * len(questions)
-    for numbers, scored in zip(by_page.values(), model.score(batch), strict=True):
-        for number, scores in zip(numbers, scored, strict=True):
+    for numbers, completions in zip(by_page.values(), model.complete(batch, max_tokens=0), strict=True):
+        for number, completion in zip(numbers, completions, strict=True):
+            scores = completion.all_scores(model.name)
             best = questions[number].candidates[scores.index(max(scores))]
             answers[number] = "" if best == NONE else best
     return answers

@@ -1,6 +1,6 @@
 """Examples into token rows: prompt, then the completion and the end of the answer, which alone are learnt.
 
-The tokens of a row are exactly those that the model sees when it is asked (`backends.prompts`).
+The tokens of a row are exactly those that the model sees when it is asked (`PromptTokenizer`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from entx.llm_stage.backends.base import PageAsk
-from entx.llm_stage.backends.prompts import PromptTokenizer
-from entx.neural.asking import Ask
+from entx.neural.backends.base import PromptTokenizer, Query, Request
 
 IGNORED = -100
 """The label of a token that is not learnt; PyTorch's cross entropy leaves it out."""
@@ -52,9 +50,9 @@ class TokenRow:
 
 def encode(examples: Sequence[Answered], tokenizer: PromptTokenizer) -> list[TokenRow]:
     """The rows of the examples, in their order."""
-    asked = [PageAsk(one.page, (Ask(one.question, (one.completion,)),)) for one in examples]
+    asked = [Request(one.page, (Query(one.question, (one.completion,)),)) for one in examples]
     rows = []
     for one, tokens in zip(examples, tokenizer.prepare(asked), strict=True):
-        prompt = (*tokens.page, *tokens.questions[0])
-        rows.append(TokenRow((*prompt, *tokens.completions[0][0], tokenizer.ends[0]), len(prompt), one.weight))
+        prompt = (*tokens.prefix, *tokens.questions[0])
+        rows.append(TokenRow((*prompt, *tokens.choices[0][0], tokenizer.ends[0]), len(prompt), one.weight))
     return rows

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from entx.core.errors import InputError
-from entx.llm_stage.backends.base import PageAsk
-from entx.llm_stage.backends.transformers import TransformersModel
 from entx.llm_stage.dev import DevQuestion, choose
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.train import write_about
 from entx.neural.adapter import Merged, adapter_record, merge
-from entx.neural.asking import Ask
+from entx.neural.backends.base import Query, Request
+from entx.neural.backends.transformers import TransformersModel
 
 
 class _Asked:
@@ -26,8 +25,8 @@ class _Asked:
 
     def answers(self) -> tuple[list[str], list[str]]:
         """The chosen candidates, and what the model writes when nothing constrains it."""
-        pages = [PageAsk(one.page, (Ask(one.question),)) for one in self._questions]
-        written = [generated[0].text for generated in self._reader.generate(pages)]
+        pages = [Request(one.page, (Query(one.question),)) for one in self._questions]
+        written = [completions[0].text for completions in self._reader.complete(pages)]
         return choose(self._reader, self._questions), written
 
 

@@ -16,9 +16,9 @@ from entx.llm_stage.dev import DevQuestion, measure_f1
 from entx.llm_stage.encode import TokenRow
 from entx.llm_stage.prompt import PROMPT_VERSION, Style
 from entx.llm_stage.recipe import Recipe
-from entx.llm_stage.serving import SERVING
 from entx.neural.card import CardWords, model_card
 from entx.neural.model_folder import ModelFolder, fingerprint
+from entx.neural.predict import SERVING
 from entx.neural.training import Schedule, Trained, course, run_training, write_model, write_record
 
 
@@ -106,7 +106,7 @@ def train(
 
 
 def _measure(recipe: Recipe, tokenizer: Any, dev: Sequence[DevQuestion]) -> Callable[[Any], dict[str, float]]:
-    from entx.llm_stage.backends.transformers import TransformersModel
+    from entx.neural.backends.transformers import TransformersModel
 
     def measure(model: Any) -> dict[str, float]:
         chat = Style(recipe.model.style) is Style.INSTRUCT

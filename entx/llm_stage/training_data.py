@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from entx.core.entities import Schema
 from entx.core.types import PageKey
-from entx.llm_stage.backends.prompts import PromptTokenizer
 from entx.llm_stage.dataset import Dataset, Example, Hints
 from entx.llm_stage.dev import DevQuestion
 from entx.llm_stage.encode import encode
@@ -14,6 +13,7 @@ from entx.llm_stage.prompt import NONE, Style
 from entx.llm_stage.recipe import Recipe
 from entx.llm_stage.rows import PageWriter, RowSettings, Unreadable
 from entx.llm_stage.train import TrainingData
+from entx.neural.backends.base import PromptTokenizer
 from entx.neural.labels import RangePolicy
 from entx.neural.sampling import TEST_MIX, SampleSettings
 from entx.neural.visits import all_visits

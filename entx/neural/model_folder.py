@@ -1,14 +1,12 @@
-"""Code that a model folder brings with it: is it that of the revision that a user has read and named?
+"""Model folders: is one safe to load, which model is it, and how do its weights get into memory?
 
-A folder that huggingface_hub has downloaded says of each file which commit it is of and, of text, its git blob id
-(`.cache/huggingface/download/NAME.metadata`). That tells a mistaken or changed folder from the named revision. It is no
-signature: who can write the folder can write these files, too.
+Checked before any library opens a folder. Allowed are safetensors weights with plain JSON and text beside them.
+Refused: pickled weights (they run code when they are loaded), code or references to code (`auto_map`, `*.py`; but for
+one revision that the user names), links and special files, and JSON that cannot be read. No hub is ever asked.
 
-Is a model folder safe to load? Checked before any library opens it; needs no tensor library itself.
-
-Allowed are safetensors weights with plain JSON and text beside them. Refused: pickled weights (they run code when they
-are loaded), code or references to code (`auto_map`, `*.py`; but for one revision that the user names), links and
-special files, and JSON that cannot be read.
+Of code of a named revision: a folder that huggingface_hub has downloaded says of each file which commit it is of and,
+of text, its git blob id (`.cache/huggingface/download/NAME.metadata`). That tells a mistaken or changed folder from the
+named revision. It is no signature: who can write the folder can write these files, too.
 """
 
 from __future__ import annotations
@@ -17,14 +15,229 @@ import hashlib
 import json
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from entx.core.errors import InputError
 
+LOCAL = {"local_files_only": True, "trust_remote_code": False}
+"""Options of every `from_pretrained` call."""
+
+_PICKLED = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".h5", ".keras"}
+_CODE = {".py", ".pyc", ".pyd", ".pyx", ".so", ".dll", ".dylib"}
+_ARCHIVES = {".zip", ".tar", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".whl", ".egg"}
+_CODE_KEYS = {"auto_map", "custom_pipelines", "trust_remote_code"}
+_JSON_LIMIT = 200_000_000  # bytes; the largest tokenizer.json in use are about 35 MB
+_SAMPLE = 1 << 20  # bytes at either end of a weight file that its fingerprint covers
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _METADATA = Path(".cache", "huggingface", "download")
+_HASHED = {".safetensors", ".model", ".jinja"}
+_HASHED_STEMS = {
+    "config", "generation_config", "tokenizer", "special_tokens_map", "added_tokens", "vocab", "adapter_config",
+    "preprocessor_config", "processor_config", "tokenizer_config", "merges",
+}  # fmt: skip
+"""Names, without their ending, of the files beside the weights that decide what a model answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A folder that passed the checks.
+
+    Args:
+        path: absolute.
+        is_adapter: it holds a LoRA adapter, to be loaded on top of a base model.
+        weight_bytes: size of its safetensors files.
+    """
+
+    path: Path
+    is_adapter: bool
+    weight_bytes: int
+
+
+def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
+    """Checks the folder itself and its first level; nothing loads what lies deeper.
+
+    Args:
+        remote_code: commit of which the user has read the code and lets it run: Python files of it, and references to
+            them, are allowed. "" refuses all code.
+
+    Raises:
+        InputError: no folder, no weights, or something in it that must not be loaded; all faults are named at once.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path}: no such model folder; models are given as a folder with config.json and safetensors")
+    faults: list[str] = []
+    weights: list[Path] = []
+    configs: dict[str, Any] = {}
+    for file in sorted(path.iterdir()):
+        fault = _kind_fault(file, _CODE - {".py"} if remote_code else _CODE)
+        if fault:
+            faults.append(f"{file.name} {fault}")
+        elif file.suffix == ".safetensors":
+            weights.append(file)
+            faults += [f"{file.name} {one}" for one in _weight_faults(file)]
+        elif file.suffix == ".json":
+            content, problems = _json(file, _CODE_KEYS - {"auto_map"} if remote_code else _CODE_KEYS)
+            configs[file.name] = content
+            faults += [f"{file.name} {one}" for one in problems]
+    is_adapter = "adapter_config.json" in configs
+    if not is_adapter and "config.json" not in configs:
+        faults.append("there is neither config.json nor adapter_config.json")
+    if not weights:
+        faults.append("there are no .safetensors weights")
+    for name, content in configs.items():
+        if name.endswith(".safetensors.index.json") and isinstance(content, dict):
+            faults += [f"{name} {one}" for one in _index_faults(path, content)]
+    if remote_code:
+        faults += code_faults(path, remote_code)
+    if faults:
+        raise InputError(f"{path}: refused before loading: " + "; ".join(faults))
+    return ModelFolder(path.resolve(), is_adapter, sum(file.stat().st_size for file in weights))
+
+
+def fingerprint(folder: ModelFolder) -> str:
+    """A hash that tells one model's weights from another's without reading all of them.
+
+    It covers every weight file's name, size, first and last mebibyte, and config.json.
+    """
+    hashed = hashlib.sha256()
+    files = [*sorted(folder.path.glob("*.safetensors")), *sorted(folder.path.glob("*config.json"))]
+    for file in files:
+        size = file.stat().st_size
+        hashed.update(f"{file.name} {size}\n".encode())
+        with file.open("rb") as stream:
+            hashed.update(stream.read(_SAMPLE))
+            stream.seek(max(0, size - _SAMPLE))
+            hashed.update(stream.read(_SAMPLE))
+    return hashed.hexdigest()[:16]
+
+
+def model_hash(*folders: Path) -> str:
+    """Hash over the weights, configurations and tokenizers of a model and perhaps its adapter.
+
+    Left out: entx.json, whose parts a run records by themselves, and files that only describe the model.
+    """
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.iterdir()):
+            if file.suffix not in _HASHED and file.name.split(".")[0] not in _HASHED_STEMS:
+                continue
+            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+            with file.open("rb") as stream:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def named_fault(folder: Path, doing: str = "the model cannot be loaded") -> Iterator[None]:
+    """Turns what a library says of a folder that it cannot load into one line.
+
+    Raises:
+        InputError: whatever went wrong inside.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, AttributeError) as error:
+        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError(f"{folder}: {doing}: {why}") from error
+
+
+def load_weights(kind: Any, folder: Path, **options: Any) -> Any:
+    """The model of a checked folder, in evaluation mode.
+
+    Args:
+        kind: one of the transformers library's Auto classes.
+        options: of its `from_pretrained`.
+
+    Raises:
+        ValueError: the folder lacks weights of the model; the library would fill them with random numbers.
+        OSError, KeyError, RuntimeError: as the library says.
+    """
+    model, found = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **LOCAL, **options)
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(f"its weights lack {missing[0]} ({len(missing)} in all), which would be random numbers")
+    return model.eval()
+
+
+def load_model(
+    kind: str, folder: Path, *, dtype: str | None = None, four_bit: bool = False, attention: str = "",
+    device: str | None = None,
+) -> Any:  # fmt: skip
+    """The model of a checked folder, in evaluation mode.
+
+    Args:
+        kind: name of one of the transformers library's Auto classes.
+        dtype: "float32" or "bfloat16"; default: the first on a CPU, the second on a GPU.
+        four_bit: nf4 weights by bitsandbytes.
+        attention: sdpa or eager; "" for what fits the model.
+        device: of torch; default: cuda where there is one, else cpu; "" lets the library place the weights.
+    """
+    import torch
+    import transformers
+    from transformers.utils.logging import disable_progress_bar
+
+    from entx.neural.quantise import nf4_config
+
+    disable_progress_bar()
+    device = default_device() if device is None else device
+    config = load_config(folder)
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype or default_dtype(device))}
+    if attention:
+        options["attn_implementation"] = attention
+    elif getattr(config.get_text_config(), "attn_logit_softcapping", None):
+        options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
+    if four_bit:
+        options["quantization_config"] = nf4_config(options["dtype"])
+    if device:
+        options["device_map"] = {"": device}
+    return load_weights(getattr(transformers, kind), folder, config=config, **options)
+
+
+def default_device() -> str:
+    """The GPU where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def default_dtype(device: str) -> str:
+    """Of weights on that device."""
+    return "float32" if device == "cpu" else "bfloat16"
+
+
+def load_config(folder: Path) -> Any:
+    """The configuration of a folder."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, **LOCAL)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a folder, padding set."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, **LOCAL)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def add_adapter(model: Any, adapter: Path | None, folder: Path) -> Any:
+    """The model with a PEFT adapter on top; as it is for None.
+
+    Raises:
+        InputError: the adapter is not one of this model.
+    """
+    if adapter is None:
+        return model
+    with named_fault(adapter, f"the adapter cannot be loaded on {folder.name}"):
+        from peft import PeftModel
+
+        return PeftModel.from_pretrained(model, adapter, use_safetensors=True)
 
 
 def code_faults(folder: Path, revision: str) -> list[str]:
@@ -94,88 +307,6 @@ def _read(file: Path) -> Any:
         return None
 
 
-_PICKLED = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".h5", ".keras"}
-_CODE = {".py", ".pyc", ".pyd", ".pyx", ".so", ".dll", ".dylib"}
-_ARCHIVES = {".zip", ".tar", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".whl", ".egg"}
-_CODE_KEYS = {"auto_map", "custom_pipelines", "trust_remote_code"}
-_HEADER_LIMIT = 100_000_000  # bytes; the limit of the safetensors library itself
-_JSON_LIMIT = 200_000_000  # bytes; the largest tokenizer.json in use are about 35 MB
-_SAMPLE = 1 << 20  # bytes at either end of a weight file that its fingerprint covers
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFolder:
-    """A folder that passed the checks.
-
-    Args:
-        path: absolute.
-        is_adapter: it holds a LoRA adapter, to be loaded on top of a base model.
-        weight_bytes: size of its safetensors files.
-    """
-
-    path: Path
-    is_adapter: bool
-    weight_bytes: int
-
-
-def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
-    """Checks the folder itself and its first level; nothing loads what lies deeper.
-
-    Args:
-        remote_code: commit of which the user has read the code and lets it run: Python files of it, and references to
-            them, are allowed (see `entx.neural.model_folder`). "" refuses all code.
-
-    Raises:
-        InputError: no folder, no weights, or something in it that must not be loaded; all faults are named at once.
-    """
-    if not path.is_dir():
-        raise InputError(f"{path}: no such model folder; models are given as a folder with config.json and safetensors")
-    faults: list[str] = []
-    weights: list[Path] = []
-    configs: dict[str, Any] = {}
-    for file in sorted(path.iterdir()):
-        fault = _kind_fault(file, _CODE - {".py"} if remote_code else _CODE)
-        if fault:
-            faults.append(f"{file.name} {fault}")
-        elif file.suffix == ".safetensors":
-            weights.append(file)
-            faults += [f"{file.name} {one}" for one in _weight_faults(file)]
-        elif file.suffix == ".json":
-            content, problems = _json(file, _CODE_KEYS - {"auto_map"} if remote_code else _CODE_KEYS)
-            configs[file.name] = content
-            faults += [f"{file.name} {one}" for one in problems]
-    is_adapter = "adapter_config.json" in configs
-    if not is_adapter and "config.json" not in configs:
-        faults.append("there is neither config.json nor adapter_config.json")
-    if not weights:
-        faults.append("there are no .safetensors weights")
-    for name, content in configs.items():
-        if name.endswith(".safetensors.index.json") and isinstance(content, dict):
-            faults += [f"{name} {one}" for one in _index_faults(path, content)]
-    if remote_code:
-        faults += code_faults(path, remote_code)
-    if faults:
-        raise InputError(f"{path}: refused before loading: " + "; ".join(faults))
-    return ModelFolder(path.resolve(), is_adapter, sum(file.stat().st_size for file in weights))
-
-
-def fingerprint(folder: ModelFolder) -> str:
-    """A hash that tells one model's weights from another's without reading all of them.
-
-    It covers every weight file's name, size, first and last mebibyte, and config.json.
-    """
-    hashed = hashlib.sha256()
-    files = [*sorted(folder.path.glob("*.safetensors")), *sorted(folder.path.glob("*config.json"))]
-    for file in files:
-        size = file.stat().st_size
-        hashed.update(f"{file.name} {size}\n".encode())
-        with file.open("rb") as stream:
-            hashed.update(stream.read(_SAMPLE))
-            stream.seek(max(0, size - _SAMPLE))
-            hashed.update(stream.read(_SAMPLE))
-    return hashed.hexdigest()[:16]
-
-
 def _kind_fault(file: Path, code: set[str]) -> str:
     mode = file.lstat().st_mode
     suffixes = {suffix.lower() for suffix in file.suffixes}
@@ -195,20 +326,16 @@ def _kind_fault(file: Path, code: set[str]) -> str:
 
 
 def _weight_faults(file: Path) -> list[str]:
-    """Whether it is a safetensors file at all: 8 bytes of header length, then a JSON object of that length."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if size < 8 or length > min(size - 8, _HEADER_LIMIT):
-            return ["is not a whole safetensors file"]
-        try:
-            header = json.loads(stream.read(length))
-        except (ValueError, RecursionError):
-            return ["is not a safetensors file: its header is no JSON"]
-    if not isinstance(header, dict):
-        return ["is not a safetensors file: its header is no object"]
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    return ["is cut off"] if max(ends, default=0) > size - 8 - length else []
+    """Whether the library takes it for a whole safetensors file; only its header is read."""
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as error:
+        raise InputError(f"model folders are read by safetensors ({error}): pip install 'entx-hybrid[llm]'") from None
+    try:
+        with safe_open(file, "np"):
+            return []
+    except (SafetensorError, OSError, ValueError) as error:
+        return [f"is not a whole safetensors file: {' '.join(str(error).split())}"]
 
 
 def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:

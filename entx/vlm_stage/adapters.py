@@ -14,8 +14,7 @@ from entx.core.errors import InputError
 from entx.neural.adapter import Trainable, lora_config
 from entx.neural.model_folder import ModelFolder
 from entx.neural.settings import LoraSettings
-from entx.vlm_stage.families.base import Codec, Family, LoadOptions
-from entx.vlm_stage.families.lookup import family_of
+from entx.vlm_stage.families.base import Codec, Family, LoadOptions, family_of
 from entx.vlm_stage.recipe import AdapterSettings, Recipe
 
 

@@ -43,7 +43,7 @@ class Collator:
         for one in batch:
             row, views = self._sound(int(one["visit"]))
             seen = self.codec.pixels(views)
-            prompt = self.codec.prompt(seen, row.question).tokens
+            prompt = self.codec.prompt(seen, row.question)
             pixels.append(seen)
             rows.append((*prompt, *self.codec.completion(row.answer), self.codec.ends[0]))
             prompts.append(len(prompt))

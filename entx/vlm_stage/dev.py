@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from entx.core.entities import Schema
-from entx.core.errors import PictureError
 from entx.core.evaluation import Counts, outcomes
-from entx.neural.asking import Ask
-from entx.vlm_stage.backends.base import PictureAsk, PictureModel
-from entx.vlm_stage.infer import PICTURES_PER_COMMIT
-from entx.vlm_stage.reader import Asked, VisionReader
+from entx.neural.backends.base import Model, Query, Request
+from entx.vlm_stage.prompt import Serving
+from entx.vlm_stage.reader import PICTURES_PER_COMMIT, PictureQuestions, VisionReader
 from entx.vlm_stage.rows import Row
-from entx.vlm_stage.serving import Serving
-from entx.vlm_stage.views import Look, Views, see_file
+from entx.vlm_stage.views import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +37,7 @@ def dev_questions(rows: Sequence[Row], most: int) -> list[DevQuestion]:
     return [DevQuestion(one.path, one.entity_name, one.truth.text if one.truth else "") for one in chosen]
 
 
-def measure_f1(
-    model: PictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema
-) -> dict[str, Any]:
+def measure_f1(model: Model, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> dict[str, Any]:
     """The challenge's metric of the written answers: f1, precision, recall, and "by_entity" the same with counts."""
     answers = read_answers(model, questions, serving, schema)
     by_quantity, _ = outcomes(answers, [question.truth for question in questions])
@@ -61,13 +56,13 @@ def _scores(counts: Counts) -> dict[str, float]:
     return {"f1": counts.f1, "precision": counts.precision or 0.0, "recall": counts.recall or 0.0}
 
 
-def read_answers(model: PictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
+def read_answers(model: Model, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
     """The answers as `entx predict --mode free` gives them; "" for none, and for a picture that cannot be read."""
     reader = VisionReader(model, serving, schema)
     answers = [""] * len(questions)
     for chunk in _by_picture(questions):
         asked = [
-            Asked(_views(path, model, serving.pixels), tuple(questions[number].entity_name for number in numbers))
+            PictureQuestions(reader.view(Path(path)), tuple(questions[number].entity_name for number in numbers))
             for path, numbers in chunk
         ]
         for (_, numbers), read in zip(chunk, reader.read(asked), strict=True):
@@ -76,30 +71,24 @@ def read_answers(model: PictureModel, questions: Sequence[DevQuestion], serving:
     return answers
 
 
-def write_freely(model: PictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
+def write_freely(model: Model, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
     """What the model writes when nothing constrains it; "" for a picture that cannot be read."""
     texts = [""] * len(questions)
+    reader = VisionReader(model, serving, schema)
     for chunk in _by_picture(questions):
-        seen = [(_views(path, model, serving.pixels), numbers) for path, numbers in chunk]
+        seen = [(reader.view(Path(path)), numbers) for path, numbers in chunk]
         sound = [(views, numbers) for views, numbers in seen if isinstance(views, Views)]
         batch = [
-            PictureAsk(
+            Request(
                 views.images,
-                tuple(Ask(serving.form.ask(schema[questions[number].entity_name])) for number in numbers),
+                tuple(Query(serving.form.ask(schema[questions[number].entity_name])) for number in numbers),
             )
             for views, numbers in sound
         ]
-        for (_, numbers), said in zip(sound, model.read(batch), strict=True):
-            for number, one in zip(numbers, said, strict=True):
+        for (_, numbers), completions in zip(sound, model.complete(batch), strict=True):
+            for number, one in zip(numbers, completions, strict=True):
                 texts[number] = one.text
     return texts
-
-
-def _views(path: str, model: PictureModel, pixels: int) -> Views | PictureError:
-    try:
-        return see_file(Path(path), model, Look(pixels))
-    except PictureError as error:
-        return error
 
 
 def _by_picture(questions: Sequence[DevQuestion]) -> Iterator[list[tuple[str, list[int]]]]:

@@ -81,4 +81,4 @@ class RowEncoder:
 
     def _prompt(self, question: str) -> tuple[Pixels, tuple[int, ...]]:
         pixels = self.codec.pixels([Image.new("RGB", self._blank)])
-        return pixels, self.codec.prompt(pixels, question).tokens
+        return pixels, self.codec.prompt(pixels, question)

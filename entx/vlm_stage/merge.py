@@ -8,18 +8,16 @@ from pathlib import Path
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.neural.adapter import Merged, merge
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
 from entx.vlm_stage.dev import DevQuestion, read_answers, write_freely
-from entx.vlm_stage.serving import Serving, read_serving
+from entx.vlm_stage.model import PictureModel
+from entx.vlm_stage.prompt import Serving, read_serving
 from entx.vlm_stage.train import write_about
 
 
 class _Asked:
     """A loaded model and the guard's questions."""
 
-    def __init__(
-        self, reader: TransformersPictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema
-    ):
+    def __init__(self, reader: PictureModel, questions: Sequence[DevQuestion], serving: Serving, schema: Schema):
         self.model = reader.model
         self.save = reader.codec.save
         self._question = (reader, questions, serving, schema)
@@ -54,7 +52,7 @@ def merge_adapter(
     serving = read_serving(adapter)
 
     def open_side(folder: Path, adapter: Path | None, *, dtype: str | None, four_bit: bool) -> _Asked:
-        reader = TransformersPictureModel.load(folder, adapter=adapter, four_bit=four_bit, dtype=dtype)
+        reader = PictureModel.load(folder, adapter=adapter, four_bit=four_bit, dtype=dtype)
         return _Asked(reader, questions, serving, schema)
 
     return merge(base, adapter, out, open_side, write_about, dtype=dtype, allowed=allowed, tell=tell)

@@ -10,12 +10,10 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from entx.neural import estimate
-from entx.neural.model_folder import ModelFolder
+from entx.neural.model_folder import ModelFolder, load_config
 from entx.vlm_stage.adapters import adapter_targets, load_trainable
 from entx.vlm_stage.encode import PictureRow
-from entx.vlm_stage.families.base import Family
-from entx.vlm_stage.families.loading import load_config
-from entx.vlm_stage.families.lookup import family_of
+from entx.vlm_stage.families.base import Family, family_of
 from entx.vlm_stage.recipe import Recipe
 from entx.vlm_stage.train import BROKEN
 from entx.vlm_stage.training_data import TrainingData

@@ -12,11 +12,11 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.neural.card import CardWords, model_card
 from entx.neural.model_folder import ModelFolder, fingerprint
+from entx.neural.predict import write_serving
 from entx.neural.training import Schedule, Trained, course, run_training, write_model, write_record
 from entx.vlm_stage.dev import measure_f1
-from entx.vlm_stage.prompt import PROMPT_VERSION, PromptForm
+from entx.vlm_stage.prompt import PROMPT_VERSION, PromptForm, Serving
 from entx.vlm_stage.recipe import Recipe
-from entx.vlm_stage.serving import Serving, write_serving
 from entx.vlm_stage.training_data import TrainingData
 
 BROKEN = "broken_pictures.txt"
@@ -128,12 +128,12 @@ def trainer_config(recipe: Recipe, checkpoints: Path, backend: str, *, measured:
 
 
 def _measure(recipe: Recipe, schema: Schema, loaded: Any, data: TrainingData) -> Callable[[Any], dict[str, Any]]:
-    from entx.vlm_stage.backends.transformers import TransformersPictureModel
+    from entx.vlm_stage.model import PictureModel
 
     serving = Serving(recipe.prompt.form, recipe.model.pixels)
 
     def measure(model: Any) -> dict[str, Any]:
-        reader = TransformersPictureModel(loaded.family, model, loaded.codec)
+        reader = PictureModel(loaded.family, model, loaded.codec)
         return measure_f1(reader, data.dev, serving, schema)
 
     return measure
@@ -179,4 +179,4 @@ def write_about(folder: Path, record: Mapping[str, Any]) -> None:
         measured="by free reading within the legal answers",
     )
     write_record(folder, record, model_card(record, words))
-    write_serving(folder, Serving(PromptForm(**settings["prompt"]), settings["model"]["pixels"]))
+    write_serving(folder, Serving(PromptForm(**settings["prompt"]), settings["model"]["pixels"]).as_dict())

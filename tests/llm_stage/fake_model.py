@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from entx.llm_stage.backends.base import PageAsk
-from entx.neural.asking import Generated
+from entx.neural.backends.base import Query, Request
+from entx.neural.backends.base import Completion
 
 
 class FakeModel:
@@ -21,12 +21,12 @@ class FakeModel:
     def __init__(self, favourite: str = "none", written: str = "none"):
         self.favourite = favourite
         self.written = written
-        self.seen: list[PageAsk] = []
+        self.seen: list[Request] = []
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
-    def score(self, batch: Sequence[PageAsk]) -> list[list[tuple[float, ...]]]:
+    def score(self, batch: Sequence[Request]) -> list[list[tuple[float, ...]]]:
         self.seen += batch
         return [
             [
@@ -38,6 +38,6 @@ class FakeModel:
             for asked in batch
         ]
 
-    def generate(self, batch: Sequence[PageAsk], *, max_tokens: int = 32) -> list[list[Generated]]:
+    def generate(self, batch: Sequence[Request], *, max_tokens: int = 32) -> list[list[Completion]]:
         self.seen += batch
-        return [[Generated(self.written, -0.2) for _ in asked.asks] for asked in batch]
+        return [[Completion(self.written, -0.2) for _ in asked.asks] for asked in batch]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from entx.llm_stage.backends.base import PageAsk
+from entx.neural.backends.base import Query, Request
 from entx.llm_stage.dev import DevQuestion, choose, measure_f1
-from entx.neural.asking import Generated
+from entx.neural.backends.base import Completion
 
 
 class FakeModel:
@@ -22,14 +22,14 @@ class FakeModel:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text) for text in texts]
 
-    def score(self, batch: Sequence[PageAsk]) -> list[list[tuple[float, ...]]]:
+    def score(self, batch: Sequence[Request]) -> list[list[tuple[float, ...]]]:
         self.pages += [asked.page for asked in batch]
         return [
             [tuple(0.5 if one == "none" else asked.page.count(one) for one in ask.completions) for ask in asked.asks]
             for asked in batch
         ]
 
-    def generate(self, batch: Sequence[PageAsk], *, max_tokens: int = 32) -> list[list[Generated]]:
+    def generate(self, batch: Sequence[Request], *, max_tokens: int = 32) -> list[list[Completion]]:
         raise NotImplementedError
 
 

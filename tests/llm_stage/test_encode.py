@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from entx.llm_stage.backends.base import PageAsk
-from entx.llm_stage.backends.prompts import PromptTokenizer
-from entx.llm_stage.backends.transformers import TransformersModel
+from entx.neural.backends.base import Query, Request
+from entx.neural.backends.base import PromptTokenizer
+from entx.neural.backends.transformers import TransformersModel
 from entx.llm_stage.encode import IGNORED, TokenRow, encode
 from entx.llm_stage.prompt import Style
-from entx.neural.asking import Ask
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 from tests.llm_stage.training import CHAT
 
@@ -53,7 +52,7 @@ def test_the_loss_of_a_row_is_its_score_at_inference(kind: str, style: Style) ->
     model = tiny_model(kind)
     rows = encode(EXAMPLES, PromptTokenizer(tokenizer, chat=style is Style.INSTRUCT, name="tiny"))
     scorer = TransformersModel(model, tokenizer, chat=style is Style.INSTRUCT)
-    scored = scorer.score([PageAsk(one.page, (Ask(one.question, (one.completion,)),)) for one in EXAMPLES])
+    scored = scorer.score([Request(one.page, (Query(one.question, (one.completion,)),)) for one in EXAMPLES])
     for row, ((score,),) in zip(rows, scored, strict=True):
         tokens = torch.tensor([row.tokens])
         with torch.inference_mode():

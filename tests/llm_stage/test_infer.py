@@ -14,15 +14,15 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Answer, OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
-from entx.llm_stage.backends.base import PageAsk
-from entx.llm_stage.infer import answer_questions
-from entx.llm_stage.loading import ModelOptions, open_reader
+from entx.neural.backends.base import Query, Request
+from entx.neural.predict import Task, answer_questions
+from entx.llm_stage.reader import open_reader
+from entx.neural.predict import ModelOptions
 from entx.llm_stage.prompt import Style
 from entx.llm_stage.reader import Mode, TextReader
 from entx.llm_stage.serving import Serving, read_serving, write_calibration
-from entx.neural.asking import Ask
-from entx.neural.confidence import Calibration
-from entx.neural.weights import model_hash
+from entx.neural.calibration import Calibration
+from entx.neural.model_folder import model_hash
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run, load_answers, run_settings
@@ -75,7 +75,7 @@ def answers(path: Path, run: str) -> dict[int, Answer]:
 class Broken(FakeModel):
     """Fails at its third batch."""
 
-    def score(self, batch: Sequence[PageAsk]) -> list[list[tuple[float, ...]]]:
+    def score(self, batch: Sequence[Request]) -> list[list[tuple[float, ...]]]:
         if len(self.seen) >= 4:
             raise KeyboardInterrupt
         return super().score(batch)
@@ -246,7 +246,7 @@ def test_an_adapter_changes_answers_and_the_hash(path: Path, folder: Path, tmp_p
     (adapter / "entx.json").write_text((folder / "entx.json").read_text())
     bare, bare_settings = open_reader(ModelOptions(str(folder)), CHALLENGE)
     both, both_settings = open_reader(ModelOptions(str(folder), adapter), CHALLENGE)
-    asked = [PageAsk("<page>\n", (Ask("q", ("5 gram",)),))]
+    asked = [Request("<page>\n", (Query("q", ("5 gram",)),))]
     assert bare.model.score(asked)[0][0][0] != pytest.approx(both.model.score(asked)[0][0][0], abs=0.01)
     assert bare_settings["weights"] != both_settings["weights"]
 
@@ -286,7 +286,7 @@ def test_a_calibration_is_written_beside_what_stands_there_and_leaves_the_weight
 
 @pytest.mark.parametrize("options", [{"dtype": "bfloat16"}, {"four_bit": True}])
 def test_coarser_numbers_load_stay_close_and_are_recorded(folder: Path, options: dict[str, Any]) -> None:
-    ask = [PageAsk("<page>\n", (Ask("<q> height<a>", ("5 inch", "none")),))]
+    ask = [Request("<page>\n", (Query("<q> height<a>", ("5 inch", "none")),))]
     exact, _ = open_reader(ModelOptions(str(folder)), CHALLENGE)
     coarse, settings = open_reader(ModelOptions(str(folder), **options), CHALLENGE)
     ((key, value),) = options.items()

@@ -7,7 +7,7 @@ from math import exp, log
 import numpy as np
 import pytest
 
-from entx.neural.confidence import Calibration, Labelled, Platt, Posterior, fit, judge
+from entx.neural.calibration import Calibration, Labelled, Platt, Posterior, fit, judge
 from entx.neural.reliability import reliability
 
 

@@ -12,7 +12,7 @@ from entx.core.entities import CHALLENGE, Entity
 from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
 from entx.llm_stage.prompt import answer_text
-from entx.neural.constrain import Constrainer, answer_pattern, value_pattern
+from entx.neural.decoding import Constrainer, answer_pattern, value_pattern
 from tests.llm_stage.tiny_models import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()

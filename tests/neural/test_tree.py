@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig, MistralConfig, Qwen3Config
 
 from entx.core.errors import InputError
-from entx.neural.tree import AttentionMasks, PromptTokens, TokenTree, TreeBatch
+from entx.neural.token_tree import AttentionMasks, PromptTokens, TokenTree, TreeBatch
 
 
 def ancestors(tree: TokenTree) -> list[set[int]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from entx.core.errors import PictureError
-from entx.vlm_stage.backends.base import PictureAsk, Said
+from entx.neural.backends.base import Completion, Query, Request
 from entx.vlm_stage.views import reduced_size, rough_tokens
 
 WRITTEN = -0.2
@@ -26,7 +26,7 @@ class FakePictureModel:
 
     def __init__(self, written: str = "none", favourite: str = "none", *, refuses: int = -1):
         self.written, self.favourite, self.refuses = written, favourite, refuses
-        self.seen: list[PictureAsk] = []
+        self.seen: list[Request] = []
         self.calls: list[int] = []
 
     def image_tokens(self, size: tuple[int, int]) -> int:
@@ -35,14 +35,14 @@ class FakePictureModel:
     def view_size(self, size: tuple[int, int], pixels: int) -> tuple[int, int]:
         return reduced_size(size, pixels)
 
-    def read(self, batch: Sequence[PictureAsk], *, max_tokens: int = 32) -> list[list[Said]]:
+    def read(self, batch: Sequence[Request], *, max_tokens: int = 32) -> list[list[Completion]]:
         if any(asked.views[0].width == self.refuses for asked in batch):
             raise PictureError("too wide")
         self.seen += batch
         self.calls.append(len(batch))
         return [[self._said(ask.pattern, ask.completions) for ask in asked.asks] for asked in batch]
 
-    def _said(self, pattern: str, completions: Sequence[str]) -> Said:
+    def _said(self, pattern: str, completions: Sequence[str]) -> Completion:
         text = self.written
         if not re.fullmatch(pattern, text):
             unit = re.findall(r"\(([a-z |]+)\)", pattern)[0].split("|")[0]
@@ -50,4 +50,4 @@ class FakePictureModel:
         scores = [
             FAVOURITE if one == self.favourite else -3.0 - place / 100 for place, one in enumerate(completions)
         ]  # fmt: skip
-        return Said(text, WRITTEN, tuple(scores))
+        return Completion(text, WRITTEN, tuple(scores))

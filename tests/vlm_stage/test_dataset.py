@@ -14,7 +14,7 @@ from entx.storage.store import Store
 from entx.vlm_stage.collate import Collator
 from entx.vlm_stage.dataset import Dataset
 from entx.vlm_stage.encode import IGNORED, RowEncoder
-from entx.vlm_stage.families.lookup import family_of
+from entx.vlm_stage.families.base import family_of
 from entx.vlm_stage.recipe import DataSettings, Recipe, load_recipe
 from entx.vlm_stage.training_data import training_data
 from tests.vlm_stage.tiny_vlms import tiny_vlm

@@ -14,16 +14,16 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.splits import Shard
 from entx.core.types import Alignment, Answer, PageKey, Quantity
-from entx.neural.confidence import Calibration
+from entx.neural.calibration import Calibration
 from entx.storage.questions import LinkedFile, add_files
 from entx.storage.runs import load_answers, run_settings
 from entx.storage.store import Store
-from entx.vlm_stage.backends.base import PictureAsk, Said
-from entx.vlm_stage.crops import DEFAULT_CROPS
-from entx.vlm_stage.infer import InferReport, answer_questions
+from entx.neural.backends.base import Completion, Query, Request
+from entx.vlm_stage.views import DEFAULT_CROPS
+from entx.neural.predict import InferReport, Task, answer_questions
 from entx.vlm_stage.prompt import PromptForm
 from entx.vlm_stage.reader import Mode, VisionReader
-from entx.vlm_stage.serving import Serving
+from entx.vlm_stage.prompt import Serving
 from entx.vlm_stage.views import Look
 from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.pages import line, page
@@ -71,7 +71,7 @@ def answers(path: Path, name: str = "vlm") -> dict[int, Answer]:
 class Broken(FakePictureModel):
     """Is stopped at its third batch."""
 
-    def read(self, batch: Sequence[PictureAsk], *, max_tokens: int = 32) -> list[list[Said]]:
+    def read(self, batch: Sequence[Request], *, max_tokens: int = 32) -> list[list[Completion]]:
         if len(self.calls) >= 2:
             raise KeyboardInterrupt
         return super().read(batch, max_tokens=max_tokens)

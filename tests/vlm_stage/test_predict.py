@@ -13,11 +13,12 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Answer
-from entx.neural.confidence import Calibration
+from entx.neural.calibration import Calibration
 from entx.storage.runs import load_answers, run_settings
 from entx.storage.store import Store
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
-from entx.vlm_stage.loading import ModelOptions, open_reader
+from entx.vlm_stage.model import PictureModel
+from entx.vlm_stage.reader import open_reader
+from entx.neural.predict import ModelOptions
 from entx.vlm_stage.prompt import OWN, PromptForm
 from entx.vlm_stage.reader import Mode
 from entx.vlm_stage.serving import DEFAULT_PIXELS, Serving, write_serving
@@ -259,9 +260,9 @@ def test_coarser_numbers_are_recorded(model: Path, options: dict[str, Any]) -> N
     reader, _, settings = open_reader(ModelOptions(str(model), **options), CHALLENGE)
     ((key, value),) = options.items()
     assert settings[key] == value
-    assert isinstance(reader.model, TransformersPictureModel)
+    assert isinstance(reader.model, PictureModel)
     exact, _, _ = open_reader(ModelOptions(str(model)), CHALLENGE)
-    assert isinstance(exact.model, TransformersPictureModel)
+    assert isinstance(exact.model, PictureModel)
     kinds = [{weight.dtype for weight in one.model.model.parameters()} for one in (reader, exact)]
     assert kinds[0] != kinds[1]
 

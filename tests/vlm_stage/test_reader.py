@@ -11,11 +11,11 @@ from PIL import Image
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, PictureError
 from entx.core.types import Alignment, Answer, OcrPage, PageStatus, Quantity
-from entx.neural.confidence import Calibration, Platt
-from entx.vlm_stage.backends.base import Said
+from entx.neural.calibration import Calibration, Platt
+from entx.vlm_stage.backends.base import Completion
 from entx.vlm_stage.prompt import PromptForm
 from entx.vlm_stage.reader import Asked, Mode, VisionReader
-from entx.vlm_stage.serving import Serving
+from entx.vlm_stage.prompt import Serving
 from entx.vlm_stage.views import Views
 from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.pages import line, page
@@ -83,8 +83,8 @@ def test_a_form_whose_word_for_none_is_nothing_at_all() -> None:
 class Says(FakePictureModel):
     """Writes what it likes, as a server without a constraint does, and tells no log-probability."""
 
-    def _said(self, pattern: str, completions: object) -> Said:
-        return Said(self.written, None)
+    def _said(self, pattern: str, completions: object) -> Completion:
+        return Completion(self.written, None)
 
 
 @pytest.mark.parametrize(
@@ -244,8 +244,8 @@ def test_a_value_that_no_product_has_is_none() -> None:
 @pytest.mark.parametrize("scores", [(), (None,)])
 def test_a_model_that_does_not_score_cannot_weigh(scores: tuple[None, ...]) -> None:
     class Silent(FakePictureModel):
-        def _said(self, pattern: str, completions: object) -> Said:
-            return Said("5 gram", -1.0, scores)
+        def _said(self, pattern: str, completions: object) -> Completion:
+            return Completion("5 gram", -1.0, scores)
 
     with pytest.raises(InputError, match="fake does not return log-probabilities of given answers; use --mode free"):
         ask(Silent(), "item_weight", made=None, mode=Mode.CANDIDATES)

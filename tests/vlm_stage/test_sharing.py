@@ -10,10 +10,10 @@ import pytest
 import entx.vlm_stage.views as views
 from entx.core.entities import CHALLENGE
 from entx.storage.store import Store
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
-from entx.vlm_stage.infer import answer_questions
+from entx.vlm_stage.model import PictureModel
+from entx.neural.predict import Task, answer_questions
 from entx.vlm_stage.reader import Mode, VisionReader
-from entx.vlm_stage.serving import Serving
+from entx.vlm_stage.prompt import Serving
 from entx.vlm_stage.views import Look
 from tests.vlm_stage.stores import Pictured, fill, label
 from tests.vlm_stage.tiny_vlms import tiny_vlm
@@ -29,7 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fill(folder, [Pictured(file.name, NAMES) for file in made])
 
 
-def encoded(model: TransformersPictureModel, kind: str) -> list[int]:
+def encoded(model: PictureModel, kind: str) -> list[int]:
     """Pictures of each call of the vision tower from now on."""
     calls: list[int] = []
 
@@ -55,7 +55,7 @@ def test_one_decoding_and_one_encoding_a_picture(
         return decode(data, most)
 
     monkeypatch.setattr(views, "decode_rgb", counting)
-    model = TransformersPictureModel.load(tiny_vlm(kind, tmp_path / kind))
+    model = PictureModel.load(tiny_vlm(kind, tmp_path / kind))
     model.tokens_per_pass = 8192  # the tiny tokenizers need a token a letter
     calls = encoded(model, kind)
     reader = VisionReader(model, Serving(), CHALLENGE, mode)

@@ -20,18 +20,17 @@ import urllib3
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.llm_stage.backends.base import PageAsk
+from entx.neural.backends.base import Query, Request
 from entx.llm_stage.backends.openai import ServedModel
-from entx.llm_stage.backends.transformers import TransformersModel
-from entx.neural.asking import Ask
-from entx.neural.constrain import answer_pattern
+from entx.neural.backends.transformers import TransformersModel
+from entx.neural.decoding import answer_pattern
 from entx.neural.server import KEY_VARIABLE, gbnf
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 
 PATTERN = answer_pattern(CHALLENGE["height"], "none")
 BATCH = (
-    PageAsk("<page>\n[5 inch]\n", (Ask("<q> height<a>", ("5 inch", "none"), PATTERN), Ask("<q> width<a>", ("none",)))),
-    PageAsk("<page>\n[7 metre]\n", (Ask("<q> depth<a>", ("7 metre", "none"), PATTERN),)),
+    Request("<page>\n[5 inch]\n", (Query("<q> height<a>", ("5 inch", "none"), PATTERN), Query("<q> width<a>", ("none",)))),
+    Request("<page>\n[7 metre]\n", (Query("<q> depth<a>", ("7 metre", "none"), PATTERN),)),
 )
 
 
@@ -72,7 +71,7 @@ class Played(BaseHTTPRequestHandler):
             self.reply(200, {"choices": [{"logprobs": self.echo(request["prompt"])}]})
         else:
             pattern = request.get("structured_outputs", {}).get("regex", "")
-            ((answer,),) = self.model.generate([PageAsk(request["prompt"], (Ask("", pattern=pattern),))])
+            ((answer,),) = self.model.generate([Request(request["prompt"], (Query("", pattern=pattern),))])
             self.reply(200, {"choices": [{"text": answer.text, "logprobs": {"token_logprobs": [answer.log_prob]}}]})
 
     def echo(self, prompt: str) -> dict[str, Any]:
@@ -247,7 +246,7 @@ def test_against_transformers_serve(tmp_path: Path) -> None:
     finally:
         server.terminate()
         server.wait(30)
-    free_asks = [PageAsk(asked.page, tuple(Ask(ask.question) for ask in asked.asks)) for asked in BATCH]
+    free_asks = [Request(asked.page, tuple(Query(ask.question) for ask in asked.asks)) for asked in BATCH]
     expected = TransformersModel(model, tokenizer).generate(free_asks, max_tokens=6)
     assert [[answer.text for answer in page] for page in found] == [
         [answer.text for answer in page] for page in expected

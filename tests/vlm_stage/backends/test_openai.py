@@ -20,13 +20,12 @@ from PIL import Image
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import PictureError
-from entx.neural.asking import Ask
-from entx.neural.constrain import answer_pattern
+from entx.neural.decoding import answer_pattern
 from entx.storage.runs import load_answers
 from entx.storage.store import Store
-from entx.vlm_stage.backends.base import PictureAsk
-from entx.vlm_stage.backends.openai import ServedPictureModel, data_url
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
+from entx.neural.backends.base import Query, Request
+from entx.vlm_stage.backends.openai import ServedModel, data_url
+from entx.vlm_stage.model import PictureModel
 from tests.cli.runner import run_entx
 from tests.neural.played_server import playing
 from tests.vlm_stage.stores import Pictured, fill, label
@@ -60,14 +59,14 @@ def by_width(request: dict[str, Any]) -> tuple[int, Any]:
 
 
 BATCH = (
-    PictureAsk((noise(0, 60, 40), noise(1, 30, 20)), (Ask("Height?", ("none",), PATTERN), Ask("Width?", (), PATTERN))),
-    PictureAsk((noise(2, 80, 50),), (Ask("Depth?", ("none", "5 inch"), PATTERN),)),
+    Request((noise(0, 60, 40), noise(1, 30, 20)), (Query("Height?", ("none",), PATTERN), Query("Width?", (), PATTERN))),
+    Request((noise(2, 80, 50),), (Query("Depth?", ("none", "5 inch"), PATTERN),)),
 )
 
 
 def test_views_come_before_the_question_without_loss() -> None:
     with playing(by_width) as (handler, url):
-        found = ServedPictureModel(url, concurrency=1).read(BATCH)
+        found = ServedModel(url, concurrency=1).read(BATCH)
     assert [[said.text for said in of_picture] for of_picture in found] == [["60 inch", "60 inch"], ["80 inch"]]
     assert found[0][0].log_prob == -0.75
     assert [said.scores for of_picture in found for said in of_picture] == [(None,), (), (None, None)]
@@ -82,9 +81,9 @@ def test_views_come_before_the_question_without_loss() -> None:
 
 def test_a_picture_that_the_server_refuses_is_the_pictures_fault() -> None:
     with playing(by_width) as (_, url):
-        model = ServedPictureModel(url)
+        model = ServedModel(url)
         with pytest.raises(PictureError, match="this picture is not taken"):
-            model.read([PictureAsk((noise(0, 13, 13),), (Ask("Height?"),))])
+            model.read([Request((noise(0, 13, 13),), (Query("Height?"),))])
 
 
 def test_pictures_travel_as_data_and_never_as_links() -> None:
@@ -95,7 +94,7 @@ def test_pictures_travel_as_data_and_never_as_links() -> None:
 
 def test_sizes_are_the_servers_business_within_the_budget() -> None:
     with playing(by_width) as (_, url):
-        model = ServedPictureModel(url)
+        model = ServedModel(url)
     assert model.view_size((3000, 1500), 20_000) == (200, 100)
     assert model.image_tokens((56, 56)) == 4
     assert model.name == "played"
@@ -141,15 +140,15 @@ def test_against_transformers_serve(tmp_path: Path) -> None:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache")}
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    here = TransformersPictureModel.load(folder)
+    here = PictureModel.load(folder)
     asked = [
-        PictureAsk((noise(n, 112, 84).resize(here.view_size((112, 84), 10_000)),), (Ask("Height?"), Ask("Width?")))
+        Request((noise(n, 112, 84).resize(here.view_size((112, 84), 10_000)),), (Query("Height?"), Query("Width?")))
         for n in range(2)
     ]  # fmt: skip
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(url, server, tmp_path / "log")
-        found = ServedPictureModel(f"{url}/v1", str(folder)).read(asked, max_tokens=6)
+        found = ServedModel(f"{url}/v1", str(folder)).read(asked, max_tokens=6)
     finally:
         server.terminate()
         server.wait(30)

@@ -17,13 +17,12 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from entx.core.errors import InputError
-from entx.llm_stage.backends.base import PageAsk
+from entx.neural.backends.base import Query, Request
 from entx.llm_stage.backends.vllm import VllmModel
-from entx.neural.asking import Ask
 from entx.neural.vllm_engine import VllmEngine, engine_arguments
-from entx.vlm_stage.backends.base import PictureAsk
-from entx.vlm_stage.backends.vllm import MOST_VIEWS, VllmPictureModel
-from entx.vlm_stage.crops import DEFAULT_CROPS
+from entx.neural.backends.base import Query, Request
+from entx.vlm_stage.backends.vllm import MOST_VIEWS, VllmModel
+from entx.vlm_stage.views import DEFAULT_CROPS
 from tests.llm_stage.tiny_models import tiny_tokenizer
 
 SOURCE = os.environ.get("ENTX_VLLM_SOURCE", "")
@@ -90,10 +89,10 @@ def picture(width: int) -> Image.Image:
 
 
 def test_pictures_are_read_in_one_call_with_scores_by_forced_writing(library: ModuleType) -> None:
-    model = VllmPictureModel.load(Path("m"))
+    model = VllmModel.load(Path("m"))
     batch = [
-        PictureAsk((picture(30), picture(10)), (Ask("Height?", ("none", "1.5 inch"), "[0-9] (inch)|none"),)),
-        PictureAsk((picture(40),), (Ask("Width?", ("",), "([0-9] (inch))?"), Ask("Depth?"))),
+        Request((picture(30), picture(10)), (Query("Height?", ("none", "1.5 inch"), "[0-9] (inch)|none"),)),
+        Request((picture(40),), (Query("Width?", ("",), "([0-9] (inch))?"), Query("Depth?"))),
     ]
     ((height,), (width, depth)) = model.read(batch)
     assert (height.text, height.log_prob, height.scores) == ("5 inch", -1.0, (-2.0, -2.0))
@@ -112,7 +111,7 @@ def test_pictures_are_read_in_one_call_with_scores_by_forced_writing(library: Mo
 
 
 def test_nothing_to_read_asks_nothing(library: ModuleType) -> None:
-    model = VllmPictureModel.load(Path("m"))
+    model = VllmModel.load(Path("m"))
     assert model.read([]) == []
     assert model._vllm.engine.calls == 0
 
@@ -128,21 +127,21 @@ def adapter_of(folder: Path, layer: str) -> Path:
 )
 def test_an_adapter_whose_half_vllm_would_leave_out_is_refused(library: ModuleType, tmp_path: Path, layer: str) -> None:
     with pytest.raises(InputError, match=r"changes the vision tower .* merge the adapter"):
-        VllmPictureModel.load(Path("m"), adapter=adapter_of(tmp_path, layer))
+        VllmModel.load(Path("m"), adapter=adapter_of(tmp_path, layer))
 
 
 def test_memory_is_reserved_for_all_views_and_an_adapter_goes_with_every_prompt(
     library: ModuleType, tmp_path: Path
 ) -> None:
     adapter = adapter_of(tmp_path, "language_model.layers.0.self_attn.q_proj")
-    model = VllmPictureModel.load(Path("m"), adapter=adapter, four_bit=True, dtype="bfloat16")
+    model = VllmModel.load(Path("m"), adapter=adapter, four_bit=True, dtype="bfloat16")
     engine: Any = model._vllm.engine
     assert engine.arguments["limit_mm_per_prompt"] == {"image": MOST_VIEWS}
     assert DEFAULT_CROPS.most < MOST_VIEWS
     assert engine.arguments["trust_remote_code"] is False
     assert (engine.arguments["quantization"], engine.arguments["load_format"]) == ("bitsandbytes", "bitsandbytes")
     assert (engine.arguments["dtype"], engine.arguments["max_lora_rank"]) == ("bfloat16", 64)
-    model.read([PictureAsk((picture(9),), (Ask("?"),))])
+    model.read([Request((picture(9),), (Query("?"),))])
     assert engine.lora == ("adapter", 1, str(adapter))
     assert model.name == "m"
 
@@ -153,12 +152,12 @@ def test_a_model_that_vllm_cannot_load_is_one_line(library: ModuleType) -> None:
 
     library.LLM = fail  # type: ignore[attr-defined]
     with pytest.raises(InputError, match=r"m: vLLM cannot load the model: no GPU$"):
-        VllmPictureModel.load(Path("m"))
+        VllmModel.load(Path("m"))
 
 
 def test_the_text_stage_asks_the_same_engine(library: ModuleType) -> None:
     model = VllmModel.load(Path("m"))
-    ((answer,),) = model.generate([PageAsk("<page>\n", (Ask("<q>", pattern="[0-9] inch"),))])
+    ((answer,),) = model.generate([Request("<page>\n", (Query("<q>", pattern="[0-9] inch"),))])
     assert (answer.text, answer.log_prob) == ("5 inch", -1.0)
     ((prompt, parameters),) = model._vllm.engine.asked
     assert prompt["prompt_token_ids"] == tiny_tokenizer()("<page>\n<q>")["input_ids"]

@@ -57,7 +57,7 @@ def test_a_view_of_one_tile_is_not_cut(codec: Any) -> None:
     picture = noise(0, TILE, TILE)
     pixels = codec.pixels([picture])
     assert pixels.tensors["pixel_values"].shape == (1, 3, TILE, TILE)
-    text = codec.tokenizer.decode(codec.prompt(pixels, "What?").tokens)
+    text = codec.tokenizer.decode(codec.prompt(pixels, "What?"))
     mark = "<fake_token_around_image>"
     assert text.startswith(f"<|im_start|>User:{mark}<global-img>{'<image>' * 4}{mark}What?<end_of_utterance>\n")
     assert text.endswith("Assistant:")
@@ -69,7 +69,7 @@ def test_image_tokens_are_what_the_prompt_holds(loaded: Loaded) -> None:
     pixels = codec.pixels(views)
     assert pixels.views == tuple(codec.image_tokens(view.size) for view in views)
     bare = codec.tokenizer(codec._chat.text(3, "What?"), add_special_tokens=False)["input_ids"]
-    prompt = codec.prompt(pixels, "What?").tokens
+    prompt = codec.prompt(pixels, "What?")
     assert len(prompt) == len(bare) - 3 + pixels.tokens
     tiles = 1 + (6 + 1) + (4 + 1)
     assert prompt.count(codec.image_token) == 4 * tiles
@@ -80,7 +80,7 @@ def test_image_tokens_are_what_the_prompt_holds(loaded: Loaded) -> None:
 
 def test_pictures_of_many_and_few_tiles_share_a_batch(loaded: Loaded) -> None:
     pixels = [loaded.codec.pixels([noise(0, TILE, TILE)]), loaded.codec.pixels([noise(1, 2 * TILE, TILE)])]
-    rows = [loaded.codec.prompt(one, "What?").tokens for one in pixels]
+    rows = [loaded.codec.prompt(one, "What?") for one in pixels]
     made = loaded.codec.batch(pixels, rows, prompts=[len(row) for row in rows], left=False)
     assert made["pixel_values"].shape == (2, 3, 3, TILE, TILE)
     with torch.inference_mode():

@@ -18,11 +18,10 @@ from tokenizers import pre_tokenizers
 from transformers import GPT2Tokenizer, PhiConfig, PhiForCausalLM
 
 from entx.core.errors import InputError
-from entx.neural.asking import Ask
-from entx.vlm_stage.backends.base import PictureAsk
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
+from entx.neural.backends.base import Query, Request
+from entx.vlm_stage.model import PictureModel
 from entx.vlm_stage.families.base import LoadOptions
-from entx.vlm_stage.families.lookup import family_of
+from entx.vlm_stage.families.base import family_of
 from entx.vlm_stage.families.moondream import IMAGE_TOKENS, Moondream
 from tests.vlm_stage.pictures import HEIGHT, noise
 from tests.vlm_stage.tiny_vlms import MERGED, MERGES
@@ -180,9 +179,9 @@ def test_with_the_revision_named_the_code_runs_and_is_warned_of(folder: Path, tm
 def test_answers_are_what_the_parts_compute(folder: Path) -> None:
     """Start of text, picture, question, answer, as the published code puts them together."""
     loaded = load(folder)
-    model = TransformersPictureModel(Moondream(), loaded.model, loaded.codec)
-    asks = (Ask("What is the height?", ("5 inch", "none"), HEIGHT), Ask("Width?", ("", "1 foot"), HEIGHT))
-    batch = [PictureAsk((noise(seed, 80, 60),), asks) for seed in range(2)]
+    model = PictureModel(Moondream(), loaded.model, loaded.codec)
+    asks = (Query("What is the height?", ("5 inch", "none"), HEIGHT), Query("Width?", ("", "1 foot"), HEIGHT))
+    batch = [Request((noise(seed, 80, 60),), asks) for seed in range(2)]
     tokenizer, text_model = loaded.codec.tokenizer, loaded.model.text_model
     embed = text_model.get_input_embeddings()
     for asked, of_picture in zip(batch, model.read(batch, max_tokens=12), strict=True):

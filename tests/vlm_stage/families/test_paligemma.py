@@ -48,7 +48,7 @@ def test_prompts_and_pixels_are_those_of_the_familys_processor(loaded: Loaded, p
 def test_prompts_with_answers_are_those_of_the_familys_processor(loaded: Loaded, processor: Any) -> None:
     picture = noise(0, 56, 56)
     pixels = loaded.codec.pixels([picture])
-    prompt = loaded.codec.prompt(pixels, "height?").tokens
+    prompt = loaded.codec.prompt(pixels, "height?")
     row = [*prompt, *loaded.codec.completion("5.0 inch"), loaded.codec.ends[0]]
     given = processor(images=[[picture]], text=["<image>height?"], suffix=["5.0 inch"])
     made = loaded.codec.batch([pixels], [row], prompts=[len(prompt)], left=False)
@@ -59,7 +59,7 @@ def test_prompts_with_answers_are_those_of_the_familys_processor(loaded: Loaded,
 def test_an_answers_tokens_do_not_reach_those_before_them(loaded: Loaded) -> None:
     """The same prompt with two answers: states of the prompt and of what the answers share must not differ."""
     pixels = loaded.codec.pixels([noise(0, 56, 56)])
-    prompt = loaded.codec.prompt(pixels, "height?").tokens
+    prompt = loaded.codec.prompt(pixels, "height?")
     rows = [[*prompt, *loaded.codec.completion(answer)] for answer in ("5 inch", "5 gram")]
     same = next(place for place, (one, other) in enumerate(zip(*rows, strict=True)) if one != other)
     with torch.inference_mode():
@@ -74,7 +74,7 @@ def test_an_answers_tokens_do_not_reach_those_before_them(loaded: Loaded) -> Non
 def test_the_question_reaches_the_pictures_tokens(loaded: Loaded) -> None:
     """Which is why nothing of a prompt can be shared between questions."""
     pixels = loaded.codec.pixels([noise(0, 56, 56)])
-    rows = [loaded.codec.prompt(pixels, question).tokens for question in ("height?", "weight?")]
+    rows = [loaded.codec.prompt(pixels, question) for question in ("height?", "weight?")]
     with torch.inference_mode():
         inputs = loaded.codec.batch([pixels] * 2, rows, prompts=[len(row) for row in rows], left=False)
         one, other = loaded.model(**inputs).logits
@@ -84,7 +84,7 @@ def test_the_question_reaches_the_pictures_tokens(loaded: Loaded) -> None:
 
 def test_token_types_follow_the_padding(loaded: Loaded) -> None:
     pixels = [loaded.codec.pixels([noise(number, 56, 56)]) for number in range(2)]
-    prompts = [loaded.codec.prompt(pixels[0], question).tokens for question in ("a?", "a longer one?")]
+    prompts = [loaded.codec.prompt(pixels[0], question) for question in ("a?", "a longer one?")]
     rows = [[*prompt, *loaded.codec.completion("5")] for prompt in prompts]
     for left in (True, False):
         made = loaded.codec.batch(pixels, rows, prompts=[len(prompt) for prompt in prompts], left=left)

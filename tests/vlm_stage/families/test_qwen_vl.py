@@ -92,7 +92,7 @@ def test_pictures_encoded_together_are_as_encoded_alone(loaded: Loaded) -> None:
 def test_positions_are_those_that_the_model_computes(loaded: Loaded) -> None:
     for views in ([noise(0, 84, 140)], [noise(0, 280, 28), noise(1, 56, 56), noise(2, 56, 112)]):
         pixels = loaded.codec.pixels(views)
-        tokens = loaded.codec.prompt(pixels, "What is the height?").tokens
+        tokens = loaded.codec.prompt(pixels, "What is the height?")
         inputs = loaded.codec.batch([pixels], [tokens], prompts=[len(tokens)], left=False)
         expected, delta = loaded.model.model.get_rope_index(
             inputs["input_ids"], inputs["mm_token_type_ids"], image_grid_thw=inputs["image_grid_thw"]
@@ -163,7 +163,7 @@ def test_an_answer_ends_as_the_template_ends_it(codec: Any) -> None:
 
 def test_rows_are_padded_on_the_side_asked_for(codec: Any) -> None:
     pixels = [codec.pixels([noise(0, 56, 56)]), codec.pixels([noise(1, 84, 56)])]
-    rows = [codec.prompt(one, question).tokens for one, question in zip(pixels, ("A?", "A longer one?"), strict=True)]
+    rows = [codec.prompt(one, question) for one, question in zip(pixels, ("A?", "A longer one?"), strict=True)]
     widths = [len(row) for row in rows]
     for left in (True, False):
         made = codec.batch(pixels, rows, prompts=widths, left=left)
@@ -195,7 +195,7 @@ def test_the_folders_own_template_is_used(tmp_path: Path) -> None:
     own = CHAT.replace("You are a helpful assistant.", "Answer in short.")
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": own}))
     codec = FAMILY.load(folder, LoadOptions()).codec
-    text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?").tokens)
+    text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?"))
     assert text.startswith("<|im_start|>system\nAnswer in short.<|im_end|>")
     codec.save(tmp_path / "saved")
     assert (tmp_path / "saved" / "chat_template.jinja").read_text() == own
@@ -214,7 +214,7 @@ def test_a_template_without_pictures_is_not_used(template: str, tmp_path: Path) 
     folder = tiny_vlm("qwen2_vl", tmp_path / "model")
     (folder / "chat_template.jinja").write_text(template)
     codec = FAMILY.codec(folder)
-    text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?").tokens)
+    text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?"))
     assert text.startswith("<|im_start|>system\nYou are a helpful assistant.")
 
 

@@ -1,20 +1,26 @@
-"""Token trees: a page or picture once, its questions as branches, their completions as branches of those, in one pass.
+"""Token trees: a page or picture once, its questions as branches, their choices as branches of those, in one pass.
 
 A token attends to its ancestors and stands at its depth, so each path through the tree computes exactly what the same
 tokens would as a sequence of their own. What a batch computes is the page plus every branch once, against page times
-completions for sequence by sequence. The masks are explicit: sliding windows are cut by depth, not by slot.
+choices for sequence by sequence. The masks are explicit: sliding windows are cut by depth, not by slot. This module
+knows tokens only: prompts are made into them by `backends.base` and the families, and read by `backends.transformers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from entx.core.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+TOKENS_PER_PASS = {"cpu": 1024, "cuda": 16384}
+"""Padded tokens of one forward pass, by device: what fits a CPU's cache; enough to fill a GPU."""
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -64,49 +70,58 @@ class TokenTree:
 
 @dataclass(frozen=True)
 class PromptTokens:
-    """Tokens of one page and all that is asked about it.
+    """Tokens of one page or picture and all that is asked about it.
 
     Args:
-        page: what all its prompts begin with.
-        questions: of each ask the rest of its prompt, never empty but with `both`.
-        completions: of each ask.
-        patterns: of each ask.
-        both: the model reads prompts in both directions: `page` is a whole one, of one ask, and its question is empty.
+        prefix: what all its prompts begin with.
+        questions: of each query the rest of its prompt, never empty but with `both`.
+        choices: of each query.
+        patterns: of each query.
+        both: the model reads prompts in both directions: `prefix` is a whole one, of one query with an empty question.
     """
 
-    page: list[int]
+    prefix: list[int]
     questions: list[list[int]]
-    completions: list[list[list[int]]]
+    choices: list[list[list[int]]]
     patterns: list[str]
     both: bool = False
 
     @classmethod
-    def of(cls, prompts: Sequence[list[int]], completions: list[list[list[int]]], patterns: list[str]) -> PromptTokens:
+    def of(cls, prompts: Sequence[list[int]], choices: list[list[list[int]]], patterns: list[str]) -> PromptTokens:
         """Splits whole prompts where they begin to differ, before the last token at the latest."""
         if not prompts:
-            return cls([], [], completions, patterns)
+            return cls([], [], choices, patterns)
         shared = 0
         for column in zip(*(prompt[:-1] for prompt in prompts), strict=False):
             if len(set(column)) > 1:
                 break
             shared += 1
-        return cls(prompts[0][:shared], [prompt[shared:] for prompt in prompts], completions, patterns)
+        return cls(prompts[0][:shared], [prompt[shared:] for prompt in prompts], choices, patterns)
 
     @property
     def width(self) -> int:
         """Nodes of the whole tree."""
-        answers = (tokens for ask in self.completions for tokens in ask)
-        return len(self.page) + sum(map(len, self.questions)) + sum(map(len, answers))
+        answers = (tokens for of_query in self.choices for tokens in of_query)
+        return len(self.prefix) + sum(map(len, self.questions)) + sum(map(len, answers))
 
     def tree(self) -> tuple[TokenTree, list[int]]:
-        """The tree of page and questions, and the last node of each question.
+        """The tree of prefix and questions, and the last node of each question.
 
         Those come behind all other nodes: logits are wanted of them, and of what is added behind, only.
         """
         tree = TokenTree()
-        page = tree.add(-1, self.page, both=self.both)
-        inner = [tree.add(page, question[:-1]) for question in self.questions]
+        prefix = tree.add(-1, self.prefix, both=self.both)
+        inner = [tree.add(prefix, question[:-1]) for question in self.questions]
         return tree, [tree.add(node, question[-1:]) for node, question in zip(inner, self.questions, strict=True)]
+
+
+def side_by_side(widths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Numbers of the rows of each forward pass, widest first: their count times the widest stays within `most`."""
+    order = sorted(range(len(widths)), key=lambda number: -widths[number])
+    while order:
+        fit = max(1, most // max(widths[order[0]], 1))
+        yield order[:fit]
+        order = order[fit:]
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,8 @@ class TreeBatch:
     @classmethod
     def of(cls, trees: Sequence[TokenTree]) -> TreeBatch:
         """Pads the trees to the longest."""
+        import torch
+
         width = max(len(tree.tokens) for tree in trees)
         tokens = np.zeros((len(trees), width), dtype=np.int64)
         depths = np.zeros((len(trees), width), dtype=np.int64)
@@ -180,6 +197,8 @@ class AttentionMasks:
             key_depths: shape (trees, keys).
             together: who is not cut off by a window, shape (trees, queries, keys); None: each is.
         """
+
+        import torch
 
         def additive(window: int | None) -> torch.Tensor:
             seen = visible

@@ -3,7 +3,8 @@
 A model scores every legal candidate of a page and "none". Divided by a temperature, with an offset for "none", and
 normalised, that is a posterior (Guo et al. 2017, On Calibration of Modern Neural Networks). The best candidate's share
 and the share of all candidates then each pass a Platt map (Platt 1999), which also pays for truths that OCR missed.
-Everything is fitted by maximum likelihood on rows with known truth: few parameters, because such rows are few.
+Everything is fitted by maximum likelihood on rows with known truth: few parameters, because such rows are few. The
+fits are a few lines of NumPy: a general minimiser would end elsewhere in the fourth digit, and wants SciPy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from entx.core.evaluation import FloatArray
+from entx.core.evaluation import Counts, FloatArray, Outcome, outcomes
+from entx.core.types import Answer, Evidence, Quantity
 
 _SURE = 1e-6  # probabilities are kept this far from 0 and 1
 _GOLDEN = (5**0.5 - 1) / 2
@@ -29,12 +31,14 @@ class Posterior:
     """Log-probabilities of all that may be answered to one question.
 
     Args:
-        candidates: one a distinct legal quantity, at least one.
+        candidates: one a distinct legal quantity.
         none: of the answer that there is none.
+        quantities: the candidates themselves.
     """
 
     candidates: tuple[float, ...]
     none: float
+    quantities: tuple[Quantity, ...] = ()
 
     @property
     def best(self) -> int:
@@ -149,6 +153,38 @@ def judge(posterior: Posterior, calibration: Calibration | None) -> Judgement:
 
 def _pays(p: float, q: float, f1: float) -> bool:
     return p * (2.0 - f1) > f1 * (1.0 - q)
+
+
+def decide(
+    posterior: Posterior,
+    calibration: Calibration | None,
+    text_of: Callable[[Quantity | None], str],
+    evidence_of: Callable[[int], Evidence],
+) -> Answer:
+    """The answer that a posterior with at least one candidate comes to.
+
+    Args:
+        text_of: how the model is to write a quantity, or None.
+        evidence_of: where a candidate stands, by its position.
+    """
+    judged = judge(posterior, calibration)
+    best = posterior.quantities[judged.best]
+    if judged.given:
+        return Answer(
+            best, text_of(best), "", evidence_of(judged.best), posterior.candidates[judged.best], judged.p_correct,
+            judged.p_present, score=judged.share,
+        )  # fmt: skip
+    return Answer(
+        None, text_of(None), judged.withheld(text_of(best)), log_prob=posterior.none, p_correct=judged.p_absent,
+        p_present=judged.p_present, score=judged.share,
+    )  # fmt: skip
+
+
+def unseen_answer(calibration: Calibration | None, text: str, reason: str, log_prob: float | None = None) -> Answer:
+    """The empty answer to a question without any candidate, and how likely it is that there is a value all the same."""
+    present = calibration.unseen if calibration else None
+    absent = present and 1.0 - present
+    return Answer(None, text, reason, log_prob=log_prob, p_correct=absent, p_present=present)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,3 +321,89 @@ def _minimum(loss: Callable[[float], float], low: float, high: float) -> float:
             right = low + _GOLDEN * (high - low)
             at_right = loss(right)
     return (low + high) / 2.0
+
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRow:
+    """A question with its truth, and what a model thinks of it.
+
+    Args:
+        picture: sha256 of the file.
+        truth: as a written answer, "" where the picture states none.
+        also: other right answers, as in a gold table.
+        posterior: None, or one without candidates, where there was nothing to choose from.
+    """
+
+    picture: str
+    truth: str
+    also: str
+    posterior: Posterior | None
+
+    @property
+    def labelled(self) -> Labelled | None:
+        """For a fit; None where there was nothing to choose from."""
+        if self.posterior is None or not self.posterior.candidates:
+            return None
+        texts = [quantity.text for quantity in self.posterior.quantities]
+        found, _ = outcomes(texts, [self.truth] * len(texts), [self.also] * len(texts))
+        return Labelled(self.posterior, frozenset(np.flatnonzero(found == Outcome.TP).tolist()), bool(self.truth))
+
+
+def fit_gold(rows: Sequence[GoldRow]) -> Calibration:
+    """A calibration fitted on all rows.
+
+    Raises:
+        ValueError: none of them had something to choose from.
+    """
+    labelled = [row.labelled for row in rows]
+    unseen = [bool(row.truth) for row, one in zip(rows, labelled, strict=True) if one is None]
+    return fit([one for one in labelled if one is not None], unseen)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFit:
+    """What a calibration is worth on rows that it was not fitted on.
+
+    Args:
+        before, after: the answers without one, and by one from the other folds of pictures; "" for none.
+        stated, fitted, right: of each best candidate its share, its p_correct, and whether it is right.
+    """
+
+    before: list[str]
+    after: list[str]
+    stated: list[float]
+    fitted: list[float]
+    right: list[bool]
+
+
+def cross_fit(rows: Sequence[GoldRow]) -> CrossFit:
+    """Answers and probabilities of each row by a calibration from the other pictures, in `FOLDS` parts by their hash.
+
+    Raises:
+        ValueError: a fold's rest holds no row to fit on.
+    """
+    labelled = [row.labelled for row in rows]
+    folds = [int(row.picture[:8], 16) % FOLDS for row in rows]
+    made = CrossFit([""] * len(rows), [""] * len(rows), [], [], [])
+    for fold in sorted(set(folds)):
+        calibration = fit_gold([row for row, of in zip(rows, folds, strict=True) if of != fold])
+        for number, one in enumerate(labelled):
+            if folds[number] != fold or one is None:
+                continue
+            for answers, given in ((made.before, None), (made.after, calibration)):
+                judged = judge(one.posterior, given)
+                if judged.given:
+                    answers[number] = one.posterior.quantities[judged.best].text
+            made.stated.append(one.posterior.shares()[judged.best])
+            made.fitted.append(judged.p_correct or 0.0)
+            made.right.append(judged.best in one.right)
+    return made
+
+
+def f1(rows: Sequence[GoldRow], answers: Sequence[str]) -> float:
+    """The challenge's metric of the answers."""
+    found, _ = outcomes(answers, [row.truth for row in rows], [row.also for row in rows])
+    return Counts.of(found).f1

@@ -1,4 +1,4 @@
-"""A client of OpenAI-compatible servers: vLLM, llama.cpp, `transformers serve`, or a vendor's.
+"""A model of either stage behind an OpenAI-compatible server: vLLM, llama.cpp, `transformers serve`, or a vendor's.
 
 What servers share is little, so what they can is found out: vLLM and llama.cpp say who they are in their list of models
 and take a constraint each in their own field; others are sent plain requests, and the postprocessor keeps the answers
@@ -7,17 +7,24 @@ legal.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import urllib3
 
-from entx.core.errors import InputError
-from entx.neural.asking import Generated
+from entx.core.errors import InputError, PictureError
+from entx.neural.backends.base import MAX_TOKENS, Completion, Model, Query, Request
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 KEY_VARIABLE = "ENTX_API_KEY"
 """The environment variable with the server's key. Not OPENAI_API_KEY: that one is not for whatever --base-url names."""
@@ -30,67 +37,110 @@ _LARGEST_REPLY = 16 << 20
 _GRAMMAR_PARTS = re.compile(r"\[[^\]]*\]|\{[^}]*\}|[()|?]|\\(.)|([A-Za-z0-9 ]+)")
 
 
-class Server:
-    """An OpenAI-compatible API and one model of it; safe to use from several threads.
+class ServedModel(Model):
+    """A model behind an OpenAI-compatible API; its requests go out side by side.
 
     Args:
         base_url: http or https, ends in the version: "http://localhost:8000/v1".
         model: its name there; None takes the only one that the server lists.
-        chat: ask at /chat/completions, where the server applies the model's template; else at /completions.
+        chat: ask at /chat/completions, where the server applies the model's template (pictures go nowhere else); else
+            at /completions.
         concurrency: requests in flight.
         timeout: seconds that one request may take.
 
     Attributes:
         url: without a slash at its end.
-        model: the name.
-        kind: "vllm", "llamacpp" or "" for any other.
+        kind: of the server: "vllm", "llamacpp" or "" for any other.
 
     Raises:
         InputError: not a URL of http or https; the server cannot be reached or lists no such model.
     """
 
-    def __init__(self, base_url: str, model: str | None, *, chat: bool, concurrency: int, timeout: float):
+    def __init__(
+        self, base_url: str, model: str | None = None, *, chat: bool, concurrency: int = 8, timeout: float = 120.0
+    ):
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
             raise InputError(f"--base-url {base_url!r}: expected http://host:port/v1 or https://host/v1")
         self.url = base_url.rstrip("/")
         self._chat = chat
+        self._concurrency = concurrency
         self._pool = urllib3.PoolManager(
             maxsize=concurrency, block=True, retries=_RETRIES, timeout=urllib3.Timeout(connect=10.0, read=timeout)
         )
         key = os.environ.get(KEY_VARIABLE)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._extras = True
-        self.model, self.kind = self._find(model)
+        self.name, self.kind = self._find(model)
 
-    def write(self, prompt: str | list[dict[str, Any]], pattern: str, max_tokens: int) -> Generated:
-        """The most probable answer, within the pattern where the server takes one.
+    def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
+        """Greedy answers, within each pattern where the server takes one; or, of `max_tokens` 0, scores.
 
-        Args:
-            prompt: a text; at /chat/completions also the parts of a user message.
+        Scores are without an end token (what a unit ends with is its last letter), and beside an answer None.
 
         Raises:
-            RefusedError: the server does not take the prompt.
-            InputError: it answers with an error, or with something else than an answer.
+            PictureError: the server does not take a picture.
+            InputError: scores are wanted of a picture, of a chat model, whose template is not at hand here, or of
+                another server than vLLM; it answers with an error, or with something else than an answer.
         """
-        request: dict[str, Any] = {"model": self.model, "max_tokens": max_tokens, "temperature": 0, "stream": False}
+        shown = [
+            request.shown if isinstance(request.shown, str) else [_image_part(view) for view in request.shown]
+            for request in batch
+        ]
+        jobs = [(one, query) for one, request in zip(shown, batch, strict=True) for query in request.queries]
+        if not max_tokens and (self.kind != "vllm" or self._chat):
+            raise InputError(
+                f"{self.url} does not return log-probabilities of given completions (vLLM does, for models of the "
+                "compact style); use --mode free"
+            )
+        with ThreadPoolExecutor(self._concurrency) as threads:
+            if max_tokens:
+                found = threads.map(lambda job: self._write(job[0], job[1], max_tokens), jobs)
+            else:
+                scored = [(f"{one}{query.question}", choice) for one, query in jobs for choice in query.choices]
+                scores = threads.map(lambda job: self._score(*job), scored)
+                found = iter([Completion(scores=tuple(islice(scores, len(query.choices)))) for _, query in jobs])
+            return [[next(found) for _ in request.queries] for request in batch]
+
+    def _write(self, shown: str | list[dict[str, Any]], query: Query, max_tokens: int) -> Completion:
+        prompt = (
+            shown + query.question if isinstance(shown, str) else [*shown, {"type": "text", "text": query.question}]
+        )
+        request: dict[str, Any] = {"model": self.name, "max_tokens": max_tokens, "temperature": 0, "stream": False}
         if self._chat:
             request["messages"] = [{"role": "user", "content": prompt}]
         else:
             request["prompt"] = prompt
         extras: dict[str, Any] = {"logprobs": True if self._chat else 1}
-        if pattern and self.kind == "vllm":
-            extras["structured_outputs"] = {"regex": pattern}
-        elif pattern and self.kind == "llamacpp":
-            extras["grammar"] = gbnf(pattern)
-        reply = self.complete(request, extras)
+        if query.pattern and self.kind == "vllm":
+            extras["structured_outputs"] = {"regex": query.pattern}
+        elif query.pattern and self.kind == "llamacpp":
+            extras["grammar"] = gbnf(query.pattern)
+        try:
+            reply = self._first_choice(request, extras)
+        except RefusedError as error:
+            raise (error if isinstance(shown, str) else PictureError(str(error))) from None
         message = reply.get("message")
         text = message.get("content") if isinstance(message, dict) else reply.get("text")
         if not isinstance(text, str):
             raise InputError(f"{self.url}: a reply without text")
-        return Generated(text, _sum(reply.get("logprobs")))
+        return Completion(text, _sum(reply.get("logprobs")), (None,) * len(query.choices))
 
-    def complete(self, request: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:
+    def _score(self, prompt: str, choice: str) -> float:
+        """Log-probability of a choice: vLLM echoes a prompt with those of its tokens."""
+        request = {
+            "model": self.name, "prompt": prompt + choice, "max_tokens": 1, "temperature": 0, "echo": True,
+            "logprobs": 1,
+        }  # fmt: skip
+        logprobs: Any = self._first_choice(request, {}).get("logprobs")
+        try:
+            tokens = zip(logprobs["text_offset"], logprobs["tokens"], logprobs["token_logprobs"], strict=True)
+            start, end = len(prompt), len(prompt) + len(choice)
+            return float(sum(value for at, token, value in tokens if at + len(token) > start and at < end))
+        except (TypeError, KeyError, ValueError):
+            raise InputError(f"{self.url}: no log-probabilities of the prompt in the reply; use --mode free") from None
+
+    def _first_choice(self, request: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:
         """The first choice of one request; without the extras from then on where the server refuses them."""
         path = "/chat/completions" if self._chat else "/completions"
         if self._extras and extras:
@@ -156,7 +206,7 @@ class RefusedError(_AnsweredError):
 
 
 def gbnf(pattern: str) -> str:
-    """A pattern of `constrain.answer_pattern` in llama.cpp's grammar notation: the same, with its literals quoted."""
+    """A pattern of `decoding.answer_pattern` in llama.cpp's grammar notation: the same, with its literals quoted."""
 
     def part(match: re.Match[str]) -> str:
         escaped, literal = match[1], match[2]
@@ -175,6 +225,14 @@ def _sum(logprobs: Any) -> float | None:
     if not isinstance(values, list) or not all(isinstance(value, int | float) for value in values):
         return None
     return float(sum(values))
+
+
+def _image_part(picture: Image.Image) -> dict[str, Any]:
+    """A view as a part of a message: a URL that holds all of it without loss, so that a server fetches nothing."""
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", compress_level=1)
+    url = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def _reason(error: Exception) -> str:
