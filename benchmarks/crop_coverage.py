@@ -21,8 +21,7 @@ from entx.core.types import OcrPage, parse_written
 from entx.report.ablation.gold import GoldRow, read_gold
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.store import Store
-from entx.vlm_stage.views import DEFAULT_CROPS, CropPlan, plan_crops, print_height
-from entx.vlm_stage.views import reduced_size
+from entx.vlm_stage.views import DEFAULT_CROPS, CropPlan, plan_crops, print_height, reduced_size
 
 HIGH = DEFAULT_CROPS.print_height
 

@@ -20,10 +20,9 @@ from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 from entx.core.types import Answer, OcrLine, OcrPage, PageGeometry, PageStatus, Quantity, parse_written
-from entx.llm_stage.reader import open_reader
-from entx.neural.predict import ModelOptions
 from entx.llm_stage.prompt import Hint
-from entx.llm_stage.reader import Asked, Mode, TextReader
+from entx.llm_stage.reader import Asked, Mode, TextReader, open_reader
+from entx.neural.predict import ModelOptions
 from entx.rules.reader import RulesReader
 
 

@@ -26,12 +26,11 @@ from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 from entx.core.types import OcrPage, PageStatus
-from entx.neural.backends.transformers import TransformersModel
-from entx.llm_stage.reader import open_reader
-from entx.neural.predict import ModelOptions
 from entx.llm_stage.prompt import page_prompt, question_prompt
-from entx.llm_stage.reader import Asked, Mode, TextReader
+from entx.llm_stage.reader import Asked, Mode, TextReader, open_reader
+from entx.neural.backends.transformers import TransformersModel
 from entx.neural.decoding import Constrainer, answer_pattern
+from entx.neural.predict import ModelOptions
 from entx.storage.pages import choose_pages, unanswered_pages
 from entx.storage.store import Store
 

@@ -81,12 +81,12 @@ def measure(model: Path, adapter: Path | None, store: Path, schema: Path) -> dic
     """F1 by entity and mode."""
     from entx.core.postprocess import postprocess
     from entx.llm_stage.adapters import prompt_tokenizer
-    from entx.neural.backends.base import Query, Request
-    from entx.neural.backends.transformers import TransformersModel
     from entx.llm_stage.dev import measure_f1
     from entx.llm_stage.recipe import load_recipe
     from entx.llm_stage.training_data import dev_questions, load_dataset
-    
+    from entx.neural.backends.base import Query, Request
+    from entx.neural.backends.transformers import TransformersModel
+
     entities = load_schema(schema)
     reader = TransformersModel.load(model, adapter=adapter)
     recipe = load_recipe("entx-small", ["data.unreadable=keep", "data.negatives=0"])

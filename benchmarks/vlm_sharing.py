@@ -20,10 +20,9 @@ from typing import Any
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.types import Answer
-from entx.vlm_stage.model import PictureModel
-from entx.vlm_stage.reader import open_reader
 from entx.neural.predict import ModelOptions
-from entx.vlm_stage.reader import Asked, VisionReader
+from entx.vlm_stage.model import PictureModel
+from entx.vlm_stage.reader import Asked, VisionReader, open_reader
 from entx.vlm_stage.views import Look, see_file
 
 NAMES = ("item_weight", "height", "width")

@@ -33,10 +33,10 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
-from entx.neural.decoding import Constrainer, answer_pattern
 from entx.neural.backends.base import Query, Request
-from entx.vlm_stage.model import PictureModel
+from entx.neural.decoding import Constrainer, answer_pattern
 from entx.vlm_stage.families.qwen_vl import QwenCodec, QwenVl
+from entx.vlm_stage.model import PictureModel
 from entx.vlm_stage.prompt import OWN
 from lab.drawings.draw import scenes
 

@@ -10,7 +10,7 @@ import pytest
 
 from entx.ensemble.fit import load_fitted
 from tests.cli.runner import run_entx
-from tests.ensemble.arms import Completion, make_store
+from tests.ensemble.arms import Said, make_store
 
 ROWS = 120
 
@@ -23,8 +23,8 @@ def gold(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("gold")
     truths = ["" if i % 4 == 0 else f"{i + 1} gram" for i in range(ROWS)]
-    a: list[Completion] = [truth if truth and i % 3 else "9999 gram" for i, truth in enumerate(truths)]
-    b: list[Completion] = [truth if not truth or i % 3 == 0 else "8888 gram" for i, truth in enumerate(truths)]
+    a: list[Said] = [truth if truth and i % 3 else "9999 gram" for i, truth in enumerate(truths)]
+    b: list[Said] = [truth if not truth or i % 3 == 0 else "8888 gram" for i, truth in enumerate(truths)]
     make_store(folder / "s.duckdb", {"a": [*a, "7 gram"], "b": [*b, ""]})
     with (folder / "gold.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["index", "value"], *([i, truth] for i, truth in enumerate(truths))])

@@ -12,7 +12,7 @@ from entx.cli.app import run_names
 from entx.core.errors import InputError
 from entx.report.review.tasks import NOT_SHOWN, labelling_config
 from tests.cli.runner import Ended, run_entx
-from tests.ensemble.arms import Completion, make_store
+from tests.ensemble.arms import Said, make_store
 from tests.report.label_studio import annotation, exported, write_json
 from tests.report.reviewed import TRUTH, labels_of, make_reviewed
 
@@ -133,8 +133,8 @@ def test_local_pictures(store: Path, tmp_path: Path, capsys: Capture) -> None:
 
 def test_gold_is_learned_from_and_left_out(tmp_path: Path, capsys: Capture) -> None:
     truths = ["" if i % 4 == 0 else f"{i + 1} gram" for i in range(80)]
-    a: list[Completion] = [truth if truth and i % 3 else "9999 gram" for i, truth in enumerate(truths)]
-    b: list[Completion] = [truth if not truth or i % 3 == 0 else "8888 gram" for i, truth in enumerate(truths)]
+    a: list[Said] = [truth if truth and i % 3 else "9999 gram" for i, truth in enumerate(truths)]
+    b: list[Said] = [truth if not truth or i % 3 == 0 else "8888 gram" for i, truth in enumerate(truths)]
     store = make_store(tmp_path / "s.duckdb", {"a": a, "b": b})
     gold = tmp_path / "gold.csv"
     with gold.open("w", newline="") as stream:

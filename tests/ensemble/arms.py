@@ -17,11 +17,11 @@ from entx.storage.store import Store
 KEY = PageKey("rapidocr", "m", "p")
 PAGES = {"engine": KEY.engine, "model_hash": KEY.model_hash, "params_hash": KEY.params_hash}
 
-Completion = str | None | tuple[str, float]
+Said = str | None | tuple[str, float]
 """An arm's answer: "5.0 gram"; "" for none; None for not asked; with a number, how sure it says to be."""
 
 
-def answer(said: Completion) -> Answer | None:
+def answer(said: Said) -> Answer | None:
     if said is None:
         return None
     text, sure = said if isinstance(said, tuple) else (said, None)
@@ -33,7 +33,7 @@ def answer(said: Completion) -> Answer | None:
     return replace(made, p_correct=sure) if quantity else replace(made, p_present=1.0 - sure)
 
 
-def ballot(*said: Completion, entity: str = "item_weight", index: int = 0, fold: int = 0) -> Ballot:
+def ballot(*said: Said, entity: str = "item_weight", index: int = 0, fold: int = 0) -> Ballot:
     return make_ballot(index, CHALLENGE[entity], [answer(one) for one in said], fold=fold)
 
 
@@ -45,7 +45,7 @@ def winner(order: Sequence[int], of: Ballot) -> str:
 
 def make_store(
     path: Path,
-    arms: dict[str, list[Completion]],
+    arms: dict[str, list[Said]],
     entities: Sequence[str] = (),
     page: OcrPage | None = None,
     settings: dict[str, dict[str, str]] | None = None,

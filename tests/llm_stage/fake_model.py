@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from entx.neural.backends.base import Query, Request
-from entx.neural.backends.base import Completion
+from entx.neural.backends.base import Completion, Request
 
 
 class FakeModel:

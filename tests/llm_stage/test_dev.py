@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from entx.neural.backends.base import Query, Request
 from entx.llm_stage.dev import DevQuestion, choose, measure_f1
-from entx.neural.backends.base import Completion
+from entx.neural.backends.base import Completion, Request
 
 
 class FakeModel:

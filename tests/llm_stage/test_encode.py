@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from entx.neural.backends.base import Query, Request
-from entx.neural.backends.base import PromptTokenizer
-from entx.neural.backends.transformers import TransformersModel
 from entx.llm_stage.encode import IGNORED, TokenRow, encode
 from entx.llm_stage.prompt import Style
+from entx.neural.backends.base import PromptTokenizer, Query, Request
+from entx.neural.backends.transformers import TransformersModel
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 from tests.llm_stage.training import CHAT
 

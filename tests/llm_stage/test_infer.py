@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from entx.llm_stage.serving import Serving, read_serving, write_calibration
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Answer, OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
-from entx.neural.backends.base import Query, Request
-from entx.neural.predict import Task, answer_questions
-from entx.llm_stage.reader import open_reader
-from entx.neural.predict import ModelOptions
 from entx.llm_stage.prompt import Style
-from entx.llm_stage.reader import Mode, TextReader
-from entx.llm_stage.serving import Serving, read_serving, write_calibration
+from entx.llm_stage.reader import Mode, TextReader, open_reader
+from entx.neural.backends.base import Query, Request
 from entx.neural.calibration import Calibration
 from entx.neural.model_folder import model_hash
+from entx.neural.predict import ModelOptions, answer_questions
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run, load_answers, run_settings

@@ -10,10 +10,9 @@ import pytest
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus, Polygon, Quantity
-from entx.neural.backends.transformers import TransformersModel
-from entx.llm_stage.prompt import Hint, Style
+from entx.llm_stage.prompt import Hint, Serving, Style
 from entx.llm_stage.reader import Asked, Mode, TextReader, distinct
-from entx.llm_stage.prompt import Serving
+from entx.neural.backends.transformers import TransformersModel
 from entx.neural.calibration import Calibration, Platt
 from tests.llm_stage.fake_model import FakeModel
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer

@@ -7,8 +7,7 @@ import re
 import pytest
 import torch
 
-from entx.neural.decoding import Constrainer
-from entx.neural.decoding import Writing, write_tokens
+from entx.neural.decoding import Constrainer, Writing, write_tokens
 from tests.llm_stage.tiny_models import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()

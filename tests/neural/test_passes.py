@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from entx.neural.passes import TOKENS_PER_PASS, passes
 from hypothesis import given
 from hypothesis import strategies as st
-
-from entx.neural.passes import TOKENS_PER_PASS, passes
 
 
 @given(st.lists(st.integers(0, 500), max_size=40), st.integers(1, 1000))

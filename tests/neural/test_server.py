@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from entx.neural.server import RefusedError, Server
 
 from entx.core.errors import InputError
-from entx.neural.server import RefusedError, Server
 from tests.neural.played_server import playing
 
 PATTERN = "[0-9]{1,6} (inch)|none"

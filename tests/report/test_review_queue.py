@@ -18,7 +18,7 @@ from entx.storage.labels import Review, add_reviews
 from entx.storage.questions import add_questions
 from entx.storage.runs import add_answers, begin_run
 from entx.storage.store import Store
-from tests.ensemble.arms import Completion, ballot, make_store
+from tests.ensemble.arms import Said, ballot, make_store
 from tests.report.reviewed import PAGE, SURE, make_reviewed, queue_of
 
 AT = "2026-11-20T10:00:00.000000Z"
@@ -130,8 +130,8 @@ def test_a_real_ensemble_is_decided_as_it_was(tmp_path: Path) -> None:
     draw = random.Random(1)
     truths = {i: f"{draw.randint(1, 99)} gram" if i % 4 else "" for i in range(200)}
     wrong = {i: f"{draw.randint(100, 199)} gram" for i in truths}
-    a: list[Completion] = [truths[i] if draw.random() < 0.8 else wrong[i] for i in truths]
-    b: list[Completion] = [truths[i] if draw.random() < 0.6 else wrong[i] for i in truths]
+    a: list[Said] = [truths[i] if draw.random() < 0.8 else wrong[i] for i in truths]
+    b: list[Said] = [truths[i] if draw.random() < 0.6 else wrong[i] for i in truths]
     path = make_store(tmp_path / "s.duckdb", {"a": a, "b": b})
     gold = {i: Truth(frozenset({q} if (q := parse_written(text)) else ()), bool(text)) for i, text in truths.items()}
     with Store(path, write=True) as store:

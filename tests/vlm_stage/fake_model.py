@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from entx.core.errors import PictureError
-from entx.neural.backends.base import Completion, Query, Request
+from entx.neural.backends.base import Completion, Request
 from entx.vlm_stage.views import reduced_size, rough_tokens
 
 WRITTEN = -0.2

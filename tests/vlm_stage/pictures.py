@@ -8,11 +8,10 @@ import numpy as np
 from PIL import Image
 
 from entx.core.entities import CHALLENGE
-from entx.neural.decoding import answer_pattern
 from entx.neural.backends.base import Query, Request
+from entx.neural.decoding import answer_pattern
+from entx.vlm_stage.families.base import Loaded, LoadOptions, family_of
 from entx.vlm_stage.model import PictureModel
-from entx.vlm_stage.families.base import Loaded, LoadOptions
-from entx.vlm_stage.families.base import family_of
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
 KINDS = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "paligemma", "paligemma2", "idefics3", "smolvlm")

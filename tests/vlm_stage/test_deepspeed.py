@@ -13,8 +13,7 @@ import trl
 from entx.core.errors import InputError
 from entx.neural import trainer
 from entx.vlm_stage.adapters import load_options
-from entx.vlm_stage.families.base import LoadOptions
-from entx.vlm_stage.families.base import family_of
+from entx.vlm_stage.families.base import LoadOptions, family_of
 from entx.vlm_stage.recipe import load_recipe
 from entx.vlm_stage.train import check_deepspeed, trainer_config
 from tests.vlm_stage.tiny_vlms import tiny_vlm

@@ -11,9 +11,8 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.types import Quantity
 from entx.vlm_stage.dev import DevQuestion, dev_questions, measure_f1, read_answers, write_freely
-from entx.vlm_stage.prompt import PromptForm
+from entx.vlm_stage.prompt import PromptForm, Serving
 from entx.vlm_stage.rows import Row
-from entx.vlm_stage.prompt import Serving
 from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.training import draw, valued
 

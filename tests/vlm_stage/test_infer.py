@@ -14,17 +14,15 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.splits import Shard
 from entx.core.types import Alignment, Answer, PageKey, Quantity
+from entx.neural.backends.base import Completion, Request
 from entx.neural.calibration import Calibration
+from entx.neural.predict import InferReport, answer_questions
 from entx.storage.questions import LinkedFile, add_files
 from entx.storage.runs import load_answers, run_settings
 from entx.storage.store import Store
-from entx.neural.backends.base import Completion, Query, Request
-from entx.vlm_stage.views import DEFAULT_CROPS
-from entx.neural.predict import InferReport, Task, answer_questions
-from entx.vlm_stage.prompt import PromptForm
+from entx.vlm_stage.prompt import PromptForm, Serving
 from entx.vlm_stage.reader import Mode, VisionReader
-from entx.vlm_stage.prompt import Serving
-from entx.vlm_stage.views import Look
+from entx.vlm_stage.views import DEFAULT_CROPS, Look
 from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.pages import line, page
 from tests.vlm_stage.stores import BAD, KEY, ODD, Pictured, bad_and_odd, fill, hash_of, label

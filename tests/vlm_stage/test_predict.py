@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from entx.vlm_stage.serving import DEFAULT_PIXELS, Serving, write_serving
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Answer
 from entx.neural.calibration import Calibration
+from entx.neural.predict import ModelOptions
 from entx.storage.runs import load_answers, run_settings
 from entx.storage.store import Store
 from entx.vlm_stage.model import PictureModel
-from entx.vlm_stage.reader import open_reader
-from entx.neural.predict import ModelOptions
 from entx.vlm_stage.prompt import OWN, PromptForm
-from entx.vlm_stage.reader import Mode
-from entx.vlm_stage.serving import DEFAULT_PIXELS, Serving, write_serving
+from entx.vlm_stage.reader import Mode, open_reader
 from tests.cli.runner import Ended, run_entx
 from tests.vlm_stage.pages import line, page
 from tests.vlm_stage.stores import BAD, Pictured, bad_and_odd, fill, hash_of, label

@@ -6,16 +6,15 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from entx.vlm_stage.backends.base import Completion
 from PIL import Image
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, PictureError
 from entx.core.types import Alignment, Answer, OcrPage, PageStatus, Quantity
 from entx.neural.calibration import Calibration, Platt
-from entx.vlm_stage.backends.base import Completion
-from entx.vlm_stage.prompt import PromptForm
+from entx.vlm_stage.prompt import PromptForm, Serving
 from entx.vlm_stage.reader import Asked, Mode, VisionReader
-from entx.vlm_stage.prompt import Serving
 from entx.vlm_stage.views import Views
 from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.pages import line, page

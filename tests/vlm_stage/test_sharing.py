@@ -9,11 +9,11 @@ import pytest
 
 import entx.vlm_stage.views as views
 from entx.core.entities import CHALLENGE
+from entx.neural.predict import answer_questions
 from entx.storage.store import Store
 from entx.vlm_stage.model import PictureModel
-from entx.neural.predict import Task, answer_questions
-from entx.vlm_stage.reader import Mode, VisionReader
 from entx.vlm_stage.prompt import Serving
+from entx.vlm_stage.reader import Mode, VisionReader
 from entx.vlm_stage.views import Look
 from tests.vlm_stage.stores import Pictured, fill, label
 from tests.vlm_stage.tiny_vlms import tiny_vlm

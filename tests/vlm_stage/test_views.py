@@ -13,8 +13,7 @@ import entx.vlm_stage.views as views
 from entx.core.errors import PictureError
 from entx.core.images import PictureRefused
 from entx.core.types import OcrPage, PageStatus
-from entx.vlm_stage.views import DEFAULT_CROPS
-from entx.vlm_stage.views import Look, reduced_size, rough_tokens, see, see_file
+from entx.vlm_stage.views import DEFAULT_CROPS, Look, reduced_size, rough_tokens, see, see_file
 from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.pages import line, page
 

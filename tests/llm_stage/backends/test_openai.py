@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 import urllib3
+from entx.llm_stage.backends.openai import ServedModel
+from entx.neural.server import KEY_VARIABLE, gbnf
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.neural.backends.base import Query, Request
-from entx.llm_stage.backends.openai import ServedModel
 from entx.neural.backends.transformers import TransformersModel
 from entx.neural.decoding import answer_pattern
-from entx.neural.server import KEY_VARIABLE, gbnf
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 
 PATTERN = answer_pattern(CHALLENGE["height"], "none")

@@ -12,9 +12,8 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
-from entx.neural.backends.base import Query, Request
+from entx.neural.backends.base import Completion, Query, Request
 from entx.neural.backends.transformers import TransformersModel
-from entx.neural.backends.base import Completion, Query
 from entx.neural.decoding import Constrainer, answer_pattern
 from tests.llm_stage.tiny_models import WINDOW, tiny_model, tiny_tokenizer
 

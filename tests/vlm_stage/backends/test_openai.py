@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 import urllib3
+from entx.vlm_stage.backends.openai import ServedModel, data_url
 from PIL import Image
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import PictureError
+from entx.neural.backends.base import Query, Request
 from entx.neural.decoding import answer_pattern
 from entx.storage.runs import load_answers
 from entx.storage.store import Store
-from entx.neural.backends.base import Query, Request
-from entx.vlm_stage.backends.openai import ServedModel, data_url
 from entx.vlm_stage.model import PictureModel
 from tests.cli.runner import run_entx
 from tests.neural.played_server import playing

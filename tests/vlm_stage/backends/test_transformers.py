@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from entx.vlm_stage.backends import seen_trees
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
-from entx.neural.decoding import Constrainer, answer_pattern
-from entx.vlm_stage.backends import seen_trees
 from entx.neural.backends.base import Completion, Query, Request
+from entx.neural.decoding import Constrainer, answer_pattern
 from entx.vlm_stage.model import PIXEL_THREADS, PictureModel
 from tests.vlm_stage.pictures import HEIGHT, KINDS, asks, noise, views
 from tests.vlm_stage.tiny_vlms import tiny_vlm

@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from entx.llm_stage.backends.vllm import VllmModel
+from entx.neural.vllm_engine import VllmEngine, engine_arguments
+from entx.vlm_stage.backends.vllm import MOST_VIEWS, VllmModel
 from PIL import Image
 from safetensors.numpy import save_file
 
 from entx.core.errors import InputError
 from entx.neural.backends.base import Query, Request
-from entx.llm_stage.backends.vllm import VllmModel
-from entx.neural.vllm_engine import VllmEngine, engine_arguments
-from entx.neural.backends.base import Query, Request
-from entx.vlm_stage.backends.vllm import MOST_VIEWS, VllmModel
 from entx.vlm_stage.views import DEFAULT_CROPS
 from tests.llm_stage.tiny_models import tiny_tokenizer
 

@@ -12,8 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from entx.core.errors import InputError
 from entx.neural.model_folder import check_model_folder
-from entx.vlm_stage.families.base import LoadOptions
-from entx.vlm_stage.families.base import family_of
+from entx.vlm_stage.families.base import LoadOptions, family_of
 from tests.vlm_stage.pictures import KINDS, noise
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 

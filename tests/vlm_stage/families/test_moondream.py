@@ -19,10 +19,9 @@ from transformers import GPT2Tokenizer, PhiConfig, PhiForCausalLM
 
 from entx.core.errors import InputError
 from entx.neural.backends.base import Query, Request
-from entx.vlm_stage.model import PictureModel
-from entx.vlm_stage.families.base import LoadOptions
-from entx.vlm_stage.families.base import family_of
+from entx.vlm_stage.families.base import LoadOptions, family_of
 from entx.vlm_stage.families.moondream import IMAGE_TOKENS, Moondream
+from entx.vlm_stage.model import PictureModel
 from tests.vlm_stage.pictures import HEIGHT, noise
 from tests.vlm_stage.tiny_vlms import MERGED, MERGES
 
