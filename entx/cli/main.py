@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from entx.cli import (  # noqa: F401 - importing a command registers it
     ablate,
+    calibrate,
     dataset,
     demo,
     doctor,

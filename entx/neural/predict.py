@@ -16,13 +16,16 @@ from typing import Any, Protocol
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
+from entx.core.evaluation import truth_column
 from entx.core.files import atomic_text
 from entx.core.splits import Shard
+from entx.core.tables import parse_indices, read_table
 from entx.core.types import Answer, PageKey
 from entx.neural.backend import choose_backend
 from entx.neural.backends.base import Model
-from entx.neural.calibration import Calibration, Posterior
+from entx.neural.calibration import Calibration, GoldRow, Posterior
 from entx.neural.model_folder import check_model_folder, model_hash
+from entx.storage.questions import load_questions
 from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store
 
@@ -314,3 +317,37 @@ def run_settings_of(store: Store, reader: Reader, task: Task) -> dict[str, Any]:
         "calibration": calibration.digest if calibration else None, "engine": key and key.engine,
         "model_hash": key and key.model_hash, "params_hash": key and key.params_hash,
     }  # fmt: skip
+
+
+_NO_RUN = ""
+"""No run has this name: every question of the store is open to it."""
+
+
+def score_gold(
+    store: Store, reader: Reader, task: Task, gold: Path, advance: Callable[[int], None] = lambda _: None
+) -> list[GoldRow]:
+    """What a model thinks of the questions of a gold table: those that the store has a page, or a picture file, of.
+
+    Args:
+        gold: index, value or entity_value, perhaps also.
+
+    Raises:
+        InputError: the table cannot be read, or the store holds none of its questions.
+    """
+    table = read_table(gold, ["index"], ["value", "entity_value", "also"])
+    truths = table[truth_column(table)]
+    also = table.get("also") or [""] * len(truths)
+    known = dict(zip(parse_indices(table), zip(truths, also, strict=True), strict=True))
+    pictures = {one.index: one.picture for one in load_questions(store) if one.index in known}
+    rows = []
+    for batch in reader.work(store, _NO_RUN, replace(task, only=frozenset(known))):
+        found = reader.posteriors([asked for _, asked in batch])
+        for (indices, _), posteriors in zip(batch, found, strict=True):
+            rows += [
+                GoldRow(str(pictures[index]), *known[index], posterior)
+                for index, posterior in zip(indices, posteriors, strict=True)
+            ]
+            advance(len(indices))
+    if not any(row.posterior is not None and row.posterior.candidates for row in rows):
+        raise InputError(f"{gold}: {store.path} holds nothing to choose from for any of its {len(known)} questions")
+    return rows

@@ -7,13 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.vlm_stage.fake_model import FakePictureModel
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import Quantity
 from entx.vlm_stage.dev import DevQuestion, dev_questions, measure_f1, read_answers, write_freely
 from entx.vlm_stage.prompt import PromptForm, Serving
 from entx.vlm_stage.rows import Row
-from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.training import draw, valued
 
 SERVING = Serving(PromptForm("{entity_name}?", "none"), 12544)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.vlm_stage.fake_model import FakePictureModel
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
@@ -23,7 +24,6 @@ from entx.storage.store import Store
 from entx.vlm_stage.prompt import PromptForm, Serving
 from entx.vlm_stage.reader import Mode, VisionReader
 from entx.vlm_stage.views import DEFAULT_CROPS, Look
-from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.pages import line, page
 from tests.vlm_stage.stores import BAD, KEY, ODD, Pictured, bad_and_odd, fill, hash_of, label
 

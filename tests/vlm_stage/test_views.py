@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.vlm_stage.fake_model import FakePictureModel
 
 import entx.vlm_stage.views as views
 from entx.core.errors import PictureError
 from entx.core.images import PictureRefused
 from entx.core.types import OcrPage, PageStatus
 from entx.vlm_stage.views import DEFAULT_CROPS, Look, reduced_size, rough_tokens, see, see_file
-from tests.vlm_stage.fake_model import FakePictureModel
 from tests.vlm_stage.pages import line, page
 
 MODEL = FakePictureModel()

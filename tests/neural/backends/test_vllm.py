@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from entx.llm_stage.backends.vllm import VllmModel
-from entx.neural.vllm_engine import VllmEngine, engine_arguments
-from entx.vlm_stage.backends.vllm import MOST_VIEWS, VllmModel
 from PIL import Image
 from safetensors.numpy import save_file
 
 from entx.core.errors import InputError
 from entx.neural.backends.base import Query, Request
+from entx.neural.backends.vllm import MOST_VIEWS, VllmModel, engine_arguments
 from entx.vlm_stage.views import DEFAULT_CROPS
 from tests.llm_stage.tiny_models import tiny_tokenizer
 
@@ -37,6 +35,12 @@ class Wrote:
 @dataclass
 class Output:
     outputs: list[Wrote]
+    prompt_logprobs: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class LogProb:
+    logprob: float
 
 
 @dataclass
@@ -54,7 +58,12 @@ class Recording:
         self.calls += 1
         self.asked += zip(messages, sampling_params, strict=True)
         self.lora = lora_request
-        return [Output([self._written(parameters)]) for parameters in sampling_params]
+        return [
+            Output([], [None, *({token: LogProb(-0.1)} for token in prompt["prompt_token_ids"][1:])])
+            if parameters.get("prompt_logprobs") == 0
+            else Output([self._written(parameters)])
+            for prompt, parameters in zip(messages, sampling_params, strict=True)
+        ]
 
     def generate(self, prompts: Any, sampling_params: Any, *, use_tqdm: bool, lora_request: Any) -> list[Output]:
         return self.chat(prompts, sampling_params, use_tqdm=use_tqdm, lora_request=lora_request)
@@ -88,15 +97,15 @@ def picture(width: int) -> Image.Image:
 
 
 def test_pictures_are_read_in_one_call_with_scores_by_forced_writing(library: ModuleType) -> None:
-    model = VllmModel.load(Path("m"))
+    model = VllmModel.load(Path("m"), pictures=True)
     batch = [
         Request((picture(30), picture(10)), (Query("Height?", ("none", "1.5 inch"), "[0-9] (inch)|none"),)),
         Request((picture(40),), (Query("Width?", ("",), "([0-9] (inch))?"), Query("Depth?"))),
     ]
-    ((height,), (width, depth)) = model.read(batch)
+    ((height,), (width, depth)) = model.complete(batch)
     assert (height.text, height.log_prob, height.scores) == ("5 inch", -1.0, (-2.0, -2.0))
     assert (width.text, width.scores, depth.scores) == ("5 inch", (-4.0,), ())
-    engine: Any = model._vllm.engine
+    engine: Any = model.engine
     assert engine.calls == 1
     messages = [one[0]["content"] for one, _ in engine.asked]
     assert [part["type"] for part in messages[0]] == ["image_pil", "image_pil", "text"]
@@ -111,8 +120,8 @@ def test_pictures_are_read_in_one_call_with_scores_by_forced_writing(library: Mo
 
 def test_nothing_to_read_asks_nothing(library: ModuleType) -> None:
     model = VllmModel.load(Path("m"))
-    assert model.read([]) == []
-    assert model._vllm.engine.calls == 0
+    assert model.complete([]) == []
+    assert model.engine.calls == 0
 
 
 def adapter_of(folder: Path, layer: str) -> Path:
@@ -126,21 +135,21 @@ def adapter_of(folder: Path, layer: str) -> Path:
 )
 def test_an_adapter_whose_half_vllm_would_leave_out_is_refused(library: ModuleType, tmp_path: Path, layer: str) -> None:
     with pytest.raises(InputError, match=r"changes the vision tower .* merge the adapter"):
-        VllmModel.load(Path("m"), adapter=adapter_of(tmp_path, layer))
+        VllmModel.load(Path("m"), adapter=adapter_of(tmp_path, layer), pictures=True)
 
 
 def test_memory_is_reserved_for_all_views_and_an_adapter_goes_with_every_prompt(
     library: ModuleType, tmp_path: Path
 ) -> None:
     adapter = adapter_of(tmp_path, "language_model.layers.0.self_attn.q_proj")
-    model = VllmModel.load(Path("m"), adapter=adapter, four_bit=True, dtype="bfloat16")
-    engine: Any = model._vllm.engine
+    model = VllmModel.load(Path("m"), adapter=adapter, four_bit=True, dtype="bfloat16", pictures=True)
+    engine: Any = model.engine
     assert engine.arguments["limit_mm_per_prompt"] == {"image": MOST_VIEWS}
     assert DEFAULT_CROPS.most < MOST_VIEWS
     assert engine.arguments["trust_remote_code"] is False
     assert (engine.arguments["quantization"], engine.arguments["load_format"]) == ("bitsandbytes", "bitsandbytes")
     assert (engine.arguments["dtype"], engine.arguments["max_lora_rank"]) == ("bfloat16", 64)
-    model.read([Request((picture(9),), (Query("?"),))])
+    model.complete([Request((picture(9),), (Query("?"),))])
     assert engine.lora == ("adapter", 1, str(adapter))
     assert model.name == "m"
 
@@ -154,13 +163,26 @@ def test_a_model_that_vllm_cannot_load_is_one_line(library: ModuleType) -> None:
         VllmModel.load(Path("m"))
 
 
-def test_the_text_stage_asks_the_same_engine(library: ModuleType) -> None:
+def test_pages_are_asked_as_tokens_and_scored_by_their_prompts(library: ModuleType) -> None:
     model = VllmModel.load(Path("m"))
-    ((answer,),) = model.generate([Request("<page>\n", (Query("<q>", pattern="[0-9] inch"),))])
-    assert (answer.text, answer.log_prob) == ("5 inch", -1.0)
-    ((prompt, parameters),) = model._vllm.engine.asked
-    assert prompt["prompt_token_ids"] == tiny_tokenizer()("<page>\n<q>")["input_ids"]
-    assert parameters["structured_outputs"] == {"regex": "[0-9] inch"}
+    assert model.library is library
+    assert model.adapter is None
+    engine: Any = model.engine
+    assert engine.arguments["enable_prefix_caching"] is True
+    assert "limit_mm_per_prompt" not in engine.arguments
+    page = Request("<page>\n", (Query("<q>", ("5", "5 m"), "[0-9] inch"), Query("<a>")))
+    ((asked, other),) = model.complete([page])
+    assert (asked.text, asked.log_prob, other.scores) == ("5 inch", -1.0, ())
+    tokens = tiny_tokenizer()
+    prompt = tokens("<page>\n<q>")["input_ids"]
+    assert [one["prompt_token_ids"] for one, _ in engine.asked] == [
+        prompt, [*prompt, *tokens("5")["input_ids"], tokens.eos_token_id],
+        [*prompt, *tokens("5 m")["input_ids"], tokens.eos_token_id], tokens("<page>\n<a>")["input_ids"],
+    ]  # fmt: skip
+    assert engine.asked[0][1]["structured_outputs"] == {"regex": "[0-9] inch"}
+    assert asked.scores == (-0.2, -0.4)  # of two tokens and of four, the end included
+    ((scored, _),) = model.complete([page], max_tokens=0)
+    assert (scored.text, scored.log_prob, scored.scores) == ("", None, (-0.2, -0.4))
 
 
 @pytest.mark.skipif(not SOURCE, reason="ENTX_VLLM_SOURCE names no unpacked vllm wheel")
@@ -197,10 +219,3 @@ def fields(path: Path, name: str) -> set[str]:
     """Names of the annotated attributes of a class."""
     body = of_class(path, name).body
     return {one.target.id for one in body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)}
-
-
-def test_an_engine_is_what_was_loaded(library: ModuleType) -> None:
-    loaded = VllmEngine.load(Path("m"), limit_mm_per_prompt={"image": 2})
-    assert loaded.adapter is None
-    assert loaded.library is library
-    assert loaded.engine.arguments["enable_prefix_caching"] is True

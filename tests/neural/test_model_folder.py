@@ -1,7 +1,8 @@
-"""Model folders: what must not be loaded is refused before any library opens it."""
+"""Model folders: what must not be loaded is refused before any library opens it, code of another revision too."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError
-from entx.neural.model_folder import check_model_folder, fingerprint
+from entx.neural.model_folder import check_model_folder, code_faults, fingerprint
 
 
 def safetensors(path: Path, shape: tuple[int, ...] = (2, 2), fill: int = 0) -> None:
@@ -112,25 +113,21 @@ def test_archives_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    "content",
     [
-        (b"", "is not a whole safetensors file"),
-        (b"\x00" * 7, "is not a whole safetensors file"),
-        ((10**15).to_bytes(8, "little") + b"{}", "is not a whole safetensors file"),
-        ((4).to_bytes(8, "little") + b"nope", "header is no JSON"),
-        ((4).to_bytes(8, "little") + b"[12]", "header is no object"),
-        (pickle.dumps({"a": 1}), "safetensors file"),
+        b"", b"\x00" * 7, (10**15).to_bytes(8, "little") + b"{}", (4).to_bytes(8, "little") + b"nope",
+        (4).to_bytes(8, "little") + b"[12]", pickle.dumps({"a": 1}),
     ],
-)
-def test_what_only_calls_itself_safetensors_is_refused(folder: Path, content: bytes, said: str) -> None:
+)  # fmt: skip
+def test_what_only_calls_itself_safetensors_is_refused(folder: Path, content: bytes) -> None:
     (folder / "model.safetensors").write_bytes(content)
-    assert said in refusal(folder)
+    assert "model.safetensors is not a whole safetensors file: " in refusal(folder)
 
 
 def test_cut_weights_are_refused(folder: Path) -> None:
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[:-1])
-    assert "model.safetensors is cut off" in refusal(folder)
+    assert "model.safetensors is not a whole safetensors file: " in refusal(folder)
 
 
 def test_an_index_names_files_of_the_folder_only(folder: Path) -> None:
@@ -171,3 +168,116 @@ def test_the_fingerprint_follows_weights_and_configuration(folder: Path) -> None
     second = fingerprint(check_model_folder(folder))
     (folder / "config.json").write_text('{"model_type": "mistral"}')
     assert len({first, second, fingerprint(check_model_folder(folder))}) == 3
+
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+OTHER = "f" * 40
+CODE = b"class Model:\n    pass\n"
+
+
+def note(folder: Path, name: str, revision: str = REVISION) -> None:
+    """Writes what huggingface_hub notes of a downloaded file."""
+    content = (folder / name).read_bytes()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    path = folder / ".cache" / "huggingface" / "download" / f"{name}.metadata"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{revision}\n{blob}\n1726000000.0\n")
+
+
+@pytest.fixture
+def coded(tmp_path: Path) -> Path:
+    """A folder with code, as huggingface_hub downloads it."""
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "config.json").write_text('{"model_type": "moondream1", "auto_map": {"AutoConfig": "modeling.Config"}}')
+    (path / "modeling.py").write_bytes(CODE)
+    safetensors(path / "model.safetensors")
+    note(path, "modeling.py")
+    note(path, "config.json")
+    return path
+
+
+def test_without_a_revision_all_code_is_refused(coded: Path) -> None:
+    with pytest.raises(InputError, match=r"modeling\.py is code") as caught:
+        check_model_folder(coded)
+    assert "config.json asks for code of its own by 'auto_map'" in str(caught.value)
+
+
+def test_the_named_revision_passes(coded: Path) -> None:
+    assert code_faults(coded, REVISION) == []
+    assert check_model_folder(coded, remote_code=REVISION).path == coded.resolve()
+
+
+def test_another_revision_is_refused(coded: Path) -> None:
+    assert code_faults(coded, OTHER) == [f"modeling.py is of revision {REVISION}, not {OTHER}"]
+    with pytest.raises(InputError, match=r"refused before loading: modeling\.py is of revision"):
+        check_model_folder(coded, remote_code=OTHER)
+
+
+@pytest.mark.parametrize("revision", ["main", "2024-08-26", REVISION[:12], REVISION.upper(), f"{REVISION}\n", " " * 40])
+def test_what_may_move_is_no_revision(coded: Path, revision: str) -> None:
+    (fault,) = code_faults(coded, revision)
+    assert "no commit of 40 hexadecimal digits" in fault
+
+
+def test_code_changed_after_the_download_is_refused(coded: Path) -> None:
+    (coded / "modeling.py").write_bytes(CODE + b"import os\n")
+    assert code_faults(coded, REVISION) == ["modeling.py was changed after it was downloaded"]
+
+
+def test_code_that_was_not_downloaded_is_refused(coded: Path) -> None:
+    (coded / "more.py").write_bytes(CODE)
+    (fault,) = code_faults(coded, REVISION)
+    assert fault.startswith("more.py does not say of which revision it is")
+    note(coded, "more.py", OTHER)
+    assert code_faults(coded, REVISION) == [f"more.py is of revision {OTHER}, not {REVISION}"]
+
+
+def test_a_configuration_may_say_the_revision(coded: Path) -> None:
+    (coded / ".cache" / "huggingface" / "download" / "modeling.py.metadata").unlink()
+    assert "does not say of which revision" in code_faults(coded, REVISION)[0]
+    (coded / "config.json").write_text(json.dumps({"model_type": "x", "_commit_hash": REVISION}))
+    assert code_faults(coded, REVISION) == []
+    assert code_faults(coded, OTHER) == [f"modeling.py is of revision {REVISION}, not {OTHER}"]
+
+
+@pytest.mark.parametrize("content", ["", REVISION, "\n\n", "\xff"])
+def test_broken_notes_tell_nothing(coded: Path, content: str) -> None:
+    path = coded / ".cache" / "huggingface" / "download" / "modeling.py.metadata"
+    path.write_bytes(content.encode("latin-1"))
+    assert len(code_faults(coded, REVISION)) == 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"auto_map": {"AutoModel": "someone/else--modeling.Model"}},
+        {"text_config": {"auto_map": {"AutoModel": "someone/else--modeling.Model"}}},
+        {"auto_map": {"AutoTokenizer": [None, "someone/else--modeling.Model"]}},
+        [{"auto_map": {"AutoModel": "someone/else--modeling.Model"}}],
+    ],
+)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_code_of_another_place_is_refused(coded: Path, name: str, config: object) -> None:
+    (coded / name).write_text(json.dumps(config))
+    assert f"{name} asks for code of another place: someone/else--modeling.Model" in code_faults(coded, REVISION)
+
+
+@pytest.mark.parametrize("name", ["native.so", "cached.pyc", "weights.bin", "more.zip"])
+def test_everything_else_is_refused_as_ever(coded: Path, name: str) -> None:
+    (coded / name).write_bytes(b"")
+    with pytest.raises(InputError, match=name):
+        check_model_folder(coded, remote_code=REVISION)
+
+
+def test_a_request_to_trust_everything_is_refused_as_ever(coded: Path) -> None:
+    (coded / "generation_config.json").write_text('{"trust_remote_code": true}')
+    with pytest.raises(InputError, match="asks for code of its own by 'trust_remote_code'"):
+        check_model_folder(coded, remote_code=REVISION)
+
+
+def test_links_are_refused_as_ever(coded: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_bytes(CODE)
+    (coded / "linked.py").symlink_to(tmp_path / "outside.py")
+    with pytest.raises(InputError, match=r"linked\.py is a link"):
+        check_model_folder(coded, remote_code=REVISION)

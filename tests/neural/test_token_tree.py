@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig, MistralConfig, Qwen3Config
 
 from entx.core.errors import InputError
-from entx.neural.token_tree import AttentionMasks, PromptTokens, TokenTree, TreeBatch
+from entx.neural.token_tree import TOKENS_PER_PASS, AttentionMasks, PromptTokens, TokenTree, TreeBatch, side_by_side
 
 
 def ancestors(tree: TokenTree) -> list[set[int]]:
@@ -69,16 +69,16 @@ def test_padding_stands_at_the_left_and_sees_only_itself(many: list[TokenTree]) 
 
 def test_prompts_are_split_where_they_begin_to_differ() -> None:
     prompt = PromptTokens.of([[1, 2, 3, 4], [1, 2, 9]], [[[7]], [[8], [8, 8]]], ["", ""])
-    assert (prompt.page, prompt.questions) == ([1, 2], [[3, 4], [9]])
+    assert (prompt.prefix, prompt.questions) == ([1, 2], [[3, 4], [9]])
     assert prompt.width == 2 + 3 + 4
 
 
 def test_a_question_keeps_at_least_one_token_of_its_own() -> None:
     assert PromptTokens.of([[1, 2, 3]], [[]], [""]).questions == [[3]]
     same = PromptTokens.of([[1, 2], [1, 2]], [[], []], ["", ""])
-    assert (same.page, same.questions) == ([1], [[2], [2]])
+    assert (same.prefix, same.questions) == ([1], [[2], [2]])
     longer = PromptTokens.of([[1, 2], [1, 2, 3]], [[], []], ["", ""])
-    assert (longer.page, longer.questions) == ([1], [[2], [2, 3]])
+    assert (longer.prefix, longer.questions) == ([1], [[2], [2, 3]])
 
 
 def test_the_last_tokens_of_the_questions_come_last() -> None:
@@ -158,3 +158,24 @@ def test_a_window_does_not_cut_what_is_read_in_both_directions() -> None:
 def test_layers_of_one_kind_get_one_mask() -> None:
     config = Qwen3Config(num_hidden_layers=2, layer_types=["full_attention"] * 2, sliding_window=2)
     assert AttentionMasks(config, torch.float32).windows is None
+
+
+@given(st.lists(st.integers(0, 500), max_size=40), st.integers(1, 1000))
+def test_every_row_is_in_one_pass_that_fits(widths: list[int], most: int) -> None:
+    found = list(side_by_side(widths, most))
+    assert sorted(number for some in found for number in some) == list(range(len(widths)))
+    for some in found:
+        assert len(some) == 1 or len(some) * max(widths[number] for number in some) <= most
+
+
+def test_the_widest_come_first() -> None:
+    assert list(side_by_side([3, 9, 1, 8], 18)) == [[1, 3], [0, 2]]
+    assert list(side_by_side([3, 9], 1)) == [[1], [0]]
+
+
+def test_a_row_is_not_put_off_where_it_fits() -> None:
+    assert len(list(side_by_side([10] * 7, 20))) == 4
+
+
+def test_a_graphics_card_takes_more() -> None:
+    assert TOKENS_PER_PASS["cuda"] > TOKENS_PER_PASS["cpu"]

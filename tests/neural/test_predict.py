@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from entx.llm_stage.serving import Serving, read_serving, write_calibration
+from tests.llm_stage.fake_model import FakeModel
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
@@ -26,7 +27,6 @@ from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run, load_answers, run_settings
 from entx.storage.store import Store
 from tests.cli.runner import run_entx
-from tests.llm_stage.fake_model import FakeModel
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 
 KEY = PageKey("rapidocr", "m", "p")
