@@ -1,294 +1,360 @@
-"""The `predict --stage llm` job over a store, and the command, with real tiny models in folders."""
+"""The job of `predict --stage llm|vlm` over stores of pages and real files, with a model that answers by rule."""
 
 from __future__ import annotations
 
-import csv
-import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from entx.llm_stage.serving import Serving, read_serving, write_calibration
-from tests.llm_stage.fake_model import FakeModel
 
+import entx.vlm_stage.views as views
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.types import Answer, OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
+from entx.core.splits import Shard
+from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
+from entx.llm_stage.prompt import Serving as TextServing
 from entx.llm_stage.prompt import Style
-from entx.llm_stage.reader import Mode, TextReader, open_reader
-from entx.neural.backends.base import Query, Request
+from entx.llm_stage.reader import TextReader
+from entx.neural.backends.base import Completion, Request
 from entx.neural.calibration import Calibration
-from entx.neural.model_folder import model_hash
-from entx.neural.predict import ModelOptions, answer_questions
+from entx.neural.predict import InferReport, Mode, Task, answer_questions
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run, load_answers, run_settings
 from entx.storage.store import Store
-from tests.cli.runner import run_entx
-from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
+from entx.vlm_stage.model import PictureModel
+from entx.vlm_stage.prompt import PromptForm, Serving
+from entx.vlm_stage.reader import VisionReader
+from entx.vlm_stage.views import DEFAULT_CROPS, Look
+from tests.neural.fake_model import FakeModel
+from tests.vlm_stage.pages import line, page
+from tests.vlm_stage.stores import BAD, KEY, ODD, Pictured, bad_and_odd, fill, hash_of, label
+from tests.vlm_stage.tiny_vlms import tiny_vlm
 
-KEY = PageKey("rapidocr", "m", "p")
-SERVING = Serving(Style.COMPACT, 400)
-PAGES = 12
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Twelve pictures with two questions each; the last one could not be read."""
-    path = tmp_path / "s.duckdb"
-    box = (10.0, 10.0, 210.0, 10.0, 210.0, 40.0, 10.0, 40.0)
-    with Store(path, write=True) as store:
-        asked = [
-            Question(2 * n + k, f"{n}.jpg", "g", name)
-            for n in range(PAGES)
-            for k, name in enumerate(("item_weight", "height"))
-        ]
-        add_questions(store, asked, "test.csv")
-        add_files(store, [LinkedFile(f"{n}.jpg", f"s{n}", f"{n}.jpg", 1, 1) for n in range(PAGES)])
-        pages = [
-            OcrPage(f"s{n}", PageStatus.OK, "", 400, 400, (OcrLine(f"NET {n + 5} g and {n + 6} g", 0.9, box),))
-            for n in range(PAGES - 1)
-        ]
-        add_pages(store, KEY, "r", [*pages, OcrPage(f"s{PAGES - 1}", PageStatus.FAILED, "engine")])
-    return path
+COUNT = 12
+NAMES = ("item_weight", "height", "width")
+TEXT, LOOK = TextServing(Style.COMPACT, 400), Look(10_000)
+STAGES = ("llm", "vlm")
+QUESTIONS = {"llm": 2 * COUNT, "vlm": 3 * COUNT}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder as a training leaves it."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_model("llama", seed=3, hidden_size=64, intermediate_size=128).save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
-    (folder / "entx.json").write_text(json.dumps({"style": "compact", "prompt_version": 1, "budget": 300, "base": {}}))
-    return folder
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """llm: twelve pages with two questions each, the last could not be read. vlm: twelve labels with three, of which
+    OCR has read the first six."""
+    folder = tmp_path_factory.mktemp("stores")
+    text = folder / "pages.duckdb"
+    with Store(text, write=True) as store:
+        asked = [Question(2 * n + k, f"{n}.jpg", "g", NAMES[k]) for n in range(COUNT) for k in range(2)]
+        add_questions(store, asked, "test.csv")
+        add_files(store, [LinkedFile(f"{n}.jpg", f"s{n}", f"{n}.jpg", 1, 1) for n in range(COUNT)])
+        box = (10.0, 10.0, 210.0, 10.0, 210.0, 40.0, 10.0, 40.0)
+        pages = [
+            OcrPage(f"s{n}", PageStatus.OK, "", 400, 400, (OcrLine(f"NET {n + 5} g and {n + 6} g", 0.9, box),))
+            for n in range(COUNT - 1)
+        ]
+        add_pages(store, KEY, "r", [*pages, OcrPage(f"s{COUNT - 1}", PageStatus.FAILED, "engine")])
+    read = {}
+    for n in range(COUNT):
+        picture = hash_of(label(folder / f"{n}.png", f"NET WT {n + 1} g", (120 + 10 * n, 90)))
+        if n < 6:
+            read[picture] = page((120 + 10 * n, 90), line(f"NET WT {n + 1} g", 8, 30, 100, 16), picture=picture)
+    return {"llm": text, "vlm": fill(folder, [Pictured(f"{n}.png", NAMES) for n in range(COUNT)], read)}
 
 
-def answers(path: Path, run: str) -> dict[int, Answer]:
-    with Store(path) as store:
-        return dict(load_answers(store, run))
+@pytest.fixture
+def paths(stores: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+    """Copies of those stores; the files lie where they were."""
+    return {stage: Path(shutil.copy(path, tmp_path / f"{stage}.duckdb")) for stage, path in stores.items()}
 
 
-class Broken(FakeModel):
-    """Fails at its third batch."""
-
-    def score(self, batch: Sequence[Request]) -> list[list[tuple[float, ...]]]:
-        if len(self.seen) >= 4:
-            raise KeyboardInterrupt
-        return super().score(batch)
-
-
-def test_every_question_with_a_page_has_an_answer(path: Path) -> None:
-    reader = TextReader(FakeModel("7 gram"), SERVING, CHALLENGE)
-    told: list[int] = []
+def run(
+    path: Path, model: FakeModel, stage: str = "vlm", name: str = "", *, key: PageKey | None = KEY,
+    mode: Mode | None = None, serving: Any = None, look: Look = LOOK, weights: str = "abc",
+    advance: Any = lambda _: None, **task: Any,
+) -> InferReport:  # fmt: skip
+    reader: TextReader | VisionReader
+    if stage == "llm":
+        reader = TextReader(model, serving or TEXT, CHALLENGE, mode or Mode.CANDIDATES)
+    else:
+        reader = VisionReader(model, serving or Serving(), CHALLENGE, mode or Mode.FREE, look)
     with Store(path, write=True) as store:
-        report = answer_questions(store, KEY, CHALLENGE, reader, "llm", {}, pages_per_commit=5, advance=told.append)
-    found = answers(path, "llm")
-    assert sorted(found) == list(range(2 * PAGES))
+        return answer_questions(store, reader, name or stage, {"weights": weights}, Task(key, **task), advance)
+
+
+def answers(path: Path, name: str = "vlm") -> dict[int, Answer]:
+    with Store(path) as store:
+        return dict(load_answers(store, name))
+
+
+class Stopped(FakeModel):
+    """Is stopped at its third batch, or earlier."""
+
+    last = 2
+
+    def complete(self, batch: Sequence[Request], *, max_tokens: int = 32) -> list[list[Completion]]:
+        if len(self.calls) >= self.last:
+            raise KeyboardInterrupt
+        return super().complete(batch, max_tokens=max_tokens)
+
+
+def test_every_question_with_a_page_has_an_answer(paths: dict[str, Path]) -> None:
+    told: list[int] = []
+    report = run(paths["llm"], FakeModel(favourite="7 gram"), "llm", size=5, advance=told.append)
+    found = answers(paths["llm"], "llm")
+    assert sorted(found) == list(range(2 * COUNT))
     assert [found[n].quantity for n in (2, 4)] == [Quantity(Decimal(7), "gram")] * 2
     assert found[6].quantity == Quantity(Decimal(8), "gram")  # its page says 8 and 9 gram: the first of equals
     assert found[3].reason == "no quantity with a legal unit in the text"
-    assert found[2 * PAGES - 1].reason == "picture failed: engine"
-    assert report.answered == sum(told) == 2 * PAGES
+    assert found[2 * COUNT - 1].reason == "picture failed: engine"
+    assert report.answered == sum(told) == 2 * COUNT
     assert report.counts == {"asked": 11, "without_page": 2, "without_candidate": 11, "lines_dropped": 0}
     assert all(answer.seconds >= 0 for answer in found.values())
 
 
-def test_an_interrupted_run_keeps_what_was_committed_and_is_continued(path: Path) -> None:
-    broken = TextReader(Broken("7 gram"), SERVING, CHALLENGE)
-    with Store(path, write=True) as store, pytest.raises(KeyboardInterrupt):
-        answer_questions(store, KEY, CHALLENGE, broken, "llm", {}, pages_per_commit=2)
-    kept = answers(path, "llm")
-    assert len(kept) == 8
-    model = FakeModel("7 gram")
-    with Store(path, write=True) as store:
-        report = answer_questions(store, KEY, CHALLENGE, TextReader(model, SERVING, CHALLENGE), "llm", {})
-    assert report.answered == 2 * PAGES - 8
-    assert len(model.seen) == PAGES - 1 - 4
-    assert {index: answer.quantity for index, answer in answers(path, "llm").items() if index in kept} == {
-        index: answer.quantity for index, answer in kept.items()
-    }
+def test_every_question_of_every_picture_has_an_answer(paths: dict[str, Path]) -> None:
+    told: list[int] = []
+    report = run(paths["vlm"], FakeModel("5 gram"), size=5, advance=told.append)
+    found = answers(paths["vlm"])
+    assert sorted(found) == list(range(3 * COUNT))
+    assert all(found[3 * n].quantity == Quantity(Decimal(5), "gram") for n in range(COUNT))
+    assert found[12].evidence.alignment is Alignment.EXACT  # the fifth label says 5 g
+    assert found[30].evidence.alignment is Alignment.NONE  # nothing has read the eleventh
+    assert report.answered == sum(told) == 36
+    assert (report.counts["pictures"], report.counts["asked"]) == (12, 36)
+    assert all(answer.seconds > 0 for answer in found.values())
 
 
-def test_all_that_decides_the_answers_stands_in_the_run(path: Path) -> None:
-    calibrated = Serving(Style.COMPACT, 400, Calibration())
-    with Store(path, write=True) as store:
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_interrupted_run_keeps_what_was_committed_and_is_continued(paths: dict[str, Path], stage: str) -> None:
+    path, model = paths[stage], FakeModel("7 gram", "7 gram")
+    with pytest.raises(KeyboardInterrupt):
+        run(path, Stopped("7 gram", "7 gram"), stage, size=2)
+    kept = answers(path, stage)
+    assert len(kept) == {"llm": 8, "vlm": 12}[stage]
+    assert run(path, model, stage).answered == QUESTIONS[stage] - len(kept)
+    assert len(model.seen) == {"llm": COUNT - 1 - 4, "vlm": COUNT - 4}[stage]
+    assert {index: answer for index, answer in answers(path, stage).items() if index in kept} == kept
+    assert run(path, model, stage).answered == 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_that_crashed_before_any_answer_does_not_block_another_try(paths: dict[str, Path], stage: str) -> None:
+    model = Stopped()
+    model.last = 0
+    with pytest.raises(KeyboardInterrupt):
+        run(paths[stage], model, stage)
+    assert run(paths[stage], FakeModel(), stage, weights="others").answered == QUESTIONS[stage]
+    with Store(paths[stage]) as store:
+        assert run_settings(store, stage)["weights"] == "others"
+
+
+def test_all_that_decides_a_text_models_answers_stands_in_the_run(paths: dict[str, Path]) -> None:
+    with Store(paths["llm"], write=True) as store:
         begin_run(store, "rules", "rules", {"reader": 2})
-        reader = TextReader(FakeModel(), calibrated, CHALLENGE, Mode.FREE)
-        answer_questions(store, KEY, CHALLENGE, reader, "llm", {"weights": "abc"}, hint_run="rules")
+    serving = replace(TEXT, calibration=Calibration())
+    run(paths["llm"], FakeModel(), "llm", mode=Mode.FREE, serving=serving, hint_run="rules")
+    with Store(paths["llm"]) as store:
         found = run_settings(store, "llm")
-    assert found["weights"] == "abc"
-    assert found["prompt_version"] == 1
-    assert (found["style"], found["budget"], found["mode"]) == ("compact", 400, "free")
-    assert found["calibration"] == Calibration().digest
-    assert found["hint_run"] == "rules"
-    assert len(found["hint_settings"]) == 16
-    assert (found["engine"], found["schema"]) == ("rapidocr", CHALLENGE.digest)
+    assert len(found.pop("hint_settings")) == 16
+    assert found == {
+        "reader": 1, "prompt_version": 1, "style": "compact", "budget": 400, "mode": "free", "model": "fake",
+        "calibration": Calibration().digest, "hint_run": "rules", "schema": CHALLENGE.digest, "engine": "rapidocr",
+        "model_hash": "m", "params_hash": "p", "weights": "abc",
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", ["mode", "calibration", "weights", "hints"])
-def test_a_run_is_not_continued_with_other_settings(path: Path, change: str) -> None:
-    with Store(path, write=True) as store:
+def test_all_that_decides_a_vision_models_answers_stands_in_the_run(paths: dict[str, Path]) -> None:
+    serving = Serving(PromptForm("{entity}?", "none"), 5_000, Calibration())
+    look = Look(20_000, DEFAULT_CROPS)
+    run(paths["vlm"], FakeModel(), look=look, mode=Mode.CANDIDATES, serving=serving, shard=Shard(2, 3))
+    with Store(paths["vlm"]) as store:
+        found = run_settings(store, "vlm")
+    assert found.pop("crops") == {
+        "print_height": 20.0, "most": 6, "whole_share": 0.4, "margin": 1.0, "largest_scale": 3.0,
+    }  # fmt: skip
+    assert found == {
+        "reader": 1, "views": 1, "prompt_version": 1, "mode": "candidates", "model": "fake", "pixels": 20_000,
+        "prompt": {"question": "{entity}?", "empty": "none", "decimal_point": False}, "max_pixels": 40_000_000,
+        "calibration": Calibration().digest, "shards": "2/3", "schema": CHALLENGE.digest, "engine": "rapidocr",
+        "model_hash": "m", "params_hash": "p", "weights": "abc",
+    }  # fmt: skip
+
+
+CHANGES: dict[str, dict[str, dict[str, Any]]] = {
+    "llm": {
+        "mode": {"mode": Mode.FREE}, "calibration": {"serving": replace(TEXT, calibration=Calibration())},
+        "weights": {"weights": "b"}, "hint_run": {"hint_run": "rules"},
+    },
+    "vlm": {
+        "pixels": {"look": Look(10_001)}, "crops": {"look": Look(10_000, DEFAULT_CROPS)}, "weights": {"weights": "b"},
+        "mode": {"mode": Mode.CANDIDATES}, "prompt": {"serving": Serving(PromptForm("{entity}?"))},
+        "shards": {"shard": Shard(1, 2)}, "engine": {"key": None},
+        "calibration": {"serving": Serving(calibration=Calibration())},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "changed"), [(stage, changed) for stage in STAGES for changed in CHANGES[stage]])
+def test_a_run_is_not_continued_with_other_settings(paths: dict[str, Path], stage: str, changed: str) -> None:
+    with Store(paths[stage], write=True) as store:
         begin_run(store, "rules", "rules", {})
-        answer_questions(store, KEY, CHALLENGE, TextReader(FakeModel(), SERVING, CHALLENGE), "llm", {"weights": "a"})
-        serving = Serving(Style.COMPACT, 400, Calibration()) if change == "calibration" else SERVING
-        reader = TextReader(FakeModel(), serving, CHALLENGE, Mode.FREE if change == "mode" else Mode.CANDIDATES)
-        hints = "rules" if change == "hints" else None
-        weights = {"weights": "b" if change == "weights" else "a"}
-        with pytest.raises(InputError, match="with other settings"):
-            answer_questions(store, KEY, CHALLENGE, reader, "llm", weights, hint_run=hints)
+    run(paths[stage], FakeModel(), stage)
+    with pytest.raises(InputError, match=f"with other settings.*{changed} was "):
+        run(paths[stage], FakeModel(), stage, **CHANGES[stage][changed])
 
 
-def test_hints_reach_the_question_of_their_index(path: Path) -> None:
+def test_hints_reach_the_question_of_their_index(paths: dict[str, Path]) -> None:
     model = FakeModel()
-    with Store(path, write=True) as store:
+    with Store(paths["llm"], write=True) as store:
         begin_run(store, "other", "rules", {})
         add_answers(store, "other", [(2, Answer(Quantity(Decimal("6.50"), "gram"), score=0.42)), (4, Answer(None))])
-        reader = TextReader(model, SERVING, CHALLENGE)
-        answer_questions(store, KEY, CHALLENGE, reader, "llm", {}, hint_run="other")
-    asked = [one.question for page in model.seen for one in page.asks]
+    run(paths["llm"], model, "llm", hint_run="other")
+    asked = [one.question for request in model.seen for one in request.queries]
     assert asked.count("<q> item weight<a>") == 9
     assert asked.count("<q> item weight <hint> [6.5 gram]<p4><a>") == 1
     assert asked.count("<q> item weight <hint> [none]<a>") == 1
 
 
-def test_hints_of_a_run_that_is_not_there_are_an_error(path: Path) -> None:
-    reader = TextReader(FakeModel(), SERVING, CHALLENGE)
-    with Store(path, write=True) as store, pytest.raises(InputError, match="no run 'nobody'"):
-        answer_questions(store, KEY, CHALLENGE, reader, "llm", {}, hint_run="nobody")
+def test_hints_of_a_run_that_is_not_there_are_an_error(paths: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="no run 'nobody'"):
+        run(paths["llm"], FakeModel(), "llm", hint_run="nobody")
 
 
-@pytest.mark.parametrize("mode", ["candidates", "free"])
-def test_the_command_answers_with_a_model_folder(
-    path: Path, folder: Path, mode: str, capsys: pytest.CaptureFixture[str]
+def test_a_text_model_needs_pages_and_a_vision_model_none(paths: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="run entx ocr-cache"):
+        run(paths["llm"], FakeModel(), "llm", key=None)
+    run(paths["vlm"], FakeModel("5 gram"), key=None)
+    found = answers(paths["vlm"])
+    assert len(found) == 36
+    assert {answer.evidence.alignment for answer in found.values()} == {Alignment.NONE}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_questions_that_are_not_wanted_are_not_asked(paths: dict[str, Path], stage: str) -> None:
+    assert run(paths[stage], FakeModel(), stage, only=frozenset([3, 4, 5])).answered == 3
+    assert sorted(answers(paths[stage], stage)) == [3, 4, 5]
+
+
+def test_each_picture_is_decoded_and_shown_once(paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = counting(monkeypatch)
+    model = FakeModel()
+    run(paths["vlm"], model, size=4)
+    assert len(decoded) == len(model.seen) == COUNT
+    assert [len(asked.queries) for asked in model.seen] == [3] * COUNT
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the files that are decoded from now on."""
+    decoded: list[int] = []
+    real = views.decode_rgb
+    monkeypatch.setattr(views, "decode_rgb", lambda data, most: (decoded.append(len(data)), real(data, most))[1])
+    return decoded
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("kind", ["qwen2_vl", "paligemma"])
+def test_a_real_model_encodes_each_picture_once_several_side_by_side(
+    kind: str, mode: Mode, paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = path.parent / "p.csv"
-    arguments = ["--stage", "llm", "--store", path, "--model", folder, "--mode", mode, "--threads", 1, "--out", out]
-    ended = run_entx(capsys, "predict", *arguments, "--json")
-    assert ended.code == 0, ended.err
-    result = json.loads(ended.out)
-    assert (result["run"], result["asked"], result["read"]) == ("llm", 2 * PAGES, 2 * PAGES)
-    assert result["counts"]["without_page"] == 2
-    with out.open() as stream:
-        assert len(list(csv.DictReader(stream))) == 2 * PAGES
-    for index, answer in answers(path, "llm").items():
-        assert (answer.quantity is None) == bool(answer.reason), index
-        if mode == "candidates" and answer.quantity is not None:
-            assert answer.evidence.line_ids == (0,)
-    again = json.loads(run_entx(capsys, "predict", *arguments, "--json").out)
-    assert again["read"] == 0
+    decoded = counting(monkeypatch)
+    model = PictureModel.load(tiny_vlm(kind, tmp_path / kind))
+    model.tokens_per_pass = 8192  # the tiny tokenizers need a token a letter
+    calls: list[int] = []
+
+    def count(_: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        first = given[0] if given else named["pixel_values"]
+        calls.append(len(named["grid_thw"]) if kind == "qwen2_vl" else len(first))
+
+    model.family.vision_tower(model.model).register_forward_pre_hook(count, with_kwargs=True)
+    reader = VisionReader(model, Serving(), CHALLENGE, mode, Look(60 * 60))
+    with Store(paths["vlm"], write=True) as opened:
+        assert answer_questions(opened, reader, f"{kind} {mode}", {}, Task(None)).answered == 3 * COUNT
+    assert len(decoded) == sum(calls) == COUNT
+    assert len(calls) < COUNT
 
 
-def test_options_of_the_model_are_refused_for_the_rules(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ended = run_entx(capsys, "predict", "--stage", "rules", "--store", path, "--model", "m", "--hint-run", "x")
-    assert ended.code == 2
-    assert "--model, --hint-run: not of --stage rules" in ended.err
+def test_bad_files_are_rows_with_reasons_and_odd_ones_are_read(tmp_path: Path) -> None:
+    path = fill(tmp_path, bad_and_odd(tmp_path))
+    (tmp_path / "gone.jpg").unlink()
+    model = FakeModel("5 gram")
+    report = run(path, model, key=None)
+    found = answers(path)
+    assert len(found) == 2 * (len(BAD) + len(ODD))
+    reasons = {name: found[2 * place].reason for place, name in enumerate((*BAD, *ODD))}
+    assert reasons["gone.jpg"] == "picture: gone.jpg: cannot be read: No such file or directory"
+    assert reasons["truncated.jpg"].startswith("picture: damaged picture: ")
+    assert reasons["huge.png"] == "picture: 9900 x 7000 pixels, over the limit of 40000000 pixels"
+    assert reasons["line.png"] == "picture: 1 x 700 pixels: too narrow to show anything"
+    assert reasons["page.jpg"] == "picture: not a picture: an HTML page"
+    assert reasons["empty.jpg"] == "picture: empty file"
+    assert report.counts["without_picture"] == 2 * len(BAD)
+    assert len(model.seen) == len(ODD)
+    for place in range(len(BAD), len(BAD) + len(ODD)):
+        assert found[2 * place + 1].quantity == Quantity(Decimal(5), "gram")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--backend", "magic"], "known are transformers, vllm, openai"),
-        (["--mode", "loud"], "known are candidates, free"),
-        (["--dtype", "int3"], "known are float32, bfloat16"),
-        (["--base-url", "http://localhost:1/v1"], "--base-url is for --backend openai"),
-        (["--backend", "openai"], "needs --base-url"),
-        (["--backend", "openai", "--base-url", "file:///etc/passwd"], "expected http://"),
-        (["--backend", "openai", "--base-url", "http://h/v1", "--four-bit"], "the server has its own"),
-        (["--model", "nowhere"], "no such model folder"),
-    ],
-)
-def test_wrong_options_are_one_line(
-    path: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ended = run_entx(capsys, "predict", "--stage", "llm", "--store", path, *arguments)
-    assert ended.code == 2
-    assert said in ended.err
-    assert len(ended.err.strip().splitlines()) == 1
+def test_pictures_that_failed_can_be_looked_at_again(tmp_path: Path) -> None:
+    files = [label(tmp_path / name, name) for name in ("a.png", "b.png")]
+    path = fill(tmp_path, [Pictured(file.name, ("height", "width")) for file in files])
+    (tmp_path / "b.png").rename(tmp_path / "away.png")
+    run(path, FakeModel("5 inch"), key=None)
+    assert [answers(path)[index].reason.partition(":")[0] for index in range(4)] == ["", "", "picture", "picture"]
+    (tmp_path / "away.png").rename(tmp_path / "b.png")
+    assert run(path, FakeModel("5 inch"), key=None).answered == 0
+    assert run(path, FakeModel("6 inch"), key=None, retry_failed=True).answered == 2
+    assert [answer.text for answer in answers(path).values()] == ["5 inch", "5 inch", "6 inch", "6 inch"]
 
 
-def test_vllm_that_is_not_installed_is_one_line(path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("torch")
-    ended = run_entx(capsys, "predict", "--stage", "llm", "--store", path, "--model", folder, "--backend", "vllm")
-    assert ended.code == 2
-    assert "--backend vllm needs vLLM, in an environment of its own" in ended.err
+def test_a_link_without_a_file_stays_open_until_there_is_one(tmp_path: Path) -> None:
+    label(tmp_path / "a.png", "5 g")
+    path = fill(tmp_path, [Pictured("a.png", ("height",)), Pictured("later.png", ("width", "depth"))])
+    assert run(path, FakeModel(), key=None).answered == 1
+    later = label(tmp_path / "later.png", "6 g")
+    with Store(path, write=True) as store:
+        add_files(store, [LinkedFile("later.png", hash_of(later), str(later), 1, 1)])
+    assert run(path, FakeModel(), key=None).answered == 2
+    assert sorted(answers(path)) == [0, 1, 2]
 
 
-def test_a_folder_with_pickled_weights_is_refused(
-    path: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bad = tmp_path / "bad"
-    bad.mkdir()
-    for file in folder.iterdir():
-        (bad / file.name).write_bytes(file.read_bytes())
-    (bad / "pytorch_model.bin").write_bytes(b"x")
-    ended = run_entx(capsys, "predict", "--stage", "llm", "--store", path, "--model", bad)
-    assert ended.code == 2
-    assert "refused before loading" in ended.err
+def test_equal_files_under_two_names_are_seen_once(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        label(tmp_path / name, "5 g")
+    model = FakeModel()
+    run(fill(tmp_path, [Pictured("a.png", ("height",)), Pictured("b.png", ("width",))]), model, key=None)
+    assert [len(asked.queries) for asked in model.seen] == [2]
 
 
-def test_an_adapter_changes_answers_and_the_hash(path: Path, folder: Path, tmp_path: Path) -> None:
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    adapter = tmp_path / "adapter"
-    base = AutoModelForCausalLM.from_pretrained(folder)
-    tuned = get_peft_model(base, LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
-    with torch.no_grad():
-        for name, weight in tuned.named_parameters():
-            if "lora_" in name:
-                weight.normal_(0.0, 1.0)
-    tuned.save_pretrained(adapter)
-    (adapter / "entx.json").write_text((folder / "entx.json").read_text())
-    bare, bare_settings = open_reader(ModelOptions(str(folder)), CHALLENGE)
-    both, both_settings = open_reader(ModelOptions(str(folder), adapter), CHALLENGE)
-    asked = [Request("<page>\n", (Query("q", ("5 gram",)),))]
-    assert bare.model.score(asked)[0][0][0] != pytest.approx(both.model.score(asked)[0][0][0], abs=0.01)
-    assert bare_settings["weights"] != both_settings["weights"]
+def test_shards_of_separate_stores_make_up_the_whole(paths: dict[str, Path], tmp_path: Path) -> None:
+    path = paths["vlm"]
+    run(path, FakeModel("5 gram"), name="whole")
+    whole = answers(path, "whole")
+    seen: list[int] = []
+    for number in (1, 2, 3):
+        copy = Path(shutil.copy(path, tmp_path / f"{number}.duckdb"))
+        run(copy, FakeModel("5 gram"), shard=Shard(number, 3))
+        found = answers(copy)
+        assert {index // 3 for index in found} == {index // 3 for index in found if index % 3 == 2}  # no picture is cut
+        assert all(replace(found[n], seconds=0.0) == replace(whole[n], seconds=0.0) for n in found)
+        seen += found
+    assert sorted(seen) == list(range(36))
 
 
-def test_an_adapter_in_the_place_of_a_model_is_told(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds a whole model, not an adapter"):
-        open_reader(ModelOptions(str(folder), folder), CHALLENGE)
-
-
-def test_what_a_model_folder_says_is_read(folder: Path, tmp_path: Path) -> None:
-    assert read_serving(folder) == Serving(Style.COMPACT, 300)
-    assert read_serving(tmp_path) == Serving()
-    (tmp_path / "entx.json").write_text('{"style": "compact", "prompt_version": 99, "budget": 4}')
-    with pytest.raises(InputError, match="prompts of version 99"):
-        read_serving(tmp_path)
-    for text in ("", "[]", '{"style": "loud", "prompt_version": 1, "budget": 4}', '{"style": "compact"}'):
-        (tmp_path / "entx.json").write_text(text)
-        with pytest.raises(InputError, match="not readable"):
-            read_serving(tmp_path)
-
-
-def test_a_calibration_is_written_beside_what_stands_there_and_leaves_the_weights_hash(
-    folder: Path, tmp_path: Path
-) -> None:
-    for file in folder.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    before = model_hash(tmp_path)
-    write_calibration(tmp_path, Calibration(temperature=1.7, f1=0.8, rows=9))
-    assert read_serving(tmp_path) == Serving(Style.COMPACT, 300, Calibration(temperature=1.7, f1=0.8, rows=9))
-    assert json.loads((tmp_path / "entx.json").read_text())["base"] == {}
-    assert model_hash(tmp_path) == before
-    (tmp_path / "README.md").write_text("a card")
-    assert model_hash(tmp_path) == before
-    (tmp_path / "config.json").write_text("{}")
-    assert model_hash(tmp_path) != before
-
-
-@pytest.mark.parametrize("options", [{"dtype": "bfloat16"}, {"four_bit": True}])
-def test_coarser_numbers_load_stay_close_and_are_recorded(folder: Path, options: dict[str, Any]) -> None:
-    ask = [Request("<page>\n", (Query("<q> height<a>", ("5 inch", "none")),))]
-    exact, _ = open_reader(ModelOptions(str(folder)), CHALLENGE)
-    coarse, settings = open_reader(ModelOptions(str(folder), **options), CHALLENGE)
-    ((key, value),) = options.items()
-    assert settings[key] == value
-    for one, other in zip(exact.model.score(ask)[0][0], coarse.model.score(ask)[0][0], strict=True):
-        assert one != other
-        assert one == pytest.approx(other, rel=0.25)
+def test_crops_are_guided_by_the_page_of_their_picture(tmp_path: Path) -> None:
+    names = ("small.png", "unread.png")
+    for name in names:
+        label(tmp_path / name, name, (1600, 1200))
+    picture = hash_of(tmp_path / "small.png")
+    made = page((1600, 1200), line("12 cm", 1200, 900, 60, 16), picture=picture)
+    path = fill(tmp_path, [Pictured(name, ("height",)) for name in names], {picture: made})
+    model = FakeModel()
+    report = run(path, model, look=Look(200 * 200, DEFAULT_CROPS))
+    assert sorted(len(asked.shown) for asked in model.seen) == [1, 2]
+    assert report.counts["views"] == 3
+    for asked in model.seen:
+        assert not isinstance(asked.shown, str)
+        assert sum(view.width * view.height for view in asked.shown) <= 200 * 200
