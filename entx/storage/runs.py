@@ -33,20 +33,29 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
 def begin_run(store: Store, run: str, stage: str, settings: Mapping[str, Any]) -> bool:
     """Records the run, or finds it again; returns True when it already stood there (its rows are to be continued).
 
+    A run of that name that holds neither answers nor pages, one that crashed before its first batch, is forgotten: its
+    settings need not be these.
+
     Raises:
         InputError: the name is taken by a run of another stage or with other settings.
     """
     digest = settings_hash(settings)
-    rows = store.connection.execute("select stage, settings_hash, settings from runs where run = ?", [run]).fetchall()
-    if rows:
-        known_stage, known_digest, known = rows[0]
+    query = """
+        select stage, settings_hash, settings,
+               exists (from answers a where a.run = r.run) or exists (from pages p where p.run = r.run)
+        from runs r where run = ?"""
+    for known_stage, known_digest, known, is_used in store.connection.execute(query, [run]).fetchall():
         if (known_stage, known_digest) == (stage, digest):
             return True
-        changed = _difference(json.loads(known), settings) if known_stage == stage else [f"stage {known_stage}"]
-        raise InputError(
-            f"run {run!r} stands in {store.path} with other settings ({'; '.join(changed)}); choose another --run name"
-        )
+        if is_used:
+            changed = _difference(json.loads(known), settings) if known_stage == stage else [f"stage {known_stage}"]
+            raise InputError(
+                f"run {run!r} stands in {store.path} with other settings ({'; '.join(changed)}); "
+                "choose another --run name"
+            )
     with store.transaction() as connection:
+        for table in ("runs", "run_ends"):
+            connection.execute(f"delete from {table} where run = ?", [run])
         connection.execute(
             "insert into runs values (?, ?, ?, ?, ?, now())",
             [run, stage, digest, json.dumps(settings, sort_keys=True), json.dumps(library_versions(_LIBRARIES))],
