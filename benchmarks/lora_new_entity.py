@@ -97,7 +97,7 @@ def measure(model: Path, adapter: Path | None, store: Path, schema: Path) -> dic
     for name in sorted({one.entity_name for one in examples}):
         asked = dev_questions([one for one in examples if one.entity_name == name], len(examples))
         pages = [Request(one.page, (Query(one.question),)) for one in asked]
-        texts = [generated[0].text for generated in reader.generate(pages, max_tokens=12)]
+        texts = [completions[0].text for completions in reader.complete(pages, max_tokens=12)]
         answers = [postprocess(text, entities[name]).quantity for text in texts]
         free, _ = outcomes([one.text if one else "" for one in answers], [one.truth for one in asked])
         found[name] = {

@@ -110,8 +110,8 @@ class Within(LogitsProcessor):
 def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: Request) -> list[str]:
     """One call of `generate` a row."""
     answers = []
-    for ask in asked.asks:
-        pixels = codec.pixels(asked.views)
+    for ask in asked.queries:
+        pixels = codec.pixels(asked.shown)
         prompt = codec.prompt(pixels, ask.question)
         inputs = codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
         with torch.inference_mode():
@@ -135,15 +135,15 @@ def operations(model: Any, codec: QwenCodec, batch: Sequence[Request], written: 
     merger, blocks, layers = weights(tower.merger), weights(tower.blocks), weights(model.model.language_model)
     total = 0.0
     for asked in batch:
-        pixels = codec.pixels(asked.views)
+        pixels = codec.pixels(asked.shown)
         patches = len(pixels.tensors["pixel_values"])
         total += 2 * patches * (weights(tower.patch_embed) + blocks) + 2 * pixels.tokens * merger
         total += vision.depth * 4 * patches**2 * vision.embed_dim
-        prompts = [codec.prompt(pixels, ask.question) for ask in asked.asks]
-        shared = prompts[0].shared
+        prompts = [codec.prompt(pixels, query.question) for query in asked.queries]
+        shared = 2 + max(place for place, token in enumerate(prompts[0]) if token == codec.image_token)
         total += 2 * shared * layers + text.num_hidden_layers * 2 * shared**2 * text.hidden_size
         for prompt in prompts:
-            own = len(prompt.tokens) - shared + written
+            own = len(prompt) - shared + written
             total += 2 * own * layers + text.num_hidden_layers * 4 * own * (shared + own / 2) * text.hidden_size
             total += 2 * (written + 1) * text.vocab_size * text.hidden_size
     return total
@@ -179,7 +179,7 @@ def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixel
     def count(_: Any, __: tuple[Any, ...], given: dict[str, Any]) -> None:
         encoded[0] += len(given["grid_thw"])
 
-    arm.read(batch[:1], max_tokens=MAX_TOKENS), plain(model, codec, constrainer, batch[0])  # what is made once
+    arm.complete(batch[:1], max_tokens=MAX_TOKENS), plain(model, codec, constrainer, batch[0])  # what is made once
     if given.device != "cpu":
         torch.cuda.reset_peak_memory_stats()
     hook = model.model.visual.register_forward_pre_hook(count, with_kwargs=True)
@@ -188,7 +188,7 @@ def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixel
     for start in range(0, len(batch), given.chunk):
         some = batch[start : start + given.chunk]
         encoded[0] = 0
-        found, seconds = timed(lambda some=some: arm.read(some, max_tokens=MAX_TOKENS), given.device)
+        found, seconds = timed(lambda some=some: arm.complete(some, max_tokens=MAX_TOKENS), given.device)
         ours += [[said.text for said in of_picture] for of_picture in found]
         spent[0], passes[0] = spent[0] + seconds, passes[0] + encoded[0]
         for asked in some[: max(0, compared - len(theirs))]:
@@ -203,7 +203,7 @@ def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixel
     limit = matrix_rate(given.device, model.dtype) / (operations(model, codec, batch, written) / len(batch))
     return {
         "pixels": pixels, "pictures": len(batch), "rows": 3 * len(batch), "encodings": passes[0],
-        "image_tokens": sum(arm.image_tokens(asked.views[0].size) for asked in batch) / len(batch),
+        "image_tokens": sum(arm.image_tokens(asked.shown[0].size) for asked in batch) / len(batch),
         "pictures_per_second": rate, "rows_per_second": 3 * rate, "plain_pictures": len(theirs),
         "plain_encodings": passes[1], "plain_rows_per_second": 3 * plain_rate, "times_plain": rate / plain_rate,
         "equal_answers": sum(

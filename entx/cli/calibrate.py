@@ -123,6 +123,8 @@ def _target(options: ModelOptions, out: Path | None) -> Path:
         if out.exists():
             raise InputError(f"--out {out}: is there already; the copy needs a folder of its own")
         return out
+    if options.model is None:
+        raise InputError("--stage vlm needs a model folder: --model DIR (entx ships none)")
     if options.described is None:
         raise InputError(f"{options.model}: no such model folder; models are given as a folder")
     if not os.access(options.described, os.W_OK):

@@ -7,29 +7,28 @@ from collections.abc import Sequence
 import pytest
 
 from entx.llm_stage.dev import DevQuestion, choose, measure_f1
-from entx.neural.backends.base import Completion, Request
+from entx.neural.backends.base import Completion, Model, Request
 
 
-class FakeModel:
-    """Scores a completion by how often it stands on the page; "none" gets a half."""
+class FakeModel(Model):
+    """Scores a choice by how often it stands on the page; "none" gets a half."""
 
     name = "fake"
 
     def __init__(self) -> None:
         self.pages: list[str] = []
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text) for text in texts]
-
-    def score(self, batch: Sequence[Request]) -> list[list[tuple[float, ...]]]:
-        self.pages += [asked.page for asked in batch]
+    def complete(self, batch: Sequence[Request], *, max_tokens: int = 32) -> list[list[Completion]]:
+        assert max_tokens == 0
+        pages = [str(request.shown) for request in batch]
+        self.pages += pages
         return [
-            [tuple(0.5 if one == "none" else asked.page.count(one) for one in ask.completions) for ask in asked.asks]
-            for asked in batch
+            [
+                Completion(scores=tuple(0.5 if one == "none" else page.count(one) for one in query.choices))
+                for query in request.queries
+            ]
+            for page, request in zip(pages, batch, strict=True)
         ]
-
-    def generate(self, batch: Sequence[Request], *, max_tokens: int = 32) -> list[list[Completion]]:
-        raise NotImplementedError
 
 
 QUESTIONS = [

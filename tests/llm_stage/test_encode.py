@@ -51,12 +51,12 @@ def test_the_loss_of_a_row_is_its_score_at_inference(kind: str, style: Style) ->
     model = tiny_model(kind)
     rows = encode(EXAMPLES, PromptTokenizer(tokenizer, chat=style is Style.INSTRUCT, name="tiny"))
     scorer = TransformersModel(model, tokenizer, chat=style is Style.INSTRUCT)
-    scored = scorer.score([Request(one.page, (Query(one.question, (one.completion,)),)) for one in EXAMPLES])
-    for row, ((score,),) in zip(rows, scored, strict=True):
+    asked = [Request(one.page, (Query(one.question, (one.completion,)),)) for one in EXAMPLES]
+    for row, (found,) in zip(rows, scorer.complete(asked, max_tokens=0), strict=True):
         tokens = torch.tensor([row.tokens])
         with torch.inference_mode():
             loss = model(input_ids=tokens, labels=torch.tensor([row.labels])).loss
-        assert -float(loss) * (len(row.tokens) - row.prompt) == pytest.approx(score, rel=1e-4)
+        assert -float(loss) * (len(row.tokens) - row.prompt) == pytest.approx(found.scores[0], rel=1e-4)
 
 
 def test_a_chat_row_ends_with_the_turn_not_with_the_text() -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.vlm_stage.fake_model import FakePictureModel
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import Quantity
+from entx.neural.backends.base import Completion, Query
 from entx.vlm_stage.dev import DevQuestion, dev_questions, measure_f1, read_answers, write_freely
 from entx.vlm_stage.prompt import PromptForm, Serving
 from entx.vlm_stage.rows import Row
+from tests.neural.fake_model import FakeModel
 from tests.vlm_stage.training import draw, valued
 
 SERVING = Serving(PromptForm("{entity_name}?", "none"), 12544)
@@ -35,7 +35,7 @@ def questions(tmp_path: Path) -> list[DevQuestion]:
 
 
 def test_counts_by_entity_follow_the_metric(questions: list[DevQuestion]) -> None:
-    model = FakePictureModel("5 gram")
+    model = FakeModel("5 gram")
     measured = measure_f1(model, questions, SERVING, CHALLENGE)
     weight, most = measured["by_entity"]["item_weight"], measured["by_entity"]["maximum_weight_recommendation"]
     assert [weight[key] for key in ("questions", "tp", "fp", "fn", "tn")] == [3, 1, 1, 1, 0]
@@ -46,26 +46,26 @@ def test_counts_by_entity_follow_the_metric(questions: list[DevQuestion]) -> Non
 
 
 def test_each_picture_is_seen_once_for_all_of_its_questions(questions: list[DevQuestion]) -> None:
-    model = FakePictureModel("5 gram")
+    model = FakeModel("5 gram")
     answers = read_answers(model, questions, SERVING, CHALLENGE)
     assert answers == ["5.0 gram", "5.0 gram", "5.0 gram", "", "5.0 gram"]
-    assert sorted(len(one.asks) for one in model.seen) == [2, 2]
-    assert {ask.question for one in model.seen for ask in one.asks} == {
+    assert sorted(len(one.queries) for one in model.seen) == [2, 2]
+    assert {ask.question for one in model.seen for ask in one.queries} == {
         "item_weight?", "maximum_weight_recommendation?",
     }  # fmt: skip
 
 
 def test_an_abstaining_model_and_one_without_any_answer(questions: list[DevQuestion]) -> None:
-    measured = measure_f1(FakePictureModel("none"), questions, SERVING, CHALLENGE)
+    measured = measure_f1(FakeModel("none"), questions, SERVING, CHALLENGE)
     assert (measured["f1"], measured["precision"], measured["recall"]) == (0.0, 0.0, 0.0)
     assert measured["by_entity"]["item_weight"]["tn"] == 1
 
 
 def test_free_writing_is_not_constrained(questions: list[DevQuestion]) -> None:
-    class Free(FakePictureModel):
-        def _said(self, pattern: str, completions: object) -> object:  # type: ignore[override]
-            assert pattern == ""
-            return replace(super()._said(".*", ()), text="about 5 grams")
+    class Free(FakeModel):
+        def completion(self, query: Query, max_tokens: int) -> Completion:
+            assert query.pattern == ""
+            return Completion("about 5 grams", -1.0)
 
     texts = write_freely(Free(), questions, SERVING, CHALLENGE)
     assert texts == ["about 5 grams"] * 3 + [""] + ["about 5 grams"]

@@ -7,10 +7,10 @@ import math
 from pathlib import Path
 
 import pytest
-from entx.vlm_stage.serving import read_serving
 from safetensors.torch import load_file
 
 from entx.core.settings import find_recipe
+from entx.vlm_stage.prompt import read_serving
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 from tests.vlm_stage.training import Drawn, entx, make_store, valued
 

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from entx.vlm_stage.serving import read_serving
 
 from entx.neural import estimate
 from entx.neural.model_folder import check_model_folder
 from entx.storage.store import Store
+from entx.vlm_stage.prompt import read_serving
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.training import make_base
 from tests.vlm_stage.tiny_vlms import tiny_vlm

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.vlm_stage.fake_model import FakePictureModel
 
 import entx.vlm_stage.views as views
 from entx.core.errors import PictureError
 from entx.core.images import PictureRefused
 from entx.core.types import OcrPage, PageStatus
-from entx.vlm_stage.views import DEFAULT_CROPS, Look, reduced_size, rough_tokens, see, see_file
+from entx.vlm_stage.views import DEFAULT_CROPS, Look, see, see_file
+from tests.neural.fake_model import FakeModel
 from tests.vlm_stage.pages import line, page
 
-MODEL = FakePictureModel()
+MODEL = FakeModel()
 LOOK = Look(256 * 256)
 CLOSE = Look(256 * 256, DEFAULT_CROPS)
 
@@ -165,8 +165,8 @@ def test_a_file_is_decoded_once_however_many_crops(tmp_path: Path, monkeypatch: 
 
 
 def test_sizes_of_models_that_resize_by_themselves() -> None:
-    assert reduced_size((100, 50), 10_000) == (100, 50)
-    assert reduced_size((1000, 500), 20_000) == (200, 100)
-    assert reduced_size((9000, 1), 100) == (948, 1)  # not less than one pixel
-    assert rough_tokens((56, 28)) == 2
-    assert rough_tokens((57, 28)) == 3
+    assert MODEL.view_size((100, 50), 10_000) == (100, 50)
+    assert MODEL.view_size((1000, 500), 20_000) == (200, 100)
+    assert MODEL.view_size((9000, 1), 100) == (948, 1)  # not less than one pixel
+    assert MODEL.image_tokens((56, 28)) == 2
+    assert MODEL.image_tokens((57, 28)) == 3

@@ -38,10 +38,9 @@ def test_prompts_and_pixels_are_those_of_the_familys_processor(loaded: Loaded, p
     pixels = loaded.codec.pixels(pictures)
     prompt = loaded.codec.prompt(pixels, question)
     given = processor(images=[pictures], text=["<image>" * views + question])
-    made = loaded.codec.batch([pixels], [prompt.tokens], prompts=[len(prompt.tokens)], left=True)
+    made = loaded.codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
     for name, tensor in made.items():
         assert torch.equal(tensor, torch.tensor(np.array(given[name]))), name
-    assert prompt.shared == 0
     assert pixels.views == (16,) * views
 
 
@@ -106,8 +105,8 @@ def test_pictures_encoded_together_are_as_encoded_alone(loaded: Loaded) -> None:
     with torch.inference_mode():
         for one, seen in zip(pixels, FAMILY.encode(loaded.model, pixels), strict=True):
             (alone,) = FAMILY.encode(loaded.model, [one])
-            assert seen.embeddings.shape == (one.tokens, 32)
-            torch.testing.assert_close(seen.embeddings, alone.embeddings, atol=1e-5, rtol=1e-5)
+            assert seen.tokens.shape == (one.tokens, 32)
+            torch.testing.assert_close(seen.tokens, alone.tokens, atol=1e-5, rtol=1e-5)
 
 
 def test_a_question_with_a_placeholder_is_refused(loaded: Loaded) -> None:

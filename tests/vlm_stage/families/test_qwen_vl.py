@@ -15,6 +15,7 @@ from transformers import Qwen2VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from entx.core.errors import InputError
+from entx.neural.token_tree import PromptTokens
 from entx.vlm_stage.families.base import Loaded, LoadOptions
 from entx.vlm_stage.families.qwen_vl import CHAT, QwenVl
 from tests.vlm_stage.pictures import noise, tiny_loaded
@@ -60,7 +61,7 @@ def test_prompts_and_pixels_are_those_of_the_familys_processor(codec: Any, sizes
         [{"role": "user", "content": content}], chat_template=CHAT, tokenize=False, add_generation_prompt=True
     )
     given = PictureProcessor(codec.images, codec.tokenizer)(images=pictures, text=[text], return_tensors="pt")
-    made = codec.batch([pixels], [prompt.tokens], prompts=[len(prompt.tokens)], left=True)
+    made = codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
     for name, tensor in made.items():
         assert torch.equal(tensor, given[name]), name
     assert set(made) == set(given)
@@ -72,9 +73,9 @@ def test_image_tokens_are_what_the_tower_returns(loaded: Loaded) -> None:
     assert pixels.views == tuple(loaded.codec.image_tokens(view.size) for view in views) == (15, 4, 29)
     with torch.inference_mode():
         (seen,) = FAMILY.encode(loaded.model, [pixels])
-    assert seen.embeddings.shape == (pixels.tokens, 32)
+    assert seen.tokens.shape == (pixels.tokens, 32)
     prompt = loaded.codec.prompt(pixels, "What?")
-    assert prompt.tokens.count(loaded.codec.image_token) == pixels.tokens == 48
+    assert prompt.count(loaded.codec.image_token) == pixels.tokens == 48
 
 
 def test_pictures_encoded_together_are_as_encoded_alone(loaded: Loaded) -> None:
@@ -83,9 +84,9 @@ def test_pictures_encoded_together_are_as_encoded_alone(loaded: Loaded) -> None:
         together = FAMILY.encode(loaded.model, pixels)
         for one, seen in zip(pixels, together, strict=True):
             (alone,) = FAMILY.encode(loaded.model, [one])
-            torch.testing.assert_close(seen.embeddings, alone.embeddings, atol=1e-5, rtol=1e-5)
-            assert len(seen.deeper) == len(alone.deeper) == (2 if loaded.model.config.model_type == "qwen3_vl" else 0)
-            for layer, other in zip(seen.deeper, alone.deeper, strict=True):
+            torch.testing.assert_close(seen.tokens, alone.tokens, atol=1e-5, rtol=1e-5)
+            assert len(seen.layers) == len(alone.layers) == (2 if loaded.model.config.model_type == "qwen3_vl" else 0)
+            for layer, other in zip(seen.layers, alone.layers, strict=True):
                 torch.testing.assert_close(layer, other, atol=1e-5, rtol=1e-5)
 
 
@@ -143,11 +144,10 @@ def test_thin_pictures_pass_the_processor(codec: Any) -> None:
 
 def test_the_shared_part_ends_behind_the_last_picture(codec: Any) -> None:
     pixels = codec.pixels([noise(0, 56, 56), noise(1, 84, 56)])
-    one, other = codec.prompt(pixels, "Height?"), codec.prompt(pixels, "A width?")
-    assert one.shared == other.shared
-    assert one.tokens[: one.shared] == other.tokens[: one.shared]
-    assert codec.tokenizer.decode(one.tokens[one.shared :]).startswith("Height?")
-    assert codec.tokenizer.decode([one.tokens[one.shared - 1]]) == "<|vision_end|>"
+    prompts = [list(codec.prompt(pixels, question)) for question in ("Height?", "A width?")]
+    tokens = PromptTokens.of(prompts, [[], []], ["", ""])
+    assert codec.tokenizer.decode(tokens.questions[0]).startswith("Height?")
+    assert codec.tokenizer.decode(tokens.prefix[-1:]) == "<|vision_end|>"
 
 
 def test_a_question_with_a_placeholder_is_refused(codec: Any) -> None:
