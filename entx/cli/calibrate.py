@@ -9,7 +9,17 @@ import typer
 
 from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app
 from entx.cli.output import Output
-from entx.cli.predict import stage_reader
+from entx.cli.predict import (
+    AdapterOption,
+    BatchOption,
+    CropsOption,
+    DtypeOption,
+    EngineOption,
+    FourBitOption,
+    PixelsOption,
+    ThreadsOption,
+    stage_reader,
+)
 from entx.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,9 +42,7 @@ def calibrate(
     model: Annotated[
         str | None, typer.Option("--model", help="A model folder; llm: default the one that ships (needs --out).")
     ] = None,
-    adapter: Annotated[
-        Path | None, typer.Option("--adapter", help="Folder of a LoRA adapter on top: the calibration is its.")
-    ] = None,
+    adapter: AdapterOption = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Write into a copy of the folder here; default: into the folder itself."),
@@ -43,20 +51,16 @@ def calibrate(
         str | None,
         typer.Option("--hint-run", help="llm: fit on each row with this run's answer as a hint, and without one."),
     ] = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")] = None,
+    engine: EngineOption = None,
     backend: Annotated[
         str | None, typer.Option("--backend", help="transformers (default), vllm; vlm: unsloth.")
     ] = None,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
-    ] = None,
-    four_bit: Annotated[bool, typer.Option("--four-bit", help="nf4 weights by bitsandbytes.")] = False,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Pages (pictures) read side by side.")] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch.")] = None,
-    pixels: Annotated[
-        int | None, typer.Option("--pixels", help="vlm: budget of a picture, kept with the calibration.")
-    ] = None,
-    crops: Annotated[bool, typer.Option("--crops", help="vlm: as `predict --crops`.")] = False,
+    dtype: DtypeOption = None,
+    four_bit: FourBitOption = None,
+    batch: BatchOption = None,
+    threads: ThreadsOption = None,
+    pixels: PixelsOption = None,
+    crops: CropsOption = None,
     schema: SchemaOption = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -64,7 +68,7 @@ def calibrate(
     """Fit a model's probabilities to labelled rows of a store, say what that is worth, and keep it in its entx.json.
 
     The figures are of rows that a fit has not seen: five fits, each judged on the pictures that it was not made of. The
-    calibration that is kept is fitted on all rows.
+    calibration that is kept is fitted on all rows, and --pixels is kept with it.
 
     Example: entx calibrate --stage llm --store labelled.duckdb --gold gold.csv --model DIR --hint-run rules
     """
@@ -79,7 +83,7 @@ def calibrate(
 
     if stage not in STAGES:
         raise InputError(f"--stage {stage}: known are {', '.join(STAGES)}")
-    foreign = {"--pixels": pixels, "--crops": crops or None} if stage == "llm" else {"--hint-run": hint_run}
+    foreign = {"--pixels": pixels, "--crops": crops} if stage == "llm" else {"--hint-run": hint_run}
     if given := [name for name, value in foreign.items() if value is not None]:
         raise InputError(f"{', '.join(given)}: not of --stage {stage}")
     if backend == "openai":
@@ -90,7 +94,16 @@ def calibrate(
             raise InputError("the model that ships is left as it is: name a copy by --out DIR, or a folder by --model")
         model = str(shipped_model())
     options = ModelOptions(
-        model, adapter, backend or "transformers", "candidates", dtype, four_bit, threads, None, pixels, crops
+        model,
+        adapter,
+        backend or "transformers",
+        "candidates",
+        dtype,
+        bool(four_bit),
+        threads,
+        None,
+        pixels,
+        bool(crops),
     )
     target = _target(options, out)
     entities = load_schema(schema)

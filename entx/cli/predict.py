@@ -17,6 +17,29 @@ if TYPE_CHECKING:
 
 STAGES = ("rules", "llm", "vlm")
 
+EngineOption = Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")]
+AdapterOption = Annotated[Path | None, typer.Option("--adapter", help="Folder of a LoRA adapter on top of --model.")]
+DtypeOption = Annotated[
+    str | None, typer.Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
+]
+FourBitOption = Annotated[
+    bool | None, typer.Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)
+]
+BatchOption = Annotated[
+    int | None, typer.Option("--batch", min=1, help="Pages (pictures) read and committed together [llm: 64, vlm: 32].")
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch.")]
+PixelsOption = Annotated[
+    int | None, typer.Option("--pixels", help="vlm: budget of a picture; default: the model's, or 262144.")
+]
+CropsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--crops", help="vlm: spend it on the whole picture and close-ups of its numbers.", show_default=False
+    ),
+]
+"""Options of the commands that run a model."""
+
 
 @app.command("predict")
 def predict(
@@ -29,7 +52,7 @@ def predict(
         ),
     ],
     store: StoreOption,
-    engine: Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")] = None,
+    engine: EngineOption = None,
     run: Annotated[
         str | None, typer.Option("--run", help="Name of the run in the store; default: the stage's name.")
     ] = None,
@@ -39,9 +62,7 @@ def predict(
         str | None,
         typer.Option("--model", help="A model folder, or a server's name for it; llm: default the one that ships."),
     ] = None,
-    adapter: Annotated[
-        Path | None, typer.Option("--adapter", help="Folder of a LoRA adapter on top of --model.")
-    ] = None,
+    adapter: AdapterOption = None,
     backend: Annotated[
         str | None,
         typer.Option("--backend", help="transformers (default), vllm, openai (any such server); vlm: unsloth."),
@@ -60,28 +81,12 @@ def predict(
     hint_run: Annotated[
         str | None, typer.Option("--hint-run", help="llm: tell the model what this run of the store answered.")
     ] = None,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
-    ] = None,
-    four_bit: Annotated[
-        bool | None, typer.Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option("--batch", min=1, help="Pages (pictures) read and committed together [llm: 64, vlm: 32]."),
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch.")] = None,
-    pixels: Annotated[
-        int | None, typer.Option("--pixels", help="vlm: budget of a picture; default: the model's, or 262144.")
-    ] = None,
-    crops: Annotated[
-        bool | None,
-        typer.Option(
-            "--crops",
-            help="vlm: spend it on the whole picture and close-ups of its numbers.",
-            show_default=False,
-        ),
-    ] = None,
+    dtype: DtypeOption = None,
+    four_bit: FourBitOption = None,
+    batch: BatchOption = None,
+    threads: ThreadsOption = None,
+    pixels: PixelsOption = None,
+    crops: CropsOption = None,
     shards: Annotated[
         str | None, typer.Option("--shards", help="vlm: one of several parts, 1/4 to 4/4; see entx merge.")
     ] = None,

@@ -31,10 +31,10 @@ from entx.llm_stage.prompt import (
     question_prompt,
     read_serving,
 )
-from entx.neural.backends.base import Completion, Model, Query, Request
+from entx.neural.backends.base import MAX_TOKENS, Completion, Model, Query, Request
 from entx.neural.calibration import Posterior, decide, unseen_answer
 from entx.neural.decoding import answer_pattern
-from entx.neural.predict import Mode, ModelOptions, Task, check_folders, prepare_torch, served_settings
+from entx.neural.predict import Mode, ModelOptions, Task, open_model
 from entx.storage.pages import AskedQuestion, unanswered_pages
 from entx.storage.runs import load_answers, run_settings, settings_hash
 from entx.storage.store import Store
@@ -63,6 +63,23 @@ class PageQuestions:
     page: OcrPage
     entities: tuple[str, ...]
     hints: tuple[Hint | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question as it is put to the model.
+
+    Args:
+        quantities: all of its page.
+        candidates: the distinct legal ones, in candidates mode, each where it stands best.
+        query: None where the model is not asked: a page without text, or without a candidate.
+    """
+
+    entity: Entity
+    page: OcrPage
+    quantities: Sequence[Candidate]
+    candidates: tuple[Candidate, ...]
+    query: Query | None
 
 
 @dataclass
@@ -100,7 +117,6 @@ class TextReader:
         self.schema = schema
         self.mode = mode
         self.counts = ReaderCounts()
-        self._patterns = {name: answer_pattern(entity, NONE) for name, entity in schema.entities.items()}
 
     def settings(self, store: Store, task: Task) -> dict[str, Any]:
         """See `Reader`; a run of hints that is not there is an error."""
@@ -126,79 +142,47 @@ class TextReader:
 
     def read(self, batch: Sequence[PageQuestions]) -> list[list[Answer]]:
         """For each page, one answer a question; pages are read side by side."""
-        legible = [asked for asked in batch if _legible(asked.page)]
-        self.counts.without_page += sum(len(asked.entities) for asked in batch if not _legible(asked.page))
-        read = iter(self._choose(legible) if self.mode is Mode.CANDIDATES else self._write(legible))
+        answer = self._chosen if self.mode is Mode.CANDIDATES else self._written
         return [
-            next(read) if _legible(asked.page) else [_unread(asked.page)] * len(asked.entities) for asked in batch
-        ]  # fmt: skip
+            [answer(question, made) if _legible(asked.page) else _unread(asked.page) for question, made in of_page]
+            for asked, of_page in zip(batch, self._ask(batch), strict=True)
+        ]
 
     def posteriors(self, batch: Sequence[PageQuestions]) -> list[list[Posterior | None]]:
         """For each page what may be answered to each question, scored; None where the model was not asked."""
-        weighed = iter(self._weigh([asked for asked in batch if _legible(asked.page)]))
-        return [
-            [posterior for _, posterior in next(weighed)] if _legible(asked.page) else [None] * len(asked.entities)
-            for asked in batch
-        ]
+        return [[self._posterior(question, made) for question, made in of_page] for of_page in self._ask(batch)]
 
-    def _weigh(
-        self, batch: Sequence[PageQuestions]
-    ) -> list[list[tuple[tuple[Candidate, ...], Posterior | None]]]:  # fmt: skip
-        """Each question's candidates and the posterior over them; None where there is no candidate to ask about."""
-        quantities = [page_quantities(asked.page) for asked in batch]
-        found = [
-            [distinct(find_candidates(asked.page, self.schema[name], parsed)) for name in asked.entities]
-            for asked, parsed in zip(batch, quantities, strict=True)
-        ]
+    def _ask(self, batch: Sequence[PageQuestions]) -> list[list[tuple[_Question, Completion | None]]]:
+        """What the model makes of each question; None of those that it is not asked."""
+        questions = [self._questions(asked) for asked in batch]
         requests = []
-        for asked, parsed, of_page in zip(batch, quantities, found, strict=True):
-            queries = tuple(
-                Query(self._question(asked, place), (*(answer_text(one.quantity) for one in candidates), NONE))
-                for place, candidates in enumerate(of_page)
-                if candidates
-            )
+        for asked, of_page in zip(batch, questions, strict=True):
+            queries = tuple(one.query for one in of_page if one.query is not None)
             if queries:
-                requests.append(Request(self._page(asked.page, parsed), queries))
+                requests.append(Request(self._page(asked.page, of_page[0].quantities), queries))
             self.counts.asked += len(queries)
-            self.counts.without_candidate += len(of_page) - len(queries)
-        completions = (one for of_page in self.model.complete(requests, max_tokens=0) for one in of_page)
-        return [
-            [(found, _posterior(found, next(completions), self.model.name) if found else None) for found in of_page]
-            for of_page in found
-        ]
+            if _legible(asked.page):
+                self.counts.without_candidate += len(of_page) - len(queries)
+            else:
+                self.counts.without_page += len(of_page)
+        completed = self.model.complete(requests, max_tokens=0 if self.mode is Mode.CANDIDATES else MAX_TOKENS)
+        made = (one for of_page in completed for one in of_page)
+        return [[(one, next(made) if one.query is not None else None) for one in of_page] for of_page in questions]
 
-    def _choose(self, batch: Sequence[PageQuestions]) -> list[list[Answer]]:
-        return [[self._chosen(*one) for one in of_page] for of_page in self._weigh(batch)]
-
-    def _chosen(self, candidates: tuple[Candidate, ...], posterior: Posterior | None) -> Answer:
-        if posterior is None:
-            return unseen_answer(self.serving.calibration, "", NO_CANDIDATE)
-
-        def evidence(place: int) -> Evidence:
-            return Evidence(candidates[place].alignment, candidates[place].line_ids, candidates[place].polygon)
-
-        return decide(posterior, self.serving.calibration, answer_text, evidence)
-
-    def _write(self, batch: Sequence[PageQuestions]) -> list[list[Answer]]:
-        quantities = [page_quantities(asked.page) for asked in batch]
-        requests = [
-            Request(
-                self._page(asked.page, parsed),
-                tuple(
-                    Query(self._question(asked, place), pattern=self._patterns[name])
-                    for place, name in enumerate(asked.entities)
-                ),
-            )
-            for asked, parsed in zip(batch, quantities, strict=True)
-        ]
-        self.counts.asked += sum(len(asked.entities) for asked in batch)
-        return [
-            [
-                _written(completion, asked.page, self.schema[name], parsed)
-                for name, completion in zip(asked.entities, of_page, strict=True)
-            ]
-            for asked, parsed, of_page in zip(batch, quantities, self.model.complete(requests), strict=True)
-        ]
+    def _questions(self, asked: PageQuestions) -> list[_Question]:
+        legible = _legible(asked.page)
+        quantities = page_quantities(asked.page) if legible else ()
+        made = []
+        for place, entity in enumerate(map(self.schema.__getitem__, asked.entities)):
+            text = question_prompt(entity, self.serving.style, asked.hints[place] if asked.hints else None)
+            candidates: tuple[Candidate, ...] = ()
+            query = None
+            if legible and self.mode is Mode.FREE:
+                query = Query(text, pattern=answer_pattern(entity, NONE))
+            elif legible and (candidates := distinct(find_candidates(asked.page, entity, quantities))):
+                query = Query(text, (*(answer_text(one.quantity) for one in candidates), NONE))
+            made.append(_Question(entity, asked.page, quantities, candidates, query))
+        return made
 
     def _page(self, page: OcrPage, quantities: Sequence[Candidate]) -> str:
         prompt = page_prompt(
@@ -208,9 +192,35 @@ class TextReader:
         self.counts.lines_dropped += prompt.dropped
         return prompt.text
 
-    def _question(self, asked: PageQuestions, place: int) -> str:
-        hint = asked.hints[place] if asked.hints else None
-        return question_prompt(self.schema[asked.entities[place]], self.serving.style, hint)
+    def _posterior(self, question: _Question, made: Completion | None) -> Posterior | None:
+        if made is None:
+            return None
+        *scores, none = made.all_scores(self.model.name)
+        return Posterior(tuple(scores), none, tuple(one.quantity for one in question.candidates))
+
+    def _chosen(self, question: _Question, made: Completion | None) -> Answer:
+        """The best candidate, where it stands, or none."""
+        posterior = self._posterior(question, made)
+        if posterior is None:
+            return unseen_answer(self.serving.calibration, "", NO_CANDIDATE)
+
+        def evidence(place: int) -> Evidence:
+            one = question.candidates[place]
+            return Evidence(one.alignment, one.line_ids, one.polygon)
+
+        return decide(posterior, self.serving.calibration, answer_text, evidence)
+
+    def _written(self, question: _Question, made: Completion | None) -> Answer:
+        """A written text through the shared postprocessor, and where it stands."""
+        assert made is not None  # a legible page is asked about in free mode
+        share = None if made.log_prob is None else min(exp(made.log_prob), 1.0)
+        reading = postprocess(made.text, question.entity)
+        if reading.quantity is None:
+            says = "the model says none" if made.text.strip() == NONE else reading.reason
+            reason = says if share is None else f"{says} (p = {share:.2f})"
+            return Answer(None, made.text, reason, log_prob=made.log_prob, score=share)
+        evidence = ground(reading.quantity, question.page, question.entity, question.quantities)
+        return Answer(reading.quantity, made.text, "", evidence, made.log_prob, score=share)
 
 
 def open_reader(
@@ -225,27 +235,18 @@ def open_reader(
         InputError: an option does not fit the backend, or the model cannot be loaded or reached.
     """
     options.check(BACKENDS)
-    mode = Mode(options.mode or Mode.CANDIDATES)
-    if options.backend == "openai":
-        from entx.neural.backends.server import ServedModel
-
-        serving = read_serving(options.described)
-        served = ServedModel(str(options.base_url), options.model, chat=serving.style is Style.INSTRUCT)
-        return TextReader(served, serving, schema, mode), served_settings(options)
-    options = options if options.model else replace(options, model=str(shipped_model()))
-    settings = check_folders(options, notice)
+    if options.model is None and options.backend != "openai":
+        options = replace(options, model=str(shipped_model()))
     serving = read_serving(options.described)
-    folder, how = Path(str(options.model)), {**options.loading, "chat": serving.style is Style.INSTRUCT}
-    if options.backend == "vllm":
-        from entx.neural.backends.vllm import VllmModel
+    chat = serving.style is Style.INSTRUCT
 
-        model: Model = VllmModel.load(folder, **how)
-    else:
-        prepare_torch("llm", options.threads)
+    def load(folder: Path, **how: Any) -> Model:
         from entx.neural.backends.transformers import TransformersModel
 
-        model = TransformersModel.load(folder, **how)
-    return TextReader(model, serving, schema, mode), settings
+        return TransformersModel.load(folder, chat=chat, **how)
+
+    model, settings = open_model(options, "llm", load, chat=chat, notice=notice)
+    return TextReader(model, serving, schema, Mode(options.mode or Mode.CANDIDATES)), settings
 
 
 def shipped_model() -> Path:
@@ -283,11 +284,6 @@ def _page_questions(page: OcrPage, asked: Sequence[AskedQuestion], hints: Mappin
     )  # fmt: skip
 
 
-def _posterior(candidates: Sequence[Candidate], completion: Completion, name: str) -> Posterior:
-    *scores, none = completion.all_scores(name)
-    return Posterior(tuple(scores), none, tuple(one.quantity for one in candidates))
-
-
 def _legible(page: OcrPage) -> bool:
     return page.status is PageStatus.OK and bool(page.lines)
 
@@ -296,15 +292,3 @@ def _unread(page: OcrPage) -> Answer:
     if page.status is not PageStatus.OK:
         return Answer(None, reason=f"picture {page.status}: {page.reason}")
     return Answer(None, reason="no text in the picture")
-
-
-def _written(completion: Completion, page: OcrPage, entity: Entity, quantities: Sequence[Candidate]) -> Answer:
-    """A written text through the shared postprocessor, and where it stands."""
-    share = None if completion.log_prob is None else min(exp(completion.log_prob), 1.0)
-    reading = postprocess(completion.text, entity)
-    if reading.quantity is None:
-        says = "the model says none" if completion.text.strip() == NONE else reading.reason
-        reason = says if share is None else f"{says} (p = {share:.2f})"
-        return Answer(None, completion.text, reason, log_prob=completion.log_prob, score=share)
-    evidence = ground(reading.quantity, page, entity, quantities)
-    return Answer(reading.quantity, completion.text, "", evidence, completion.log_prob, score=share)

@@ -75,17 +75,6 @@ class Judgement:
     p_correct: float | None = None
     p_present: float | None = None
 
-    @property
-    def p_absent(self) -> float | None:
-        """Calibrated probability that there is no value; None without a calibration."""
-        return None if self.p_present is None else 1.0 - self.p_present
-
-    def withheld(self, best: str) -> str:
-        """Why the best candidate, written so, is not answered."""
-        if self.none >= self.share:
-            return f"the model says none (p = {self.none:.2f}; best: {best}, p = {self.share:.2f})"
-        return f"the model is not sure enough (best: {best}, p = {self.share:.2f}; none: p = {self.none:.2f})"
-
 
 @dataclass(frozen=True, slots=True)
 class Platt:
@@ -148,11 +137,8 @@ def judge(posterior: Posterior, calibration: Calibration | None) -> Judgement:
     shares = posterior.shares(calibration.temperature, calibration.none_offset)
     best = posterior.best
     p, q = calibration.correct(shares[best]), calibration.present(1.0 - shares[-1])
-    return Judgement(best, _pays(p, q, calibration.f1), shares[best], shares[-1], p, q)
-
-
-def _pays(p: float, q: float, f1: float) -> bool:
-    return p * (2.0 - f1) > f1 * (1.0 - q)
+    given = p * (2.0 - calibration.f1) > calibration.f1 * (1.0 - q)
+    return Judgement(best, given, shares[best], shares[-1], p, q)
 
 
 def decide(
@@ -168,15 +154,19 @@ def decide(
         evidence_of: where a candidate stands, by its position.
     """
     judged = judge(posterior, calibration)
-    best = posterior.quantities[judged.best]
+    best, present = posterior.quantities[judged.best], judged.p_present
     if judged.given:
-        return Answer(
-            best, text_of(best), "", evidence_of(judged.best), posterior.candidates[judged.best], judged.p_correct,
-            judged.p_present, score=judged.share,
-        )  # fmt: skip
+        log_prob = posterior.candidates[judged.best]
+        evidence = evidence_of(judged.best)
+        return Answer(best, text_of(best), "", evidence, log_prob, judged.p_correct, present, score=judged.share)
+    odds = f"best: {text_of(best)}, p = {judged.share:.2f}"
+    if judged.none >= judged.share:
+        reason = f"the model says none (p = {judged.none:.2f}; {odds})"
+    else:
+        reason = f"the model is not sure enough ({odds}; none: p = {judged.none:.2f})"
+    absent = None if present is None else 1.0 - present
     return Answer(
-        None, text_of(None), judged.withheld(text_of(best)), log_prob=posterior.none, p_correct=judged.p_absent,
-        p_present=judged.p_present, score=judged.share,
+        None, text_of(None), reason, log_prob=posterior.none, p_correct=absent, p_present=present, score=judged.share
     )  # fmt: skip
 
 

@@ -285,19 +285,26 @@ def _blob_id(file: Path) -> str:
 
 def _references(folder: Path) -> list[tuple[str, str]]:
     """What the folder's `auto_map`s name: "module.Class" of its own, "owner/name--module.Class" of another place."""
-    found = []
-    for file in sorted(folder.glob("*.json")):
-        stack: list[Any] = [_read(file)]
-        while stack:
-            one = stack.pop()
-            if isinstance(one, list):
-                stack += one
-            elif isinstance(one, dict):
-                stack += one.values()
-                listed = one.get("auto_map")
-                for value in listed.values() if isinstance(listed, dict) else ():
-                    found += [(file.name, str(each)) for each in (value if isinstance(value, list) else [value])]
-    return found
+    return [
+        (file.name, str(each))
+        for file in sorted(folder.glob("*.json"))
+        for one in _objects(_read(file))
+        if isinstance(named := one.get("auto_map"), dict)
+        for value in named.values()
+        for each in (value if isinstance(value, list) else [value])
+    ]
+
+
+def _objects(content: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON, at any depth."""
+    stack = [content]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict):
+            yield one
+            stack += one.values()
+        elif isinstance(one, list):
+            stack += one
 
 
 def _read(file: Path) -> Any:
@@ -345,22 +352,9 @@ def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         return None, [f"is no readable JSON: {error}"]
-    keys = sorted(code_keys & _keys(content)) if file.name != "tokenizer.json" else []
+    held = {key for one in _objects(content) for key, value in one.items() if value}
+    keys = sorted(code_keys & held) if file.name != "tokenizer.json" else []
     return content, [f"asks for code of its own by {key!r}" for key in keys]
-
-
-def _keys(content: Any) -> set[str]:
-    """Every key that holds something, at any depth."""
-    found: set[str] = set()
-    stack = [content]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            found |= {key for key, value in one.items() if value}
-            stack += one.values()
-        elif isinstance(one, list):
-            stack += one
-    return found
 
 
 def _index_faults(path: Path, index: dict[str, Any]) -> list[str]:

@@ -97,49 +97,49 @@ class ModelOptions:
             )
 
     @property
-    def loading(self) -> dict[str, Any]:
-        """Arguments of every backend's `load`."""
-        return {"adapter": self.adapter, "four_bit": self.four_bit, "dtype": self.dtype}
-
-    @property
     def described(self) -> Path | None:
         """The folder whose entx.json says how the model is asked: the adapter's, else the model's, where it is one."""
         folder = self.adapter or (Path(self.model) if self.model else None)  # a server may know a model by its folder
         return folder if folder is not None and folder.is_dir() else None
 
 
-def check_folders(options: ModelOptions, notice: Callable[[str], None]) -> dict[str, Any]:
-    """What a run has to record of a model that is to be loaded here, its folders checked.
-
-    To be called before torch is imported: Unsloth changes transformers.
+def open_model(
+    options: ModelOptions, stage: str, load: Callable[..., Model], *, chat: bool, notice: Callable[[str], None]
+) -> tuple[Model, dict[str, Any]]:
+    """Loads a model, or reaches it; returns it and what a run has to record of it.
 
     Args:
+        load: of the stage's own model by the transformers library, which is imported there.
+        chat: it is asked in its chat template.
         notice: told in one line what the user should know.
 
     Raises:
-        InputError: a folder must not be loaded, or is none of what it is given as.
+        InputError: a folder must not be loaded, or is none of what it is given as; a library is missing; or as the
+            backend says.
     """
-    folder = Path(str(options.model))
+    if options.backend == "openai":
+        from entx.neural.backends.server import ServedModel
+
+        seconds = 300.0 if stage == "vlm" else 120.0  # a picture is many tokens for a server without a GPU
+        served = ServedModel(str(options.base_url), options.model, chat=chat, timeout=seconds)
+        return served, {
+            "backend": "openai", "base_url": options.base_url, "weights": None, "dtype": None, "four_bit": False,
+        }  # fmt: skip
+    folder, adapter = Path(str(options.model)), options.adapter
     if check_model_folder(folder, remote_code=options.remote_code).is_adapter:
         raise InputError(f"{folder} holds an adapter: name its base by --model and the adapter by --adapter")
-    if options.adapter is not None and not check_model_folder(options.adapter).is_adapter:
-        raise InputError(f"--adapter {options.adapter}: holds a whole model, not an adapter; name it by --model")
-    backend = choose_backend(options.backend, notice)
-    weights = model_hash(folder, *([options.adapter] if options.adapter else []))
-    return {"backend": backend, "weights": weights, "dtype": options.dtype, "four_bit": options.four_bit}
+    if adapter is not None and not check_model_folder(adapter).is_adapter:
+        raise InputError(f"--adapter {adapter}: holds a whole model, not an adapter; name it by --model")
+    settings = {
+        "backend": choose_backend(options.backend, notice),  # Unsloth changes transformers, so it is imported before it
+        "weights": model_hash(folder, *([adapter] if adapter else [])), "dtype": options.dtype,
+        "four_bit": options.four_bit,
+    }  # fmt: skip
+    how: dict[str, Any] = {"adapter": adapter, "four_bit": options.four_bit, "dtype": options.dtype}
+    if options.backend == "vllm":
+        from entx.neural.backends.vllm import VllmModel
 
-
-def served_settings(options: ModelOptions) -> dict[str, Any]:
-    """The same of a model behind a server."""
-    return {"backend": "openai", "base_url": options.base_url, "weights": None, "dtype": None, "four_bit": False}
-
-
-def prepare_torch(stage: str, threads: int | None) -> None:
-    """Imports torch and transformers.
-
-    Raises:
-        InputError: they are not installed.
-    """
+        return VllmModel.load(folder, **how, chat=chat, pictures=stage == "vlm"), settings
     try:
         import torch
         import transformers  # noqa: F401
@@ -148,8 +148,9 @@ def prepare_torch(stage: str, threads: int | None) -> None:
             f"--stage {stage} needs torch and transformers ({error}): pip install torch, then "
             f"pip install 'entx-hybrid[{stage}]'"
         ) from None
-    if threads is not None:
-        torch.set_num_threads(threads)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    return load(folder, **how), settings
 
 
 def read_serving(folder: Path | None, stage: str, version: int, default: Any, parse: Callable[[Any], Any]) -> Any:

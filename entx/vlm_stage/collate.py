@@ -59,7 +59,7 @@ class Collator:
         for step in range(_MOST_BROKEN):
             row = self.rows[(visit + step) % len(self.rows)]
             try:
-                return row, see_file(Path(row.path), self.codec, self.look).images
+                return row, see_file(Path(row.path), self.codec.view_size, self.look).images
             except PictureError as error:
                 with self.broken.open("a", encoding="utf-8") as stream:
                     stream.write(f"{row.picture} {error}\n")

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from entx.neural.backends.base import MAX_TOKENS, Completion, Request, Size
-from entx.neural.backends.transformers import TreeModel
+from entx.neural.backends.transformers import TransformersModel
 from entx.neural.model_folder import add_adapter, default_device, default_dtype
 from entx.neural.token_tree import PromptTokens, TreeBatch, side_by_side
 from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, LoadOptions, Pixels, family_of
@@ -34,7 +34,7 @@ class _Tree:
     queries: range
 
 
-class PictureModel(TreeModel):
+class PictureModel(TransformersModel):
     """A model, its codec and its family.
 
     Args:
@@ -49,12 +49,12 @@ class PictureModel(TreeModel):
         self.family = family
         self.codec = codec
         super().__init__(
-            model, family.language_model(model), codec.tokenizer, codec.ends, lead=codec.lead, name=name,
-            tokens_per_pass=tokens_per_pass,
+            model, codec.tokenizer, name=name, tokens_per_pass=tokens_per_pass, layers=family.language_model(model),
+            ends=codec.ends, lead=codec.lead,
         )  # fmt: skip
 
     @classmethod
-    def load(
+    def load(  # type: ignore[override] # no chat: the family knows its form
         cls, folder: Path, *, adapter: Path | None = None, four_bit: bool = False, dtype: str | None = None,
         device: str | None = None, remote_code: str = "",
     ) -> PictureModel:  # fmt: skip

@@ -23,7 +23,7 @@ from entx.core.types import NO_EVIDENCE, Answer, Evidence, OcrPage, PageStatus, 
 from entx.neural.backends.base import Completion, Model, Query, Request
 from entx.neural.calibration import Posterior, decide, unseen_answer
 from entx.neural.decoding import answer_pattern, value_pattern
-from entx.neural.predict import Mode, ModelOptions, Task, check_folders, prepare_torch, served_settings
+from entx.neural.predict import Mode, ModelOptions, Task, open_model
 from entx.storage.pages import OpenPicture, load_pages, open_pictures
 from entx.storage.runs import forget_answers
 from entx.storage.store import Store
@@ -39,9 +39,6 @@ LEAST_PIXELS = 56 * 56
 
 PICTURES_PER_COMMIT = 32
 """Pictures read side by side and committed together: enough to sort by size, few enough to lose in a crash."""
-
-SERVER_SECONDS = 300.0
-"""One request may take: a picture of many tokens on a server without a GPU."""
 
 PICTURE = "picture: "
 """How the reason begins where a picture could not be shown to the model."""
@@ -172,7 +169,7 @@ class VisionReader:
     def view(self, path: Path, page: OcrPage | None = None) -> Views | PictureError:
         """What the model sees of a picture file, or why it sees nothing."""
         try:
-            return see_file(path, self.model, self.look, page)
+            return see_file(path, self.model.view_size, self.look, page)
         except PictureError as error:
             return error
 
@@ -320,36 +317,26 @@ def open_reader(
         InputError: an option does not fit the backend, or the model cannot be loaded or reached.
     """
     options.check(BACKENDS)
+    served = options.backend == "openai"
     if options.pixels is not None and options.pixels < LEAST_PIXELS:
         raise InputError(f"--pixels {options.pixels}: a picture takes at least {LEAST_PIXELS}")
-    if options.backend == "openai":
-        from entx.neural.backends.server import ServedModel
+    if served and options.mode == Mode.CANDIDATES:
+        raise InputError("--mode candidates: no server scores given answers to a picture; use --mode free")
+    if options.backend == "vllm" and options.remote_code:
+        raise InputError("--remote-code is for the backends transformers and unsloth")
+    if not served and options.model is None:
+        raise InputError("--stage vlm needs a model folder: --model DIR (entx ships none)")
+    serving = read_serving(options.described)
 
-        if options.mode == Mode.CANDIDATES:
-            raise InputError("--mode candidates: no server scores given answers to a picture; use --mode free")
-        serving, mode = read_serving(options.described), Mode.FREE
-        model: Model = ServedModel(str(options.base_url), options.model, chat=True, timeout=SERVER_SECONDS)
-        settings = served_settings(options)
-    else:
-        if options.backend == "vllm" and options.remote_code:
-            raise InputError("--remote-code is for the backends transformers and unsloth")
-        if options.model is None:
-            raise InputError("--stage vlm needs a model folder: --model DIR (entx ships none)")
-        settings = check_folders(options, notice)
-        serving = read_serving(options.described)
-        mode = Mode(options.mode or (Mode.CANDIDATES if serving.calibration else Mode.FREE))
-        folder, how = Path(options.model), options.loading
-        if options.backend == "vllm":
-            from entx.neural.backends.vllm import VllmModel
+    def load(folder: Path, **how: Any) -> Model:
+        from entx.vlm_stage.model import PictureModel
 
-            model = VllmModel.load(folder, **how, pictures=True)
-        else:
-            prepare_torch("vlm", options.threads)
-            from entx.vlm_stage.model import PictureModel
+        return PictureModel.load(folder, remote_code=options.remote_code, **how)
 
-            model = PictureModel.load(folder, **how, remote_code=options.remote_code)
+    model, settings = open_model(options, "vlm", load, chat=served, notice=notice)
+    mode = options.mode or (Mode.CANDIDATES if serving.calibration and not served else Mode.FREE)
     look = Look(options.pixels or serving.pixels, DEFAULT_CROPS if options.crops else None)
-    return VisionReader(model, serving, schema, mode, look), {**settings, "remote_code": options.remote_code}
+    return VisionReader(model, serving, schema, Mode(mode), look), {**settings, "remote_code": options.remote_code}
 
 
 def _says_none(log_prob: float | None) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import hypot
 from pathlib import Path
-from typing import Protocol
 
 from PIL import Image
 
@@ -22,7 +21,7 @@ from entx.core.types import OcrLine, OcrPage, PageStatus
 from entx.neural.backends.base import Size
 
 Fit = Callable[[Size, int], Size]
-"""`Model.view_size`: the size at which a model sees a picture of some size for a budget of pixels."""
+"""`view_size` of a model or a codec: the size at which a picture of some size is seen for a budget of pixels."""
 
 VIEWS_VERSION = 1
 """Raised with every change that can change what a model sees of a picture."""
@@ -34,14 +33,6 @@ _NEARLY = 0.85
 
 _JOIN = 1.3
 """Two crops are joined for up to so many times their pixels: what stands between them is context, and a view fewer."""
-
-
-class Sizes(Protocol):
-    """As much of a model as decides how large a picture is seen: a `Model`, or a family's `Codec`."""
-
-    def view_size(self, size: Size, pixels: int) -> Size:
-        """The size at which a picture of that size is seen for a budget of so many pixels."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +86,7 @@ class Views:
     left_out: int = 0
 
 
-def see_file(path: Path, sizes: Sizes, look: Look, page: OcrPage | None = None) -> Views:
+def see_file(path: Path, fit: Fit, look: Look, page: OcrPage | None = None) -> Views:
     """Reads and decodes a picture file, once.
 
     Raises:
@@ -105,10 +96,10 @@ def see_file(path: Path, sizes: Sizes, look: Look, page: OcrPage | None = None) 
         data = path.read_bytes()
     except OSError as error:
         raise PictureError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
-    return see(decode_rgb(data, look.max_pixels), sizes, look, page)
+    return see(decode_rgb(data, look.max_pixels), fit, look, page)
 
 
-def see(picture: Image.Image, sizes: Sizes, look: Look, page: OcrPage | None = None) -> Views:
+def see(picture: Image.Image, fit: Fit, look: Look, page: OcrPage | None = None) -> Views:
     """The views of an upright RGB picture.
 
     Args:
@@ -122,8 +113,8 @@ def see(picture: Image.Image, sizes: Sizes, look: Look, page: OcrPage | None = N
         raise PictureError(f"{picture.width} x {picture.height} pixels: too narrow to show anything")
     guided = page is not None and page.status is PageStatus.OK and (page.width, page.height) == picture.size
     if look.crops is None or page is None or not guided:
-        return Views((_resized(picture, sizes.view_size(picture.size, look.pixels)),))
-    plan = plan_crops(page, look.pixels, sizes.view_size, look.crops)
+        return Views((_resized(picture, fit(picture.size, look.pixels)),))
+    plan = plan_crops(page, look.pixels, fit, look.crops)
     close = tuple(_resized(picture, crop.size, crop.box) for crop in plan.crops)
     return Views((_resized(picture, plan.whole), *close), len(plan.left_out))
 

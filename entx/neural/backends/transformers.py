@@ -23,34 +23,74 @@ ROWS_PER_HEAD = 512
 """Tokens whose logits are scored at once: 0.3 GB of float32 where the vocabulary has 152,000."""
 
 
-class TreeModel(Model):
-    """A model that reads token trees: one forward pass for what is known, then one a written token.
+class TransformersModel(Model):
+    """A causal language model and its tokenizer; it reads trees in one forward pass, then one a written token.
 
     Args:
-        model: of the transformers library, or a PEFT model around one; put into evaluation mode by each call.
-        layers: the part of it that reads embeddings, whose attention a tree's masks are for.
+        model: a causal language model, or a PEFT model around one; put into evaluation mode by each call.
         tokenizer: its fast tokenizer.
-        ends: tokens that end an answer; the first is the one that a trainer puts there.
-        lead: what the prompt form puts before an answer (" "); no part of the answer's text.
+        chat: put page and question into the tokenizer's chat template as one user message.
         name: for messages and the run's record.
         tokens_per_pass: padded tokens of one forward pass; None for `TOKENS_PER_PASS`.
+        layers: the part of a subclass's model that reads embeddings, whose attention a tree's masks are for.
+        ends: of a subclass, tokens that end an answer; the first is the one that a trainer puts there.
+        lead: of a subclass, what its prompt form puts before an answer (" "); no part of the answer's text.
 
     Raises:
-        InputError: layers that no token tree can be read by.
+        InputError: `chat` without a chat template, no end-of-text token, layers that no token tree can be read by.
     """
 
     def __init__(
-        self, model: Any, layers: Any, tokenizer: Any, ends: tuple[int, ...], *, lead: str = "", name: str = "model",
-        tokens_per_pass: int | None = None,
+        self, model: Any, tokenizer: Any, *, chat: bool = False, name: str = "model",
+        tokens_per_pass: int | None = None, layers: Any = None, ends: tuple[int, ...] = (), lead: str = "",
     ):  # fmt: skip
         self.model = model
         self.tokenizer = tokenizer
-        self.ends = ends
-        self.lead = lead
         self.name = name
+        self.lead = lead
         self.tokens_per_pass = tokens_per_pass or TOKENS_PER_PASS.get(model.device.type, TOKENS_PER_PASS["cpu"])
+        if not ends:
+            self._prompts = PromptTokenizer(tokenizer, chat=chat, name=name)
+        self.ends = ends or self._prompts.ends
+        layers = layers or model
         self._masks = AttentionMasks(layers.config, layers.get_input_embeddings().weight.dtype)
         self._constrainer: Constrainer | None = None
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, adapter: Path | None = None, four_bit: bool = False, chat: bool = False,
+        dtype: str | None = None, device: str | None = None,
+    ) -> TransformersModel:  # fmt: skip
+        """Loads a model from a local folder; options as of `entx.neural.model_folder.load_model`.
+
+        Args:
+            folder: config, safetensors and tokenizer files.
+            adapter: folder of a PEFT adapter on top.
+
+        Raises:
+            InputError: the library cannot load what the folder holds.
+        """
+        with named_fault(folder):
+            model = load_model("AutoModelForCausalLM", folder, dtype=dtype, four_bit=four_bit, device=device)
+            tokenizer = load_tokenizer(folder)
+        return cls(add_adapter(model, adapter, folder), tokenizer, chat=chat, name=folder.name)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, special tokens not counted."""
+        return self._prompts.count(texts)
+
+    def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
+        """See `Model`; the same whatever else the batch holds."""
+        self.model.eval()
+        prompts = self._prompts.prepare(batch)
+        widths = [prompt.width + max_tokens * len(prompt.questions) for prompt in prompts]
+        found: dict[int, list[Completion]] = {}
+        with torch.inference_mode():
+            for numbers in side_by_side(widths, self.tokens_per_pass):
+                found.update(
+                    zip(numbers, self.complete_trees([prompts[number] for number in numbers], max_tokens), strict=True)
+                )
+        return [found[number] for number in range(len(prompts))]
 
     def complete_trees(
         self, prompts: Sequence[PromptTokens], max_tokens: int, pictures: Sequence[Any] = ()
@@ -91,27 +131,34 @@ class TreeModel(Model):
         ]  # fmt: skip
 
     def inputs(
-        self, batch: TreeBatch, prompts: Sequence[PromptTokens], pictures: Sequence[Any]
-    ) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
-        """What `read` takes of whole trees.
+        self, batch: TreeBatch, prompts: Sequence[PromptTokens], pictures: Sequence[Any]  # noqa: ARG002
+    ) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:  # fmt: skip
+        """What `read` takes of whole trees; here the tokens, and their depths as positions.
 
         Returns:
             The inputs; positions, shape (axes, trees, width); what to add to the depth of a token that is written to
             have its position, shape (axes, trees).
         """
-        raise NotImplementedError
+        return self.token_inputs(batch.tokens), batch.depths[None], torch.zeros(1, len(prompts), dtype=torch.long)
 
     def token_inputs(self, tokens: torch.Tensor) -> dict[str, Any]:
         """What `read` takes of tokens that were written, shape (trees, most questions)."""
-        raise NotImplementedError
+        return {"input_ids": tokens.to(self.model.device)}
 
     def read(self, inputs: dict[str, Any], positions: torch.Tensor, masks: Any, keep: int, cache: Any) -> torch.Tensor:
-        """One forward pass: what `head` makes logits of, of the last `keep` columns; shape (trees, keep, width)."""
-        raise NotImplementedError
+        """One forward pass: of the last `keep` columns what `head` makes logits of, shape (trees, keep, width).
+
+        Logits already, here: some models (Gemma 2) cap them in their own forward pass only.
+        """
+        logits: torch.Tensor = self.model(
+            attention_mask=masks, position_ids=positions[0].to(self.model.device), logits_to_keep=keep,
+            past_key_values=cache, use_cache=cache is not None, **inputs,
+        ).logits  # fmt: skip
+        return logits
 
     def head(self, states: torch.Tensor) -> torch.Tensor:
-        """Logits of states."""
-        raise NotImplementedError
+        """Logits of what `read` returns."""
+        return states
 
     def _scores(
         self, states: torch.Tensor, first: int, offsets: Sequence[int], tips: Sequence[list[int]],
@@ -183,79 +230,3 @@ class TreeModel(Model):
     def _text(self, writing: Writing) -> str:
         text: str = self.tokenizer.decode(writing.tokens, skip_special_tokens=True)
         return text.removeprefix(self.lead)
-
-
-class TransformersModel(TreeModel):
-    """A causal language model and its tokenizer.
-
-    Args:
-        model: a causal language model, or a PEFT model around one.
-        chat: put page and question into the tokenizer's chat template as one user message.
-
-    Raises:
-        InputError: `chat` without a chat template, no end-of-text token, layers that no token tree can be read by.
-    """
-
-    def __init__(
-        self, model: Any, tokenizer: Any, *, chat: bool = False, name: str = "model", tokens_per_pass: int | None = None
-    ):
-        self._prompts = PromptTokenizer(tokenizer, chat=chat, name=name)
-        super().__init__(model, model, tokenizer, self._prompts.ends, name=name, tokens_per_pass=tokens_per_pass)
-
-    @classmethod
-    def load(
-        cls, folder: Path, *, adapter: Path | None = None, four_bit: bool = False, chat: bool = False,
-        dtype: str | None = None, device: str | None = None,
-    ) -> TransformersModel:  # fmt: skip
-        """Loads a model from a local folder; options as of `entx.neural.model_folder.load_model`.
-
-        Args:
-            folder: config, safetensors and tokenizer files.
-            adapter: folder of a PEFT adapter on top.
-
-        Raises:
-            InputError: the library cannot load what the folder holds.
-        """
-        with named_fault(folder):
-            model = load_model("AutoModelForCausalLM", folder, dtype=dtype, four_bit=four_bit, device=device)
-            tokenizer = load_tokenizer(folder)
-        return cls(add_adapter(model, adapter, folder), tokenizer, chat=chat, name=folder.name)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Number of tokens of each text, special tokens not counted."""
-        return self._prompts.count(texts)
-
-    def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
-        """See `Model`; the same whatever else the batch holds."""
-        self.model.eval()
-        prompts = self._prompts.prepare(batch)
-        widths = [prompt.width + max_tokens * len(prompt.questions) for prompt in prompts]
-        found: dict[int, list[Completion]] = {}
-        with torch.inference_mode():
-            for numbers in side_by_side(widths, self.tokens_per_pass):
-                found.update(
-                    zip(numbers, self.complete_trees([prompts[number] for number in numbers], max_tokens), strict=True)
-                )
-        return [found[number] for number in range(len(prompts))]
-
-    def inputs(
-        self, batch: TreeBatch, prompts: Sequence[PromptTokens], pictures: Sequence[Any]  # noqa: ARG002
-    ) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:  # fmt: skip
-        """Tokens, and their depths as positions."""
-        return self.token_inputs(batch.tokens), batch.depths[None], torch.zeros(1, len(prompts), dtype=torch.long)
-
-    def token_inputs(self, tokens: torch.Tensor) -> dict[str, Any]:
-        """The tokens."""
-        return {"input_ids": tokens.to(self.model.device)}
-
-    def read(self, inputs: dict[str, Any], positions: torch.Tensor, masks: Any, keep: int, cache: Any) -> torch.Tensor:
-        """Logits already: some models (Gemma 2) cap them in their own forward pass only."""
-        logits: torch.Tensor = self.model(
-            attention_mask=masks, position_ids=positions[0].to(self.model.device), logits_to_keep=keep,
-            past_key_values=cache, use_cache=cache is not None, **inputs,
-        ).logits  # fmt: skip
-        return logits
-
-    def head(self, states: torch.Tensor) -> torch.Tensor:
-        """They are logits."""
-        return states
