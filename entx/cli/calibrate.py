@@ -155,7 +155,7 @@ def _copy(source: Path | None, out: Path) -> None:
 def _worth(rows: Sequence[GoldRow]) -> dict[str, Any]:
     """What the model's own probabilities and the calibrated ones are worth."""
     from entx.neural.calibration import cross_fit, f1
-    from entx.neural.reliability import brier, calibration_error, reliability
+    from entx.neural.reliability import reliability
 
     try:
         crossed = cross_fit(rows)
@@ -163,16 +163,11 @@ def _worth(rows: Sequence[GoldRow]) -> dict[str, Any]:
         raise InputError(
             f"{len(rows)} rows are too few: there must be some in at least two folds of pictures"
         ) from None
+    before, after = reliability(crossed.stated, crossed.right), reliability(crossed.fitted, crossed.right)
     return {
-        "rows": len(rows), "scored": len(crossed.right),
-        "f1_before": f1(rows, crossed.before), "f1_after": f1(rows, crossed.after),
-        **{
-            f"{name}_{when}": value
-            for when, stated in (("before", crossed.stated), ("after", crossed.fitted))
-            for name, value in (
-                ("ece", calibration_error(reliability(stated, crossed.right))), ("brier", brier(stated, crossed.right)),
-            )
-        },
+        "rows": len(rows), "scored": before.rows, "f1_before": f1(rows, crossed.before),
+        "f1_after": f1(rows, crossed.after), "ece_before": before.error, "ece_after": after.error,
+        "brier_before": before.brier, "brier_after": after.brier,
     }  # fmt: skip
 
 
