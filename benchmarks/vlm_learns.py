@@ -28,7 +28,7 @@ from typing import Any
 from benchmarks.shared import arguments
 from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
-from entx.neural.checkpoints import last_whole
+from entx.neural.training.trainer import last_whole
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 from tests.vlm_stage.training import Drawn, draw, entx, make_recipe, make_store, valued
 

@@ -14,7 +14,7 @@ from entx.cli.output import Output
 from entx.core.errors import InputError
 
 if TYPE_CHECKING:
-    from entx.llm_stage.dataset import Dataset, Example
+    from entx.llm_stage.data import Example, TextDataset
     from entx.storage.store import Store
 
 
@@ -93,11 +93,9 @@ def dataset_command(
     Example: entx dataset --stage llm --store challenge.duckdb --out examples --weight 'train*=0.4'
     """
     from entx.core.entities import load_schema
-    from entx.llm_stage.dataset import Dataset, Hints, rough_tokens
+    from entx.llm_stage.data import Hints, PageWriter, TextData, TextDataset, Unreadable, rough_tokens
     from entx.llm_stage.prompt import Style
-    from entx.llm_stage.rows import PageWriter, RowSettings, Unreadable
-    from entx.neural.labels import RangePolicy
-    from entx.neural.sampling import TEST_MIX, SampleSettings
+    from entx.neural.training.labels import RangePolicy
     from entx.storage.pages import choose_pages
     from entx.storage.runs import run_settings
     from entx.storage.store import Store
@@ -109,9 +107,10 @@ def dataset_command(
     out = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
     sources = _weights(weight or [])
-    range_policy = _one_of(RangePolicy, ranges, "--ranges")
-    unreadable_policy = _one_of(Unreadable, unreadable, "--unreadable")
-    sampling = SampleSettings(TEST_MIX if mix is Mix.TEST else None, negatives, seed=seed)
+    wanted = TextData(
+        sources=sources, ranges=_one_of(RangePolicy, ranges, "--ranges"), negatives=negatives, mix=mix.value,
+        unreadable=_one_of(Unreadable, unreadable, "--unreadable"),
+    )  # fmt: skip
     writer = PageWriter(
         _one_of(Style, style, "--style"), rough_tokens if model is None else _token_counter(model), budget
     )
@@ -121,11 +120,8 @@ def dataset_command(
         if hint_run is not None:
             run_settings(opened, hint_run)  # an error that lists the runs, where there is none of that name
             hints = Hints.of_run(opened, hint_run)
-        settings = RowSettings(
-            sources, range_policy, unreadable_policy, negatives=negatives > 0,
-            held_out=_pictures(opened, held_out or []),
-        )  # fmt: skip
-        data = Dataset.load(opened, key, entities, writer, settings, sampling, hints)
+        withheld = _pictures(opened, held_out or [])
+        data = TextDataset.load(opened, key, entities, writer, wanted, hints=hints, held_out=withheld, seed=seed)
     if not any(not row.generated for row in data.rows):
         _show_tally(out, data)
         raise InputError(f"{store}: no labelled question of it can be used; see the counts above")
@@ -138,11 +134,11 @@ def dataset_command(
                 target = _write(out_dir / folder, name, examples, format_)
                 written[str(target.relative_to(out_dir))] = _counts(examples)
     summary = {
-        "store": store.name, "engine": key.engine, "weights": sources, "ranges": range_policy.value,
-        "unreadable": unreadable_policy.value, "held_out_pictures": len(settings.held_out),
+        "store": store.name, "engine": key.engine, "weights": sources, "ranges": wanted.ranges.value,
+        "unreadable": wanted.unreadable.value, "held_out_pictures": len(withheld),
         "negatives": negatives, "mix": mix.value, "style": writer.style.value,
         "budget": budget, "hint_run": hint_run, "epoch": epoch, "seed": seed, "files": written,
-        "questions": dict(sorted(data.tally.questions.items())), "pages": dict(sorted(data.tally.pages.items())),
+        "questions": dict(sorted(data.tally["questions"].items())), "pages": dict(sorted(data.tally["pages"].items())),
     }  # fmt: skip
     _write_summary(out_dir / "dataset.json", summary)
     _show_tally(out, data)
@@ -196,7 +192,7 @@ def _token_counter(folder: Path) -> Callable[[list[str]], list[int]]:
 
 
 def _write(folder: Path, name: str, examples: list[Example], format_: Format) -> Path:
-    from entx.llm_stage.export import save_folder, write_jsonl
+    from entx.llm_stage.data import save_folder, write_jsonl
 
     if format_ is Format.DATASETS:
         save_folder(folder / name, examples)
@@ -232,10 +228,10 @@ def _write_summary(path: Path, summary: dict[str, Any]) -> None:
         stream.write("\n")
 
 
-def _show_tally(out: Output, data: Dataset) -> None:
+def _show_tally(out: Output, data: TextDataset) -> None:
     tally = data.tally
     out.table(
         ("labelled questions", "rows"),
-        [(reason, f"{count:,}") for reason, count in sorted(tally.questions.items()) if count],
+        [(reason, f"{count:,}") for reason, count in sorted(tally["questions"].items()) if count],
     )
-    out.table(("pages", ""), [(what, f"{count:,}") for what, count in sorted(tally.pages.items()) if count])
+    out.table(("pages", ""), [(what, f"{count:,}") for what, count in sorted(tally["pages"].items()) if count])

@@ -9,7 +9,7 @@ from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.types import OcrPage, PageKey
-from entx.llm_stage.dataset import Hints
+from entx.llm_stage.data import Hints
 from entx.llm_stage.prompt import PROMPT_VERSION, Hint
 from entx.llm_stage.reader import READER_VERSION, Asked, TextReader
 from entx.storage.pages import AskedQuestion, unanswered_pages

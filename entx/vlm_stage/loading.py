@@ -9,8 +9,8 @@ from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.neural.backend import choose_backend
 from entx.neural.model_folder import check_model_folder
+from entx.neural.training.adapters import choose_backend
 from entx.neural.weights import model_hash
 from entx.vlm_stage.backends.base import PictureModel
 from entx.vlm_stage.crops import DEFAULT_CROPS

@@ -21,7 +21,7 @@ from entx.neural.constrain import Constrainer
 from entx.neural.greedy import Writing, write_tokens
 from entx.neural.loading import LOCAL, load_weights
 from entx.neural.passes import TOKENS_PER_PASS, passes
-from entx.neural.quantise import nf4_config
+from entx.neural.training.adapters import nf4_config
 from entx.neural.tree import AttentionMasks, PromptTokens, TreeBatch
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
 from entx.neural.loading import LOCAL, load_weights
-from entx.neural.quantise import nf4_config
+from entx.neural.training.adapters import nf4_config
 from entx.vlm_stage.families.base import LoadOptions
 
 if TYPE_CHECKING:

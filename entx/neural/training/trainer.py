@@ -1,11 +1,18 @@
-"""TRL's SFT trainer with what entx adds: f1 of the dev rows, whole checkpoints, and a stop that loses nothing."""
+"""TRL's SFT trainer with what entx adds: F1 of the dev rows, whole checkpoints, and a stop that loses nothing.
+
+A checkpoint counts only when it is whole: a manifest, written last, lists every file with its size.
+"""
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,9 +26,11 @@ from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
 
 from entx.core.errors import InputError
-from entx.neural.adapter import Trainable
-from entx.neural.checkpoints import keep_only, seal
-from entx.neural.settings import TrainSettings
+from entx.core.files import atomic_text
+from entx.neural.training.adapters import Trainable
+from entx.neural.training.recipe import TrainSettings
+from entx.neural.training.sampling import TrainingData
+from entx.neural.training.stage import Stage
 
 GRACE_SECONDS = 7.0
 """After a signal the running step may take so long; then the process ends with the last checkpoint that it has."""
@@ -166,31 +175,31 @@ class Stop(TrainerCallback):  # type: ignore[misc]
 
 
 def build_trainer(
-    trainable: Trainable,
-    config: SFTConfig,
-    rows: datasets.Dataset,
-    *,
-    measure: DevMeasure | None,
-    callbacks: Sequence[TrainerCallback],
-    collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]] | None = None,
-) -> EntxTrainer:
-    """The trainer over rows in the order of their visits.
+    stage: Stage[Any], data: TrainingData, part: Path, backend: str, callbacks: Sequence[TrainerCallback]
+) -> tuple[Trainable, EntxTrainer]:
+    """The loaded model, and its trainer over the rows in the order of their visits.
 
     Args:
-        config: see `sft_config`.
-        rows: one for each visit, see `visits`: columns input_ids and labels, or whatever `collate` takes.
-        measure: metrics of the dev rows; None to train without measuring, the last weights then count.
-        collate: rows of a batch into the model's inputs and labels; None for rows that are tokens.
+        part: the folder of the unfinished training; its checkpoints lie in it.
     """
     transformers_logging.set_verbosity_error()
     datasets.disable_progress_bars()
+    recipe = stage.recipe
+    config = sft_config(  # before the weights: ZeRO-3 wants to know of them
+        recipe.train, part / "checkpoints", backend=backend, measured=bool(data.dev),
+        max_length=recipe.model.max_length, **stage.trainer_options(),
+    )  # fmt: skip
+    trainable = stage.load(backend)
+    rows = datasets.Dataset.from_dict(stage.columns(data.rows))
     trainer = EntxTrainer(
-        measure=measure, model=trainable.model, args=config, train_dataset=rows, data_collator=collate,
-        eval_dataset=rows.select(range(min(1, len(rows)))) if measure else None,
+        measure=partial(stage.measure, trainable, dev=data.dev) if data.dev else None,
+        model=trainable.model, args=config, train_dataset=rows,
+        data_collator=stage.collator(trainable, data.rows, part),
+        eval_dataset=rows.select(range(min(1, len(rows)))) if data.dev else None,
         processing_class=trainable.tokenizer, peft_config=trainable.adapter, callbacks=list(callbacks),
     )  # fmt: skip
     trainer.remove_callback(transformers.PrinterCallback)
-    return trainer
+    return trainable, trainer
 
 
 def sft_config(
@@ -199,7 +208,7 @@ def sft_config(
     *,
     backend: str,
     measured: bool,
-    max_length: int | None = None,
+    max_length: int,
     **more: Any,
 ) -> SFTConfig:
     """The settings in TRL's terms.
@@ -227,7 +236,7 @@ def sft_config(
         weight_decay=train.weight_decay,
         max_grad_norm=train.max_grad_norm,
         optim=train.optimizer,
-        num_train_epochs=1,  # the rows come in the order of their visits, all epochs behind each other
+        num_train_epochs=1,  # all epochs' rows come behind each other, in the order of their visits
         max_steps=train.max_steps if train.packing and train.max_steps else -1,  # unpacked rows are cut to it before
         train_sampling_strategy="sequential",
         seed=train.seed,
@@ -255,3 +264,59 @@ def uses_bf16(autocast: str) -> bool:
     if autocast == "auto":
         return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
     return autocast == "bf16"
+
+
+MANIFEST = "complete.json"
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+
+
+def seal(checkpoint: Path) -> None:
+    """Writes the manifest of a checkpoint that is otherwise written."""
+    sizes = {str(file.relative_to(checkpoint)): file.stat().st_size for file in _files(checkpoint)}
+    with atomic_text(checkpoint / MANIFEST) as stream:
+        json.dump(sizes, stream, indent=1, sort_keys=True)
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether all files of the manifest are there in their sizes."""
+    try:
+        sizes = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
+        return isinstance(sizes, dict) and all(
+            (checkpoint / name).stat().st_size == size for name, size in sizes.items()
+        )
+    except (OSError, ValueError):
+        return False
+
+
+def last_whole(folder: Path) -> Path | None:
+    """The whole checkpoint of the highest step; broken ones are removed, since the training will write them again."""
+    found = None
+    for _, checkpoint in sorted(_numbered(folder), reverse=True):
+        if not is_whole(checkpoint):
+            shutil.rmtree(checkpoint)
+        elif found is None:
+            found = checkpoint
+    return found
+
+
+def step_of(checkpoint: Path | None) -> int:
+    """The step that a checkpoint was written after; 0 without one."""
+    return int(checkpoint.name.partition("-")[2]) if checkpoint else 0
+
+
+def keep_only(folder: Path, steps: set[int]) -> None:
+    """Removes the checkpoints of all other steps."""
+    for step, checkpoint in _numbered(folder):
+        if step not in steps:
+            shutil.rmtree(checkpoint)
+
+
+def _numbered(folder: Path) -> list[tuple[int, Path]]:
+    if not folder.is_dir():
+        return []
+    found = ((_CHECKPOINT.fullmatch(one.name), one) for one in folder.iterdir())
+    return [(int(match.group(1)), one) for match, one in found if match]
+
+
+def _files(checkpoint: Path) -> list[Path]:
+    return sorted(file for file in checkpoint.rglob("*") if file.is_file() and file.name != MANIFEST)

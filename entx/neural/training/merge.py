@@ -1,4 +1,4 @@
-"""LoRA adapters: their place in a model, and the merge into a base model's 16-bit weights behind a guard.
+"""A LoRA adapter merged into its base model's 16-bit weights, if the answers stay the same.
 
 Merging rounds: the product of the adapter's matrices is added to weights of 8 bits (bfloat16). Merged into 4-bit
 weights the error is large enough to change answers, so an adapter that was trained on 4-bit weights is merged into the
@@ -13,55 +13,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from entx.core.errors import InputError
 from entx.neural.model_folder import check_model_folder, fingerprint
-from entx.neural.settings import LoraSettings
+from entx.neural.training.card import RECORD
+from entx.neural.training.stage import Stage
 
 DTYPES = ("bfloat16", "float32")
-RECORD = "training.json"
-"""In a trained folder: the whole record of its training."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trainable:
-    """A model to train.
-
-    Args:
-        model: with a LoRA adapter already in it where `adapter` is None but the recipe has one: Unsloth's own way.
-        tokenizer: with a padding token.
-        adapter: the adapter that the trainer is to put into the model (a PEFT configuration), or None.
-        backend: which one loaded it.
-    """
-
-    model: Any
-    tokenizer: Any
-    adapter: Any
-    backend: str
-
-
-def lora_config(model: Any, lora: LoraSettings, targets: Sequence[str] | None = None) -> Any:
-    """The PEFT configuration of an adapter for that model.
-
-    Args:
-        targets: names of its layers, whole or from a dot on; None for those of `lora`.
-
-    Raises:
-        InputError: a target layer that the model does not have.
-    """
-    from peft import LoraConfig
-
-    wanted = list(lora.targets if targets is None else targets)
-    names = [name for name, _ in model.named_modules()]
-    ends = {".".join(name.split(".")[-depth:]) for name in names for depth in range(1, name.count(".") + 2)}
-    missing = [name for name in wanted if name not in ends]
-    if missing:
-        raise InputError(f"lora.targets: the model has no layers named {', '.join(missing)}")
-    return LoraConfig(
-        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=wanted, bias="none",
-        task_type="CAUSAL_LM",
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +57,18 @@ class Merged:
     trained: Guard | None
 
 
-class Side(Protocol):
-    """A loaded model, to be asked and perhaps merged."""
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A loaded model, to be asked and perhaps merged.
+
+    Args:
+        save: writes what belongs to the model beside its weights: tokenizer, processor.
+        answers: what it answers to the guard's questions: chosen, and freely written.
+    """
 
     model: Any
-
-    def answers(self) -> tuple[list[str], list[str]]:
-        """What it answers to the guard's questions: chosen, and freely written."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Writes what belongs to the model beside its weights: tokenizer, processor."""
-        ...
-
-
-class Open(Protocol):
-    """Opens a side of the comparison."""
-
-    def __call__(self, folder: Path, adapter: Path | None, *, dtype: str | None, four_bit: bool) -> Side:
-        """Loads a model from a folder, perhaps with an adapter on top."""
-        ...
+    save: Callable[[Path], Any]
+    answers: Callable[[], tuple[list[str], list[str]]]
 
 
 def adapter_record(adapter: Path) -> dict[str, Any]:
@@ -135,12 +86,11 @@ def adapter_record(adapter: Path) -> dict[str, Any]:
     return record
 
 
-def merge(
-    base: Path,
+def merge_adapter(
+    stage: Stage[Any],
     adapter: Path,
     out: Path,
-    open_side: Open,
-    write_about: Callable[[Path, dict[str, Any]], None],
+    questions: Sequence[Any],
     *,
     dtype: str = "bfloat16",
     allowed: int = 0,
@@ -149,26 +99,34 @@ def merge(
     """Writes the merged model to `out`, if it answers the guard's questions as the adapter does.
 
     Args:
-        open_side: loads one of the models that are compared.
-        write_about: puts record, card and serving settings beside the merged weights.
+        stage: with the base model's folder.
+        questions: for the guard; their truths do not matter.
         dtype: of the merged weights, one of `DTYPES`.
         allowed: answers that may differ.
         tell: of what is being done.
 
     Raises:
-        InputError: the adapter was trained on another base, `out` exists, or more answers than allowed differ; then
-            nothing is written.
+        InputError: there are no questions, the adapter was trained on another base, `out` exists, or more answers than
+            allowed differ; then nothing is written.
     """
+    if not questions:
+        raise InputError("the guard needs questions: the store has no labelled one that this stage can read")
     if out.exists():
         raise InputError(f"{out} exists already; choose another --out")
     record = adapter_record(adapter)
-    if fingerprint(check_model_folder(base)) != record["base"]["fingerprint"]:
-        raise InputError(f"{adapter} was trained on {record['base']['name']} with other weights than those of {base}")
+    if fingerprint(stage.folder) != record["base"]["fingerprint"]:
+        raise InputError(
+            f"{adapter} was trained on {record['base']['name']} with other weights than those of {stage.folder.path}"
+        )
+
+    def side(folder: Path, adapter: Path | None, dtype: str | None) -> Side:
+        return stage.open_side(folder, adapter, questions, dtype=dtype, four_bit=dtype is None)
+
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     try:
         tell("answers with the adapter")
-        reference = open_side(base, adapter, dtype=dtype, four_bit=False)
+        reference = side(stage.folder.path, adapter, dtype)
         expected = reference.answers()
         tell("merging")
         reference.model.merge_and_unload(safe_merge=True).save_pretrained(part)  # refuses weights that are no numbers
@@ -176,7 +134,7 @@ def merge(
         del reference
         gc.collect()
         tell("answers of the merged model")
-        merged = open_side(part, None, dtype=dtype, four_bit=False).answers()
+        merged = side(part, None, dtype).answers()
         guard = _compare(expected, merged)
         if guard.changed > allowed:
             raise InputError(
@@ -187,9 +145,9 @@ def merge(
         trained = None
         if record["recipe"]["settings"]["model"]["load"] == "nf4":
             tell("answers with the adapter on 4-bit weights")
-            trained = _compare(open_side(base, adapter, dtype=None, four_bit=True).answers(), merged)
+            trained = _compare(side(stage.folder.path, adapter, None).answers(), merged)
         about = {"dtype": dtype, "guard": asdict(guard), "against 4-bit weights": trained and asdict(trained)}
-        write_about(part, {**record, "merge": about})
+        stage.write_about(part, {**record, "merge": about})
         check_model_folder(part)
         part.replace(out)
     finally:
