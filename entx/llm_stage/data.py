@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -34,7 +34,7 @@ from entx.llm_stage.prompt import Hint, Style, answer_text, page_prompt, questio
 from entx.neural.asking import Ask
 from entx.neural.training.labels import certain_negatives, source_weight, usable_labels
 from entx.neural.training.recipe import LINEAR_LAYERS, DataSettings, LoraSettings, ModelSettings, Recipe, Texts
-from entx.neural.training.sampling import Dataset, SampleSettings, coin
+from entx.neural.training.sampling import Dataset, LabelledRow, SampleSettings, coin
 from entx.storage.labels import LabelledQuestion, labelled_questions, labelled_sources, pages_with_questions
 from entx.storage.runs import load_answers
 from entx.storage.store import Store
@@ -129,36 +129,30 @@ class PageWriter:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One question with its page part and its truth.
+class Row(LabelledRow):
+    """A question about a page as text.
 
     Args:
-        index: of the question; None for a generated one.
-        truth: what a reader of the page's lines should answer; None for "none".
-        weight: in the loss, 0 to 1.
-        source: the table it came from, or a `Negative`.
-        weak: its label is not trusted.
-        page: the page part of the prompt, one text for all rows of the page.
+        page, question: the two parts of the prompt, one directly after the other; the question is put anew for each
+            epoch, which may give it a hint.
         choices: the distinct candidates of the shown lines as answer texts, in reading order, "none" last.
-        right: position of the truth in `choices`; None where it is not there.
+        right: position of the completion in `choices`; None where it is not there.
     """
 
-    index: int | None
-    picture: str
-    group_id: str
-    entity_name: str
-    truth: Quantity | None
-    weight: float
-    source: str
-    weak: bool
     page: str
     choices: tuple[str, ...]
     right: int | None
+    question: str = ""
 
     @property
-    def generated(self) -> bool:
-        """Whether it is a generated negative."""
-        return self.index is None
+    def prompt(self) -> str:
+        """Page and question."""
+        return self.page + self.question
+
+    @property
+    def completion(self) -> str:
+        """Directly after the prompt, before the model's end-of-text token."""
+        return answer_text(self.truth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,38 +268,6 @@ def page_rows(
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """One question as text.
-
-    Args:
-        index: of the question in the store; None for a generated one.
-        page, question: the two parts of the prompt; the prompt is one directly after the other.
-        completion: directly after the prompt, before the model's end-of-text token.
-        weight: in the loss, 0 to 1.
-        source: the table it came from, or a `Negative`.
-        choices: texts to score, "none" last.
-        right: position of the completion in `choices`; None where the label is not among them.
-    """
-
-    index: int | None
-    picture: str
-    group_id: str
-    entity_name: str
-    page: str
-    question: str
-    completion: str
-    weight: float
-    source: str
-    choices: tuple[str, ...]
-    right: int | None
-
-    @property
-    def prompt(self) -> str:
-        """Page and question."""
-        return self.page + self.question
-
-
-@dataclass(frozen=True, slots=True)
 class Hints:
     """Another run's answers, to be shown with the questions.
 
@@ -365,18 +327,15 @@ class TextDataset(Dataset[Row]):
         counts = {"questions": tally.questions, "pages": tally.pages}
         return cls(rows, SampleSettings.of(data, seed), counts, schema, writer.style, hints or Hints())
 
-    def examples(self, epoch: int = 0, *, sampled: bool = True) -> list[Example]:
-        """The examples of one epoch; without sampling every row once, generated ones included."""
+    def examples(self, epoch: int = 0, *, sampled: bool = True) -> list[Row]:
+        """The rows of one epoch with their questions; without sampling every row once, generated ones included."""
+        seed = self.sampling.seed
         return [
-            Example(
-                row.index, row.picture, row.group_id, row.entity_name, row.page,
-                question_prompt(
-                    self.schema[row.entity_name], self.style, self.hints.of(row, epoch, self.sampling.seed)
-                ),
-                answer_text(row.truth), row.weight, row.source, row.choices, row.right,
+            replace(
+                row, question=question_prompt(self.schema[row.entity_name], self.style, self.hints.of(row, epoch, seed))
             )
             for row in (self.epoch(epoch) if sampled else self.rows)
-        ]  # fmt: skip
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,7 +373,7 @@ class TokenRow:
         return self.prompt, self.tokens
 
 
-def encode(examples: Sequence[Example], tokenizer: PromptTokenizer) -> list[TokenRow]:
+def encode(examples: Sequence[Row], tokenizer: PromptTokenizer) -> list[TokenRow]:
     """The rows of the examples, in their order."""
     asked = [PageAsk(one.page, (Ask(one.question, (one.completion,)),)) for one in examples]
     rows = []
@@ -430,15 +389,11 @@ def rough_tokens(texts: list[str]) -> list[int]:
     The shipped tokenizer makes one token of each tag; 3 characters a token is what English vocabularies make of OCR
     lines full of numbers.
     """
-    return [text.count("<") + -(-sum(map(len, _outside_tags(text))) // 3) for text in texts]
+    outside = [sum(len(part.rpartition(">")[2]) for part in text.split("<")) for text in texts]
+    return [text.count("<") + -(-plain // 3) for text, plain in zip(texts, outside, strict=True)]
 
 
-def _outside_tags(text: str) -> Iterator[str]:
-    for part in text.split("<"):
-        yield part.rpartition(">")[2]
-
-
-def write_jsonl(path: Path, examples: Iterable[Example]) -> int:
+def write_jsonl(path: Path, examples: Iterable[Row]) -> int:
     """One example a line; gzip for `*.gz`. Returns their number.
 
     `prompt` is page and question, `page_length` the number of characters of the page part.
@@ -451,7 +406,7 @@ def write_jsonl(path: Path, examples: Iterable[Example]) -> int:
     return count
 
 
-def save_folder(folder: Path, examples: Iterable[Example]) -> int:
+def save_folder(folder: Path, examples: Iterable[Row]) -> int:
     """A folder for `datasets.load_from_disk`, one column a key of the JSON lines; replaced whole. Returns the rows.
 
     Raises:
@@ -478,7 +433,7 @@ def save_folder(folder: Path, examples: Iterable[Example]) -> int:
     return len(records)
 
 
-def _record(example: Example) -> dict[str, Any]:
+def _record(example: Row) -> dict[str, Any]:
     return {
         "index": example.index,
         "picture": example.picture,

@@ -18,21 +18,18 @@ from entx.core.errors import InputError
 from entx.core.evaluation import Counts, outcomes
 from entx.core.files import atomic_text
 from entx.llm_stage.backends.base import PageAsk, TextModel
-from entx.llm_stage.data import Example, Hints, PageWriter, TextDataset, TextRecipe, TokenRow, encode
+from entx.llm_stage.data import Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
 from entx.llm_stage.prompt import NONE, PROMPT_VERSION, Style
 from entx.llm_stage.serving import SERVING
 from entx.neural.asking import Ask
 from entx.neural.loading import LOCAL, load_weights
 from entx.neural.training.adapters import (
     Trainable,
-    keep_trainable,
     load_by_unsloth,
-    lora_config,
     nf4_config,
     unsloth_adapter_arguments,
     unsloth_load_arguments,
 )
-from entx.neural.training.card import CardWords
 from entx.neural.training.merge import Side
 from entx.neural.training.sampling import TrainingData, evenly, training_data
 from entx.neural.training.stage import Stage
@@ -66,7 +63,7 @@ class DevQuestion:
         return self
 
 
-def dev_questions(examples: Sequence[Example], most: int) -> list[DevQuestion]:
+def dev_questions(examples: Sequence[Row], most: int) -> list[DevQuestion]:
     """Questions for a measurement: at most so many, evenly from all."""
     return [
         DevQuestion(one.page, one.question, one.choices, "" if one.completion == NONE else one.completion)
@@ -160,11 +157,12 @@ class TextStage(Stage[TextRecipe]):
         )  # fmt: skip
 
     @override
-    def load(self, backend: str, *, offload: bool = True) -> Trainable:
-        if backend == "unsloth":
-            arguments = unsloth_load_arguments(self.recipe, self.folder), unsloth_adapter_arguments(self.recipe)
-            model, tokenizer = load_by_unsloth("FastLanguageModel", *arguments)
-            return Trainable(model, tokenizer, None, tokenizer.save_pretrained)
+    def load_by_unsloth(self) -> Trainable:
+        arguments = unsloth_load_arguments(self.recipe, self.folder), unsloth_adapter_arguments(self.recipe)
+        return Trainable(*load_by_unsloth("FastLanguageModel", *arguments), None)
+
+    @override
+    def load_model(self, *, offload: bool) -> tuple[Any, Any]:
         import torch
         from transformers import AutoModelForCausalLM
         from transformers.utils.logging import disable_progress_bar
@@ -182,12 +180,9 @@ class TextStage(Stage[TextRecipe]):
             model = load_weights(AutoModelForCausalLM, self.folder.path, **options)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"{self.folder.path}: cannot be loaded: {str(error).strip().splitlines()[0]}") from None
-        keep_trainable(model)
         if model.config.get_text_config().__dict__.get("attn_logit_softcapping") and settings.attention != "eager":
             raise InputError('this model caps its attention logits, which only model.attention = "eager" computes')
-        lora, tokenizer = self.recipe.adapts, self._tokenizer()
-        adapter = lora_config(model, lora, lora.targets) if lora else None
-        return Trainable(model, tokenizer, adapter, tokenizer.save_pretrained)
+        return model, self._tokenizer()
 
     @override
     def columns(self, rows: Sequence[TokenRow]) -> dict[str, list[Any]]:
@@ -209,20 +204,6 @@ class TextStage(Stage[TextRecipe]):
 
         counts = measure_f1(TransformersModel(model, trainable.tokenizer, chat=self.chat), dev)
         return {"f1": counts.f1, "precision": counts.precision or 0.0, "recall": counts.recall or 0.0}
-
-    @override
-    def card_words(self, record: Mapping[str, Any]) -> CardWords:
-        return CardWords(
-            stage="llm",
-            pipeline="text-generation",
-            tags=("entx", "quantity-extraction", "ocr"),
-            kind="text model",
-            reads="answers questions about quantities (weight, size, voltage, ...) from the OCR lines of a product "
-            "picture",
-            asked=f"It reads prompts of version {record['prompt_version']} in the {self.recipe.model.style} style "
-            "only; entx makes them.",
-            measured="by candidate scoring",
-        )
 
     @override
     def write_serving(self, folder: Path, record: Mapping[str, Any]) -> None:

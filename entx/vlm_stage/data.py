@@ -21,10 +21,10 @@ from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import Schema
 from entx.core.errors import InputError, PictureError
 from entx.core.images import FORMATS, MAX_PIXELS
-from entx.core.types import OcrPage, PageKey, PageStatus, Quantity
+from entx.core.types import OcrPage, PageKey, PageStatus
 from entx.neural.training.labels import Negative, certain_negatives, source_weight, usable_labels
 from entx.neural.training.recipe import DataSettings, ModelSettings, Recipe, Settings
-from entx.neural.training.sampling import TEST_MIX, Dataset, SampleSettings, draw_rows
+from entx.neural.training.sampling import TEST_MIX, Dataset, LabelledRow, SampleSettings, draw_rows
 from entx.storage.labels import PicturedQuestion, pictured_questions
 from entx.storage.pages import load_pages
 from entx.storage.store import Store
@@ -124,34 +124,15 @@ class PictureRecipe(Recipe):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One question with its picture and its truth.
+class Row(LabelledRow):
+    """A question about a picture file.
 
     Args:
-        index: of the question; None for a generated one.
-        picture: sha256 of the file.
         size: width and height of the upright picture.
-        truth: None where the picture does not show it.
-        weight: how often an epoch visits it on average.
-        source: the table it came from, or a `Negative`.
-        weak: its label is not trusted.
     """
 
-    index: int | None
-    picture: str
     path: str
     size: tuple[int, int]
-    group_id: str
-    entity_name: str
-    truth: Quantity | None
-    weight: float
-    source: str
-    weak: bool
-
-    @property
-    def generated(self) -> bool:
-        """Whether no table asked it."""
-        return self.index is None
 
 
 def read_rows(
@@ -185,8 +166,8 @@ def read_rows(
                 weight = source_weight(data.sources, question.source, question.entity_name)
                 tally["used: a value" if truth else "used: empty"] += 1
                 rows.append(
-                    Row(question.index, question.picture, asked[0].path, size, question.group_id, question.entity_name,
-                        truth, weight, question.source, weight < 1.0)
+                    Row(question.index, question.picture, question.group_id, question.entity_name, truth, weight,
+                        question.source, weight < 1.0, asked[0].path, size)
                 )  # fmt: skip
     return rows
 
@@ -228,7 +209,7 @@ def absent_rows(store: Store, key: PageKey, schema: Schema, rows: Sequence[Row])
             asked[page.picture], {},
         )  # fmt: skip
         found += [
-            Row(None, row.picture, row.path, row.size, row.group_id, entity.name, None, 1.0, kind.value, weak=False)
+            Row(None, row.picture, row.group_id, entity.name, None, 1.0, kind.value, False, row.path, row.size)
             for entity, kind in negatives
             if kind is Negative.ABSENT
         ]

@@ -21,14 +21,11 @@ from entx.core.evaluation import Counts, outcomes
 from entx.neural.asking import Ask
 from entx.neural.training.adapters import (
     Trainable,
-    keep_trainable,
     load_by_unsloth,
-    lora_config,
     unsloth_adapter_arguments,
     unsloth_checkpointing,
     unsloth_load_arguments,
 )
-from entx.neural.training.card import CardWords
 from entx.neural.training.estimate import Passes
 from entx.neural.training.merge import Side
 from entx.neural.training.sampling import TrainingData, evenly, training_data
@@ -188,23 +185,22 @@ class PictureStage(Stage[PictureRecipe]):
         )  # fmt: skip
 
     @override
-    def load(self, backend: str, *, offload: bool = True) -> Trainable:
-        recipe = self.recipe
-        if backend == "unsloth":
-            arguments = self.unsloth_load_arguments(), self.unsloth_adapter_arguments()
-            model, _ = load_by_unsloth("FastVisionModel", *arguments)
-            return Trainable(model, self.codec.tokenizer, None, self.codec.save, self.codec)
+    def load_by_unsloth(self) -> Trainable:
+        model, _ = load_by_unsloth("FastVisionModel", self.unsloth_load_arguments(), self.unsloth_adapter_arguments())
+        return Trainable(model, self.codec, None)
+
+    @override
+    def load_model(self, *, offload: bool) -> tuple[Any, Any]:
         loaded = self.family.load(self.folder.path, self.load_options(offload=offload))
-        model, codec, adapter = loaded.model, loaded.codec, None
-        keep_trainable(model)
-        if recipe.adapts:
-            adapter = lora_config(model, recipe.adapts, self.adapter_targets(model))
-        elif recipe.model.scope == "language":
+        return loaded.model, loaded.codec
+
+    @override
+    def freeze(self, model: Any) -> None:
+        if self.recipe.model.scope == "language":
             self.family.vision_tower(model).requires_grad_(False)
-        elif recipe.model.scope == "vision":
+        elif self.recipe.model.scope == "vision":
             self.family.language_model(model).requires_grad_(False)
             model.get_output_embeddings().requires_grad_(False)
-        return Trainable(model, codec.tokenizer, adapter, codec.save, codec)
 
     def load_options(self, *, offload: bool = True) -> LoadOptions:
         """How the recipe wants its weights loaded."""
@@ -261,16 +257,6 @@ class PictureStage(Stage[PictureRecipe]):
         return super().adapter_targets(model) or self.family.lora_targets(model, self.recipe.model.scope)
 
     @override
-    def whole_weights(self, model: Any, parameters: int) -> int:
-        if self.recipe.model.scope == "language":
-            return parameters - _size(self.family.vision_tower(model))
-        if self.recipe.model.scope == "vision":
-            head = model.get_output_embeddings()
-            tied = head.weight is model.get_input_embeddings().weight
-            return parameters - _size(self.family.language_model(model)) - (0 if tied else _size(head))
-        return parameters
-
-    @override
     def sizes(self, rows: Sequence[PictureRow]) -> dict[str, float]:
         return {
             "pixels": self.recipe.model.pixels,
@@ -313,20 +299,6 @@ class PictureStage(Stage[PictureRecipe]):
         }
 
     @override
-    def card_words(self, record: Mapping[str, Any]) -> CardWords:
-        recipe = self.recipe
-        return CardWords(
-            stage="vlm",
-            pipeline="image-text-to-text",
-            tags=("entx", "quantity-extraction", "vision"),
-            kind="vision-language model",
-            reads="answers questions about quantities (weight, size, voltage, ...) from a product picture",
-            asked=f"It is asked, with pictures of at most {recipe.model.pixels:,} pixels: "
-            + recipe.prompt.question.replace("\n", " / "),
-            measured="by free reading within the legal answers",
-        )
-
-    @override
     def write_serving(self, folder: Path, record: Mapping[str, Any]) -> None:
         write_serving(folder, Serving(self.recipe.prompt.form, self.recipe.model.pixels))
 
@@ -345,7 +317,3 @@ class PictureStage(Stage[PictureRecipe]):
         return Side(
             reader.model, reader.codec.save, lambda: (read_answers(reader, *asked), write_freely(reader, *asked))
         )
-
-
-def _size(module: Any) -> int:
-    return sum(one.numel() for one in module.parameters())

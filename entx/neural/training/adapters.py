@@ -29,17 +29,22 @@ class Trainable:
 
     Args:
         model: with a LoRA adapter already in it where `adapter` is None but the recipe has one: Unsloth's own way.
-        tokenizer: with a padding token.
+        codec: what feeds it: a tokenizer with a padding token, or a family's codec of pictures, which has one.
         adapter: the adapter that the trainer is to put into the model (a PEFT configuration), or None.
-        save: writes what stands beside the weights: tokenizer, processor.
-        codec: what turns pictures into the model's inputs; None for a text model.
     """
 
     model: Any
-    tokenizer: Any
+    codec: Any
     adapter: Any
-    save: Callable[[Path], Any]
-    codec: Any = None
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer alone."""
+        return getattr(self.codec, "tokenizer", self.codec)
+
+    def save_codec(self, folder: Path) -> None:
+        """Writes what stands beside the weights: tokenizer, processor."""
+        (self.codec.save if hasattr(self.codec, "tokenizer") else self.codec.save_pretrained)(folder)
 
     def adapted(self) -> Any:
         """The model with the adapter in it, as the trainer will make it."""

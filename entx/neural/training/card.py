@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +16,36 @@ RECORD = "training.json"
 """In a trained folder: the whole record of its training."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardWords:
-    """What a card says that differs between stages.
-
-    Args:
-        stage: of `entx train` and `entx predict`.
-        pipeline: of the hub's list of tasks.
-        tags: for the hub.
-        kind: "text model".
-        reads: what it does, and from what; goes behind "that".
-        asked: a sentence on its prompts.
-        measured: how the answers of the dev questions were found.
-    """
-
-    stage: str
-    pipeline: str
-    tags: tuple[str, ...]
-    kind: str
-    reads: str
-    asked: str
-    measured: str
+_WORDS = {
+    "llm": {
+        "pipeline": "text-generation",
+        "tags": "entx, quantity-extraction, ocr",
+        "kind": "text model",
+        "source": "the OCR lines of a product picture",
+        "measured": "by candidate scoring",
+    },
+    "vlm": {
+        "pipeline": "image-text-to-text",
+        "tags": "entx, quantity-extraction, vision",
+        "kind": "vision-language model",
+        "source": "a product picture",
+        "measured": "by free reading within the legal answers",
+    },
+}
+"""What a card says that differs between stages."""
 
 
-def write_record(folder: Path, record: Mapping[str, Any], words: CardWords) -> None:
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Record and card beside the weights of a model, which everybody may read."""
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)  # the library makes them readable to their owner only
     with atomic_text(folder / RECORD) as stream:
         json.dump(record, stream, indent=1)
     with atomic_text(folder / "README.md") as stream:
-        stream.write(model_card(record, words))
+        stream.write(model_card(record))
 
 
-def model_card(record: Mapping[str, Any], words: CardWords) -> str:
+def model_card(record: Mapping[str, Any]) -> str:
     """The card as Markdown with the hub's front matter.
 
     Args:
@@ -63,9 +58,9 @@ def model_card(record: Mapping[str, Any], words: CardWords) -> str:
         keep_trailing_newline=True,
     )  # fmt: skip
     pages.filters |= {"shown": _shown, "toml": _toml}
-    merged = record.get("merge")
+    merged, stage = record.get("merge"), record.get("stage", "llm")
     return pages.get_template("card.md").render(
-        record=record, words=words, base=record["base"]["name"], dev=record["dev"], merged=merged,
+        record=record, stage=stage, **_WORDS[stage], base=record["base"]["name"], dev=record["dev"], merged=merged,
         adapter=record["method"] == "lora" and not merged,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from entx.neural.loading import LOCAL
+from entx.neural.training.adapters import Trainable
 from entx.neural.training.recipe import Recipe, TrainSettings
 from entx.neural.training.sampling import TrainingData
 from entx.neural.training.stage import Stage
@@ -53,25 +54,14 @@ def read_weights(path: Path) -> Weights:
 
 
 def empty_model(stage: Stage[Any]) -> Any:
-    """The model of a stage's folder without weights."""
+    """The stage's model without weights, with its adapter in it, and what does not learn frozen."""
     import torch
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(stage.folder.path, **LOCAL)
     with torch.device("meta"):
-        return getattr(transformers, stage.AUTO_MODEL).from_config(config)
-
-
-def adapter_parameters(model: Any, rank: int, targets: Sequence[str]) -> int:
-    """r x (inputs + outputs) for each target layer; a target is a layer's name, whole or from a dot on."""
-    import torch
-
-    wanted = set(targets)
-    return sum(
-        rank * sum(module.weight.shape)
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and (name in wanted or name.rpartition(".")[2] in wanted)
-    )
+        model = getattr(transformers, stage.AUTO_MODEL).from_config(config)
+        return Trainable(model, None, stage.prepare(model)).adapted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +217,7 @@ def plan_training(stage: Stage[Any], data: TrainingData, scratch: Path) -> Plan:
         basis = "parameters x tokens, and a timed matrix product"
     whole, steps = optimiser_steps(recipe, lengths, limited=False), optimiser_steps(recipe, lengths)
     empty = empty_model(stage)
-    if recipe.adapts:
-        trained = adapter_parameters(empty, recipe.adapts.r, stage.adapter_targets(empty))
-    else:
-        trained = stage.whole_weights(empty, weights.parameters)
+    trained = sum(one.numel() for one in empty.parameters() if one.requires_grad)
     row = recipe.model.max_length if train.packing else longest
     text = Passes(
         recipe.model.load, recipe.model.attention, train.batch * row, longest, empty.config.get_text_config().to_dict()

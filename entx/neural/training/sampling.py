@@ -11,7 +11,7 @@ import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -27,25 +27,32 @@ TEST_MIX: Mapping[str, float] = {
 """Share of each entity in the 131,187 questions of the challenge's test table."""
 
 
-class LabelledRow(Protocol):
-    """A training row, as far as sampling and splitting look at it.
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """One question about a picture with its truth; each stage adds what its model is shown.
 
-    `truth` None says that the picture shows no value; `generated` that no table asked the question; `weak` that its
-    label is not to be measured by.
+    Args:
+        index: of the question; None for a generated one.
+        picture: sha256 of the file.
+        truth: what is to be answered; None for "none".
+        weight: how often an epoch visits it on average.
+        source: the table it came from, or a `Negative`.
+        weak: its label is not trusted, and not to be measured by.
     """
 
+    index: int | None
+    picture: str
+    group_id: str
+    entity_name: str
+    truth: Quantity | None
+    weight: float
+    source: str
+    weak: bool
+
     @property
-    def picture(self) -> str: ...  # noqa: D102
-    @property
-    def group_id(self) -> str: ...  # noqa: D102
-    @property
-    def entity_name(self) -> str: ...  # noqa: D102
-    @property
-    def truth(self) -> Quantity | None: ...  # noqa: D102
-    @property
-    def generated(self) -> bool: ...  # noqa: D102
-    @property
-    def weak(self) -> bool: ...  # noqa: D102
+    def generated(self) -> bool:
+        """Whether no table asked it."""
+        return self.index is None
 
 
 T = TypeVar("T")
@@ -265,37 +272,14 @@ class Dataset(Generic[RowT]):
 DatasetT = TypeVar("DatasetT", bound=Dataset[Any])
 
 
-class EncodedRow(Protocol):
-    """A row as a trainer visits it.
-
-    `weight` is how often an epoch visits it on average, `length` its tokens, of which `learnt` are learnt; `identity`
-    is what tells it from others, for the hash of a training.
-    """
-
-    @property
-    def weight(self) -> float: ...  # noqa: D102
-    @property
-    def length(self) -> int: ...  # noqa: D102
-    @property
-    def learnt(self) -> int: ...  # noqa: D102
-    @property
-    def identity(self) -> object: ...  # noqa: D102
-
-
-class DevRow(Protocol):
-    """A question that F1 is measured on."""
-
-    @property
-    def identity(self) -> object: ...  # noqa: D102
-
-
 @dataclass(frozen=True)
 class TrainingData:
     """What is learnt and what is measured.
 
     Args:
-        rows: in the order of their visits, all epochs behind each other.
-        dev: questions whose F1 decides; none to train to the end without measuring.
+        rows: in the order of their visits, all epochs behind each other. Each has its weight, its length in tokens, how
+            many of these are learnt, and an identity, by which the training is known again.
+        dev: questions whose F1 decides, with identities; none to train to the end without measuring.
         counts: for the record: what became of the store's rows.
         too_long: rows left out because they have more than `max_length` tokens.
     """
@@ -338,8 +322,8 @@ class TrainingData:
 def training_data(
     dataset: DatasetT,
     recipe: Recipe,
-    encode: Callable[[DatasetT, int], Sequence[EncodedRow]],
-    ask: Callable[[DatasetT, int], Sequence[DevRow]],
+    encode: Callable[[DatasetT, int], Sequence[Any]],
+    ask: Callable[[DatasetT, int], Sequence[Any]],
 ) -> TrainingData:
     """All epochs of a dataset, encoded, and the dev questions.
 
@@ -351,7 +335,7 @@ def training_data(
     """
     train, data = recipe.train, recipe.data
     learnt, held = dataset.split(data.dev_share) if data.dev_share > 0 else (dataset, None)
-    rows: list[EncodedRow] = []
+    rows: list[Any] = []
     too_long = epoch = 0
     while epoch < train.epochs:
         drawn = encode(learnt, epoch)

@@ -24,8 +24,8 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.files import atomic_text
 from entx.neural.model_folder import ModelFolder, check_model_folder, fingerprint
-from entx.neural.training.adapters import Trainable
-from entx.neural.training.card import CardWords, draw_curve, write_record
+from entx.neural.training.adapters import Trainable, keep_trainable, lora_config
+from entx.neural.training.card import draw_curve, write_record
 from entx.neural.training.recipe import RecipeT
 from entx.neural.training.sampling import TrainingData
 from entx.storage.runs import library_versions
@@ -47,6 +47,9 @@ class Stage(ABC, Generic[RecipeT]):
     Args:
         recipe_name: for the record.
         folder: the base model, checked.
+
+    Raises:
+        InputError: the folder holds an adapter only.
     """
 
     RECIPE: type[RecipeT]
@@ -54,6 +57,8 @@ class Stage(ABC, Generic[RecipeT]):
     AUTO_MODEL: ClassVar[str]  # the class of transformers that makes its models
 
     def __init__(self, recipe: RecipeT, recipe_name: str, folder: ModelFolder, schema: Schema):
+        if folder.is_adapter:
+            raise InputError(f"{folder.path} holds an adapter; training starts from a whole model (entx merge-adapter)")
         self.recipe = recipe
         self.recipe_name = recipe_name
         self.folder = folder
@@ -67,7 +72,6 @@ class Stage(ABC, Generic[RecipeT]):
             engine: whose pages; None for those written last.
         """
 
-    @abstractmethod
     def load(self, backend: str, *, offload: bool = True) -> Trainable:
         """The base model, ready for training.
 
@@ -77,6 +81,29 @@ class Stage(ABC, Generic[RecipeT]):
         Raises:
             InputError: a model that no installed library knows, or the adapter's target layers are not in it.
         """
+        if backend == "unsloth":
+            return self.load_by_unsloth()
+        model, codec = self.load_model(offload=offload)
+        keep_trainable(model)
+        return Trainable(model, codec, self.prepare(model))
+
+    @abstractmethod
+    def load_model(self, *, offload: bool) -> tuple[Any, Any]:
+        """The base model, and what feeds it: its tokenizer, or its codec of pictures."""
+
+    @abstractmethod
+    def load_by_unsloth(self) -> Trainable:
+        """The base model with its adapter, by Unsloth."""
+
+    def prepare(self, model: Any) -> Any:
+        """The adapter that the trainer is to put into a model; without one, freezes what is not to learn."""
+        if lora := self.recipe.adapts:
+            return lora_config(model, lora, self.adapter_targets(model))
+        self.freeze(model)
+        return None
+
+    def freeze(self, model: Any) -> None:
+        """Freezes what of a model does not learn where whole weights do."""
 
     @abstractmethod
     def columns(self, rows: Sequence[Any]) -> dict[str, list[Any]]:
@@ -98,15 +125,6 @@ class Stage(ABC, Generic[RecipeT]):
         """Names of the layers that the recipe's adapter changes."""
         assert self.recipe.lora is not None
         return self.recipe.lora.targets
-
-    def whole_weights(self, model: Any, parameters: int) -> int:  # noqa: ARG002
-        """Parameters that are trained without an adapter.
-
-        Args:
-            model: without weights.
-            parameters: all that its files hold.
-        """
-        return parameters
 
     def sizes(self, rows: Sequence[Any]) -> dict[str, float]:  # noqa: ARG002
         """What an estimate tells of the rows beside their tokens."""
@@ -138,10 +156,6 @@ class Stage(ABC, Generic[RecipeT]):
             raise InputError("entx trains in one process; launch it with torchrun --nproc-per-node 1")
 
     @abstractmethod
-    def card_words(self, record: Mapping[str, Any]) -> CardWords:
-        """What the model card says of this stage."""
-
-    @abstractmethod
     def write_serving(self, folder: Path, record: Mapping[str, Any]) -> None:
         """How the model is to be asked. A base model's calibration is not taken over: it is not this model's."""
 
@@ -159,7 +173,7 @@ class Stage(ABC, Generic[RecipeT]):
 
     def write_about(self, folder: Path, record: Mapping[str, Any]) -> None:
         """Record, card and serving settings beside the weights of a model."""
-        write_record(folder, record, self.card_words(record))
+        write_record(folder, record)
         self.write_serving(folder, record)
 
 
@@ -323,7 +337,7 @@ def _write_model(
         options["save_embedding_layers"] = False  # they are not trained; "auto" would ask the hub
     try:
         model.save_pretrained(folder, **options)
-        trainable.save(folder)
+        trainable.save_codec(folder)
     except OSError as error:
         raise InputError(f"{folder}: the model cannot be written: {error.strerror or error}") from None
     stage.write_about(folder, record)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from entx.llm_stage.backends.base import PageAsk
-from entx.llm_stage.dev import DevQuestion, choose, measure_f1
+from entx.llm_stage.training import DevQuestion, choose, measure_f1
 from entx.neural.asking import Generated
 
 
