@@ -29,8 +29,8 @@ from benchmarks.shared import arguments
 from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
 from entx.neural.training.trainer import last_whole
-from tests.vlm_stage.tiny_vlms import tiny_vlm
 from tests.neural.training.inputs import Drawn, draw, entx, make_recipe, picture_store, valued
+from tests.vlm_stage.tiny_vlms import tiny_vlm
 
 ROOT = Path(__file__).parents[1]
 RECIPE = """

@@ -153,7 +153,7 @@ def _fault(kind: type[BaseModel], error: ErrorDetails) -> str:
     if type_ in ("literal_error", "enum"):
         allowed = re.findall(r"'([^']*)'", context["expected"])
         return f"{path} must be one of {', '.join(allowed)}, not {value!r}"
-    bounds = _bounds(_fields(kind, names[:-1])[names[-1]])
+    bounds = _bounds(_fields(kind, names[:-1])[names[-1]], type_)
     return f"{path} must be {bounds or error['msg']}, not {value!r}"
 
 
@@ -165,15 +165,15 @@ def _fields(kind: type[BaseModel], path: Sequence[str]) -> dict[str, FieldInfo]:
     return kind.model_fields
 
 
-def _bounds(field: FieldInfo) -> str:
+def _bounds(field: FieldInfo, type_: str) -> str:
+    """What a number of that field must be."""
     limits = {name: getattr(one, name) for one in field.metadata for name in ("gt", "ge", "le") if hasattr(one, name)}
-    if "gt" in limits:
-        return f"greater than {limits['gt']:g}"
     if {"ge", "le"} <= limits.keys():
         return f"from {limits['ge']:g} to {limits['le']:g}"
-    return next(
-        (f"{word} {limits[name]:g}" for name, word in (("ge", "at least"), ("le", "at most")) if name in limits), ""
-    )
+    words = {"greater_than": ("greater than", "gt"), "greater_than_equal": ("at least", "ge"),
+             "less_than_equal": ("at most", "le")}  # fmt: skip
+    word, name = words.get(type_, ("", ""))
+    return f"{word} {limits[name]:g}" if name in limits else ""
 
 
 @dataclass(frozen=True, slots=True)

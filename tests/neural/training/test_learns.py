@@ -6,11 +6,7 @@ The 200 pictures of the whole proof, and other families, are in benchmarks/vlm_l
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,10 +19,20 @@ from safetensors.torch import load_file, save_file
 from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
 from tests.cli.runner import Ended, run_entx
+from tests.neural.training.inputs import (
+    PICTURE_RECIPE,
+    Drawn,
+    break_off,
+    draw,
+    entx,
+    make_recipe,
+    picture_store,
+    record_of,
+    sets,
+    valued,
+)
 from tests.vlm_stage.tiny_vlms import tiny_vlm
-from tests.vlm_stage.training import Drawn, draw, entx, make_recipe, make_store, valued
 
-ROOT = Path(__file__).parents[2]
 COUNT = 16
 SHORT = (
     "{% for part in messages[0].content %}{% if part.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
@@ -51,7 +57,7 @@ class Learnt:
 
     @property
     def record(self) -> dict[str, Any]:
-        return json.loads((self.folder / "adapter" / "training.json").read_text())
+        return record_of(self.folder / "adapter")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -73,35 +79,16 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Learnt:
     asked = valued(COUNT, seed=3)
     drawn = draw(folder / "pictures", asked)
     others = [replace(one, entity_name="wattage", label=one.label.replace("gram", "watt")) for one in asked]
-    recipe = make_recipe(folder / "tiny.toml")
+    recipe = make_recipe(folder / "tiny.toml", PICTURE_RECIPE)
     common = ["train", "--stage", "vlm", "--recipe", recipe, "--quiet"]
-    store = make_store(folder / "others.duckdb", others, drawn)
-    entx(*common, "--store", store, "--model", folder / "random", "--out", folder / "base", *settings(FULL))
-    store = make_store(folder / "asked.duckdb", asked, drawn)
-    arguments = [*common, "--store", store, "--model", folder / "base", *settings(QLORA)]
-    killed([*arguments, "--out", folder / "adapter"], folder / "adapter.part" / "checkpoints")
+    store = picture_store(folder / "others.duckdb", others, drawn)
+    entx(*common, "--store", store, "--model", folder / "random", "--out", folder / "base", *sets(*FULL))
+    store = picture_store(folder / "asked.duckdb", asked, drawn)
+    arguments = [*common, "--store", store, "--model", folder / "base", *sets(*QLORA)]
+    process, _ = break_off(arguments, folder / "adapter", signal.SIGKILL)
+    assert process.wait(timeout=60) == -signal.SIGKILL
     entx(*arguments, "--out", folder / "adapter")
     return Learnt(folder, asked, arguments)
-
-
-def settings(assignments: tuple[str, ...]) -> list[str]:
-    return [part for one in assignments for part in ("--set", one)]
-
-
-def killed(arguments: list[Any], checkpoints: Path) -> None:
-    """Starts a training and kills it once a checkpoint is whole."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "entx", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 240
-    while not list(checkpoints.glob("checkpoint-*/complete.json")):
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=60) == -signal.SIGKILL
 
 
 def predict(learnt: Learnt, store: Path, name: str, *more: object) -> float:
@@ -131,7 +118,7 @@ def test_the_killed_training_went_on_from_its_checkpoint(learnt: Learnt) -> None
 def test_it_ended_as_one_that_was_never_broken(learnt: Learnt) -> None:
     """An adapter in 16 bits is resumed in 16 bits: PEFT would widen it when it is loaded."""
     entx(*learnt.arguments, "--out", learnt.folder / "whole")
-    whole = json.loads((learnt.folder / "whole" / "training.json").read_text())
+    whole = record_of(learnt.folder / "whole")
     assert whole["training"]["resumed at step"] == 0
     assert learnt.record["training"]["last loss"] == pytest.approx(whole["training"]["last loss"], rel=1e-3)
     left, right = (load_file(learnt.folder / name / "adapter_model.safetensors") for name in ("adapter", "whole"))
@@ -146,7 +133,7 @@ def test_the_adapter_reproduces_its_pictures_and_only_them(learnt: Learnt) -> No
     assert predict(learnt, store, "after", *trained) > 0.9
     around = [*learnt.asked[1:], learnt.asked[0]]
     swapped = [replace(one, printed=other.printed) for one, other in zip(learnt.asked, around, strict=True)]
-    shuffled = make_store(learnt.folder / "w.duckdb", learnt.asked, draw(learnt.folder / "swapped", swapped))
+    shuffled = picture_store(learnt.folder / "w.duckdb", learnt.asked, draw(learnt.folder / "swapped", swapped))
     assert predict(learnt, shuffled, "shuffled", *trained) < 0.3
 
 

@@ -2,74 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import os
 import resource
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 import torch
 from safetensors.numpy import load_file
 
-from tests.cli.runner import run_entx
-from tests.llm_stage.training import entx, make_base, make_recipe, make_store
-
-ROOT = Path(__file__).parents[2]
+from tests.neural.training.inputs import Inputs, break_off, entx, record_of, text_inputs
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
-    """Arguments of a training, and the folder that it made without a break."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    store = make_store(folder / "s.duckdb")
-    recipe = make_recipe(folder / "tiny.toml")
-    base = make_base(folder / "base")
-    arguments = ["train", "--stage", "llm", "--recipe", str(recipe), "--store", str(store), "--model", str(base)]
-    finish(arguments, folder / "whole")
-    return arguments, folder / "whole"
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Inputs, Path]:
+    """What a training is given, and the folder that it made without a break."""
+    inputs = text_inputs(tmp_path_factory.mktemp("unbroken"))
+    finish(inputs, inputs.folder / "whole")
+    return inputs, inputs.folder / "whole"
 
 
-def finish(arguments: list[str], out: Path) -> None:
+def finish(inputs: Inputs, out: Path) -> None:
     """Trains to the end in this process, on one thread like the processes that are broken off."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        entx(*arguments, "--out", out, "--quiet")
+        entx(*inputs.arguments, "--out", out, "--quiet")
     finally:
         torch.set_num_threads(threads)
-
-
-def record(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "training.json").read_text())
-
-
-def break_off(arguments: list[str], out: Path, number: signal.Signals) -> tuple[int, float, str]:
-    """Starts the training and sends the signal once a checkpoint is whole.
-
-    Returns exit code, the processor's seconds from the signal to the end, and stderr.
-    """
-    earlier = children_seconds()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "entx", *arguments, "--out", str(out)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 240
-    checkpoints = out.with_name(out.name + ".part") / "checkpoints"
-    while not list(checkpoints.glob("checkpoint-*/complete.json")):
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    used = psutil.Process(process.pid).cpu_times()
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
-    return process.returncode, children_seconds() - earlier - used.user - used.system, errors
 
 
 def children_seconds() -> float:
@@ -79,11 +38,14 @@ def children_seconds() -> float:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_broken_training_goes_on_to_the_same_end(
-    unbroken: tuple[list[str], Path], tmp_path: Path, number: signal.Signals
+    unbroken: tuple[Inputs, Path], tmp_path: Path, number: signal.Signals
 ) -> None:
-    arguments, whole = unbroken
+    inputs, whole = unbroken
     out = tmp_path / "broken"
-    code, seconds, errors = break_off(arguments, out, number)
+    earlier = children_seconds()
+    process, used = break_off(inputs.arguments, out, number)
+    _, errors = process.communicate(timeout=120)
+    code, seconds = process.returncode, children_seconds() - earlier - used
     assert not out.exists()
     if number == signal.SIGTERM:
         assert code == 128 + signal.SIGTERM
@@ -92,8 +54,8 @@ def test_broken_training_goes_on_to_the_same_end(
         assert "Traceback" not in errors
     else:
         assert code == -signal.SIGKILL
-    finish(arguments, out)
-    resumed, expected = record(out), record(whole)
+    finish(inputs, out)
+    resumed, expected = record_of(out), record_of(whole)
     assert resumed["training"]["resumed at step"] >= 10
     assert resumed["training"]["steps"] == expected["training"]["steps"]
     assert resumed["training"]["last loss"] == pytest.approx(expected["training"]["last loss"], rel=1e-6)
@@ -106,27 +68,11 @@ def test_broken_training_goes_on_to_the_same_end(
     assert not out.with_name("broken.part").exists()
 
 
-def test_unfinished_training_of_other_settings_is_not_continued(
-    unbroken: tuple[list[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments, _ = unbroken
-    out = tmp_path / "out"
-    part = out.with_name("out.part")
-    part.mkdir()
-    plan = {"recipe": "other", "rows": "other", "base": "other", "backend": "transformers", "prompt_version": 1}
-    (part / "plan.json").write_text(json.dumps(plan))
-    ended = run_entx(capsys, *arguments, "--out", out)
-    assert ended.code == 2
-    assert "unfinished training with another base and recipe and rows" in ended.err
-    assert "--restart" in ended.err
-
-
 def test_finished_folder_is_never_overwritten(
-    unbroken: tuple[list[str], Path], capsys: pytest.CaptureFixture[str]
+    unbroken: tuple[Inputs, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments, whole = unbroken
+    inputs, whole = unbroken
     before = (whole / "training.json").read_bytes()
-    ended = run_entx(capsys, *arguments, "--out", whole)
-    assert ended.code == 2
-    assert "exists already" in ended.err
+    ended = inputs.train(capsys, whole)
+    assert (ended.code, "exists already" in ended.err) == (2, True)
     assert (whole / "training.json").read_bytes() == before

@@ -1,25 +1,35 @@
+"""Which rows an epoch gets and in which order: mixes, negatives, splits, weights, batches of like length."""
+
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entx.core.tables import read_table
 from entx.core.types import Quantity
-from entx.llm_stage.rows import Row
-from entx.neural.sampling import (
+from entx.llm_stage.data import Row
+from entx.neural.training.sampling import (
     TEST_MIX,
+    WINDOW,
     SampleSettings,
     coin,
     draw_rows,
+    epoch_order,
     fold_rows,
+    group_by_length,
     sample_rows,
     split_rows,
 )
+
+WEIGHTS = st.lists(st.floats(0, 3, allow_nan=False), min_size=1, max_size=60)
 
 
 def make(
@@ -196,11 +206,7 @@ def test_the_mix_is_the_test_tables(shared_test_entities: list[str]) -> None:
 
 @pytest.fixture
 def shared_test_entities() -> list[str]:
-    import os
-
-    from entx.core.tables import read_table
-
-    folder = Path(os.environ.get("ENTX_SHARED_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
+    folder = Path(os.environ.get("ENTX_SHARED_DATA") or Path(__file__).parents[3].parent / "shared" / "data")
     if not (folder / "test.csv.gz").is_file():
         pytest.skip(f"the challenge's test table is not at {folder}")
     return read_table(folder / "test.csv.gz", ["entity_name"])["entity_name"]
@@ -227,3 +233,71 @@ def test_a_draw_is_repeatable_in_order_and_keeps_generated_rows() -> None:
     assert sum(one.generated for one in drawn) == 1
     assert len(drawn) == 11
     assert draw_rows(rows, 1000) == rows
+
+
+def test_rows_of_weight_one_come_once_in_another_order_each_epoch() -> None:
+    first, second = epoch_order([1.0] * 50, seed=0), epoch_order([1.0] * 50, seed=0, epoch=1)
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first != second
+    assert first != sorted(first)
+
+
+@given(WEIGHTS, st.integers(0, 5))
+def test_every_count_is_within_one_of_its_weight(weights: list[float], seed: int) -> None:
+    counts = Counter(epoch_order(weights, seed=seed))
+    for row, weight in enumerate(weights):
+        assert np.floor(weight) <= counts[row] <= np.floor(weight) + 1
+        assert counts[row] >= 1 or weight < 1
+
+
+@given(WEIGHTS, st.integers(0, 5))
+def test_an_epoch_has_as_many_visits_as_the_weights_sum_to(weights: list[float], seed: int) -> None:
+    assert abs(len(epoch_order(weights, seed=seed)) - sum(weights)) <= 1
+
+
+def test_over_many_epochs_each_row_comes_as_often_as_it_weighs() -> None:
+    weights = [0.1, 0.25, 0.5, 1.0, 1.5]
+    counts = Counter(row for epoch in range(2000) for row in epoch_order(weights, seed=3, epoch=epoch))
+    for row, weight in enumerate(weights):
+        assert counts[row] / 2000 == pytest.approx(weight, abs=0.04)
+
+
+def test_neighbours_are_drawn_apart() -> None:
+    """Without the shuffle, systematic sampling would take every second of equal rows, always the same pairs."""
+    together = sum({0, 1} <= set(epoch_order([0.5] * 10, seed=0, epoch=epoch)) for epoch in range(300))
+    assert 30 < together < 110  # 300 x 2/9 = 67
+
+
+def test_a_broken_epoch_takes_its_share_of_the_same_order() -> None:
+    assert epoch_order([1.0] * 40, seed=1, share=0.25) == epoch_order([1.0] * 40, seed=1)[:10]
+
+
+def test_equal_seeds_give_equal_orders_and_others_do_not() -> None:
+    assert epoch_order([0.5] * 30, seed=1, epoch=2) == epoch_order([0.5] * 30, seed=1, epoch=2)
+    assert epoch_order([0.5] * 30, seed=1) != epoch_order([0.5] * 30, seed=2)
+
+
+@given(st.lists(st.integers(1, 500), max_size=400), st.integers(1, 9), st.integers(0, 3))
+def test_grouping_visits_every_row_once(lengths: list[int], batch: int, seed: int) -> None:
+    assert sorted(group_by_length(lengths, batch, seed)) == list(range(len(lengths)))
+
+
+def test_grouping_spares_most_padding_and_keeps_the_order_of_windows() -> None:
+    random = np.random.default_rng(0)
+    lengths = random.integers(50, 500, 1600).tolist()
+
+    def padded(order: list[int]) -> int:
+        batches = [order[at : at + 16] for at in range(0, len(order), 16)]
+        return sum(len(one) * max(lengths[row] for row in one) for one in batches) - sum(lengths)
+
+    order = group_by_length(lengths, 16, 0)
+    assert padded(order) < 0.2 * padded(list(range(1600)))
+    assert set(order[: 16 * WINDOW]) == set(range(16 * WINDOW))
+    means = [np.mean([lengths[row] for row in order[at : at + 16]]) for at in range(0, 16 * WINDOW, 16)]
+    assert means != sorted(means)
+
+
+def test_the_short_batch_comes_last() -> None:
+    order = group_by_length([5, 1, 4, 2, 3], 2, 0)
+    assert order[-1] == 0
+    assert {frozenset(order[:2]), frozenset(order[2:4])} == {frozenset({1, 3}), frozenset({4, 2})}

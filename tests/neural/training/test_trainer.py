@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from entx.neural.checkpoints import MANIFEST, is_whole, keep_only, last_whole, seal, step_of
+from entx.neural.training.trainer import MANIFEST, is_whole, keep_only, last_whole, seal, step_of
 
 
 def checkpoint(folder: Path, step: int, *, sealed: bool = True) -> Path:
