@@ -30,9 +30,9 @@ from entx.core.entities import CHALLENGE
 from entx.core.files import atomic_path, atomic_text
 from entx.core.types import Quantity
 from entx.llm_stage.prompt import PROMPT_VERSION, Hint, Style, answer_text, page_prompt, question_prompt
-from entx.neural.labels import clean_label
 from entx.neural.model_folder import check_model_folder
 from entx.neural.predict import SERVING
+from entx.neural.training.labels import clean_label
 from entx.rules.reader import RulesReader
 from entx.storage.labels import labelled_questions, labelled_sources, pages_with_questions
 from entx.storage.pages import page_keys
@@ -157,7 +157,7 @@ def prompts(
 
 def make_tokenizer(plan: Plan) -> None:
     """Trains the tokenizer on shards that the model never sees."""
-    from entx.llm_stage.dataset import rough_tokens
+    from entx.llm_stage.data import rough_tokens
     from lab.pretrain import train_tokenizer
 
     texts = []

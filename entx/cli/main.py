@@ -15,7 +15,6 @@ from entx.cli import (  # noqa: F401 - importing a command registers it
     doctor,
     ensemble,
     extract,
-    merge_adapter,
     predict,
     recipe,
     review,

@@ -180,7 +180,7 @@ def load_model(
     import transformers
     from transformers.utils.logging import disable_progress_bar
 
-    from entx.neural.quantise import nf4_config
+    from entx.neural.training.adapters import nf4_config
 
     disable_progress_bar()
     device = default_device() if device is None else device

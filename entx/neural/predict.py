@@ -21,7 +21,6 @@ from entx.core.files import atomic_text
 from entx.core.splits import Shard
 from entx.core.tables import parse_indices, read_table
 from entx.core.types import Answer, PageKey
-from entx.neural.backend import choose_backend
 from entx.neural.backends.base import Model
 from entx.neural.calibration import Calibration, GoldRow, Posterior
 from entx.neural.model_folder import check_model_folder, model_hash
@@ -125,6 +124,8 @@ def open_model(
         return served, {
             "backend": "openai", "base_url": options.base_url, "weights": None, "dtype": None, "four_bit": False,
         }  # fmt: skip
+    from entx.neural.training.adapters import choose_backend
+
     folder, adapter = Path(str(options.model)), options.adapter
     if check_model_folder(folder, remote_code=options.remote_code).is_adapter:
         raise InputError(f"{folder} holds an adapter: name its base by --model and the adapter by --adapter")
