@@ -17,13 +17,10 @@ import numpy as np
 
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
-from entx.core.evaluation import Counts, outcomes
-from entx.ensemble.fit import read_truths
+from entx.core.evaluation import Counts, outcomes, read_truth
 from entx.ensemble.job import fit_on_gold
-from entx.report.ablation.gold import Gold, read_gold
-from entx.report.review.gain import f1_after
-from entx.report.review.panel import Panel, make_panel
-from entx.report.review.queue import QueuedQuestion, Wanted, make_queue
+from entx.report.ablation.columns import Gold, read_gold
+from entx.report.review.queue import Panel, QueuedQuestion, Wanted, expected_f1, make_panel, make_queue
 from entx.storage.store import Store
 
 STEPS = (0, 25, 50, 100, 200, 400)
@@ -40,7 +37,7 @@ def main() -> None:
     where = [tuple(text.split("=", 1)) for text in options.where]
     with Store(options.store) as store:
         gold = read_gold(options.gold, store, CHALLENGE, where)
-        every = read_truths(options.gold)
+        every = read_truth(options.gold).by_index
         truths = {row.index: every[row.index] for row in gold.rows}
         fitted = fit_on_gold(store, "stack", runs, CHALLENGE, truths)
         _report("stack", store, make_panel(store, runs, CHALLENGE, fitted), gold)
@@ -78,7 +75,7 @@ def _report(name: str, store: Store, panel: Panel, gold: Gold) -> None:
     print(f"{'at random':<30}" + "".join(
         f"{np.mean([f1(order[:step].tolist()) for order in drawn[: 200 if step else 1]]):9.3f}" for step in steps
     ))  # fmt: skip
-    promised = [f1_after(right, present, given, np.arange(count) < step) for step in steps]
+    promised = [expected_f1(right, present, given, np.arange(count) < step) for step in steps]
     print(f"{'promised':<30}" + "".join(f"{value:9.3f}" for value in promised))
 
 

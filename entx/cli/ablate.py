@@ -64,30 +64,29 @@ def ablate(
     schema: SchemaOption = None,
     quiet: Quiet = False,
     as_json: Json = False,
-    json_file: Annotated[Path | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Compare runs and hybrids on labelled rows: scores with intervals, paired tests, causes, cost, gallery of errors.
 
     It runs no model: everything comes from the store, so that a report after a changed threshold takes seconds. Only
-    the gold rows are measured; coverage and seconds are told over all rows of a run.
+    the gold rows are measured; coverage and seconds are those of all rows of a run.
 
     Example: entx ablate --store s.duckdb --gold gold.csv --runs rules,qwen --out report.html --json-out report.json
     """
     from entx.cli.tables import pair_of
     from entx.core.entities import load_schema
     from entx.ensemble.strategies import strategy_names
-    from entx.report.ablation.diff import diff, load_summary
-    from entx.report.ablation.document import json_text, write_html, write_json
-    from entx.report.ablation.gallery import make_gallery
-    from entx.report.ablation.measure import Options, measure
-    from entx.report.ablation.summary import summarise
+    from entx.report.ablation.page import make_gallery, write_html
+    from entx.report.ablation.summary import (
+        Options,
+        diff,
+        json_text,
+        load_ablation,
+        load_summary,
+        summarise,
+        write_json,
+    )
     from entx.storage.store import Store
 
-    if json_file is not None:  # --json FILE and --json -, as it was before --json was a switch here too
-        if not as_json:
-            raise InputError(f"unexpected argument {json_file}")
-        as_json = str(json_file) == "-"
-        json_out = json_out if as_json else json_file
     words = Output(quiet=quiet, as_json=as_json)
     names = run_names(runs)
     chosen = strategy_names() if strategies is None else [name.strip() for name in strategies.split(",")]
@@ -100,13 +99,13 @@ def ablate(
     before = load_summary(old) if old else None
     entities = load_schema(schema)
     with Store(store) as opened:
-        measured = measure(opened, gold, names, entities, options)
-        summary = summarise(opened, measured, entities, options)
+        ablation = load_ablation(opened, gold, names, entities, options)
+        summary = summarise(opened, ablation, entities, options)
     if before is not None:
         summary["diff"] = diff(before, summary)
     if out is not None:
         budget = 0 if no_pictures else int(picture_mb * 1e6)
-        gallery = make_gallery(measured, most=cards, picture_bytes=budget)
+        gallery = make_gallery(ablation, most=cards, picture_bytes=budget)
         write_html(summary, gallery, out, old=old.name if old else "")
     if json_out is not None:
         write_json(summary, json_out)

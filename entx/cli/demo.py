@@ -46,13 +46,9 @@ def demo(
     from entx.ocr_stage.cache import fill_cache
     from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.pool import available_cores
-    from entx.report.ablation.document import write_html
-    from entx.report.ablation.gallery import make_gallery
-    from entx.report.ablation.measure import Options, measure
-    from entx.report.ablation.summary import summarise
-    from entx.report.page_html import write_page_html
-    from entx.report.page_png import write_page_png
-    from entx.report.page_view import question_view
+    from entx.report.ablation.page import make_gallery, write_html
+    from entx.report.ablation.summary import Options, load_ablation, summarise
+    from entx.report.show import question_view, write_page_html, write_page_png
     from entx.rules.reader import answer_questions
     from entx.storage.questions import load_questions
     from entx.storage.runs import load_answers
@@ -97,9 +93,9 @@ def demo(
         located = {index: answer for index, answer in load_answers(store, "rules") if answer.evidence.polygon}
         index = next((index for index in located if _is_shown(questions[index])), min(located))
         options = Options(("vote",))
-        measured = measure(store, shipped / "truth.csv", list(scores), CHALLENGE, options)
-        summary = summarise(store, measured, CHALLENGE, options)
-        write_html(summary, make_gallery(measured, most=61, picture_bytes=_PICTURE_BYTES), out / "report.html")
+        ablation = load_ablation(store, shipped / "truth.csv", list(scores), CHALLENGE, options)
+        summary = summarise(store, ablation, CHALLENGE, options)
+        write_html(summary, make_gallery(ablation, most=61, picture_bytes=_PICTURE_BYTES), out / "report.html")
         view = question_view(store, index, CHALLENGE, engine=None, runs=["rules"])
         write_page_png(view, picture)
         write_page_html(view, page)

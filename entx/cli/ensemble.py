@@ -65,8 +65,9 @@ def ensemble(
     Example: entx ensemble --strategy vote --store s.duckdb --runs rules,qwen --out pred.csv
     """
     from entx.core.entities import load_schema
+    from entx.core.evaluation import read_truth
     from entx.ensemble.decision import CHALLENGE_F1
-    from entx.ensemble.fit import load_fitted, read_truths
+    from entx.ensemble.fit import load_fitted
     from entx.ensemble.job import OWN, Policy, fit_on_gold, run_ensemble
     from entx.storage.questions import FOLDS
     from entx.storage.runs import count_asked
@@ -84,7 +85,7 @@ def ensemble(
     params = dict(map(_number, param or ()))
     policy = Policy(optimise or (CHALLENGE_F1 if gold or fitted else OWN), always)
     learned = load_fitted(fitted) if fitted else None
-    truths = read_truths(gold) if gold else None
+    truths = read_truth(gold).by_index if gold else None
     entities = load_schema(schema)
     indices = wanted_indices(only)
     with Store(store, write=True) as opened:

@@ -69,13 +69,12 @@ def export(
     Example: entx review export --store s.duckdb --runs rules,llm,qwen --fitted stack.json --most 500 --out tasks.json
     """
     from entx.core.entities import load_schema
+    from entx.core.evaluation import read_truth
     from entx.core.files import atomic_text
-    from entx.ensemble.fit import load_fitted, read_truths
+    from entx.ensemble.fit import load_fitted
     from entx.ensemble.job import fit_on_gold
-    from entx.report.review.panel import ensemble_among, make_panel
-    from entx.report.review.queue import Wanted, make_queue
-    from entx.report.review.sheet import write_sheet
-    from entx.report.review.tasks import PictureAddress, labelling_config, write_tasks
+    from entx.report.review.forms import labelling_config, picture_address, write_sheet, write_tasks
+    from entx.report.review.queue import Wanted, ensemble_among, make_panel, make_queue
     from entx.storage.runs import count_asked
     from entx.storage.store import Store
 
@@ -87,9 +86,8 @@ def export(
     names = run_names(runs)
     entities = load_schema(schema)
     chosen = frozenset(entities[name].name for name in entity or ())
-    truths = read_truths(gold) if gold else {}
+    truths = read_truth(gold).by_index if gold else {}
     learned = load_fitted(fitted) if fitted else None
-    address = PictureAddress(local_root)
     with Store(store) as opened:
         if truths and learned is None and ensemble_among(opened, names, entities) is None:
             learned = fit_on_gold(opened, strategy, names, entities, truths)
@@ -98,13 +96,13 @@ def export(
         with words.progress("questions", count_asked(opened, names)) as advance:
             queue = make_queue(opened, panel, entities, wanted, advance)
     if out is not None:
-        write_tasks(queue, out, address)
+        write_tasks(queue, out, local_root)
     if sheet is not None:
-        write_sheet(queue, sheet, address)
+        write_sheet(queue, sheet, local_root)
     if config_out is not None:
         with atomic_text(config_out) as stream:
             stream.write(labelling_config())
-    unreachable = sum(address.of(question) is None for question in queue.questions)
+    unreachable = sum(picture_address(question, local_root) is None for question in queue.questions)
     if unreachable:
         hint = "are not under --local-root" if local_root else "have no web address; give --local-root DIR"
         words.notice(f"pictures of {unreachable:,} questions {hint}; Label Studio will not show them")
@@ -189,7 +187,7 @@ def config(quiet: Quiet = False, as_json: Json = False) -> None:
 
     Example: entx review config > labels.xml
     """
-    from entx.report.review.tasks import labelling_config
+    from entx.report.review.forms import labelling_config
 
     words = Output(quiet=quiet, as_json=as_json)
     words.line(labelling_config().rstrip("\n"))

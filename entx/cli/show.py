@@ -47,9 +47,7 @@ def show(
     """
     from entx.core.entities import load_schema
     from entx.ocr_stage.engines.base import EngineSpec
-    from entx.report.page_html import write_page_html
-    from entx.report.page_png import write_page_png
-    from entx.report.page_view import question_view, read_picture_view
+    from entx.report.show import question_view, read_picture_view, write_page_html, write_page_png
     from entx.storage.store import Store
 
     writers = {".html": write_page_html, ".png": write_page_png}

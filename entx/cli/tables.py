@@ -67,6 +67,8 @@ def evaluate_command(
     found = evaluate(predictions, gold, load_schema(schema), where=pairs, by=by or (), use_also=not no_also, seed=seed)
     if found.missing:
         out.notice(f"{found.missing:,} truth rows have no prediction row; they count as not answered")
+    if found.ranges:
+        out.notice(f"{found.ranges:,} truths are ranges or the like; only the very same text counts as right there")
     if found.ignored:
         out.notice(f"{found.ignored:,} prediction rows have an index that the truth table lacks; they are ignored")
     print_evaluation(out, found)

@@ -1,41 +1,53 @@
-"""A text line's own coordinate frame: its reading direction is x, from its top left corner, whatever its rotation.
+"""Where text stands on a page: what is asked of a polygon, a line's own frame, and the reading order of a page's lines.
 
-The order in which the lines of a page are read: columns, rows, left to right.
-
-Numbers whose unit an engine read as a box of its own: "500" / "g".
+What needs OpenCV (areas in common, strokes) is `ocr_stage`'s.
 """
 
 from __future__ import annotations
 
-import math
-import re
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import hypot
 from typing import NamedTuple
 
-from entx.core.parser import QuantityMatch, find_quantities, unit_behind
 from entx.core.types import OcrLine, Polygon
-from entx.core.units import kind_of
+
+Point = tuple[float, float]
+
+
+def corners(polygon: Polygon) -> tuple[Point, Point, Point, Point]:
+    """The four corners, clockwise from the text's own top left."""
+    x1, y1, x2, y2, x3, y3, x4, y4 = polygon
+    return (x1, y1), (x2, y2), (x3, y3), (x4, y4)
+
+
+def bounds(polygon: Polygon) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of the upright box around a polygon."""
+    xs, ys = polygon[0::2], polygon[1::2]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def centre(polygon: Polygon) -> Point:
+    """The mean of the corners."""
+    return sum(polygon[0::2]) / 4, sum(polygon[1::2]) / 4
+
+
+def print_height(polygon: Polygon) -> float:
+    """How high a line's print stands, pixels: its left side, across the direction of the text."""
+    return hypot(polygon[6] - polygon[0], polygon[7] - polygon[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The frame of a text line.
+    """A text line's own coordinate frame: x is its reading direction, from its top left corner."""
 
-    Args:
-        x, y: the line's own top left corner in the picture, pixels.
-        dx, dy: unit vector of its reading direction; the direction downwards in its own sense is (-dy, dx).
-        width, height: of the line along and across its reading direction, pixels, at least 1.
-    """
-
-    x: float
+    x: float  # the line's own top left corner in the picture, pixels
     y: float
-    dx: float
+    dx: float  # unit vector of its reading direction; the direction downwards in its own sense is (-dy, dx)
     dy: float
-    width: float
-    height: float
+    width: float  # of the line along its reading direction, pixels, at least 1
+    height: float  # and across it
 
     def box(self, polygon: Polygon) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of a polygon in this frame, pixels."""
@@ -45,18 +57,19 @@ class Frame:
 
     def polygon(self, left: float, top: float, right: float, bottom: float) -> Polygon:
         """A rectangle of this frame as a polygon of the picture, clockwise from its top left."""
-        corners = ((left, top), (right, top), (right, bottom), (left, bottom))
-        points = [(self.x + a * self.dx - b * self.dy, self.y + a * self.dy + b * self.dx) for a, b in corners]
-        (x1, y1), (x2, y2), (x3, y3), (x4, y4) = points
+        (x1, y1), (x2, y2), (x3, y3), (x4, y4) = (
+            (self.x + a * self.dx - b * self.dy, self.y + a * self.dy + b * self.dx)
+            for a, b in ((left, top), (right, top), (right, bottom), (left, bottom))
+        )
         return x1, y1, x2, y2, x3, y3, x4, y4
 
 
 def frame_of(polygon: Polygon) -> Frame:
     """The frame of a line's polygon; a polygon of no length reads to the right."""
-    x1, y1, x2, y2, _, _, x4, y4 = polygon
-    width, height = hypot(x2 - x1, y2 - y1), hypot(x4 - x1, y4 - y1)
+    x1, y1, x2, y2 = polygon[:4]
+    width = hypot(x2 - x1, y2 - y1)
     dx, dy = ((x2 - x1) / width, (y2 - y1) / width) if width else (1.0, 0.0)
-    return Frame(x1, y1, dx, dy, max(width, 1.0), max(height, 1.0))
+    return Frame(x1, y1, dx, dy, max(width, 1.0), max(print_height(polygon), 1.0))
 
 
 def around(first: Polygon, second: Polygon) -> Polygon:
@@ -92,8 +105,10 @@ def reading_order(lines: Iterable[OcrLine]) -> list[OcrLine]:
 
 
 def _placed(line: OcrLine) -> _Placed:
+    x1, y1, x2, y2, x3, y3, x4, y4 = line.polygon
     xs, ys = line.polygon[0::2], line.polygon[1::2]
-    return _Placed(line, min(xs), max(xs), sum(xs) / 4, sum(ys) / 4, _text_height(line.polygon))
+    height = (hypot(x4 - x1, y4 - y1) + hypot(x3 - x2, y3 - y2)) / 2
+    return _Placed(line, min(xs), max(xs), sum(xs) / 4, sum(ys) / 4, height)
 
 
 def _by_columns(lines: list[_Placed], height: float) -> list[_Placed]:
@@ -140,125 +155,3 @@ def _by_rows(lines: Sequence[_Placed]) -> list[_Placed]:
 def _same_row(one: _Placed, other: _Placed) -> bool:
     """Whether two lines stand on one row: their centres are nearer in height than half the lower text."""
     return abs(one.y - other.y) < 0.5 * max(min(one.height, other.height), 1.0)
-
-
-def _text_height(polygon: Polygon) -> float:
-    x1, y1, x2, y2, x3, y3, x4, y4 = polygon
-    return (math.hypot(x4 - x1, y4 - y1) + math.hypot(x3 - x2, y3 - y2)) / 2
-
-
-_ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
-_REMARK = re.compile(r"[ ]?(?:\(.*\))?")
-_STARTS_WITH_UNIT = re.compile(r"[A-Za-z\"']")
-
-
-@dataclass(frozen=True, slots=True)
-class SplitQuantity:
-    """A number with the unit of another box.
-
-    Args:
-        unit: position of the unit's line.
-        text: the number and that line's text.
-        match: the quantity in `text`, from its start.
-    """
-
-    unit: int
-    text: str
-    match: QuantityMatch
-
-
-def split_quantities(lines: Sequence[OcrLine]) -> dict[int, SplitQuantity]:
-    """Numbers whose unit stands in another box, by the number's line.
-
-    The nearest unit on its baseline or below it; where there is none, a unit on its own above it that no other number
-    has ("LB" in the drawing of a weight, over 3.86). What stands above a length is another one's, and a letter is none.
-    """
-    numbers = [(index, match[1]) for index, line in enumerate(lines) if (match := _ENDS_IN_NUMBER.search(line.text))]
-    if not numbers:
-        return {}
-    units = [(index, _reach(line.polygon)) for index, line in enumerate(lines) if _opens_with_unit(line.text)]
-    joined = _joined(lines, numbers, units, _distance)
-    taken = {one.unit for one in joined.values()}
-    alone = [(index, reach) for index, reach in units if index not in taken and _is_unit(lines[index].text)]
-    bare = [
-        (index, number) for index, number in numbers
-        if index not in joined and lines[index].text.strip() == number.strip()
-    ]  # fmt: skip
-    return joined | _joined(lines, bare, alone, _gap_above)
-
-
-def _joined(
-    lines: Sequence[OcrLine],
-    numbers: Sequence[tuple[int, str]],
-    units: Sequence[tuple[int, float]],
-    distance: Callable[[Frame, Polygon], float | None],
-) -> dict[int, SplitQuantity]:
-    """Each number with its nearest unit, where the two make a quantity."""
-    joined = {}
-    for index, number in numbers if units else ():
-        place = lines[index].polygon
-        frame = frame_of(place)
-        near = [
-            (gap, unit)
-            for unit, reach in units
-            if unit != index
-            and _apart(place, lines[unit].polygon) <= frame.width + 2.0 * frame.height + reach
-            and (gap := distance(frame, lines[unit].polygon)) is not None
-        ]
-        if near and (found := _join(number.strip(), min(near)[1], lines)) is not None:
-            joined[index] = found
-    return joined
-
-
-def _reach(polygon: Polygon) -> float:
-    """How far any corner of a polygon may lie from its first, pixels."""
-    return max(abs(polygon[i] - polygon[0]) + abs(polygon[i + 1] - polygon[1]) for i in (2, 4, 6))
-
-
-def _apart(one: Polygon, other: Polygon) -> float:
-    """The larger of the distances of two polygons' first corners along x and y, pixels: no more than as they lie."""
-    return max(abs(other[0] - one[0]), abs(other[1] - one[1]))
-
-
-def _opens_with_unit(text: str) -> bool:
-    if not _STARTS_WITH_UNIT.match(text) or text[:2] in ("a ", "A "):
-        return False
-    unit = unit_behind(text, 0)
-    return unit is not None and kind_of(unit.unit) not in ("", "other") and unit.end > 0 and text[:1] != "-"
-
-
-def _is_unit(text: str) -> bool:
-    """Whether a line is nothing but a unit of no length, perhaps with a remark behind it in brackets."""
-    unit = unit_behind(text, 0)
-    if unit is None or unit.end < 2 or unit.unit == "microgram" or kind_of(unit.unit) == "length":
-        return False
-    return _REMARK.fullmatch(text, unit.end) is not None
-
-
-def _join(number: str, unit: int, lines: Sequence[OcrLine]) -> SplitQuantity | None:
-    text = f"{number} {lines[unit].text}"
-    match = next((one for one in find_quantities(text) if one.start == 0 and one.end > len(number)), None)
-    return None if match is None else SplitQuantity(unit, text, match)
-
-
-def _distance(frame: Frame, other: Polygon) -> float | None:
-    """How far a unit's box lies from the number's, in text heights; None where it does not belong to it."""
-    left, top, right, bottom = frame.box(other)
-    height = frame.height
-    if min(bottom, height) - max(top, 0.0) >= 0.5 * min(height, bottom - top):  # on the same baseline, to the right
-        gap = left - frame.width
-        return max(gap, 0.0) / height if -0.5 * height <= gap <= 1.2 * height else None
-    overlap = min(right, frame.width) - max(left, 0.0)
-    gap = top - height
-    if -0.4 * height <= gap <= 0.7 * height and overlap >= 0.5 * min(frame.width, right - left):  # directly below
-        return 1.5 + max(gap, 0.0) / height
-    return None
-
-
-def _gap_above(frame: Frame, other: Polygon) -> float | None:
-    """How far a unit's box lies above the number's, pixels; None where it does not stand over it."""
-    left, _, right, bottom = frame.box(other)
-    if not -0.7 * frame.height <= bottom <= 0.2 * frame.height:
-        return None
-    overlap = min(right, frame.width) - max(left, 0.0)
-    return -bottom if overlap >= 0.5 * min(frame.width, right - left) else None

@@ -3,50 +3,47 @@
 A page is parsed once (`page_quantities`), whatever number of questions is asked of it; `find_candidates` then keeps
 what is legal for one entity. Beyond `find_quantities` on each line this knows what only a page can show: a number in
 one box with its unit in the next ("500" / "g"), one unit stated for a whole drawing ("unit: mm"), and that a bare
-"32 OZ" means fluid ounces where a volume is asked of a page that states no other and calls it no weight.
-
-Where a written answer stands in the OCR lines: as printed, after repairing a slip, or nowhere.
+"32 OZ" means fluid ounces where a volume is asked of a page that states no other and calls it no weight. `ground` goes
+the other way: where on the page a given answer stands.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from entx.core.boxes import SplitQuantity, around, split_quantities
+from entx.core.boxes import Frame, around, frame_of
 from entx.core.entities import Entity
-from entx.core.parser import QuantityMatch, find_own_quantities, find_quantities
-from entx.core.types import NO_EVIDENCE, Alignment, Evidence, OcrLine, OcrPage, Polygon, Quantity
+from entx.core.parser import QuantityMatch, find_own_quantities, find_quantities, unit_behind
+from entx.core.types import (
+    ALIGNMENTS,
+    NO_EVIDENCE,
+    Alignment,
+    Evidence,
+    OcrLine,
+    OcrPage,
+    Polygon,
+    Quantity,
+    least_sure,
+)
 from entx.core.units import kind_of, lookup
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A quantity on a page.
+    """A quantity on a page."""
 
-    Args:
-        quantity: legal for the entity that was asked.
-        line_ids: positions in `OcrPage.lines`: one, or a number's line and its unit's.
-        polygon: around those lines.
-        alignment: how it stood there.
-        text: as printed, number and unit.
-        label: the axis letter or word written with it, lower case.
-        role, group: as in `QuantityMatch`; groups are numbered over the page.
-        order: position among all quantities of the page in reading order, legal or not; those in a unit that only
-            the entity's schema knows come behind.
-    """
-
-    quantity: Quantity
-    line_ids: tuple[int, ...]
-    polygon: Polygon
-    alignment: Alignment
-    text: str
-    label: str = ""
-    role: str = ""
-    group: int = -1
-    order: int = 0
+    quantity: Quantity  # legal for the entity that was asked
+    line_ids: tuple[int, ...]  # positions in `OcrPage.lines`: one, or a number's line and its unit's
+    polygon: Polygon  # around those lines
+    alignment: Alignment  # how it stood there
+    text: str  # as printed, number and unit
+    label: str = ""  # the axis letter or word written with it, lower case
+    role: str = ""  # as in `QuantityMatch`
+    group: int = -1  # as there, numbered over the page
+    order: int = 0  # among all of the page in reading order, legal or not; units of the user's own schema come behind
 
 
 _LENGTH = r"(mm|cm|inches|inch|in|millimet\w+|centimet\w+|英寸|毫米|厘米)(?![A-Za-z0-9])"
@@ -66,8 +63,10 @@ _BARE_LINE = re.compile(
 _LONE_DECIMAL = re.compile(r"[-—–.]{0,3}[ ]?([0-9]{1,3}[.,][0-9]{1,2})[ ]?[°*'.-]?", re.ASCII)
 _INCH_MARKS = ('"', "''", "″", "”", "“", "′′", "’’")
 _FOOT_MARK = re.compile(r"[.,][0-9]+['′’]$")
-_FEW_METRES = 2
-"""Below it metres may well be metres, whatever inches stand beside them."""
+_FEW_METRES = 2  # fewer may well be metres, whatever inches stand beside them
+_ENDS_IN_NUMBER = re.compile(r"(?:^|[ :.(])([0-9][0-9.,/ ]{0,9})$")
+_REMARK = re.compile(r"[ ]?(?:\(.*\))?")
+_STARTS_WITH_UNIT = re.compile(r"[A-Za-z\"']")
 _WEIGHT_WORD = re.compile(r"weigh|\bwt|\blbs?\b", re.IGNORECASE)
 
 
@@ -76,8 +75,8 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
 
     Deterministic: the same lines give the same tuple.
     """
-    joined = split_quantities(page.lines)
-    taken = {one.unit for one in joined.values()}
+    joined = _with_units_of_other_boxes(page.lines)
+    taken = {one.line_ids[1] for one in joined.values()}
     stated = stated_unit([line for index, line in enumerate(page.lines) if index not in taken])
     found: list[Candidate] = []
     groups = 0
@@ -89,7 +88,7 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
         if matches:
             groups += 1 + max(match.group for match in matches)
         if index in joined:
-            found.append(_of_boxes(page.lines, index, joined[index]))
+            found.append(joined[index])
     if stated is None:
         found += _of_the_drawings_unit(page, found)
         found.sort(key=lambda one: one.line_ids[0])  # stable: the order within a line stays
@@ -125,11 +124,16 @@ def stated_unit(lines: Sequence[OcrLine]) -> str | None:
     return units.pop() if len(units) == 1 else None
 
 
+def _in_unit(one: Candidate, unit: str, alignment: Alignment) -> Candidate:
+    """The same number of another unit, read no more surely than that."""
+    return replace(one, quantity=Quantity(one.quantity.value, unit), alignment=least_sure(alignment, one.alignment))
+
+
 def _inches_for_feet(found: Sequence[Candidate]) -> list[Candidate]:
     """Decimals behind which the engine lost one of two strokes: 22.44' beside 11.22" on one drawing are inches."""
     inches = any(one.quantity.unit == "inch" and one.text.rstrip().endswith(_INCH_MARKS) for one in found)
     return [
-        replace(one, quantity=Quantity(one.quantity.value, "inch"), alignment=Alignment.FUZZY)
+        _in_unit(one, "inch", Alignment.FUZZY)
         if inches and one.quantity.unit == "foot" and _FOOT_MARK.search(one.text)
         else one
         for one in found
@@ -145,7 +149,7 @@ def _lost_letters(found: Sequence[Candidate]) -> list[Candidate]:
     inches = [float(one.value) for one in lengths if one.unit == "inch"]
     metric = {one.unit for one in lengths} & {"centimetre", "millimetre"}
     return [
-        replace(one, quantity=Quantity(one.quantity.value, unit), alignment=Alignment.FUZZY)
+        _in_unit(one, unit, Alignment.FUZZY)
         if one.quantity.unit == "metre" and one.text.endswith(("m", "M"))
         and (unit := _unit_of_metres(one.quantity.value, inches, metric))
         else one
@@ -186,31 +190,115 @@ def _candidate(match: QuantityMatch, line_ids: tuple[int, ...], text: str, polyg
     )  # fmt: skip
 
 
-def _of_boxes(lines: Sequence[OcrLine], index: int, joined: SplitQuantity) -> Candidate:
-    """A number and its unit in two boxes as one candidate."""
-    match = joined.match
-    alignment = Alignment.NORMALISED if match.alignment is Alignment.EXACT else match.alignment
-    polygon = around(lines[index].polygon, lines[joined.unit].polygon)
-    return Candidate(
-        match.quantity, (index, joined.unit), polygon, alignment, joined.text[: match.end], match.label
-    )  # fmt: skip
+def _with_units_of_other_boxes(lines: Sequence[OcrLine]) -> dict[int, Candidate]:
+    """Numbers whose unit stands in another box, by the number's line.
+
+    The nearest unit on its baseline or below it; where there is none, a unit on its own above it that no other number
+    has ("LB" in the drawing of a weight, over 3.86). What stands above a length is another one's, and a letter is none.
+    """
+    numbers = [(index, match[1]) for index, line in enumerate(lines) if (match := _ENDS_IN_NUMBER.search(line.text))]
+    if not numbers:
+        return {}
+    units = [(index, _reach(line.polygon)) for index, line in enumerate(lines) if _opens_with_unit(line.text)]
+    joined = _joined(lines, numbers, units, _distance)
+    taken = {one.line_ids[1] for one in joined.values()}
+    alone = [(index, reach) for index, reach in units if index not in taken and _is_unit(lines[index].text)]
+    bare = [
+        (index, number) for index, number in numbers
+        if index not in joined and lines[index].text.strip() == number.strip()
+    ]  # fmt: skip
+    return joined | _joined(lines, bare, alone, _gap_above)
+
+
+def _joined(
+    lines: Sequence[OcrLine],
+    numbers: Sequence[tuple[int, str]],
+    units: Sequence[tuple[int, float]],
+    distance: Callable[[Frame, Polygon], float | None],
+) -> dict[int, Candidate]:
+    """Each number with its nearest unit, where the two make a quantity."""
+    joined = {}
+    for index, number in numbers if units else ():
+        place = lines[index].polygon
+        frame = frame_of(place)
+        far = frame.width + 2.0 * frame.height  # the first corners of a unit that is near lie no further apart
+        near = [
+            (gap, unit)
+            for unit, reach in units
+            if unit != index
+            and max(abs(lines[unit].polygon[0] - place[0]), abs(lines[unit].polygon[1] - place[1])) <= far + reach
+            and (gap := distance(frame, lines[unit].polygon)) is not None
+        ]
+        if not near:
+            continue
+        unit = min(near)[1]
+        text = f"{number.strip()} {lines[unit].text}"
+        for match in find_quantities(text)[:1]:
+            if match.start == 0 and match.end > len(number.strip()):
+                joined[index] = Candidate(
+                    match.quantity, (index, unit), around(place, lines[unit].polygon),
+                    least_sure(Alignment.NORMALISED, match.alignment), text[: match.end], match.label,
+                )  # fmt: skip
+    return joined
+
+
+def _reach(polygon: Polygon) -> float:
+    """How far any corner of a polygon may lie from its first, pixels."""
+    return max(abs(polygon[i] - polygon[0]) + abs(polygon[i + 1] - polygon[1]) for i in (2, 4, 6))
+
+
+def _opens_with_unit(text: str) -> bool:
+    if not _STARTS_WITH_UNIT.match(text) or text[:2] in ("a ", "A "):
+        return False
+    unit = unit_behind(text, 0)
+    return unit is not None and kind_of(unit.unit) not in ("", "other") and unit.end > 0 and text[:1] != "-"
+
+
+def _is_unit(text: str) -> bool:
+    """Whether a line is nothing but a unit of no length, perhaps with a remark behind it in brackets."""
+    unit = unit_behind(text, 0)
+    if unit is None or unit.end < 2 or unit.unit == "microgram" or kind_of(unit.unit) == "length":
+        return False
+    return _REMARK.fullmatch(text, unit.end) is not None
+
+
+def _distance(frame: Frame, other: Polygon) -> float | None:
+    """How far a unit's box lies from the number's, in text heights; None where it does not belong to it."""
+    left, top, right, bottom = frame.box(other)
+    height = frame.height
+    if min(bottom, height) - max(top, 0.0) >= 0.5 * min(height, bottom - top):  # on the same baseline, to the right
+        gap = left - frame.width
+        return max(gap, 0.0) / height if -0.5 * height <= gap <= 1.2 * height else None
+    overlap = min(right, frame.width) - max(left, 0.0)
+    gap = top - height
+    if -0.4 * height <= gap <= 0.7 * height and overlap >= 0.5 * min(frame.width, right - left):  # directly below
+        return 1.5 + max(gap, 0.0) / height
+    return None
+
+
+def _gap_above(frame: Frame, other: Polygon) -> float | None:
+    """How far a unit's box lies above the number's, pixels; None where it does not stand over it."""
+    left, _, right, bottom = frame.box(other)
+    if not -0.7 * frame.height <= bottom <= 0.2 * frame.height:
+        return None
+    overlap = min(right, frame.width) - max(left, 0.0)
+    return -bottom if overlap >= 0.5 * min(frame.width, right - left) else None
 
 
 def _bare_ounces(page: OcrPage, quantities: Sequence[Candidate]) -> list[Candidate]:
     """Ounces as fluid ounces, but for those that say a weight: by a word before them, or repeated in grams."""
     weighed = {one.group for one in quantities if one.group >= 0 and one.quantity.unit in ("gram", "kilogram", "pound")}
     return [
-        _as_fluid(one)
+        replace(
+            one,
+            quantity=Quantity(one.quantity.value, "fluid ounce"),
+            alignment=least_sure(Alignment.NORMALISED, one.alignment),
+        )
         for one in quantities
         if one.quantity.unit == "ounce"
         and one.group not in weighed
         and not any(_WEIGHT_WORD.search(page.lines[line].text) for line in one.line_ids)
     ]
-
-
-def _as_fluid(one: Candidate) -> Candidate:
-    alignment = Alignment.NORMALISED if one.alignment is Alignment.EXACT else one.alignment
-    return replace(one, quantity=Quantity(one.quantity.value, "fluid ounce"), alignment=alignment)
 
 
 def _in_own_units(page: OcrPage, entity: Entity, order: int) -> Iterator[Candidate]:
@@ -219,10 +307,6 @@ def _in_own_units(page: OcrPage, entity: Entity, order: int) -> Iterator[Candida
         for match in find_own_quantities(line.text, entity.units):
             yield replace(_candidate(match, (index,), line.text, line.polygon, 0), order=order)
             order += 1
-
-
-ALIGNMENTS = {Alignment.EXACT: 0, Alignment.NORMALISED: 1, Alignment.FUZZY: 2}
-"""The surest first."""
 
 
 def evidence_of(quantity: Quantity, candidates: Sequence[Candidate]) -> Evidence:

@@ -1,26 +1,24 @@
-"""The metric of the Amazon ML Challenge 2024, exactly as its organisers define it.
+"""Scores of predictions against truths, as the organisers of the Amazon ML Challenge 2024 define them.
 
     TP  out and truth are given and equal       FP  out is given, and truth differs or is empty
     TN  out and truth are empty                 FN  out is empty, truth is given
 
 A wrong value on a present truth costs one FP and no FN, so this is NOT the usual micro-F1: there it would cost both.
 An F1 whose precision or recall is undefined is 0. `f1` compares number (exact decimal) and unit; `f1_string` compares
-the written texts. Which rows to score, and how surely, is the business of `evaluation` and `stats`.
+the written texts.
 
-How sure a score is: percentile bootstrap intervals over pictures.
-
-Rows of one picture stand or fall together (one unread label spoils them all), so whole pictures are drawn with
-replacement, not rows. F1 depends on a picture only through its four counts; few different ones exist, so a resample is
-one multinomial draw over them. That is the same distribution as drawing pictures one by one, at a cost that does not
-grow with the rows. Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
-
-A prediction table against a truth table: rows matched by index, scored overall and in parts, with intervals.
+How sure a score is: percentile bootstrap intervals over pictures. Rows of one picture stand or fall together (one
+unread label spoils them all), so whole pictures are drawn with replacement, not rows. F1 depends on a picture only
+through its four counts; few different ones exist, so a resample is one multinomial draw over them: the distribution of
+drawing pictures one by one, at a cost that does not grow with the rows. Efron and Tibshirani, An Introduction to the
+Bootstrap (1993), chapter 13.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -30,7 +28,7 @@ import numpy as np
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.core.tables import Table, parse_indices, read_table, require_entities
+from entx.core.tables import Table, parse_indices, quoted, read_table, require_entities
 from entx.core.types import Quantity, parse_written
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -123,9 +121,9 @@ def outcomes(
     for row, (out, true, others) in enumerate(zip(predicted, truth, also or [""] * count, strict=True)):
         given, stated = out.strip(), true.strip()
         if not given or not stated:
-            by_quantity[row] = by_text[row] = _without_comparison(given, stated)
+            by_quantity[row] = by_text[row] = Outcome.FP if given else Outcome.FN if stated else Outcome.TN
             continue
-        rights = [stated, *(text.strip() for text in others.split(ALSO_SEPARATOR) if text.strip())]
+        rights = [stated, *_split_also(others)]
         same_text = given in rights
         same = same_text or any(meaning(given) == meaning(right) for right in rights)
         by_quantity[row] = Outcome.TP if same else Outcome.FP
@@ -133,10 +131,8 @@ def outcomes(
     return by_quantity, by_text
 
 
-def _without_comparison(given: str, stated: str) -> Outcome:
-    if given:
-        return Outcome.FP
-    return Outcome.FN if stated else Outcome.TN
+def _split_also(cell: str) -> tuple[str, ...]:
+    return tuple(text.strip() for text in cell.split(ALSO_SEPARATOR) if text.strip()) if cell else ()
 
 
 RESAMPLES = 2000
@@ -162,6 +158,13 @@ def group_numbers(keys: Sequence[Hashable]) -> IntArray:
     return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), dtype=np.int64, count=len(keys))
 
 
+def positions_of(cells: Sequence[str]) -> dict[str, IntArray]:
+    """Positions of the rows with each value, the most frequent value first."""
+    numbers = group_numbers(cells)
+    number_of = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
+    return {cell: np.flatnonzero(numbers == number_of[cell]) for cell, _ in Counter(cells).most_common()}
+
+
 def bootstrap_f1(
     outcomes: IntArray, groups: IntArray, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
 ) -> Interval:
@@ -176,23 +179,18 @@ def bootstrap_f1(
     """
     if len(outcomes) == 0:
         return Interval(0.0, 0.0)
-    low, high = np.quantile(_resampled_f1(outcomes, groups, resamples, seed), [(1 - level) / 2, (1 + level) / 2])
+    f1 = np.concatenate([f1_of(*total[:, :3].T) for total in _resamples(_counts(outcomes, groups), resamples, seed)])
+    low, high = np.quantile(f1, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """How two answers to the same rows compare.
+    """How two answers to the same rows compare."""
 
-    Args:
-        difference: F1 of the first less F1 of the second.
-        interval: 95 % interval of the difference, whole pictures drawn for both at once.
-        p_value: two-sided, of no difference: twice the share of resamples on the other side of 0 (at most 1).
-    """
-
-    difference: float
-    interval: Interval
-    p_value: float
+    difference: float  # F1 of the first less F1 of the second
+    interval: Interval  # 95 % interval of the difference, whole pictures drawn for both at once
+    p_value: float  # two-sided, of no difference: twice the share of resamples on the other side of 0 (at most 1)
 
     @property
     def separable(self) -> bool:
@@ -209,74 +207,184 @@ def paired_f1(
         first, second: `Outcome` of each row, shape (rows,).
         groups, resamples, seed: as for `bootstrap_f1`.
     """
-    kinds, pictures = len(Outcome), int(groups.max(initial=0)) + 1
-    tables = [
-        np.bincount(groups * kinds + outcomes, minlength=pictures * kinds).reshape(-1, kinds)
-        for outcomes in (first, second)
-    ]
-    both = np.hstack(tables)
-    vectors, repeats = _distinct(both[both.any(axis=1)])
-    total = both.sum(axis=0)
-    draw = np.random.default_rng(seed)
-    parts = [np.zeros(0)]
-    step = max(1, _CELLS // len(vectors))
-    for start in range(0, resamples, step):
-        drawn = draw.multinomial(repeats.sum(), repeats / repeats.sum(), size=min(step, resamples - start))
-        parts.append(_difference(drawn @ vectors))
-    differences = np.concatenate(parts)
+    both = np.hstack([_counts(first, groups), _counts(second, groups)])
+
+    def difference(totals: IntArray) -> FloatArray:
+        ours, theirs = totals[:, : len(Outcome)], totals[:, len(Outcome) :]
+        return f1_of(*ours[:, :3].T) - f1_of(*theirs[:, :3].T)
+
+    differences = np.concatenate([np.zeros(0), *map(difference, _resamples(both, resamples, seed))])
     low, high = np.quantile(differences, [0.025, 0.975])
     other_side = min(float((differences <= 0).mean()), float((differences >= 0).mean()))
-    return Paired(float(_difference(total[None])[0]), Interval(float(low), float(high)), min(1.0, 2.0 * other_side))
+    total = float(difference(both.sum(axis=0)[None])[0])
+    return Paired(total, Interval(float(low), float(high)), min(1.0, 2.0 * other_side))
 
 
-def _difference(totals: IntArray) -> FloatArray:
-    """F1 less F1 of rows of two times four counts."""
-    ours, theirs = totals[:, : len(Outcome)], totals[:, len(Outcome) :]
-    return f1_of(*ours[:, :3].T) - f1_of(*theirs[:, :3].T)
+def _counts(outcomes: IntArray, groups: IntArray) -> IntArray:
+    """Rows of each outcome for each picture, shape (pictures, 4)."""
+    pictures = int(groups.max(initial=0)) + 1
+    return np.bincount(groups * len(Outcome) + outcomes, minlength=pictures * len(Outcome)).reshape(pictures, -1)
 
 
-def _resampled_f1(outcomes: IntArray, groups: IntArray, resamples: int, seed: int) -> FloatArray:
-    kinds = len(Outcome)
-    table = np.bincount(groups * kinds + outcomes, minlength=(int(groups.max()) + 1) * kinds).reshape(-1, kinds)
-    pictures = table[table.any(axis=1)]
-    vectors, repeats = _distinct(pictures)
+def _resamples(counts: IntArray, resamples: int, seed: int) -> Iterator[IntArray]:
+    """The summed counts of as many pictures drawn with replacement, some resamples at a time.
+
+    Pictures without a row are none. Distinct counts are found by sorting columns, far quicker than by records.
+    """
+    counts = counts[counts.any(axis=1)]
+    ordered = counts[np.lexsort(counts.T)]
+    starts = np.flatnonzero(np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)])
+    vectors, repeats = ordered[starts], np.diff(np.r_[starts, len(ordered)])
     draw = np.random.default_rng(seed)
-    chances = repeats / len(pictures)
-    parts = []
     step = max(1, _CELLS // len(vectors))
     for start in range(0, resamples, step):
-        drawn = draw.multinomial(len(pictures), chances, size=min(step, resamples - start))
-        total = drawn @ vectors
-        parts.append(f1_of(total[:, Outcome.TP], total[:, Outcome.FP], total[:, Outcome.FN]))
-    return np.concatenate(parts)
-
-
-def _distinct(pictures: IntArray) -> tuple[IntArray, IntArray]:
-    """Distinct rows and how often each stands there: sorted by columns, which is far quicker than by records."""
-    ordered = pictures[np.lexsort(pictures.T)]
-    starts = np.flatnonzero(np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)])
-    return ordered[starts], np.diff(np.r_[starts, len(ordered)])
+        yield draw.multinomial(len(counts), repeats / len(counts), size=min(step, resamples - start)) @ vectors
 
 
 _TRUTH_COLUMNS = ("entity_value", "value")
-_PICTURE_COLUMNS = ("image_link", "image")
+PICTURE_COLUMNS = ("image_link", "image")
 _USUAL_PARTS = ("entity_name", "slice")
 _MOST_PARTS = 1_000  # a column with more values is a key, not a part of the table
+_NAMED_FAULTS = 5  # unreadable truths that an error lists
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?(?: ?e[+-]?[0-9]+)?"
+_UNIT = "[a-zA-Z]+(?: [a-zA-Z]+)*"
+_TRAIN_FORM = re.compile(  # what the challenge's train tables hold beside "number unit": ranges, absurd exponents
+    rf"\[{_NUMBER}, ?{_NUMBER}\] {_UNIT}|{_NUMBER} {_UNIT} to {_NUMBER} ?{_UNIT}|(?=\S+ ?e){_NUMBER} {_UNIT}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is right for one question."""
+
+    index: int  # of the question
+    value: str  # the first-named answer, "" where the picture does not state it
+    also: tuple[str, ...] = ()  # other answers that are equally right; they count only beside a value
+
+    @property
+    def present(self) -> bool:
+        """Whether the picture states a value."""
+        return bool(self.value)
+
+    @property
+    def rights(self) -> frozenset[Quantity]:
+        """The quantities that are right; empty where there is none, or only a range."""
+        texts = (self.value, *self.also) if self.value else ()
+        return frozenset(found for text in texts if (found := parse_written(text)) is not None)
+
+
+@dataclass(frozen=True)
+class TruthTable:
+    """The rows of a truth table that were asked for."""
+
+    table: Table  # the whole file, with the optional columns that it has
+    rows: tuple[Truth, ...]  # one a kept row, in the table's order
+    places: tuple[int, ...]  # position in `table` of each kept row
+
+    @property
+    def by_index(self) -> dict[int, Truth]:
+        """The rows by the index of their question."""
+        return {row.index: row for row in self.rows}
+
+    def cells(self, *columns: str) -> list[str] | None:
+        """The kept rows' cells of the first of these columns that the table has; None where it has none of them."""
+        cells = next((self.table[name] for name in columns if name in self.table), None)
+        return None if cells is None else [cells[place] for place in self.places]
+
+
+def read_truth(
+    path: Path,
+    schema: Schema | None = None,
+    *,
+    columns: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    where: Sequence[tuple[str, str]] = (),
+) -> TruthTable:
+    """Reads a truth table: index, entity_value or value, and where it is there also.
+
+    A truth that is not empty is "number unit", or one of the forms of the challenge's train tables that name no single
+    quantity ("[100.0, 240.0] volt"): such a one equals only the same text. Anything else is a fault.
+
+    Args:
+        schema: entity_name, where the table has it, must be one of its entities; None leaves that column alone.
+        columns: others that the table must have.
+        optional: others to read where they are there.
+        where: (column, value) pairs that a row must have; pairs of one column are alternatives.
+
+    Raises:
+        TableError: the table breaks its contract; of the truths that cannot be read the first few are named.
+        InputError: no truth column, or two; no row is left.
+    """
+    wanted = dict.fromkeys([*columns, *(column for column, _ in where)])
+    known = ["entity_name"] if schema else []
+    table = read_table(path, ["index", *wanted], [*_TRUTH_COLUMNS, "also", *known, *optional])
+    indices = parse_indices(table)
+    if schema and "entity_name" in table:
+        require_entities(table, schema)
+    column = _truth_column(table)
+    values = [text.strip() for text in table[column]]
+    also = [_split_also(cell) for cell in table.get("also") or [""] * len(table)]
+    _refuse_unreadable_truths(table, column, values, also)
+    places = _kept_rows(table, where)
+    rows = tuple(Truth(indices[place], values[place], also[place]) for place in places)
+    return TruthTable(table, rows, tuple(places))
+
+
+def _truth_column(table: Table) -> str:
+    """Name of a truth table's column of answers; InputError where it has none, or both."""
+    found = [name for name in _TRUTH_COLUMNS if name in table]
+    if len(found) != 1:
+        both = "has both entity_value and value; keep the one that is the truth"
+        neither = f"has neither entity_value nor value (columns found: {', '.join(table.header)})"
+        raise InputError(f"{table.path}: {both if found else neither}")
+    return found[0]
+
+
+def _refuse_unreadable_truths(
+    table: Table, column: str, values: Sequence[str], also: Sequence[tuple[str, ...]]
+) -> None:
+    texts = {text for value, others in zip(values, also, strict=True) if value for text in (value, *others)}
+    unreadable = {text for text in texts if parse_written(text) is None and not _TRAIN_FORM.fullmatch(text)}
+    if not unreadable:
+        return
+    faults = [
+        (row, name, text)
+        for row, (value, others) in enumerate(zip(values, also, strict=True))
+        for name, text in ((column, value), *(("also", other) for other in others if value))
+        if text in unreadable
+    ]
+    row, name, text = faults[0]
+    more = [f"line {table.lines[row]} {quoted(text)}" for row, _, text in faults[1:_NAMED_FAULTS]]
+    more += [f"{len(faults) - _NAMED_FAULTS:,} more"] if len(faults) > _NAMED_FAULTS else []
+    problem = f'{quoted(text)} is not "number unit" such as "12.5 gram"; where the picture states none it is empty'
+    raise table.error(row, name, problem + (f" (so too {', '.join(more)})" if more else ""))
+
+
+def _kept_rows(table: Table, where: Sequence[tuple[str, str]]) -> Sequence[int]:
+    """Positions of the rows that have these cells; InputError where none is left."""
+    if not len(table):
+        raise InputError(f"{table.path}: has a header and no rows; there is nothing to score")
+    wanted: dict[str, set[str]] = {}
+    for column, value in where:
+        wanted.setdefault(column, set()).add(value)
+    places: Sequence[int] = range(len(table))
+    for column, values in wanted.items():
+        cells = table[column]
+        places = [place for place in places if cells[place] in values]
+        if not places:
+            found = ", ".join(repr(value[:40]) for value, _ in Counter(cells).most_common(10))
+            raise InputError(f"{table.path}: no row is left with {column} = {sorted(values)}; it holds {found}")
+    return places
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The score of some rows.
+    """The score of some rows."""
 
-    Args:
-        counts: by number and unit; `counts.f1` is the headline.
-        counts_string: by text.
-        interval: 95 % interval of the headline, pictures resampled.
-    """
-
-    counts: Counts
-    counts_string: Counts
-    interval: Interval
+    counts: Counts  # by number and unit; `counts.f1` is the headline
+    counts_string: Counts  # by text
+    interval: Interval  # 95 % interval of the headline, pictures resampled
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -290,19 +398,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found.
+    """What `evaluate` found."""
 
-    Args:
-        overall: all rows.
-        parts: for each column, the score of each of its values, most rows first.
-        missing: truth rows that had no prediction row and counted as not answered.
-        ignored: prediction rows whose index the truth table does not have.
-    """
-
-    overall: Score
-    parts: dict[str, dict[str, Score]]
-    missing: int
-    ignored: int
+    overall: Score  # all rows
+    parts: dict[str, dict[str, Score]]  # for each column, the score of each of its values, most rows first
+    missing: int  # truth rows that had no prediction row and counted as not answered
+    ignored: int  # prediction rows whose index the truth table does not have
+    ranges: int  # truths that name no single quantity, as the train tables hold; they equal only the same text
 
 
 def evaluate(
@@ -330,76 +432,38 @@ def evaluate(
         TableError: a table breaks its contract.
         InputError: no gold row is left to score.
     """
-    asked = list(dict.fromkeys([*(column for column, _ in where), *by]))
-    truths = read_table(gold, ["index", *asked], [*_TRUTH_COLUMNS, *_PICTURE_COLUMNS, *_USUAL_PARTS, "also"])
-    indices = parse_indices(truths)
-    if "entity_name" in truths:
-        require_entities(truths, schema)
+    truths = read_truth(
+        gold, schema, columns=by, optional=[*PICTURE_COLUMNS, *_USUAL_PARTS], where=where
+    )  # fmt: skip
     answers = read_table(predictions, ["index", "prediction"])
     answer_of = dict(zip(parse_indices(answers), answers["prediction"], strict=True))
-
-    kept = kept_rows(truths, where)
-    predicted = [answer_of.get(indices[row], "") for row in kept]
-    stated, also = truths[truth_column(truths)], truths.get("also") if use_also else None
     by_quantity, by_text = outcomes(
-        predicted, [stated[row] for row in kept], [also[row] for row in kept] if also else None
+        [answer_of.get(row.index, "") for row in truths.rows],
+        [row.value for row in truths.rows],
+        truths.cells("also") if use_also else None,
     )
-    pictures = next((truths[name] for name in _PICTURE_COLUMNS if name in truths), None)
-    groups = group_numbers([pictures[row] for row in kept]) if pictures else np.arange(len(kept), dtype=np.int64)
+    pictures = truths.cells(*PICTURE_COLUMNS)
+    groups = group_numbers(pictures if pictures else range(len(truths.rows)))
 
     def score(rows: IntArray | slice) -> Score:
         interval = bootstrap_f1(by_quantity[rows], groups[rows], seed=seed)
         return Score(Counts.of(by_quantity[rows]), Counts.of(by_text[rows]), interval)
 
     parts = {}
-    for column in dict.fromkeys([*(name for name in _USUAL_PARTS if name in truths), *by]):
-        cells = [truths[column][row] for row in kept]
-        numbers = group_numbers(cells)
-        if len(set(cells)) > _MOST_PARTS:
+    for column in dict.fromkeys([*_USUAL_PARTS, *by]):
+        if (cells := truths.cells(column)) is None:
+            continue
+        positions = positions_of(cells)
+        if len(positions) > _MOST_PARTS:
             raise InputError(
-                f"{gold}: {column} has {len(set(cells)):,} values; at most {_MOST_PARTS:,} are scored apart"
+                f"{gold}: {column} has {len(positions):,} values; at most {_MOST_PARTS:,} are scored apart"
             )
-        order = [value for value, _ in Counter(cells).most_common()]
-        first = {value: number for number, value in enumerate(dict.fromkeys(cells))}
-        parts[column] = {value: score(np.flatnonzero(numbers == first[value])) for value in order}
+        parts[column] = {value: score(rows) for value, rows in positions.items()}
+    stated = Counter(row.value for row in truths.rows)
     return Evaluation(
         overall=score(slice(None)),
         parts=parts,
-        missing=sum(indices[row] not in answer_of for row in kept),
-        ignored=len(answer_of.keys() - set(indices)),
+        missing=sum(row.index not in answer_of for row in truths.rows),
+        ignored=len(answer_of.keys() - set(map(int, truths.table["index"]))),
+        ranges=sum(count for value, count in stated.items() if value and parse_written(value) is None),
     )
-
-
-def truth_column(truths: Table) -> str:
-    """Name of the truth table's column of answers.
-
-    Raises:
-        InputError: it has none, or both.
-    """
-    found = [name for name in _TRUTH_COLUMNS if name in truths]
-    if len(found) != 1:
-        both = "has both entity_value and value; keep the one that is the truth"
-        neither = f"has neither entity_value nor value (columns found: {', '.join(truths.header)})"
-        raise InputError(f"{truths.path}: {both if found else neither}")
-    return found[0]
-
-
-def kept_rows(truths: Table, where: Sequence[tuple[str, str]]) -> list[int]:
-    """Positions of the rows that have these cells; pairs of one column are alternatives.
-
-    Raises:
-        InputError: no row is left.
-    """
-    if not len(truths):
-        raise InputError(f"{truths.path}: has a header and no rows; there is nothing to score")
-    wanted: dict[str, set[str]] = {}
-    for column, value in where:
-        wanted.setdefault(column, set()).add(value)
-    rows = list(range(len(truths)))
-    for column, values in wanted.items():
-        cells = truths[column]
-        rows = [row for row in rows if cells[row] in values]
-        if not rows:
-            found = ", ".join(repr(value[:40]) for value, _ in Counter(cells).most_common(10))
-            raise InputError(f"{truths.path}: no row is left with {column} = {sorted(values)}; it holds {found}")
-    return rows

@@ -1,6 +1,4 @@
-"""Output files that appear whole or not at all.
-
-How an image link names a file, and how a link finds its file in folders of pictures.
+"""Files: output that appears whole or not at all, the file name of a link, and the pictures in people's folders.
 
 A link of the challenge's own host keeps its base name, so folders that people already have go on working. Every other
 link gets a name that carries a hash of the whole link: two links never share a file, whatever they look like.
@@ -16,6 +14,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,7 +52,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield part
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
-        part.chmod(0o666 & ~_umask())  # mkstemp makes it private; the final file has the usual rights
+        os.umask(mask := os.umask(0))
+        part.chmod(0o666 & ~mask)  # mkstemp makes it private; the final file has the usual rights
         part.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
@@ -64,20 +64,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 @contextmanager
 def atomic_text(path: Path) -> Iterator[IO[str]]:
     """A utf-8 text stream with "\\n" line ends that becomes `path` when the block ends well; gzip for `*.gz`."""
-    with atomic_path(path) as part, _writer(part, zipped=path.suffix == ".gz") as stream:
-        yield stream
-
-
-def _writer(path: Path, *, zipped: bool) -> IO[str]:
-    if zipped:
-        return cast("IO[str]", gzip.open(path, "wt", encoding="utf-8", newline="\n"))
-    return path.open("w", encoding="utf-8", newline="\n")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with atomic_path(path) as part:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(part, "wt", encoding="utf-8", newline="\n") as stream:
+            yield cast("IO[str]", stream)
 
 
 EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff")
@@ -109,13 +99,8 @@ def file_name(link: str) -> str:
     such links in one table to confuse them (the challenge's 346,572 links hold no such pair).
     """
     name = link.removeprefix(_HOST)
-    if (
-        len(name) < len(link)
-        and len(name) <= _LONGEST_NAME
-        and _KEPT.fullmatch(name)
-        and not _HASHED.fullmatch(name)
-        and not _RESERVED.fullmatch(name)
-    ):
+    usual = len(name) < len(link) and len(name) <= _LONGEST_NAME and _KEPT.fullmatch(name)
+    if usual and not _HASHED.fullmatch(name) and not _RESERVED.fullmatch(name):
         return name
     last = _path(link).rstrip("/").rpartition("/")[2]
     stem, _, extension = last.rpartition(".")
@@ -128,15 +113,10 @@ def file_name(link: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FoundPicture:
-    """The answer of a lookup.
+    """The answer of a lookup."""
 
-    Args:
-        path: the file; None where there is none, or where it cannot be told which.
-        reason: why there is no path; "" when there is one.
-    """
-
-    path: Path | None
-    reason: str = ""
+    path: Path | None  # the file; None where there is none, or where it cannot be told which
+    reason: str = ""  # why there is no path; "" when there is one
 
 
 class PictureFolder:
@@ -159,10 +139,7 @@ class PictureFolder:
         self._root: dict[Path, Path] = {}
         for folder in dict.fromkeys(folders):
             self._scan(folder)
-        self._claims: dict[str, int] = {}
-        for link in set(links):
-            for name in {file_name(link), *_base_names(link)}:
-                self._claims[name] = self._claims.get(name, 0) + 1
+        self._claims = Counter(name for link in set(links) for name in {file_name(link), *_base_names(link)})
 
     def find(self, link: str) -> FoundPicture:
         """The file of a link of the table.
@@ -170,12 +147,13 @@ class PictureFolder:
         A URL is looked up by `file_name`, a relative path names the file itself; then each by its base name, if that
         is no other link's name too. Several files of one name are accepted only when their bytes are equal.
         """
-        exact = self._by_name.get(file_name(link), []) if is_url(link) else self._by_path.get(_relative(link), [])
+        relative = "/".join(part for part in _path(link).split("/") if part != ".")  # as the scan writes it
+        exact = self._by_name.get(file_name(link)) if is_url(link) else self._by_path.get(relative)
         if exact:
             return self._only(exact)
         for name in _base_names(link):
             if name in self._by_name:
-                if self._claims.get(name, 0) > 1:
+                if self._claims[name] > 1:
                     return FoundPicture(None, f"ambiguous: several links of the table end in {name}")
                 return self._only(self._by_name[name])
         return FoundPicture(None, f"no file {file_name(link) if is_url(link) else link}")
@@ -213,10 +191,8 @@ class PictureFolder:
         return FoundPicture(first)
 
     def _is_inside(self, path: Path) -> bool:
-        if not path.is_file():
-            return False
-        if not path.is_symlink():
-            return True
+        if not path.is_file() or not path.is_symlink():
+            return path.is_file()
         target = path.resolve()
         return any(path.is_relative_to(folder) and target.is_relative_to(root) for folder, root in self._root.items())
 
@@ -226,11 +202,6 @@ def _path(link: str) -> str:
     if not is_url(link):
         return link.replace("\\", "/")
     return re.split(r"[?#]", link.partition("://")[2], maxsplit=1)[0].partition("/")[2]
-
-
-def _relative(link: str) -> str:
-    """A plain path as the scan writes it: forward slashes, no "./"."""
-    return "/".join(part for part in _path(link).split("/") if part != ".")
 
 
 def _base_names(link: str) -> tuple[str, ...]:

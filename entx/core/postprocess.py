@@ -1,15 +1,10 @@
-"""Takes the wrapping off a model's answer: chat markers, code fences, JSON, LaTeX, thoughts.
-
-What is left is plain prose or "number unit". Nothing here knows about units.
-
-Reading a sentence: does it deny, does it guess, and which of its quantities does it say of the entity?
-
-The one postprocessor: any model's free text -> a legal quantity, or nothing with the reason.
+"""The one postprocessor: any model's free text -> a legal quantity, or nothing with the reason.
 
 Every arm, and everybody's imported predictions, go through `postprocess`, so that a comparison of arms compares models
-and not clean-ups. It reads an answer as a careful person would: the value said of the entity that was asked, the first
-of two spellings of one size, the upper end of a range (the labelling guide's rule 6), nothing where the text says that
-the picture does not state it. It does not convert units.
+and not clean-ups. The wrapping goes first (chat markers, code fences, JSON, LaTeX, thoughts: `unwrap`); then it reads
+as a careful person would: the value said of the entity that was asked, the first of two spellings of one size, the
+upper end of a range (the labelling guide's rule 6), nothing where the text says that the picture does not state it.
+It does not convert units.
 """
 
 from __future__ import annotations
@@ -17,13 +12,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.parser import QuantityMatch, find_own_quantities, find_quantities
-from entx.core.types import Alignment, Quantity, parse_written
+from entx.core.types import Alignment, Quantity, least_sure, parse_written
 
 MAX_LENGTH = 8_000
 """Characters; longer answers are cut: real ones stay under 5,000, and the end of a runaway generation is repetition."""
@@ -43,42 +40,23 @@ _ANSWER_KEYS = ("answer", "result", "prediction", "output", "entity_value", "tex
 def unwrap(text: str) -> str:
     """The answer inside the wrapping, stripped; "" when nothing is left. Never raises."""
     text = text[:MAX_LENGTH]
-    if "<" in text:
-        text = _SPECIAL.sub("\n", _THOUGHT.sub(" ", _last_turn(text)))
-    elif "ssistant" in text or "SSISTANT" in text:
-        text = _last_turn(text)
+    if "<" in text or "ssistant" in text or "SSISTANT" in text:
+        text = _SPECIAL.sub("\n", _THOUGHT.sub(" ", _TURN.split(text)[-1]))
     if "```" in text:
         text = _FENCE.sub(" ", text)
     if "\\" in text:
         text = _LATEX_FRACTION.sub(r" \1/\2", text)
-        text = _LATEX_SIGN.sub(_plain_sign, _LATEX_WORD.sub(r"\1", _LATEX_WORD.sub(r"\1", text)))
+        text = _LATEX_WORD.sub(r"\1", _LATEX_WORD.sub(r"\1", text))
+        text = _LATEX_SIGN.sub(lambda sign: " x " if sign[0] in ("\\times", "\\cdot") else " ", text)
     if "*" in text:
         text = text.replace("**", "")
     if "  " in text:
         text = _SPACES.sub(" ", text)
     text = text.strip()
-    if text[:1] in "{[" and text[-1:] in "}]" and text:
-        return _from_json(text)
+    if text and text[0] in "{[" and text[-1] in "}]":
+        with suppress(ValueError, RecursionError):  # it only looks like JSON
+            return "; ".join(_strings(json.loads(text, parse_float=str, parse_int=str))).strip()
     return text
-
-
-def _last_turn(text: str) -> str:
-    return _TURN.split(text)[-1]
-
-
-def _plain_sign(match: re.Match[str]) -> str:
-    return " x " if match[0] in ("\\times", "\\cdot") else " "
-
-
-def _from_json(text: str) -> str:
-    try:
-        content = json.loads(text, parse_float=str, parse_int=str)
-    except (ValueError, RecursionError):
-        return text
-    try:
-        return "; ".join(_strings(content)).strip()
-    except RecursionError:
-        return text
 
 
 def _strings(content: Any) -> list[str]:
@@ -138,16 +116,10 @@ def says_nothing(text: str) -> bool:
 
 def is_hedged(text: str, match: QuantityMatch) -> bool:
     """Whether the sentence around a quantity guesses, or is itself the denial."""
-    start = 0
-    end = len(text)
-    for stop in _SENTENCE_END.finditer(text):
-        if stop.start() < match.start:
-            start = stop.end()
-        elif stop.start() >= match.end - 1:  # the unit's span may hold the sentence's dot
-            end = stop.start()
-            break
-    sentence = text[start:end]
-    return _HEDGE.search(sentence) is not None or _NOTHING.search(sentence) is not None
+    stops = list(_SENTENCE_END.finditer(text))
+    start = max((stop.end() for stop in stops if stop.start() < match.start), default=0)
+    end = min((stop.start() for stop in stops if stop.start() >= match.end - 1), default=len(text))  # a unit's own dot
+    return _HEDGE.search(text[start:end]) is not None or _NOTHING.search(text[start:end]) is not None
 
 
 def is_computed(text: str, match: QuantityMatch) -> bool:
@@ -163,16 +135,13 @@ def says_several(text: str, legal: Sequence[QuantityMatch], entity: Entity) -> b
     own, others = _cues(entity)
     if any(match.label in own for match in legal) or (entity.kind == "volume" and _FORMULA.search(text) is not None):
         return False
-    plain = []
+    values: dict[str, set[Decimal]] = {}
     floor = 0
     for match in legal:
         before = text[floor : match.start]
         if match.role in ("", "low") and not before.endswith("(") and _clause_score(before, own, others) >= 0:
-            plain.append(match)
+            values.setdefault(match.quantity.unit, set()).add(match.quantity.value)
         floor = match.end
-    values: dict[str, set[object]] = {}
-    for match in plain:
-        values.setdefault(match.quantity.unit, set()).add(match.quantity.value)
     return any(len(several) >= 3 for several in values.values())
 
 
@@ -183,13 +152,8 @@ def choose(text: str, legal: Sequence[QuantityMatch], entity: Entity) -> Quantit
         legal: all quantities of the text with a unit that the entity allows, in order; at least one.
     """
     leaders = [match for match in legal if match.role not in ("same", "high")] or list(legal)
-    chosen = leaders[0]
-    if entity.kind == "length":
-        found = _of_entity(text, leaders, entity)
-        if found is None:
-            return None
-        chosen = found
-    elif entity.name == "item_weight" and _LOAD.search(text[: chosen.start]) is not None:
+    chosen = _of_entity(text, leaders, entity) if entity.kind == "length" else leaders[0]
+    if chosen is None or (entity.name == "item_weight" and _LOAD.search(text[: chosen.start]) is not None):
         return None
     if chosen.role == "low":
         return next((match for match in legal if match.group == chosen.group and match.role == "high"), chosen)
@@ -213,7 +177,9 @@ def _of_entity(text: str, leaders: Sequence[QuantityMatch], entity: Entity) -> Q
         return None
     if best.role == "axis" and not best.label:
         axes = [match for match in leaders if match.group == best.group and match.role == "axis"]
-        return axes[_place(entity.name, len(axes))]
+        # packs print width x height, or length x width x height
+        place = {"height": len(axes) - 1, "width": int(len(axes) >= 3)}.get(entity.name, 0)
+        return axes[place]
     return best
 
 
@@ -224,15 +190,6 @@ def _clause_score(before: str, own: frozenset[str], others: frozenset[str]) -> i
             return 1
         if word in others:
             return -1
-    return 0
-
-
-def _place(entity: str, count: int) -> int:
-    """Which of `count` sizes without labels is the entity's: packs print width x height, or length x width x height."""
-    if entity == "height":
-        return count - 1
-    if entity == "width":
-        return 0 if count < 3 else 1
     return 0
 
 
@@ -317,7 +274,7 @@ def legalise(match: QuantityMatch, entity: Entity) -> QuantityMatch | None:
     unit = _legal_unit(match.quantity.unit, entity)
     if unit is None or unit == match.quantity.unit:
         return match if unit else None
-    alignment = Alignment.NORMALISED if match.alignment is Alignment.EXACT else match.alignment
+    alignment = least_sure(Alignment.NORMALISED, match.alignment)
     return replace(match, quantity=Quantity(match.quantity.value, unit), alignment=alignment)
 
 

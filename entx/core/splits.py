@@ -1,13 +1,10 @@
-"""Parts of a table for training: stratified, and with no picture and no repeated answer on both sides.
+"""Parts of a table: for training and test without a copy on both sides, and for machines that share a job.
 
 About half of the challenge's train rows repeat the entity and value of other rows of their product group, and several
 rows share one picture. A random split puts one copy in train and one in test, and the score lies. So rows are first
-joined to families (same picture, or same group, entity and value; and so on from row to row), and families are dealt.
-
-The dealing is systematic sampling: families with equal make-up lie side by side, the largest first, and each goes to
-the part that is furthest behind its ratio, in the whole and in the family's own strata.
-
-Disjoint parts of a job for machines that do not know of each other: by the hash of the picture.
+joined to families (same picture, or same group, entity and value; and so on from row to row), and families are dealt,
+by systematic sampling: those of equal make-up lie side by side, the largest first, and each goes to the part that is
+furthest behind its ratio, in the whole and in the family's own strata.
 """
 
 from __future__ import annotations
@@ -15,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -76,33 +73,26 @@ def deal_families(
         Position in `ratios` for each row.
     """
     shares = [ratio / sum(ratios) for ratio in ratios]
-    members: dict[int, list[int]] = {}
-    for row, family in enumerate(families):
-        members.setdefault(family, []).append(row)
+    members: dict[int, Counter[str]] = defaultdict(Counter)  # of each family: its rows of each stratum
+    for family, stratum in zip(families, strata, strict=True):
+        members[family][stratum] += 1
     sizes = Counter(strata)
     parts: dict[int, int] = {}
     waiting: list[tuple[int, Counter[str]]] = []
-    for family, rows in members.items():
-        within = Counter(strata[row] for row in rows)
+    for family, within in members.items():
         if any(sizes[stratum] < small_to_first for stratum in within):
             parts[family] = 0
         else:
             waiting.append((family, within))
+    random.Random(seed).shuffle(waiting)
+    place: dict[str, int] = {}
+    for _, within in waiting:
+        place.setdefault(repr(sorted(within.items())), len(place))
+    waiting.sort(key=lambda pair: (-pair[1].total(), place[repr(sorted(pair[1].items()))]))
     dealer = _Dealer(shares, sizes)
-    for family, within in _side_by_side(waiting, random.Random(seed)):
+    for family, within in waiting:
         parts[family] = dealer.deal(within)
     return [parts[family] for family in families]
-
-
-def _side_by_side(waiting: list[tuple[int, Counter[str]]], draw: random.Random) -> list[tuple[int, Counter[str]]]:
-    """In random order, except that large families come first and families of one make-up lie together."""
-    draw.shuffle(waiting)
-    place: dict[str, int] = {}
-    keys = {}
-    for family, within in waiting:
-        make_up = repr(sorted(within.items()))
-        keys[family] = (-within.total(), place.setdefault(make_up, len(place)))
-    return sorted(waiting, key=lambda pair: keys[pair[0]])
 
 
 class _Dealer:
@@ -140,15 +130,10 @@ _SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several parts of about equal size.
+    """One of several parts of about equal size."""
 
-    Args:
-        number: from 1 on.
-        of: how many parts there are.
-    """
-
-    number: int = 1
-    of: int = 1
+    number: int = 1  # from 1 on
+    of: int = 1  # how many parts there are
 
     @classmethod
     def parse(cls, text: str) -> Shard:

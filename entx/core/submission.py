@@ -1,9 +1,7 @@
-"""Is a prediction file fit to be handed in? Stricter than the challenge's own rule, and every fault has its line.
+"""Prediction files: whether one is fit to be handed in, with a line for every fault, and parts merged into one.
 
-What is accepted here the official script accepts, too; it also accepts "10 volt" for a width, negative numbers,
-400-digit numbers and digits of other scripts, and always exits 0.
-
-Part files of predictions into one, if every question is answered exactly once.
+The check is stricter than the challenge's own rule: what it accepts the official script accepts, too; that one also
+accepts "10 volt" for a width, negative numbers, 400-digit numbers and digits of other scripts, and always exits 0.
 """
 
 from __future__ import annotations
@@ -11,14 +9,15 @@ from __future__ import annotations
 import csv
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError
 from entx.core.files import atomic_text
-from entx.core.tables import Table, parse_index, parse_indices, quoted, read_table, require_entities
+from entx.core.tables import NO_INDEX, parse_index, parse_indices, quoted, read_table, require_entities
 from entx.core.types import parse_written
 
 HEADER = ("index", "prediction")
@@ -29,17 +28,11 @@ _NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a prediction file.
+    """One thing that is wrong with a prediction file."""
 
-    Args:
-        problem: what is wrong.
-        line: 1-based line in the prediction file; None for a row that is not there.
-        column: its column.
-    """
-
-    problem: str
-    line: int | None = None
-    column: str | None = None
+    problem: str  # what is wrong
+    line: int | None = None  # 1-based line in the prediction file; None for a row that is not there
+    column: str | None = None  # its column
 
     def __str__(self) -> str:
         where = [f"line {self.line}"] if self.line is not None else []
@@ -80,68 +73,56 @@ def check_file(predictions: Path, test: Path, schema: Schema) -> list[Fault]:
         TableError: `test` breaks its contract, or `predictions` cannot be read as a table at all.
     """
     questions = read_table(test, ["index", "entity_name"])
-    place = {index: row for row, index in enumerate(parse_indices(questions))}
-    names = require_entities(questions, schema)
+    entity_of = dict(zip(parse_indices(questions), require_entities(questions, schema), strict=True))
     answers = read_table(predictions, HEADER)
     faults = []
     if answers.header != HEADER:
         faults.append(Fault(f"the header is {','.join(answers.header)!r}, not {','.join(HEADER)!r}", line=1))
-    seen: dict[int, int] = {}
-    faults += _row_faults(answers, place, names, schema, seen)
-    for index, row in place.items():
-        if index not in seen:
-            faults.append(Fault(f"index {index} ({test.name}, line {questions.lines[row]}) has no row"))
-    return faults
-
-
-def _row_faults(
-    answers: Table, place: dict[int, int], names: list[str], schema: Schema, seen: dict[int, int]
-) -> Iterator[Fault]:
-    """Faults of the rows that are there; `seen` gets the line of each index."""
     indices = [parse_index(text) for text in answers["index"]]
-    known = {index: place[index] for index in indices if index in place}
-    misplaced = _out_of_order(known)
-    verdicts: dict[tuple[str, str], str | None] = {}
+    misplaced = _out_of_order(list(entity_of), [index for index in dict.fromkeys(indices) if index in entity_of])
+    verdict = lru_cache(maxsize=None)(lambda answer, name: check_prediction(answer, schema[name]))
+    seen: dict[int, int] = {}  # the line of each index
     for index, answer, row in zip(indices, answers["prediction"], range(len(answers)), strict=True):
         line = answers.lines[row]
         if index is None:
-            problem = f"{quoted(answers['index'][row])} is no index; it must be a whole number from 0 on"
-            yield Fault(problem, line, "index")
+            faults.append(Fault(f"{quoted(answers['index'][row])} {NO_INDEX}", line, "index"))
             continue
         if index in seen:
-            yield Fault(f"index {index} was already used on line {seen[index]}", line, "index")
-        elif index not in place:
-            yield Fault(f"index {index} is not in the test table", line, "index")
+            faults.append(Fault(f"index {index} was already used on line {seen[index]}", line, "index"))
+        elif index not in entity_of:
+            faults.append(Fault(f"index {index} is not in the test table", line, "index"))
         elif index in misplaced:
-            yield Fault(f"index {index} is not where the test table has it; keep its order", line, "index")
+            problem = f"index {index} is not where the test table has it; keep its order"
+            faults.append(Fault(problem, line, "index"))
         seen.setdefault(index, line)
-        if index in place:
-            key = (answer, names[place[index]])
-            if key not in verdicts:
-                verdicts[key] = check_prediction(answer, schema[key[1]])
-            if verdict := verdicts[key]:
-                yield Fault(verdict, line, "prediction")
+        if index in entity_of and (fault := verdict(answer, entity_of[index])):
+            faults.append(Fault(fault, line, "prediction"))
+    faults += [
+        Fault(f"index {index} ({test.name}, line {line}) has no row")
+        for index, line in zip(entity_of, questions.lines, strict=True)
+        if index not in seen
+    ]
+    return faults
 
 
-def _out_of_order(known: dict[int, int]) -> set[int]:
-    """The fewest indices without which the others stand in order: all but a longest increasing run (patience sorting).
+def _out_of_order(wanted: Sequence[int], given: Sequence[int]) -> set[int]:
+    """The fewest given indices without which the others stand in the wanted order.
 
-    Args:
-        known: place in the test table of each index, in the order of the prediction file.
+    All but a longest increasing run of their places (patience sorting).
     """
-    indices, places = list(known), list(known.values())
+    place = {index: position for position, index in enumerate(wanted)}
     ends: list[int] = []  # the smallest last place of a run of each length
     tails: list[int] = []  # and at which position that run ends
     before: list[int] = []
-    for position, here in enumerate(places):
-        length = bisect_left(ends, here)
+    for position, index in enumerate(given):
+        length = bisect_left(ends, place[index])
         before.append(tails[length - 1] if length else -1)
-        ends[length : length + 1] = [here]
+        ends[length : length + 1] = [place[index]]
         tails[length : length + 1] = [position]
+    misplaced = set(given)
     position = tails[-1] if tails else -1
-    misplaced = set(indices)
     while position >= 0:
-        misplaced.discard(indices[position])
+        misplaced.discard(given[position])
         position = before[position]
     return misplaced
 
@@ -151,17 +132,11 @@ _NAMED = 5  # of each kind of fault, so many are named and the others counted
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge wrote.
+    """What a merge wrote."""
 
-    Args:
-        rows: one a row of the test table, in its order.
-        answered: of these, with a prediction.
-        parts: rows that each part gave.
-    """
-
-    rows: int
-    answered: int
-    parts: tuple[int, ...]
+    rows: int  # one a row of the test table, in its order
+    answered: int  # of these, with a prediction
+    parts: tuple[int, ...]  # rows that each part gave
 
 
 def merge_parts(parts: Sequence[Path], test: Path, out: Path, column: str = HEADER[1]) -> Merged:
@@ -177,18 +152,19 @@ def merge_parts(parts: Sequence[Path], test: Path, out: Path, column: str = HEAD
         InputError: an index is missing, not in the test table, or stands twice. All of it in one message, by count and
             the first ones.
     """
-    wanted = parse_indices(read_table(test, (HEADER[0],)))
+    wanted = dict.fromkeys(parse_indices(read_table(test, ("index",))))
     found: dict[int, tuple[str, str]] = {}  # the prediction of an index, and where it stands
     foreign: list[str] = []
     twice: list[str] = []
-    known = set(wanted)
     counts = []
     for path in parts:
-        table = read_table(path, (HEADER[0], column))
+        table = read_table(path, ("index", column))
         counts.append(len(table))
         for row, text in enumerate(table[column]):
-            index, where = _index(table, row), f"{path.name} line {table.lines[row]}"
-            if index not in known:
+            index, where = parse_index(table["index"][row]), f"{path.name} line {table.lines[row]}"
+            if index is None:
+                raise table.error(row, "index", f"{quoted(table['index'][row])} {NO_INDEX}")
+            if index not in wanted:
                 foreign.append(f"{index} ({where})")
             elif index in found:
                 other, there = found[index]
@@ -196,12 +172,11 @@ def merge_parts(parts: Sequence[Path], test: Path, out: Path, column: str = HEAD
                 twice.append(f"{index} ({there} and {where}, {verdict})")
             else:
                 found[index] = (text, where)
-    missing = [str(index) for index in wanted if index not in found]
     faults = [
         f"{len(rows)} {what}: {', '.join(rows[:_NAMED])}{', ...' if len(rows) > _NAMED else ''}"
         for what, rows in (
-            (f"indices of {test.name} are in no part", missing), (f"indices are not in {test.name}", foreign),
-            ("indices stand twice", twice),
+            (f"indices of {test.name} are in no part", [str(index) for index in wanted if index not in found]),
+            (f"indices are not in {test.name}", foreign), ("indices stand twice", twice),
         )
         if rows
     ]  # fmt: skip
@@ -212,11 +187,3 @@ def merge_parts(parts: Sequence[Path], test: Path, out: Path, column: str = HEAD
         writer.writerow(HEADER)
         writer.writerows((index, found[index][0]) for index in wanted)
     return Merged(len(wanted), sum(bool(found[index][0]) for index in wanted), tuple(counts))
-
-
-def _index(table: Table, row: int) -> int:
-    text = table[HEADER[0]][row]
-    index = parse_index(text)
-    if index is None:
-        raise table.error(row, HEADER[0], f"{quoted(text)} is no index; it must be a whole number from 0 on")
-    return index

@@ -14,7 +14,7 @@ import io
 import itertools
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from typing import Any
 from entx.core.entities import Schema
 from entx.core.errors import TableError
 
+NO_INDEX = "is no index; it must be a whole number from 0 on"
 _MAX_FIELD = 1_000_000  # characters; a larger cell is a swallowed file (an unclosed quote), not a value
 _MAX_INDEX_DIGITS = 18  # fits a signed 64-bit integer
-_CSV_FIELD_LIMIT = 2**31 - 1  # csv's own limit names no column, so ours is applied after it
 _WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
@@ -72,16 +72,22 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
     Raises:
         TableError: the file is missing, empty, of another format or encoding, or breaks one of the rules above.
     """
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith(".csv"):
-        table = _read_csv(path, _read_text(path), required, optional)
-    elif name.endswith(".jsonl"):
-        table = _read_jsonl(path, _read_text(path), required, optional)
-    elif path.name.lower().endswith(".parquet"):
+    ending = path.name.lower()
+    if ending.removesuffix(".gz").endswith(".csv"):
+        table = _read_csv(path, required, optional)
+    elif ending.removesuffix(".gz").endswith(".jsonl"):
+        table = _read_jsonl(path, required, optional)
+    elif ending.endswith(".parquet"):
         table = _read_parquet(path, required, optional)
     else:
         raise TableError(path, "unknown table format; use .csv, .csv.gz, .jsonl, .jsonl.gz or .parquet")
-    _refuse_unreadable_cells(table)
+    for name, cells in table.columns.items():
+        for row, cell in enumerate(cells):
+            if len(cell) > _MAX_FIELD:
+                problem = f"the field has {len(cell):,} characters, over the limit of {_MAX_FIELD:,}"
+                raise table.error(row, name, problem + "; is a quote missing above?")
+            if "\0" in cell:
+                raise table.error(row, name, "the field holds a NUL character; the file is damaged or is not text")
     return table
 
 
@@ -113,19 +119,17 @@ def parse_indices(table: Table, column: str = "index") -> list[int]:
     Raises:
         TableError: a cell is not such a number, or one number stands on two lines (both are named).
     """
-    texts = table[column]
     indices: list[int] = []
-    for row, text in enumerate(texts):
+    for row, text in enumerate(table[column]):
         index = parse_index(text)
         if index is None:
-            raise table.error(row, column, f"{quoted(text)} is no index; it must be a whole number from 0 on")
+            raise table.error(row, column, f"{quoted(text)} {NO_INDEX}")
         indices.append(index)
     if len(set(indices)) != len(indices):
         first: dict[int, int] = {}
         for row, index in enumerate(indices):
-            if index in first:
+            if first.setdefault(index, row) != row:
                 raise table.error(row, column, f"index {index} was already used on line {table.lines[first[index]]}")
-            first[index] = row
     return indices
 
 
@@ -137,8 +141,8 @@ def require_entities(table: Table, schema: Schema, column: str = "entity_name") 
     """
     names = table[column]
     unknown = {name for name in set(names) if name not in schema}
-    if unknown:
-        row = next(row for row, name in enumerate(names) if name in unknown)
+    row = next((row for row, name in enumerate(names) if name in unknown), None) if unknown else None
+    if row is not None:
         hint = _suggest(names[row], list(schema.entities), "known")
         raise table.error(row, column, f"unknown entity {quoted(names[row])}; {hint}")
     return names
@@ -167,23 +171,17 @@ def _read_text(path: Path) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8")
+        column = None
+        if path.name.lower().removesuffix(".gz").endswith(".csv"):
+            rows = list(csv.reader(io.StringIO(before + "?", newline="")))  # "?" stands for the cell itself
+            column = rows[0][len(rows[-1]) - 1] if len(rows) > 1 and len(rows[-1]) <= len(rows[0]) else None
         problem = f"byte 0x{data[error.start]:02x} is not UTF-8 (Latin-1 or Windows-1252?); save the file as UTF-8"
-        raise _error_after(path, before, problem) from None
+        raise TableError(path, problem, line=before.count("\n") + 1, column=column) from None
 
 
-def _error_after(path: Path, before: str, problem: str) -> TableError:
-    """An error at the cell that the text `before` ends in."""
-    line = before.count("\n") + 1
-    column = None
-    if path.name.lower().removesuffix(".gz").endswith(".csv"):
-        rows = list(csv.reader(io.StringIO(before + "?", newline="")))  # "?" stands for the cell itself
-        if len(rows) > 1 and len(rows[-1]) <= len(rows[0]):
-            column = rows[0][len(rows[-1]) - 1]
-    return TableError(path, problem, line=line, column=column)
-
-
-def _read_csv(path: Path, text: str, required: Sequence[str], optional: Sequence[str]) -> Table:
-    csv.field_size_limit(_CSV_FIELD_LIMIT)
+def _read_csv(path: Path, required: Sequence[str], optional: Sequence[str]) -> Table:
+    csv.field_size_limit(2**31 - 1)  # csv's own limit names no column; ours is applied to what was read
+    text = _read_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     cells: list[str] = []
     lines: list[int] = []
@@ -196,7 +194,10 @@ def _read_csv(path: Path, text: str, required: Sequence[str], optional: Sequence
         for row in reader:
             if len(row) != width:
                 if row:
-                    raise _ragged(path, header, row, start)
+                    column = header[len(row)] if len(row) < width else header[-1]
+                    problem = f"the row has {len(row)} fields, the header has {width}"
+                    hint = "(a comma inside a field needs quotes)"
+                    raise TableError(path, f"{problem} {hint}", line=start, column=column)
             else:
                 cells += row  # one flat list: 260,000 short lists would keep the garbage collector busy for longer
                 lines.append(start)
@@ -206,27 +207,20 @@ def _read_csv(path: Path, text: str, required: Sequence[str], optional: Sequence
     return Table(path, tuple(header), {name: cells[at::width] for name, at in columns.items()}, lines)
 
 
-def _ragged(path: Path, header: Sequence[str], row: Sequence[str], line: int) -> TableError:
-    column = header[len(row)] if len(row) < len(header) else header[-1]
-    problem = f"the row has {len(row)} fields, the header has {len(header)}"
-    return TableError(path, problem + " (a comma inside a field needs quotes)", line=line, column=column)
-
-
 def _quote_error(path: Path, text: str, start: int, message: str) -> TableError:
     if "end of data" not in message:
         return TableError(path, f"the row is not CSV: {message} (a quote inside a field is written twice)", line=start)
-    rows = list(csv.reader(list(io.StringIO(text, newline=""))[start - 1 :]))
     header = next(csv.reader(io.StringIO(text, newline="")))
-    field = len(rows[-1]) - 1
+    field = len(list(csv.reader(list(io.StringIO(text, newline=""))[start - 1 :]))[-1]) - 1
     column = header[field] if start > 1 and field < len(header) else None
     return TableError(path, "a quote is opened in this row and never closed", line=start, column=column)
 
 
-def _read_jsonl(path: Path, text: str, required: Sequence[str], optional: Sequence[str]) -> Table:
+def _read_jsonl(path: Path, required: Sequence[str], optional: Sequence[str]) -> Table:
     records: list[dict[str, Any]] = []
     lines: list[int] = []
     header: dict[str, None] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(_read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         records.append(_record(path, line, number))
@@ -263,9 +257,8 @@ def _plain(path: Path, value: object, line: int, column: str) -> str:
         case str() if value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value):
             return value
         case str():
-            raise TableError(
-                path, "the text holds half of a surrogate pair (\\ud800 to \\udfff)", line=line, column=column
-            )
+            problem = "the text holds half of a surrogate pair (\\ud800 to \\udfff)"
+            raise TableError(path, problem, line=line, column=column)
         case None:
             return ""
         case bool():
@@ -308,19 +301,6 @@ def _choose(
         if list(header).count(name) > 1:
             raise TableError(path, "the column stands twice in the header", line=line, column=name)
     return {name: list(header).index(name) for name in names}
-
-
-def _refuse_unreadable_cells(table: Table) -> None:
-    for name, cells in table.columns.items():
-        for row in _rows_where(cells):
-            if len(cells[row]) > _MAX_FIELD:
-                problem = f"the field has {len(cells[row]):,} characters, over the limit of {_MAX_FIELD:,}"
-                raise table.error(row, name, problem + "; is a quote missing above?")
-            raise table.error(row, name, "the field holds a NUL character; the file is damaged or is not text")
-
-
-def _rows_where(cells: list[str]) -> Iterator[int]:
-    return (row for row, cell in enumerate(cells) if len(cell) > _MAX_FIELD or "\0" in cell)
 
 
 def _suggest(name: str, known: Sequence[str], label: str) -> str:

@@ -1,14 +1,13 @@
-"""One quantity: an exact decimal and a unit, and its one written form, "500.0 gram".
-
-What the stages hand to each other: questions, OCR pages, answers and their evidence.
-"""
+"""What the stages hand to each other: quantities, questions, OCR pages with their geometry, answers and evidence."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 _WRITTEN = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s+([a-zA-Z]+(?: [a-zA-Z]+)*)")
 _MAX_DIGITS = 40
@@ -16,15 +15,10 @@ _MAX_DIGITS = 40
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number and its unit. Equal when both are equal: 5 gram = 5.0 gram, but 500 gram is not 0.5 kilogram.
+    """A number and its unit. Equal when both are equal: 5 gram = 5.0 gram, but 500 gram is not 0.5 kilogram."""
 
-    Args:
-        value: exact decimal, finite.
-        unit: canonical singular name, for example "fluid ounce".
-    """
-
-    value: Decimal
-    unit: str
+    value: Decimal  # exact decimal, finite
+    unit: str  # canonical singular name, for example "fluid ounce"
 
     @property
     def text(self) -> str:
@@ -54,58 +48,48 @@ Polygon = tuple[float, float, float, float, float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One row of a table of questions.
+    """One row of a table of questions."""
 
-    Args:
-        index: the table's index, unique in a store.
-        image_link: as given: a URL, or a file name.
-        group_id: the table's product group, "" where the table has none.
-        entity_name: a name of the schema.
-        picture: sha256 of the picture file, None while the file is missing.
-        label: the table's entity_value, None for a table without labels.
-    """
-
-    index: int
-    image_link: str
-    group_id: str
-    entity_name: str
-    picture: str | None = None
-    label: str | None = None
+    index: int  # the table's index, unique in a store
+    image_link: str  # as given: a URL, or a file name
+    group_id: str  # the table's product group, "" where the table has none
+    entity_name: str  # a name of the schema
+    picture: str | None = None  # sha256 of the picture file, None while the file is missing
+    label: str | None = None  # the table's entity_value, None for a table without labels
 
 
 @dataclass(frozen=True, slots=True)
 class OcrLine:
-    """One line of text that an engine read.
+    """One line of text that an engine read."""
 
-    Args:
-        text: NFKC-normalised.
-        score: the recogniser's mean probability, 0 to 1.
-        polygon: in pixels of the upright picture.
-        rotation: degrees counter-clockwise by which the text stands turned in the picture: 0, 90, 180 or 270 for
-            axis-aligned text, any angle in [0, 360) for slanted text.
-        scale: the pass that read it: 1.0 the picture as it is, 2.0 the picture enlarged twice.
-    """
-
-    text: str
-    score: float
+    text: str  # NFKC-normalised
+    score: float  # the recogniser's mean probability, 0 to 1
     polygon: Polygon
-    rotation: float = 0.0
-    scale: float = 1.0
+    rotation: float = 0.0  # degrees counter-clockwise: 0, 90, 180, 270 along an axis, any in [0, 360) for slanted text
+    scale: float = 1.0  # of the picture in which it was read: 1.0 as it is, 2.0 enlarged twice
 
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
-    """What made a page: pages of different keys never mix.
+    """What made a page: pages of different keys never mix."""
 
-    Args:
-        engine: the engine's entry-point name.
-        model_hash: over the bytes of its model files.
-        params_hash: over every setting that can change the text or the geometry.
-    """
+    engine: str  # the engine's entry-point name
+    model_hash: str  # over the bytes of its model files
+    params_hash: str  # over every setting that can change the text or the geometry
 
-    engine: str
-    model_hash: str
-    params_hash: str
+    def as_dict(self) -> dict[str, str]:
+        """For the parameters of a query and the settings of a run."""
+        return {"engine": self.engine, "model_hash": self.model_hash, "params_hash": self.params_hash}
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> PageKey | None:
+        """The pages that a run's settings name; None for a run that read none."""
+        engine, model_hash, params_hash = (settings.get(name) for name in NO_PAGES)
+        return cls(engine, model_hash, params_hash) if engine and model_hash and params_hash else None
+
+
+NO_PAGES = dict.fromkeys(("engine", "model_hash", "params_hash"))
+"""`PageKey.as_dict` for a run that reads no pages but says so in its settings."""
 
 
 class PageStatus(StrEnum):
@@ -138,45 +122,28 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A drawn line that may be the dimension line of a number.
-
-    Args:
-        direction: of the line in the picture.
-        start, end: x and y in pixels of the upright picture; start is the upper end, the left one of a horizontal.
-        length: of the whole line in pixels, between its heads, a gap that the text breaks into it included.
-        gap: pixels from the text's polygon to the line, 0 where the line runs through it.
-        score: 0 to 1, how much it looks like the dimension line of this number; comparable between directions.
-        broken: two halves on either side of the text.
-        ticks: number of its ends, 0 to 2, that carry an arrow head, a tick or a bar.
-    """
+    """A drawn line that may be the dimension line of a number."""
 
     direction: Direction
-    start: tuple[float, float]
+    start: tuple[float, float]  # x and y in pixels of the upright picture: the upper end, the left one of a horizontal
     end: tuple[float, float]
-    length: float
-    gap: float
-    score: float
-    broken: bool = False
-    ticks: int = 0
+    length: float  # of the whole line in pixels, between its heads, with a gap that the text breaks into it
+    gap: float  # pixels from the text's polygon to the line, 0 where the line runs through it
+    score: float  # 0 to 1, how much it looks like this number's dimension line; comparable between directions
+    broken: bool = False  # two halves on either side of the text
+    ticks: int = 0  # number of its ends, 0 to 2, that carry an arrow head, a tick or a bar
 
 
 @dataclass(frozen=True, slots=True)
 class LineGeometry:
-    """What stands around one OCR line that holds a digit.
+    """What stands around one OCR line that holds a digit."""
 
-    Args:
-        line: position in `OcrPage.lines`.
-        vertical, horizontal, oblique: the best stroke of each direction, None where there is none.
-        across, down: the text's centre against the product's box: 0 is its left or upper edge, 1 its right or lower
-            one, less or more is outside; None without a box.
-    """
-
-    line: int
-    vertical: Stroke | None = None
+    line: int  # position in `OcrPage.lines`
+    vertical: Stroke | None = None  # the best stroke of each direction, None where there is none
     horizontal: Stroke | None = None
     oblique: Stroke | None = None
-    across: float | None = None
-    down: float | None = None
+    across: float | None = None  # the text's centre against the product's box: 0 is its left edge, 1 its right one,
+    down: float | None = None  # and 0 its upper edge, 1 its lower one; less or more is outside; None without a box
 
     @property
     def best(self) -> Stroke | None:
@@ -190,11 +157,9 @@ class LineGeometry:
         if self.across is None or self.down is None:
             return None
         beyond = {
-            Place.LEFT: -self.across,
-            Place.RIGHT: self.across - 1.0,
-            Place.ABOVE: -self.down,
+            Place.LEFT: -self.across, Place.RIGHT: self.across - 1.0, Place.ABOVE: -self.down,
             Place.BELOW: self.down - 1.0,
-        }
+        }  # fmt: skip
         side = max(beyond, key=beyond.__getitem__)
         return side if beyond[side] > 0.0 else Place.INSIDE
 
@@ -210,8 +175,7 @@ class PageGeometry:
         parts: number of separate things on the plain background; 0 where it is not plain.
         lines: of the OCR lines that hold a digit, in their order.
         marks: positions in `OcrPage.lines` of one-letter lines that lie on a stroke: an arrow `|-|` read as H.
-        roundness: 0 to 1, how much the product looks like a round body that stands on its axis (a jar, a bottle);
-            None where it cannot be told.
+        roundness: 0 to 1, how much the product looks like a round body on its axis (a jar); None: it cannot be told.
     """
 
     product: tuple[float, float, float, float] | None = None
@@ -228,24 +192,16 @@ class PageGeometry:
 
 @dataclass(frozen=True, slots=True)
 class OcrPage:
-    """All lines of one picture, in reading order; a line's id is its position in `lines`.
+    """All lines of one picture, in reading order; a line's id is its position in `lines`."""
 
-    Args:
-        picture: sha256 of the file.
-        status: anything but OK comes with a reason and no lines.
-        width, height: of the upright picture in pixels; 0 where it was never decoded.
-        seconds: wall time of decoding, reading and geometry in the worker.
-        geometry: None for a page that is not OK, and for one that was read before geometry was stored.
-    """
-
-    picture: str
-    status: PageStatus
+    picture: str  # sha256 of the file
+    status: PageStatus  # anything but OK comes with a reason and no lines
     reason: str = ""
-    width: int = 0
+    width: int = 0  # of the upright picture in pixels; 0 where it was never decoded
     height: int = 0
     lines: tuple[OcrLine, ...] = ()
-    seconds: float = 0.0
-    geometry: PageGeometry | None = None
+    seconds: float = 0.0  # wall time of decoding, reading and geometry in the worker
+    geometry: PageGeometry | None = None  # None for a page that is not OK, and for one read before geometry was stored
 
 
 class Alignment(StrEnum):
@@ -257,18 +213,22 @@ class Alignment(StrEnum):
     NONE = "none"  # not found: the answer stays ungrounded
 
 
+ALIGNMENTS = {alignment: rank for rank, alignment in enumerate(Alignment)}
+"""The surest first."""
+
+
+def least_sure(*alignments: Alignment) -> Alignment:
+    """The alignment of what was read in several steps."""
+    return max(alignments, key=ALIGNMENTS.__getitem__)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where an answer was read.
-
-    Args:
-        line_ids: positions in `OcrPage.lines`, empty with Alignment.NONE.
-        polygon: around those lines; None with Alignment.NONE.
-    """
+    """Where an answer was read."""
 
     alignment: Alignment
-    line_ids: tuple[int, ...] = ()
-    polygon: Polygon | None = None
+    line_ids: tuple[int, ...] = ()  # positions in `OcrPage.lines`, empty with Alignment.NONE
+    polygon: Polygon | None = None  # around those lines; None with Alignment.NONE
 
 
 NO_EVIDENCE = Evidence(Alignment.NONE)
@@ -276,26 +236,14 @@ NO_EVIDENCE = Evidence(Alignment.NONE)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One stage's answer to one question.
+    """One stage's answer to one question."""
 
-    Args:
-        quantity: None when the stage abstains or could not answer.
-        text: the raw text that the stage produced, before the postprocessor.
-        reason: why there is no quantity; "" when there is one.
-        evidence: where it was read.
-        log_prob: the model's log-probability of the answer; None for stages without one.
-        p_correct, p_present: calibrated probabilities that the answer is right, and that the picture shows a value
-            at all; None until calibrated.
-        seconds: wall time spent on this answer.
-        score: of the rules reader's best candidate, 0 to 1, given or not; comparable within an entity, no probability.
-    """
-
-    quantity: Quantity | None
-    text: str = ""
-    reason: str = ""
-    evidence: Evidence = NO_EVIDENCE
-    log_prob: float | None = None
-    p_correct: float | None = None
-    p_present: float | None = None
-    seconds: float = 0.0
-    score: float | None = None
+    quantity: Quantity | None  # None when the stage abstains or could not answer
+    text: str = ""  # the raw text that the stage produced, before the postprocessor
+    reason: str = ""  # why there is no quantity; "" when there is one
+    evidence: Evidence = NO_EVIDENCE  # where it was read
+    log_prob: float | None = None  # the model's log-probability of the answer; None for stages without one
+    p_correct: float | None = None  # calibrated probability that the answer is right; None until calibrated
+    p_present: float | None = None  # and that the picture shows a value at all
+    seconds: float = 0.0  # wall time spent on this answer
+    score: float | None = None  # of the rules' best candidate, given or not: 0 to 1 within an entity, no probability

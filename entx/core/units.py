@@ -21,23 +21,14 @@ from entx.core.types import Alignment, Quantity
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One unit.
+    """One unit."""
 
-    Args:
-        name: canonical singular name.
-        kind: length, weight, voltage, power, volume, or "other".
-        factor: size in the kind's base unit (metre, gram, volt, watt, litre); 0 where nobody compares.
-        forms: surface forms, lower case, matched in any case.
-        cased: forms whose case carries the meaning; they win over `forms`.
-        slips: forms that only an OCR engine writes; a match by one is FUZZY.
-    """
-
-    name: str
-    kind: str
-    factor: float
-    forms: tuple[str, ...]
-    cased: tuple[str, ...] = ()
-    slips: tuple[str, ...] = ()
+    name: str  # canonical singular name
+    kind: str  # length, weight, voltage, power, volume, or "other"
+    factor: float  # size in the kind's base unit (metre, gram, volt, watt, litre); 0 where nobody compares
+    forms: tuple[str, ...]  # surface forms, lower case, matched in any case
+    cased: tuple[str, ...] = ()  # forms whose case carries the meaning; they win over `forms`
+    slips: tuple[str, ...] = ()  # forms that only an OCR engine writes; a match by one is FUZZY
 
 
 def _unit(name: str, kind: str, factor: float, forms: str, cased: str = "", slips: str = "") -> Unit:

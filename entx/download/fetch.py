@@ -1,6 +1,6 @@
-"""What counts as a picture: bytes that say so, a size within bounds, and pixels that can all be decoded.
+"""One link -> the bytes of one verified picture, within bounds of size, time and trust.
 
-One link -> the bytes of one verified picture, within bounds of size, time and trust.
+What counts as a picture: bytes that say so, a size within bounds, and pixels that can all be decoded.
 """
 
 from __future__ import annotations
@@ -17,14 +17,7 @@ from urllib.parse import urljoin
 
 import urllib3
 from PIL import Image
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
-    SSLError,
-)
+from urllib3 import exceptions
 
 from entx import __version__
 from entx.core.errors import PictureError
@@ -35,15 +28,9 @@ _MIN_SIDE = 8  # pixels; servers send a dot (often 1 x 1) for a picture that the
 _LARGE = 4_000_000  # pixels; larger ones are decoded one at a time, so that many threads need no more memory
 _TAIL = 1024  # bytes at the end in which the end mark must stand; some cameras append a few
 _MAGIC = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"RIFF": "WEBP",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-}
+    b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF", b"RIFF": "WEBP",
+    b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF",
+}  # fmt: skip
 _END_MARK = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 
 _one_large = threading.Lock()
@@ -106,11 +93,7 @@ def _looks_like(start: bytes) -> str:
     start = start.lstrip().lower()
     if not start:
         return "an empty body"
-    if b"<svg" in start:
-        return "SVG"
-    if start.startswith(b"<"):
-        return "HTML or XML"
-    return "another kind of file"
+    return "SVG" if b"<svg" in start else "HTML or XML" if start.startswith(b"<") else "another kind of file"
 
 
 MAX_BYTES = 30_000_000
@@ -188,13 +171,9 @@ class Fetcher:
                 wait *= 2
         raise AssertionError("the last try either returns or raises")
 
-    def stop(self) -> None:
-        """Ends every fetch at once, in all threads, and all to come."""
-        self._deadlines.stop()
-
     def close(self) -> None:
-        """Ends every fetch and closes the kept connections."""
-        self.stop()
+        """Ends every fetch at once, in all threads, and all to come; closes the kept connections."""
+        self._deadlines.stop()
         self._connections.close()
 
     def _fetch_once(self, link: str, attempt: Attempt) -> bytes:
@@ -230,9 +209,9 @@ class Fetcher:
             timeout = urllib3.Timeout(connect=min(_CONNECT_TIMEOUT, attempt.left), read=_READ_TIMEOUT)
             try:
                 return self._connections.get(target, address, _HEADERS, timeout)
-            except (NewConnectionError, ConnectTimeoutError):
+            except (exceptions.NewConnectionError, exceptions.ConnectTimeoutError):
                 failure = DownloadError(f"{target.host} does not accept a connection", temporary=True)
-            except HTTPError as error:
+            except exceptions.HTTPError as error:
                 raise _as_download_error(error, target.host) from None
         raise failure
 
@@ -254,27 +233,23 @@ class Fetcher:
                     raise DownloadError(f"the body is over {self._max_bytes / 1e6:g} MB")
                 if attempt.left <= 0:
                     raise DownloadError(self._why_over())
-        except HTTPError as error:
+        except exceptions.HTTPError as error:
             raise _as_download_error(error, "the server") from None
         if attempt.over or (length is not None and len(body) != length):
             raise DownloadError("the body is shorter than announced", temporary=True)
         return bytes(body)
 
     def _why_over(self) -> str:
-        if self._deadlines.stopped.is_set():
-            return "stopped"
-        return f"not there within {self._timeout:g} seconds"
+        return "stopped" if self._deadlines.stopped.is_set() else f"not there within {self._timeout:g} seconds"
 
 
 def _content_length(response: urllib3.BaseHTTPResponse) -> int | None:
     if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
         return None  # RFC 9112, 6.3: the chunks say where the body ends
     text = response.headers.get("Content-Length")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    if text is not None and not (text.isascii() and text.isdigit() and len(text) < 19):
         raise DownloadError("the body's length is not a number")
-    return int(text)
+    return None if text is None else int(text)
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
@@ -282,15 +257,15 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
     return min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() and len(text) < 9 else 0.0
 
 
-def _as_download_error(error: HTTPError, host: str) -> DownloadError:
-    if isinstance(error, SSLError):
+def _as_download_error(error: exceptions.HTTPError, host: str) -> DownloadError:
+    if isinstance(error, exceptions.SSLError):
         if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
             return DownloadError(f"{host} has no certificate that can be trusted for its name")
         return DownloadError(f"the encrypted connection to {host} broke", temporary=True)
-    if isinstance(error, ReadTimeoutError):
+    if isinstance(error, exceptions.ReadTimeoutError):
         return DownloadError(f"{host} was silent for too long", temporary=True)
     if any(isinstance(part, http.client.IncompleteRead) for part in (error, *error.args)):
         return DownloadError("the body is shorter than announced", temporary=True)
-    if isinstance(error, ProtocolError):
+    if isinstance(error, exceptions.ProtocolError):
         return DownloadError(f"{host} broke the connection off, or does not speak HTTP", temporary=True)
     return DownloadError(f"{host} gave no valid answer ({type(error).__name__})")

@@ -1,10 +1,8 @@
-"""Which addresses a download may connect to: public ones, and hosts that the user allowed by name.
+"""Where a download may connect to, and for how long: public addresses, hosts allowed by name, and a deadline.
 
 A table of links is somebody else's text. Without this guard it could make the machine that downloads fetch from its
 own services, its network's, or its cloud's metadata server. The guard resolves a host itself and hands back the
-addresses that it checked; the connection must go to one of those and never resolve the name again.
-
-Connections to a checked address that end at a deadline.
+addresses that it checked; the connection goes to one of those and never resolves the name again.
 
 A socket's timeout bounds one read, so a server that sends a byte a second (of its handshake, its headers or its body)
 holds a connection for hours. Here a watch shuts the socket itself when its time is up, which ends any read at once.
@@ -31,9 +29,7 @@ from urllib3.util import parse_url
 from entx.core.errors import EntxError
 
 _PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(
-    r"[a-z0-9_.-]+|[0-9a-f.]*:[0-9a-f:.]+(%[a-z0-9_.-]+)?", re.ASCII
-)  # a name or IPv4, or IPv6 with its zone
+_HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f.]*:[0-9a-f:.]+(%[a-z0-9_.-]+)?")  # a name or IPv4, or IPv6 with its zone
 _RESOLVED_FOR = 60.0  # seconds; a table holds thousands of links of one host
 _MAX_RESOLVED = 4096  # hosts kept
 _SHOWN = 200  # characters of a link in a reason
@@ -41,19 +37,14 @@ _SHOWN = 200  # characters of a link in a reason
 # IANA special-purpose registry for IPv4 without its globally reachable anycast blocks, plus multicast, reserved, the
 # retired 6to4 relay, and the one public address that Azure answers with its host's services. Written out because
 # `ipaddress.is_global` changed its mind between Python releases.
-_NOT_PUBLIC_V4 = tuple(
-    ipaddress.IPv4Network(network)
-    for network in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
-        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-    )
-)  # fmt: skip
+_NOT_PUBLIC_V4 = tuple(map(ipaddress.IPv4Network, (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16", "172.16.0.0/12",
+    "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
+    "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+)))  # fmt: skip
 # Of IPv6 only global unicast is public, without protocol assignments (Teredo among them), documentation and 6to4.
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
-_NOT_PUBLIC_V6 = tuple(
-    ipaddress.IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
-)
+_NOT_PUBLIC_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: how an IPv6-only network reaches public IPv4 hosts
 
 
@@ -73,21 +64,13 @@ class DownloadError(EntxError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a checked link leads.
+    """Where a checked link leads."""
 
-    Args:
-        scheme: "http" or "https".
-        host: as in the link, lower case, without brackets or closing dot; what a certificate must name.
-        port: of the server.
-        path: with the query, as it goes into the request.
-        addresses: checked IP addresses of the host, in the order to try.
-    """
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-    addresses: tuple[str, ...]
+    scheme: str  # "http" or "https"
+    host: str  # as in the link, lower case, without brackets or closing dot; what a certificate must name
+    port: int  # of the server
+    path: str  # with the query, as it goes into the request
+    addresses: tuple[str, ...]  # checked IP addresses of the host, in the order to try
 
     @property
     def host_header(self) -> str:
@@ -143,12 +126,9 @@ class AddressGuard:
         if port not in _PORTS.values() and not allowed:
             raise DownloadError(f"port {port} is refused (allow it with --allow-host {host})")
         addresses = self._resolve(host)
-        if not allowed:
-            for address in addresses:
-                if not is_public(address):
-                    raise DownloadError(
-                        f"{host} is at {address}, which is not public (allow it with --allow-host {host})"
-                    )
+        private = next((address for address in addresses if not is_public(address)), None)
+        if private is not None and not allowed:
+            raise DownloadError(f"{host} is at {private}, which is not public (allow it with --allow-host {host})")
         return Target(parsed.scheme, host, port, parsed.request_uri, addresses)
 
     def _resolve(self, host: str) -> tuple[str, ...]:
@@ -159,11 +139,9 @@ class AddressGuard:
             return known[1]
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except socket.gaierror as error:
-            temporary = error.errno == socket.EAI_AGAIN
+        except (OSError, ValueError) as error:  # UnicodeError is a ValueError: a label over 63 characters
+            temporary = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
             raise DownloadError(f"the host {shown(host)} cannot be found", temporary=temporary) from None
-        except (OSError, ValueError):  # UnicodeError is a ValueError: a label over 63 characters
-            raise DownloadError(f"the host {shown(host)} cannot be found") from None
         addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         with self._lock:
             if len(self._resolved) >= _MAX_RESOLVED:
@@ -188,11 +166,7 @@ _thread = threading.local()  # .attempt: what this thread's connections belong t
 
 
 class Attempt:
-    """The time that one link has.
-
-    Args:
-        seconds: from now on.
-    """
+    """The time that one link has, in seconds from now on."""
 
     def __init__(self, seconds: float) -> None:
         self.ends = time.monotonic() + seconds
@@ -230,7 +204,7 @@ class Deadlines:
     def __init__(self) -> None:
         self._attempts: set[Attempt] = set()
         self._lock = threading.Lock()
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()  # set by `stop`; to wait on between two tries
         threading.Thread(target=self._watch, name="download-deadlines", daemon=True).start()
 
     @contextmanager
@@ -241,7 +215,7 @@ class Deadlines:
             self._attempts.add(attempt)
         _thread.attempt = attempt
         try:
-            if self._stopped.is_set():
+            if self.stopped.is_set():
                 attempt.cut()
             yield attempt
         finally:
@@ -252,16 +226,11 @@ class Deadlines:
 
     def stop(self) -> None:
         """Cuts every attempt, now and from now on."""
-        self._stopped.set()
+        self.stopped.set()
         self._cut(float("inf"))
 
-    @property
-    def stopped(self) -> threading.Event:
-        """Set by `stop`; to wait on between two tries."""
-        return self._stopped
-
     def _watch(self) -> None:
-        while not self._stopped.wait(_TICK):
+        while not self.stopped.wait(_TICK):
             self._cut(time.monotonic())
 
     def _cut(self, moment: float) -> None:

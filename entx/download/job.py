@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,38 +32,23 @@ _JOIN = 5.0  # seconds that all workers together get to end after a stop
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one link ended.
+    """How one link ended."""
 
-    Args:
-        link: as in the table.
-        reason: why there is no file; "" when there is one.
-        size: bytes fetched in this run; 0 for a file that was there already.
-    """
-
-    link: str
-    reason: str = ""
-    size: int = 0
+    link: str  # as in the table
+    reason: str = ""  # why there is no file; "" when there is one
+    size: int = 0  # bytes fetched in this run; 0 for a file that was there already
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadReport:
-    """What a run did.
+    """What a run did."""
 
-    Args:
-        links: distinct links that were asked for.
-        present: files that were there already.
-        fetched: files written in this run.
-        bytes: their size.
-        failures: the links without a file, in the table's order, with their reasons.
-        left: links that were not tried, or not to their end, because the run was stopped.
-    """
-
-    links: int
-    present: int
-    fetched: int
-    bytes: int
-    failures: list[Outcome]
-    left: int
+    links: int  # distinct links that were asked for
+    present: int  # files that were there already
+    fetched: int  # files written in this run
+    bytes: int  # their size
+    failures: list[Outcome]  # the links without a file, in the table's order, with their reasons
+    left: int  # links that were not tried, or not to their end, because the run was stopped
 
 
 def download(
@@ -117,9 +102,18 @@ def download(
     for thread in threads:
         thread.start()
     ended: dict[str, Outcome] = {}
+
+    def gather(wait: float) -> None:
+        with suppress(queue.Empty):
+            outcome = done.get(timeout=wait)
+            if isinstance(outcome, Exception):
+                raise outcome
+            ended[outcome.link] = outcome
+            advance(1)
+
     try:
         while len(ended) < len(wanted) and not stop.is_set():
-            _gather(done, ended, advance, wait=_POLL)
+            gather(_POLL)
     except BaseException:
         stop.set()
         raise
@@ -129,10 +123,18 @@ def download(
         for thread in threads:
             thread.join(max(0.0, ends - time.monotonic()))
     while not done.empty():  # what was finished between the stop and the end of its thread
-        _gather(done, ended, advance, wait=0.0)
-    report = _report(wanted, ended)
-    _write_failures(folder / FAILURES_FILE, report.failures)
-    return report
+        gather(0.0)
+    outcomes = [ended[link] for link in wanted if link in ended]
+    failures = [outcome for outcome in outcomes if outcome.reason]
+    _write_failures(folder / FAILURES_FILE, failures)
+    return DownloadReport(
+        links=len(wanted),
+        present=sum(not outcome.reason and not outcome.size for outcome in outcomes),
+        fetched=sum(outcome.size > 0 for outcome in outcomes),
+        bytes=sum(outcome.size for outcome in outcomes),
+        failures=failures,
+        left=len(wanted) - len(outcomes),
+    )
 
 
 class _Turns:
@@ -169,35 +171,6 @@ def _obtain(link: str, folder: Path, fetcher: Fetcher, turns: _Turns, stop: thre
         return Outcome(link, reason=str(error))
     _write(path, data)
     return Outcome(link, size=len(data))
-
-
-def _gather(
-    done: queue.SimpleQueue[Outcome | Exception],
-    ended: dict[str, Outcome],
-    advance: Callable[[int], None],
-    *,
-    wait: float,
-) -> None:
-    try:
-        outcome = done.get(timeout=wait)
-    except queue.Empty:
-        return
-    if isinstance(outcome, Exception):
-        raise outcome
-    ended[outcome.link] = outcome
-    advance(1)
-
-
-def _report(wanted: list[str], ended: dict[str, Outcome]) -> DownloadReport:
-    outcomes = [ended[link] for link in wanted if link in ended]
-    return DownloadReport(
-        links=len(wanted),
-        present=sum(not outcome.reason and not outcome.size for outcome in outcomes),
-        fetched=sum(outcome.size > 0 for outcome in outcomes),
-        bytes=sum(outcome.size for outcome in outcomes),
-        failures=[outcome for outcome in outcomes if outcome.reason],
-        left=len(wanted) - len(outcomes),
-    )
 
 
 def _prepare(folder: Path) -> None:

@@ -24,10 +24,8 @@ from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from entx.core.errors import InputError
-from entx.core.evaluation import ALSO_SEPARATOR
+from entx.core.evaluation import Truth
 from entx.core.files import atomic_text
-from entx.core.tables import parse_indices, read_table
-from entx.core.types import Quantity, parse_written
 from entx.ensemble.ballot import Ballot, Example
 from entx.ensemble.decision import Objective
 from entx.ensemble.judge import FILE, Judge, fit_judge
@@ -46,41 +44,6 @@ _MOST_FAULTS = 8
 """Faults of a file that are named: a file of another kind has hundreds."""
 
 T = TypeVar("T")
-
-
-_TRUTH_COLUMNS = ("entity_value", "value")
-
-
-class Truth(NamedTuple):
-    """What is right for a question; see `Example`."""
-
-    rights: frozenset[Quantity]
-    present: bool
-
-
-def read_truths(path: Path) -> dict[int, Truth]:
-    """The truths of a table by index: entity_value or value, and where it is there also.
-
-    Raises:
-        TableError: the table breaks its contract.
-        InputError: no truth column, or no rows.
-    """
-    table = read_table(path, ["index"], [*_TRUTH_COLUMNS, "also"])
-    column = next((table[name] for name in _TRUTH_COLUMNS if name in table), None)
-    if column is None or not len(table):
-        raise InputError(f"{path}: needs rows with a column entity_value or value (found: {', '.join(table.header)})")
-    also = table.get("also") or [""] * len(table)
-    return {
-        index: _truth(value.strip(), others)
-        for index, value, others in zip(parse_indices(table), column, also, strict=True)
-    }
-
-
-def _truth(value: str, also: str) -> Truth:
-    if not value:
-        return Truth(frozenset(), False)
-    read = (parse_written(text) for text in (value, *also.split(ALSO_SEPARATOR)))
-    return Truth(frozenset(quantity for quantity in read if quantity is not None), True)
 
 
 def examples_of(ballots: Iterable[Ballot], truths: Mapping[int, Truth]) -> list[Example]:

@@ -21,11 +21,12 @@ from pydantic.dataclasses import dataclass as validated
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
+from entx.core.evaluation import Truth
 from entx.core.files import atomic_text
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
 from entx.ensemble.ballot import Ballot, Example, Option, ballots, choose_pages, tally
 from entx.ensemble.decision import CHALLENGE_F1, Objective
-from entx.ensemble.fit import Fitted, Truth, examples_of, file_text, fit_ensemble, load_file
+from entx.ensemble.fit import Fitted, examples_of, file_text, fit_ensemble, load_file
 from entx.ensemble.judge import FILE, Judge
 from entx.ensemble.strategies import Ranked, StrategyFactory, find_strategy, likeliest_first, rank
 from entx.storage.pages import count_pages
@@ -344,10 +345,7 @@ def _settings(store: Store, strategy: str, arms: Sequence[Arm], schema: Schema, 
         "members": [arm.as_dict() for arm in arms],
     }  # fmt: skip
     if key is not None:
-        settings |= {
-            "engine": key.engine, "model_hash": key.model_hash, "params_hash": key.params_hash,
-            "pages": sum(count_pages(store, key).values()),
-        }  # fmt: skip
+        settings |= {**key.as_dict(), "pages": sum(count_pages(store, key).values())}
     return settings
 
 

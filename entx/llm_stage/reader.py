@@ -15,11 +15,11 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
-from entx.core.candidates import ALIGNMENTS, Candidate, find_candidates, ground, page_quantities
+from entx.core.candidates import Candidate, find_candidates, ground, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
-from entx.core.types import Answer, Evidence, OcrPage, PageStatus, Quantity
+from entx.core.types import ALIGNMENTS, Answer, Evidence, OcrPage, PageStatus, Quantity
 from entx.llm_stage.prompt import (
     NONE,
     PROMPT_VERSION,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from entx.core.evaluation import Counts, FloatArray, Outcome, outcomes
+from entx.core.evaluation import ALSO_SEPARATOR, Counts, FloatArray, Truth, outcomes
 from entx.core.types import Answer, Evidence, Quantity
 
 _SURE = 1e-6  # probabilities are kept this far from 0 and 1
@@ -322,14 +322,12 @@ class GoldRow:
 
     Args:
         picture: sha256 of the file.
-        truth: as a written answer, "" where the picture states none.
-        also: other right answers, as in a gold table.
+        truth: what is right.
         posterior: None, or one without candidates, where there was nothing to choose from.
     """
 
     picture: str
-    truth: str
-    also: str
+    truth: Truth
     posterior: Posterior | None
 
     @property
@@ -337,9 +335,9 @@ class GoldRow:
         """For a fit; None where there was nothing to choose from."""
         if self.posterior is None or not self.posterior.candidates:
             return None
-        texts = [quantity.text for quantity in self.posterior.quantities]
-        found, _ = outcomes(texts, [self.truth] * len(texts), [self.also] * len(texts))
-        return Labelled(self.posterior, frozenset(np.flatnonzero(found == Outcome.TP).tolist()), bool(self.truth))
+        rights = self.truth.rights
+        right = frozenset(place for place, one in enumerate(self.posterior.quantities) if one in rights)
+        return Labelled(self.posterior, right, self.truth.present)
 
 
 def fit_gold(rows: Sequence[GoldRow]) -> Calibration:
@@ -349,7 +347,7 @@ def fit_gold(rows: Sequence[GoldRow]) -> Calibration:
         ValueError: none of them had something to choose from.
     """
     labelled = [row.labelled for row in rows]
-    unseen = [bool(row.truth) for row, one in zip(rows, labelled, strict=True) if one is None]
+    unseen = [row.truth.present for row, one in zip(rows, labelled, strict=True) if one is None]
     return fit([one for one in labelled if one is not None], unseen)
 
 
@@ -395,5 +393,6 @@ def cross_fit(rows: Sequence[GoldRow]) -> CrossFit:
 
 def f1(rows: Sequence[GoldRow], answers: Sequence[str]) -> float:
     """The challenge's metric of the answers."""
-    found, _ = outcomes(answers, [row.truth for row in rows], [row.also for row in rows])
+    also = [ALSO_SEPARATOR.join(row.truth.also) for row in rows]
+    found, _ = outcomes(answers, [row.truth.value for row in rows], also)
     return Counts.of(found).f1

@@ -16,10 +16,9 @@ from typing import Any, Protocol
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
-from entx.core.evaluation import truth_column
+from entx.core.evaluation import read_truth
 from entx.core.files import atomic_text
 from entx.core.splits import Shard
-from entx.core.tables import parse_indices, read_table
 from entx.core.types import Answer, PageKey
 from entx.neural.backends.base import Model
 from entx.neural.calibration import Calibration, GoldRow, Posterior
@@ -336,17 +335,14 @@ def score_gold(
     Raises:
         InputError: the table cannot be read, or the store holds none of its questions.
     """
-    table = read_table(gold, ["index"], ["value", "entity_value", "also"])
-    truths = table[truth_column(table)]
-    also = table.get("also") or [""] * len(truths)
-    known = dict(zip(parse_indices(table), zip(truths, also, strict=True), strict=True))
+    known = read_truth(gold).by_index
     pictures = {one.index: one.picture for one in load_questions(store) if one.index in known}
     rows = []
     for batch in reader.work(store, _NO_RUN, replace(task, only=frozenset(known))):
         found = reader.posteriors([asked for _, asked in batch])
         for (indices, _), posteriors in zip(batch, found, strict=True):
             rows += [
-                GoldRow(str(pictures[index]), *known[index], posterior)
+                GoldRow(str(pictures[index]), known[index], posterior)
                 for index, posterior in zip(indices, posteriors, strict=True)
             ]
             advance(len(indices))

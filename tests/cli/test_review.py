@@ -10,7 +10,7 @@ import pytest
 
 from entx.cli.app import run_names
 from entx.core.errors import InputError
-from entx.report.review.tasks import NOT_SHOWN, labelling_config
+from entx.report.review.forms import NOT_SHOWN, labelling_config
 from tests.cli.runner import Ended, run_entx
 from tests.ensemble.arms import Said, make_store
 from tests.report.label_studio import annotation, exported, write_json
@@ -75,7 +75,7 @@ def test_the_labels_serve_evaluate_and_ablate(store: Path, tmp_path: Path, capsy
     ended = run_entx(capsys, "evaluate", predictions, "--gold", labels, "--json")
     assert json.loads(ended.out)["overall"]["f1"] == 1.0
     ended = run_entx(
-        capsys, "ablate", "--store", store, "--gold", labels, "--runs", "a,b", "--strategies", "none", "--json", "-"
+        capsys, "ablate", "--store", store, "--gold", labels, "--runs", "a,b", "--strategies", "none", "--json"
     )
     assert ended.code == 0, ended.err
     assert [column["scores"]["all"][""]["n"] for column in json.loads(ended.out)["columns"]] == [6, 6]
@@ -147,21 +147,8 @@ def test_gold_is_learned_from_and_left_out(tmp_path: Path, capsys: Capture) -> N
     assert all(task["data"]["p_present"] is not None for task in _tasks(out))
     # what was learned can be saved by `entx ensemble`, and given instead
     saved = tmp_path / "stack.json"
-    arguments = (
-        "--store",
-        store,
-        "--runs",
-        "a,b",
-        "--strategy",
-        "stack",
-        "--gold",
-        gold,
-        "--save",
-        saved,
-        "--run",
-        "e",
-    )
-    assert run_entx(capsys, "ensemble", *arguments).code == 0
+    learning = ["--strategy", "stack", "--gold", gold, "--save", saved, "--run", "e"]
+    assert run_entx(capsys, "ensemble", "--store", store, "--runs", "a,b", *learning).code == 0
     for more in (["--fitted", saved, "--gold", gold], ["--gold", gold]):
         other = tmp_path / "other.json"
         runs = "a,b" if "--fitted" in more else "a,b,e"
@@ -212,19 +199,6 @@ def test_accepting_is_submitting(store: Path, tmp_path: Path, capsys: Capture) -
     decided = {task["data"]["index"]: task["data"]["decided"] for task in tasks}
     assert {i: text or "nothing" for i, text in labels_of(tmp_path / "labels.csv").items()} == decided
     assert NOT_SHOWN in out.read_text()
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("a", ["a"]),
-        ("a, b ,c", ["a", "b", "c"]),
-        ("vote(a,b),c", ["vote(a,b)", "c"]),
-        ("c,stack+challenge-f1(a,b),vote(a,b)", ["c", "stack+challenge-f1(a,b)", "vote(a,b)"]),
-    ],
-)
-def test_names_of_runs(text: str, names: list[str]) -> None:
-    assert run_names(text) == names
 
 
 @pytest.mark.parametrize("text", ["", ",", "a,,b", "a,b,", " "])

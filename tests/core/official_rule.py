@@ -17,31 +17,11 @@ _PATTERN = re.compile(r"-?\d+(\.\d+)?\s+[a-zA-Z\s]+")
 _UNITS = sorted(CHALLENGE.units)
 _NAMES = sorted(CHALLENGE.entities)
 _ODD = [
-    *list(" .,-+=@\t\r\n\x00'\"0159aest٣５é½\xa0\u2009\u200b\u202e%()[]"),
-    "  ",
-    "meter",
-    "feet",
-    "e3",
-    "nan",
-    "inf",
-]
+    *list(" .,-+=@\t\r\n\x00'\"0159aest٣５é½\xa0\u2009\u200b\u202e%()[]"), "  ", "meter", "feet", "e3", "nan", "inf",
+]  # fmt: skip
 _NUMBERS = [
-    "0",
-    "5",
-    "5.0",
-    "12.50",
-    "007",
-    "-3",
-    ".5",
-    "5.",
-    "1,000",
-    "1e3",
-    "٣",
-    "５.0",
-    "9" * 40,
-    "9" * 41,
-    "0" * 400,
-]
+    "0", "5", "5.0", "12.50", "007", "-3", ".5", "5.", "1,000", "1e3", "٣", "５.0", "9" * 40, "9" * 41, "0" * 400,
+]  # fmt: skip
 
 
 def officially_accepted(text: str) -> bool:

@@ -1,23 +1,17 @@
+"""Quantities of a page, and where an answer stands on it."""
+
+from __future__ import annotations
+
 from collections.abc import Sequence
-from math import cos, radians, sin
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entx.core.candidates import Candidate, find_candidates, page_quantities, stated_unit
+from entx.core.candidates import Candidate, find_candidates, ground, page_quantities, stated_unit
 from entx.core.entities import CHALLENGE, Entity
-from entx.core.types import Alignment, OcrLine, OcrPage, PageStatus, Polygon
-
-Box = tuple[float, float, float, float]
-
-
-def polygon(box: Box, degrees: float = 0.0) -> Polygon:
-    c, s = cos(radians(degrees)), -sin(radians(degrees))
-    left, top, right, bottom = box
-    points = [(x * c - y * s, x * s + y * c) for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))]
-    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = points
-    return x1, y1, x2, y2, x3, y3, x4, y4
+from entx.core.types import NO_EVIDENCE, Alignment, Evidence, OcrLine, OcrPage, PageStatus, Polygon, parse_written
+from tests.core.test_boxes import Box, polygon
 
 
 def page(*lines: tuple[str, Box], degrees: float = 0.0) -> OcrPage:
@@ -35,26 +29,18 @@ def found(candidates: Sequence[Candidate]) -> list[str]:
 
 
 LABEL = column(
-    "ACME Oat Flakes",
-    "NET WT 17.6 OZ (500g)",
-    "Energy 1500 kJ",
-    "Batch 2024-11",
-    "330 ml",
-    "Ø 20 cm",
+    "ACME Oat Flakes", "NET WT 17.6 OZ (500g)", "Energy 1500 kJ", "Batch 2024-11", "330 ml", "Ø 20 cm",
     "AC 220-240V 50Hz 60W",
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("entity", "expected"),
     [
-        ("item_weight", ["17.6 ounce", "500.0 gram"]),
-        ("item_volume", ["330.0 millilitre"]),
-        ("width", ["20.0 centimetre"]),
-        ("voltage", ["220.0 volt", "240.0 volt"]),
-        ("wattage", ["60.0 watt"]),
+        ("item_weight", ["17.6 ounce", "500.0 gram"]), ("item_volume", ["330.0 millilitre"]),
+        ("width", ["20.0 centimetre"]), ("voltage", ["220.0 volt", "240.0 volt"]), ("wattage", ["60.0 watt"]),
     ],
-)
+)  # fmt: skip
 def test_only_what_is_legal_for_the_entity_in_reading_order(entity: str, expected: list[str]) -> None:
     assert found(find_candidates(LABEL, CHALLENGE[entity])) == expected
 
@@ -99,19 +85,16 @@ def test_a_number_takes_the_unit_in_the_next_box_at_any_rotation(degrees: float)
         ("500", "g", (400, 100, 430, 150), "item_weight", []),  # too far to the right
         ("500", "g", (100, 300, 130, 350), "item_weight", []),  # too far below
         ("500", "g", (40, 100, 90, 150), "item_weight", []),  # before it
-        ("365", "VEGAN", (205, 100, 330, 150), "voltage", []),
-        ("4", "VON HAND", (205, 100, 330, 150), "voltage", []),
+        ("365", "VEGAN", (205, 100, 330, 150), "voltage", []), ("4", "VON HAND", (205, 100, 330, 150), "voltage", []),
         ("24", "in the box", (205, 100, 330, 150), "height", []),
         ("180", "Ibs", (120, 136, 160, 170), "item_weight", ["180.0 pound"]),  # below, the boxes overlap
         ("3.86", "LB", (120, 70, 150, 90), "item_weight", ["3.86 pound"]),  # the drawing of a weight above it
         ("49", "Watts (Excl. Lights)", (60, 70, 300, 95), "wattage", ["49.0 watt"]),
-        ("49", "Watts are saved", (60, 70, 300, 95), "wattage", []),
-        ("43", "T", (120, 70, 140, 90), "item_weight", []),
-        ("2", "ug", (120, 70, 150, 90), "item_weight", []),
-        ("No. 49", "LB", (120, 70, 150, 90), "item_weight", []),
+        ("49", "Watts are saved", (60, 70, 300, 95), "wattage", []), ("43", "T", (120, 70, 140, 90), "item_weight", []),
+        ("2", "ug", (120, 70, 150, 90), "item_weight", []), ("No. 49", "LB", (120, 70, 150, 90), "item_weight", []),
         ("3.86", "LB", (120, 10, 150, 30), "item_weight", []),  # too far above
     ],
-)
+)  # fmt: skip
 def test_what_counts_as_the_next_box(number: str, unit: str, box: Box, entity: str, expected: list[str]) -> None:
     drawn = page((number, (100, 100, 200, 150)), (unit, box))
     assert found(find_candidates(drawn, CHALLENGE[entity])) == expected
@@ -125,18 +108,15 @@ def test_a_unit_above_a_number_that_has_another_number_is_not_shared() -> None:
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [
-        (("13.4 in", "34 m"), ["13.4 inch", "34.0 centimetre"]),
-        (('0.98"', "25m"), ["0.98 inch", "25.0 millimetre"]),
+        (("13.4 in", "34 m"), ["13.4 inch", "34.0 centimetre"]), (('0.98"', "25m"), ["0.98 inch", "25.0 millimetre"]),
         (("36 cm", "78 m"), ["36.0 centimetre", "78.0 centimetre"]),
         (("20 mm", "41m"), ["20.0 millimetre", "41.0 millimetre"]),
         (("20 mm", "3 cm", "41m"), ["20.0 millimetre", "3.0 centimetre", "41.0 metre"]),
         (("36 cm", "75 m"), ["36.0 centimetre", "75.0 metre"]),  # a rope of 75 m
-        (("10 mm", "5 m"), ["10.0 millimetre", "5.0 metre"]),
-        (("0.6 in", "1.5 m"), ["0.6 inch", "1.5 metre"]),
-        (("34 m",), ["34.0 metre"]),
-        (("36 cm", "78 meters"), ["36.0 centimetre", "78.0 metre"]),
+        (("10 mm", "5 m"), ["10.0 millimetre", "5.0 metre"]), (("0.6 in", "1.5 m"), ["0.6 inch", "1.5 metre"]),
+        (("34 m",), ["34.0 metre"]), (("36 cm", "78 meters"), ["36.0 centimetre", "78.0 metre"]),
     ],
-)
+)  # fmt: skip
 def test_metres_that_lost_a_letter(texts: tuple[str, ...], expected: list[str]) -> None:
     candidates = find_candidates(column(*texts), CHALLENGE["height"])
     assert found(candidates) == expected
@@ -159,8 +139,7 @@ def test_the_nearest_unit_wins() -> None:
         ("All sizes in mm", "millimetre"), ("Dimensions are in cm", "centimetre"), ("(unit: inch)", "inch"),
         ("Units: Inches", "inch"), ("单位:mm", "millimetre"), ("Einheit: mm", "millimetre"), ("(mm)", "millimetre"),
         ("measurements in inches", "inch"), ("Wear Size: M", None), ("Platter Size(inch)", None),
-        ("unit price 5", None),
-        ("in the box", None), ("20 mm", None), ("Units: 5", None), ("power unit in kW", None),
+        ("unit price 5", None), ("in the box", None), ("20 mm", None), ("Units: 5", None), ("power unit in kW", None),
     ],
 )  # fmt: skip
 def test_the_unit_of_a_whole_drawing(text: str, unit: str | None) -> None:
@@ -240,3 +219,44 @@ def test_any_page_gives_legal_candidates_in_order_and_twice_the_same(lines: list
         assert [one.order for one in candidates] == sorted(one.order for one in candidates)
         assert all(0 <= line < len(drawn.lines) for one in candidates for line in one.line_ids)
         assert [one.line_ids[0] for one in candidates] == sorted(one.line_ids[0] for one in candidates)
+
+
+BOX = (0.0, 0.0, 100.0, 0.0, 100.0, 20.0, 0.0, 20.0)
+
+
+def find(written: str, entity: str, *lines: str) -> Evidence:
+    page = OcrPage("p", PageStatus.OK, "", 200, 200, tuple(OcrLine(text, 0.9, BOX) for text in lines))
+    quantity = parse_written(written)
+    assert quantity is not None
+    return ground(quantity, page, CHALLENGE[entity], page_quantities(page))
+
+
+@pytest.mark.parametrize(
+    ("written", "entity", "lines", "alignment", "line_ids"),
+    [
+        ("500.0 gram", "item_weight", ("TEA", "500 gram"), Alignment.EXACT, (1,)),
+        ("0.5 inch", "height", ("1/2 in",), Alignment.NORMALISED, (0,)),
+        ("12.0 centimetre", "height", ("12 mm", "x"), Alignment.FUZZY, (0,)),  # the number in another unit
+        ("64.0 ounce", "item_weight", ("NET WT 64 Q2",), Alignment.FUZZY, (0,)),
+        ("6.4 ounce", "item_weight", ("NET WT 6,4 Q2",), Alignment.FUZZY, (0,)),
+        ("64.0 ounce", "item_weight", ("640", "164", "64.5", "no 0.64"), Alignment.NONE, ()),  # parts of other numbers
+        ("64.0 ounce", "item_weight", ("code 64", "lot 64"), Alignment.NONE, ()),  # which one?
+        ("5.0 ounce", "item_weight", ("step 5",), Alignment.NONE, ()),  # one digit stands everywhere
+        ("5.0 ounce", "item_weight", ("5 W",), Alignment.NONE, ()),  # of another kind
+        ("9.5 kilogram", "item_weight", ("500 gram",), Alignment.NONE, ()),
+    ],
+)
+def test_alignment_and_line(
+    written: str, entity: str, lines: tuple[str, ...], alignment: Alignment, line_ids: tuple[int, ...]
+) -> None:
+    found = find(written, entity, *lines)
+    assert (found.alignment, found.line_ids) == (alignment, line_ids)
+    assert (found.polygon is None) == (alignment is Alignment.NONE)
+
+
+def test_the_best_aligned_place_is_taken() -> None:
+    assert find("500.0 gram", "item_weight", "50O g", "500 gram").line_ids == (1,)
+
+
+def test_nothing_is_found_on_an_empty_page() -> None:
+    assert find("500.0 gram", "item_weight") == NO_EVIDENCE

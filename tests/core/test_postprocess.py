@@ -1,3 +1,6 @@
+"""Any text to a legal quantity: the wrapping, the sentences, the whole."""
+
+import json
 import random
 
 import pytest
@@ -5,8 +8,157 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE, Entity
-from entx.core.postprocess import Reading, postprocess
+from entx.core.parser import find_quantities
+from entx.core.postprocess import (
+    MAX_LENGTH,
+    Reading,
+    choose,
+    is_computed,
+    is_hedged,
+    postprocess,
+    says_nothing,
+    says_several,
+    unwrap,
+)
 from entx.core.types import Alignment
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  5 cm \n", "5 cm"), ("", ""), ("**5 cm**", "5 cm"), ("```\n5 cm\n```", "5 cm"),
+        ("```json\n5 cm\n```", "5 cm"), ("5    cm", "5 cm"), ("<think>3 cm?</think>5 cm", "5 cm"),
+        ("<think>it never ends 3 cm", ""), ("<|im_start|>assistant\n5 cm<|im_end|>", "5 cm"),
+        ("system\nx\nuser\n9 cm?\nassistant\n5 cm", "5 cm"), ("ASSISTANT:\n5 cm", "5 cm"), ("5 cm</s>", "5 cm"),
+        ("\\text{5 cm}", "5 cm"), ("\\boxed{5 \\text{ cm}}", "5 cm"), ("\\(8\\frac{1}{4}\\) in", "8 1/4 in"),
+        ("2 \\times 3", "2 x 3"), ('{"value": 5, "unit": "cm"}', "5 cm"),
+        ('{"Value": "5.50", "Units": "cm"}', "5.50 cm"), ('{"value": "5 cm", "unit": "cm"}', "5 cm"),
+        ('{"value": "5 cm"}', "5 cm"), ('{"value": 1e22, "unit": "cm"}', "1e22 cm"),
+        ('{"answer": {"value": 5, "unit": "cm"}}', "5 cm"), ('{"height": {"value": 5, "unit": "cm"}}', "height: 5 cm"),
+        ('{"result": null}', ""), ("{}", ""), ("[]", ""), ('["5 cm", "2 in"]', "5 cm; 2 in"),
+        ('{"a": true, "b": [1, {"c": "2 m"}]}', "b: 1; b: c: 2 m"), ("{5 cm}", "{5 cm}"),
+        ("[5, 6] volt", "[5, 6] volt"), ("The assistant says 5 cm", "The assistant says 5 cm"),
+    ],
+)  # fmt: skip
+def test_the_answer_comes_out_of_its_wrapping(text: str, expected: str) -> None:
+    assert unwrap(text) == expected
+
+
+def test_a_runaway_answer_is_cut() -> None:
+    assert len(unwrap("5 cm " * 10_000)) <= MAX_LENGTH
+
+
+def test_deep_json_is_left_as_it_is() -> None:
+    text = "[" * 3000 + "]" * 3000
+    assert unwrap(text) == text
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["value", "unit", "answer", "x"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+))  # fmt: skip
+@settings(deadline=None, derandomize=True)
+def test_any_json_gives_text(content: object) -> None:
+    assert isinstance(unwrap(json.dumps(content)), str)
+
+
+@given(st.text())
+@settings(deadline=None, derandomize=True)
+def test_unwrapping_never_fails(text: str) -> None:
+    assert isinstance(unwrap(text), str)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The product's item weight is not explicitly indicated in the image.",
+        "The image does not provide a specific weight measurement for the product.",
+        "The image doesn't show the height.", "There is no indication of power usage or output near the product.",
+        "There is no mention of the voltage rating in the image.", "The depth of the product is not visible.",
+        "I cannot determine the height.", "I'm sorry, but I can't help with that.", "Unable to read the label.", "N/A",
+        "NA", "None", "null", "unknown", "Not applicable", "The product is not specified for a wattage.",
+        "The product does not have a label indicating its weight.", "no visible value",
+    ],
+)  # fmt: skip
+def test_denials(text: str) -> None:
+    assert says_nothing(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The height of the product is 8 cm.", "The product is a notebook, 5 cm thick.", "12 volt",
+        "The north side is 5 cm.", "Nominal voltage: 12 V", "a non-stick pan, 28 cm", "The banana weighs 100 g",
+        "No. 5 screw, 4 cm",
+    ],
+)  # fmt: skip
+def test_statements_are_no_denials(text: str) -> None:
+    assert not says_nothing(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hedged"),
+    [
+        ("It is typically 12V.", True), ("It might be around 12V or so.", True),
+        ("If we assume a 12V battery, it lasts.", True), ("The label reads 12V.", False),
+        ("Such devices are typically safe. The label reads 12V.", False),
+        ("The label reads 12V. Such devices are typically safe.", False),
+        ("The voltage is not stated; 12V is printed.", True),
+        ("The voltage is not stated.\nThe label reads 12V", False),
+        ("A 3.7 cell is common. The label reads 12.5V.", False),
+    ],
+)  # fmt: skip
+def test_a_guess_is_told_from_a_reading_by_its_own_sentence(text: str, hedged: bool) -> None:
+    assert is_hedged(text, find_quantities(text)[-1]) is hedged
+
+
+@pytest.mark.parametrize(
+    ("text", "computed"),
+    [
+        ("Volume = 3 x 2 x 2 = 12 cubic inches", True), ("using the formula, the volume is 12 cubic inches", True),
+        ("12V x 1A = 12W", True), ("The tank holds 12 cubic inches", False), ("Power = 12W", False), ("W1=20W", False),
+    ],
+)  # fmt: skip
+def test_results_of_arithmetic_are_told_from_readings(text: str, computed: bool) -> None:
+    assert is_computed(text, find_quantities(text)[-1]) is computed
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "several"),
+    [
+        ("5 lb, 10 lb, 15 lb", "item_weight", True), ("S: 2.5 kg\nM: 3.5 kg\nL: 5 kg", "item_weight", True),
+        ("5 lb and again 5 lb and 5 lb", "item_weight", False), ("5 lb (2.27 kg) or 80 oz", "item_weight", False),
+        ("0.4 cm for the small, 0.6 cm for the medium, 0.8 cm for the large", "depth", True),
+        ("Height: 10 cm, Width: 5 cm, Depth: 3 cm", "width", False),
+        ("a height of 10 cm, a width of 5 cm, a depth of 3 cm", "height", False), ("10 x 5 x 3 cm", "width", False),
+    ],
+)  # fmt: skip
+def test_a_list_of_different_things(text: str, entity: str, several: bool) -> None:
+    assert says_several(text, find_quantities(text), CHALLENGE[entity]) is several
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "expected"),
+    [
+        ("5 cm", "height", "5.0 centimetre"), ("5 cm tall and 3 cm wide", "width", "3.0 centimetre"),
+        ("5 cm tall and 3 cm wide", "depth", None), ("5 cm tall", "width", None),
+        ("5 cm long", "depth", "5.0 centimetre"), ("5 cm in diameter", "width", "5.0 centimetre"),
+        ("5 cm in diameter", "height", None), ("a width of 5 cm and a height of 3 cm", "height", "3.0 centimetre"),
+        ("H5 x W3 cm", "width", "3.0 centimetre"), ("5 cm, 3 cm", "width", "5.0 centimetre"),
+        ("5-7 cm", "width", "7.0 centimetre"), ("220-240V", "voltage", "240.0 volt"),
+        ("12V (9-14.4V)", "voltage", "12.0 volt"), ("10 x 5 cm", "width", "10.0 centimetre"),
+        ("10 x 5 cm", "height", "5.0 centimetre"), ("10 x 5 x 3 cm", "depth", "10.0 centimetre"),
+        ("maximum load 100 kg", "item_weight", None),
+        ("maximum load 100 kg", "maximum_weight_recommendation", "100.0 kilogram"),
+    ],
+)  # fmt: skip
+def test_the_quantity_said_of_the_entity(text: str, entity: str, expected: str | None) -> None:
+    chosen = choose(text, find_quantities(text), CHALLENGE[entity])
+    assert (None if chosen is None else chosen.quantity.text) == expected
 
 
 def read(text: str, entity: str) -> str:
@@ -35,32 +187,23 @@ ANSWERS = [
     ("The volume of the product is 32 ounces (946 ml).", "item_volume", "32.0 fluid ounce"),
     ("The product is a gallon (3.785 liters).", "item_volume", "3.785 litre"),
     # bare forms
-    ("8.2 centimetre", "height", "8.2 centimetre"),
-    ("8.20 centimetre", "height", "8.2 centimetre"),
-    ("500 Grams", "item_weight", "500.0 gram"),
-    ("1.17 in", "depth", "1.17 inch"),
-    ("5 feet 11 inches", "height", "71.0 inch"),
-    ("5'11\"", "height", "71.0 inch"),
-    ("5.5 meter", "height", "5.5 metre"),
-    ("6 feet", "height", "6.0 foot"),
-    ("2,5 kg", "item_weight", "2.5 kilogram"),
+    ("8.2 centimetre", "height", "8.2 centimetre"), ("8.20 centimetre", "height", "8.2 centimetre"),
+    ("500 Grams", "item_weight", "500.0 gram"), ("1.17 in", "depth", "1.17 inch"),
+    ("5 feet 11 inches", "height", "71.0 inch"), ("5'11\"", "height", "71.0 inch"),
+    ("5.5 meter", "height", "5.5 metre"), ("6 feet", "height", "6.0 foot"), ("2,5 kg", "item_weight", "2.5 kilogram"),
     # ranges: the upper end
-    ("[220.0, 240.0] volt", "voltage", "240.0 volt"),
-    ("[11.6, 0.3684210526315789] gram", "item_weight", "11.6 gram"),
+    ("[220.0, 240.0] volt", "voltage", "240.0 volt"), ("[11.6, 0.3684210526315789] gram", "item_weight", "11.6 gram"),
     ("[5, 6] feet", "height", "6.0 foot"),
     ("0.3333333333333333 kilogram", "item_weight", "0.3333333333333333 kilogram"),
-    ("0.5 ounce", "item_volume", "0.5 fluid ounce"),
-    ("10 kilogram to 15 kilogram", "item_weight", "15.0 kilogram"),
+    ("0.5 ounce", "item_volume", "0.5 fluid ounce"), ("10 kilogram to 15 kilogram", "item_weight", "15.0 kilogram"),
     ("The voltage rating of the product is 100-240V.", "voltage", "240.0 volt"),
     ("The voltage rating of the product is DC12V-24V.", "voltage", "24.0 volt"),
     ("from 30 cm to 180 cm", "height", "180.0 centimetre"),
     # wrapped
     ('{"value": 5, "unit": "cm"}', "height", "5.0 centimetre"),
     ('```json\n{"value": "5.5", "unit": "kg"}\n```', "item_weight", "5.5 kilogram"),
-    ('{"answer": "12 volts"}', "voltage", "12.0 volt"),
-    ('[{"value": 3, "unit": "inch"}]', "width", "3.0 inch"),
-    ('{"height": "10 cm", "width": "5 cm"}', "width", "5.0 centimetre"),
-    ("**12 V**", "voltage", "12.0 volt"),
+    ('{"answer": "12 volts"}', "voltage", "12.0 volt"), ('[{"value": 3, "unit": "inch"}]', "width", "3.0 inch"),
+    ('{"height": "10 cm", "width": "5 cm"}', "width", "5.0 centimetre"), ("**12 V**", "voltage", "12.0 volt"),
     ("Therefore it is \\(12 \\, \\text{oz}\\).", "item_weight", "12.0 ounce"),
     ("user\nWhat is the height?\nassistant\n7 cm", "height", "7.0 centimetre"),
     ("<|im_start|>assistant\n60 watt<|im_end|>", "wattage", "60.0 watt"),
@@ -72,8 +215,7 @@ ANSWERS = [
     ("The candle is 3.1 inches in diameter and 3.5 inches tall.", "height", "3.5 inch"),
     ("- Length: 70 cm\n- Width: 110 mm\n- Height: 165 mm", "width", "110.0 millimetre"),
     ("10 x 5 x 3 cm (L x W x H)", "height", "3.0 centimetre"),
-    ("10 x 5 x 3 cm (L x W x H)", "depth", "10.0 centimetre"),
-    ("20x19x6 inches", "height", "6.0 inch"),
+    ("10 x 5 x 3 cm (L x W x H)", "depth", "10.0 centimetre"), ("20x19x6 inches", "height", "6.0 inch"),
     ("20x19x6 inches", "width", "19.0 inch"),
     ("70x90cm, which is approximately 28x36 inches", "height", "90.0 centimetre"),
     ("12V input, 5V output", "voltage", "12.0 volt"),
@@ -81,12 +223,8 @@ ANSWERS = [
     ("The wattage of the product is 100.", "wattage", "100.0 watt"),
     ("The voltage rating of the product is 12", "voltage", "12.0 volt"),
     # stated although another thing is denied
-    (
-        "The illustration does not provide specific ratings. However, it does mention a 3-volt battery.",
-        "voltage",
-        "3.0 volt",
-    ),
-]
+    ("The illustration does not provide specific ratings. However, it says 3-volt battery.", "voltage", "3.0 volt"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "entity", "expected"), ANSWERS)
@@ -95,15 +233,9 @@ def test_answers_are_read(text: str, entity: str, expected: str) -> None:
 
 
 NOTHING = [
-    ("", "height", "empty"),
-    ("   \n", "height", "empty"),
-    ("``` ```", "height", "empty"),
-    ("N/A", "height", "none"),
-    ("None", "height", "none"),
-    ("null", "height", "none"),
-    ("unknown", "height", "none"),
-    ("blank", "height", "no quantity"),
-    ("not visible in the image", "height", "none"),
+    ("", "height", "empty"), ("   \n", "height", "empty"), ("``` ```", "height", "empty"), ("N/A", "height", "none"),
+    ("None", "height", "none"), ("null", "height", "none"), ("unknown", "height", "none"),
+    ("blank", "height", "no quantity"), ("not visible in the image", "height", "none"),
     ("The product's item weight is not explicitly indicated in the image.", "item_weight", "none"),
     ("The image does not provide a label indicating the item weight.", "item_weight", "none"),
     ("I'm sorry, I can't help with that.", "height", "none"),
@@ -115,10 +247,8 @@ NOTHING = [
     ("The voltage rating of the product is 5000mAh.", "voltage", "unit not allowed: milliampere hour"),
     ("The height of the product is 100 pixels.", "height", "unit not allowed: pixel"),
     ("The height of the product is 7.", "height", "no quantity"),
-    ("The depth of the product is 0 cm.", "depth", "not positive"),
-    ("-5 volt", "voltage", "not positive"),
-    ("9" * 30 + " gram", "item_weight", "absurd"),
-    ("9" * 400 + " gram", "item_weight", "no quantity"),
+    ("The depth of the product is 0 cm.", "depth", "not positive"), ("-5 volt", "voltage", "not positive"),
+    ("9" * 30 + " gram", "item_weight", "absurd"), ("9" * 400 + " gram", "item_weight", "no quantity"),
     ("1e3 gram", "item_weight", "no quantity"),
     ("Volume = 15 cm x 15 cm x 15 cm\nVolume = 3375 cubic inches", "item_volume", "computed"),
     ("The weight capacity of the ramp is 500 lbs.", "item_weight", "something else"),
@@ -126,7 +256,7 @@ NOTHING = [
     ("The product measures 12 inches in width and 108 inches in length.", "height", "something else"),
     ("- S: 2.5 kg\n- M: 3.5 kg\n- L: 6.5 kg", "item_weight", "several things"),
     ("Reply with only the value and unit from: centimetre, foot, inch.", "height", "no quantity"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "entity", "reason"), NOTHING)
@@ -140,12 +270,10 @@ def test_nothing_comes_with_its_reason(text: str, entity: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("text", "alignment"),
     [
-        ("8.2 centimetre", Alignment.EXACT),
-        ("8.2 cm", Alignment.EXACT),
-        ("8 1/4 in", Alignment.NORMALISED),
+        ("8.2 centimetre", Alignment.EXACT), ("8.2 cm", Alignment.EXACT), ("8 1/4 in", Alignment.NORMALISED),
         ("8.2 centimetter", Alignment.FUZZY),
     ],
-)
+)  # fmt: skip
 def test_alignment_is_reported(text: str, alignment: Alignment) -> None:
     assert postprocess(text, CHALLENGE["height"]).alignment is alignment
 

@@ -169,16 +169,12 @@ def test_json_lines_keep_digits_and_words(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", "not JSON"),
-        ("[1]", "one object a line"),
-        ('{"index": 1, "index": 2, "prediction": ""}', "a key stands twice"),
-        ('{"index": 1}', "the key is missing"),
-        ('{"index": 1, "prediction": [1]}', "nested"),
-        ('{"index": 1, "prediction": "a\\u0000"}', "NUL"),
-        ('{"index": 1, "prediction": "\\ud800"}', "surrogate"),
-        ("[" * 100_000, "not JSON"),
+        ("{", "not JSON"), ("[1]", "one object a line"),
+        ('{"index": 1, "index": 2, "prediction": ""}', "a key stands twice"), ('{"index": 1}', "the key is missing"),
+        ('{"index": 1, "prediction": [1]}', "nested"), ('{"index": 1, "prediction": "a\\u0000"}', "NUL"),
+        ('{"index": 1, "prediction": "\\ud800"}', "surrogate"), ("[" * 100_000, "not JSON"),
     ],
-)
+)  # fmt: skip
 def test_faults_of_json_lines_name_the_line(tmp_path: Path, line: str, problem: str) -> None:
     error = fault(write(tmp_path, '{"index": 0, "prediction": ""}\n' + line + "\n", "t.jsonl"))
     assert error.line == 2

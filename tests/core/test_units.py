@@ -1,53 +1,42 @@
+"""The table of units, and exact sizes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.core.types import Alignment
-from entx.core.units import BY_NAME, UNITS, kind_of, lookup, same_size
+from entx.core.types import Alignment, Quantity, parse_written
+from entx.core.units import BY_NAME, UNITS, exact_size, kind_of, lookup, same_in_print, same_size
 
 FORMS = {
     "centimetre": [
-        "cm",
-        "CM",
-        "Cm",
-        "cms",
-        "CMS",
-        "centimeter",
-        "centimeters",
-        "Centimetres",
-        "centimètres",
-        "centimetros",
+        "cm", "CM", "Cm", "cms", "CMS", "centimeter", "centimeters", "Centimetres", "centimètres", "centimetros",
     ],
     "millimetre": ["mm", "MM", "millimeters", "millimètre", "milímetros", "毫米"],
     "metre": ["m", "M", "mtr", "meter", "metres", "metros"],
     "inch": ["in", "IN", "inch", "Inches", "inchs", '"', "''", "pouces", "Zoll", "pulgadas", "pollici"],
-    "foot": ["ft", "FT", "feet", "'", "pieds"],
-    "yard": ["yd", "yds", "yards"],
+    "foot": ["ft", "FT", "feet", "'", "pieds"], "yard": ["yd", "yds", "yards"],
     "gram": ["g", "G", "gm", "gms", "gr", "grs", "grams", "grammes", "gramos", "grammi", "克"],
     "kilogram": ["kg", "KG", "Kg", "KGS", "kilo", "kilos", "Kilograms", "chilogrammi"],
-    "milligram": ["mg", "MG", "milligrams"],
-    "microgram": ["ug", "mcg", "micrograms"],
+    "milligram": ["mg", "MG", "milligrams"], "microgram": ["ug", "mcg", "micrograms"],
     "ounce": ["oz", "OZ", "ozs", "ounces", "onzas"],
     "pound": ["lb", "LB", "lbs", "LBS", "pounds", "libras", "livres"],
     "ton": ["t", "T", "ton", "tons", "tonne", "metric tons"],
-    "volt": ["v", "V", "volts", "VAC", "VDC", "vac", "V DC", "Volts"],
-    "millivolt": ["mV", "mv"],
-    "kilovolt": ["kV", "KV"],
-    "watt": ["w", "W", "watts", "WATTS", "vatios"],
-    "kilowatt": ["kW", "KW", "kilowatts"],
+    "volt": ["v", "V", "volts", "VAC", "VDC", "vac", "V DC", "Volts"], "millivolt": ["mV", "mv"],
+    "kilovolt": ["kV", "KV"], "watt": ["w", "W", "watts", "WATTS", "vatios"], "kilowatt": ["kW", "KW", "kilowatts"],
     "millilitre": ["ml", "mL", "ML", "mls", "milliliters", "millilitres"],
-    "litre": ["l", "L", "lt", "Ltr", "liters", "Litres", "litros"],
-    "centilitre": ["cl", "CL", "centiliters"],
-    "decilitre": ["dl", "dL"],
-    "microlitre": ["ul", "uL"],
+    "litre": ["l", "L", "lt", "Ltr", "liters", "Litres", "litros"], "centilitre": ["cl", "CL", "centiliters"],
+    "decilitre": ["dl", "dL"], "microlitre": ["ul", "uL"],
     "fluid ounce": ["fl oz", "FL OZ", "floz", "FLOZ", "fluid ounces", "fluid oz", "onces liquides", "US fl oz"],
     "gallon": ["gal", "GAL", "gallons", "US gal", "galones"],
-    "imperial gallon": ["imp gal", "Imp Gal", "imperial gallons", "UK gallons"],
-    "quart": ["qt", "QTS", "quarts"],
-    "pint": ["pt", "pints"],
-    "cup": ["cup", "cups", "tasses"[:5]],
-    "cubic foot": ["cu ft", "Cu Ft", "cubic feet", "ft3"],
-    "cubic inch": ["cu in", "cubic inches", "in3"],
-}
+    "imperial gallon": ["imp gal", "Imp Gal", "imperial gallons", "UK gallons"], "quart": ["qt", "QTS", "quarts"],
+    "pint": ["pt", "pints"], "cup": ["cup", "cups", "tasses"[:5]],
+    "cubic foot": ["cu ft", "Cu Ft", "cubic feet", "ft3"], "cubic inch": ["cu in", "cubic inches", "in3"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "form"), [(name, form) for name, forms in FORMS.items() for form in forms])
@@ -73,9 +62,8 @@ def test_every_legal_unit_of_the_challenge_is_in_the_table_under_its_kind() -> N
         ("mAh", "milliampere hour"), ("Ah", "ampere hour"), ("A", "ampere"), ("mA", "milliampere"), ("Hz", "hertz"),
         ("GHz", "gigahertz"), ("PSI", "pound per square inch"), ("lumens", "lumen"), ("kWh", "kilowatt hour"),
         ("sq ft", "square foot"), ("ft2", "square foot"), ("HP", "horsepower"), ("degrees", "degree"),
-        ("%", "per cent"),
-        ("cc", "cubic centimetre"), ("tbsp", "tablespoon"), ("km", "kilometre"), ("rpm", "revolution per minute"),
-        ("ft-lbs", "newton metre"),
+        ("%", "per cent"), ("cc", "cubic centimetre"), ("tbsp", "tablespoon"), ("km", "kilometre"),
+        ("rpm", "revolution per minute"), ("ft-lbs", "newton metre"),
     ],
 )  # fmt: skip
 def test_units_that_nobody_asks_for_are_known_and_illegal(form: str, name: str) -> None:
@@ -109,11 +97,9 @@ def test_slips_and_misspelt_words_are_fuzzy(form: str, name: str | None) -> None
 @pytest.mark.parametrize(
     "word",
     [
-        "diameter", "parameter", "perimeter", "counter", "thermometer", "program", "quarters", "finches",
-        "pinches", "winches",
-        "bounces", "founder", "letter", "filter", "pouches", "watches", "wattage", "voltage", "volume",
-        "milliamp hours",
-        "cn", "kb2", "lz", "gq", "c", "x", "H", "",
+        "diameter", "parameter", "perimeter", "counter", "thermometer", "program", "quarters", "finches", "pinches",
+        "winches", "bounces", "founder", "letter", "filter", "pouches", "watches", "wattage", "voltage", "volume",
+        "milliamp hours", "cn", "kb2", "lz", "gq", "c", "x", "H", "",
     ],
 )  # fmt: skip
 def test_words_and_short_strings_are_not_forced_into_units(word: str) -> None:
@@ -147,3 +133,83 @@ def test_names_are_unique_and_plain() -> None:
 def test_same_size(value: float, unit: str, other: float, other_unit: str, same: bool) -> None:
     assert same_size(value, unit, other, other_unit) is same
     assert same_size(other, other_unit, value, unit) is same
+
+
+def _size(text: str) -> object:
+    quantity = parse_written(text)
+    assert quantity is not None
+    return exact_size(quantity)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("500 gram", "0.5 kilogram"), ("500.0 gram", "500 gram"), ("1 inch", "2.54 centimetre"), ("6 foot", "2 yard"),
+        ("1 foot", "12.0 inch"), ("1 pound", "16 ounce"), ("0.1 kilogram", "100000000 microgram"),
+        ("1500 watt", "1.5 kilowatt"), ("0.23 kilovolt", "230 volt"), ("1 gallon", "4 quart"), ("2 cup", "1 pint"),
+        ("1 gallon", "128 fluid ounce"), ("1 gallon", "231 cubic inch"), ("1 cubic foot", "1728 cubic inch"),
+        ("33 centilitre", "330 millilitre"),
+    ],
+)  # fmt: skip
+def test_one_size_in_two_units(one: str, other: str) -> None:
+    assert _size(one) == _size(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("5 kilogram", "11 pound"),  # as packs print it: rounded
+        ("11 inch", "28 centimetre"), ("5 gram", "5 kilogram"), ("16 ounce", "16 fluid ounce"),
+        ("1 litre", "1 kilogram"), ("1 volt", "1 watt"), ("1 ton", "1000 kilogram"),  # a short ton is not
+        ("1 gallon", "1 imperial gallon"), ("1 metre", "1 litre"), ("3 smoot", "3 metre"),
+    ],
+)  # fmt: skip
+def test_not_one_size(one: str, other: str) -> None:
+    assert _size(one) != _size(other)
+
+
+def test_an_unknown_unit_equals_itself() -> None:
+    assert _size("3 smoot") == _size("3.0 smoot")
+    assert _size("1 ton") == _size("1.0 ton")
+
+
+CONVERTIBLE = sorted(CHALLENGE.units - {"ton"})
+
+
+@given(st.decimals("0.001", "100000", places=3), st.integers(-4, 4), st.sampled_from(CONVERTIBLE))
+def test_a_power_of_ten_of_a_unit_is_exact_to_any_length(value: Decimal, power: int, unit: str) -> None:
+    scaled = Quantity(value.scaleb(power), unit)
+    kind, size = exact_size(Quantity(value, unit))
+    assert exact_size(scaled) == (kind, size * 10**power if power >= 0 else size / 10**-power)
+
+
+def _same_in_print(one: str, other: str) -> bool:
+    first, second = parse_written(one), parse_written(other)
+    assert first is not None
+    assert second is not None
+    assert same_in_print(first, second) == same_in_print(second, first)
+    return same_in_print(first, second)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("5 kilogram", "11 pound"), ("11 inch", "28 centimetre"), ("8.2 centimetre", "3.23 inch"),
+        ("16.9 fluid ounce", "500 millilitre"), ("340 gram", "12.0 ounce"), ("0.5 kilogram", "500 gram"),
+        ("250 millilitre", "8.45 fluid ounce"),
+    ],
+)  # fmt: skip
+def test_one_size_printed_twice(one: str, other: str) -> None:
+    assert _same_in_print(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1 kilogram", "800 gram"),  # 800 g round to 1 kg, but 1 kg is 1000 g
+        ("1 metre", "80 centimetre"), ("11 inch", "27 centimetre"), ("5 gram", "5.0 gram"),  # one unit: no conversion
+        ("5 gram", "5.2 gram"), ("16 ounce", "473 millilitre"), ("1 ton", "1000 kilogram"), ("3 smoot", "3 metre"),
+    ],
+)  # fmt: skip
+def test_not_one_size_printed_twice(one: str, other: str) -> None:
+    assert not _same_in_print(one, other)

@@ -44,6 +44,26 @@ def gzip_bomb(megabytes: int) -> bytes:
 
 HONEST = jpeg()
 GZIP_BOMB = gzip_bomb(50)
+PLAIN: dict[str, tuple[int, bytes, dict[str, str]]] = {
+    "404": (404, HONEST, {}),
+    "always-500": (500, HONEST, {}),
+    "partial": (206, HONEST, {}),
+    "empty": (200, b"", {}),
+    "html": (200, b"<!doctype html><title>Not found</title>", {}),
+    "svg": (200, b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', {}),
+    "text": (200, b"no picture" * 100, {}),
+    "cut": (200, HONEST[:-500], {}),
+    "longer": (200, HONEST + HONEST, {"Content_Length": str(len(HONEST) - 500)}),
+    "two-lengths": (200, HONEST, {"Content_Length": f"{len(HONEST)}, 17"}),
+    "odd-length": (200, HONEST, {"Content_Length": "many"}),
+    "announces-much": (200, HONEST, {"Content_Length": str(10**12)}),
+    "gzip-bomb": (200, GZIP_BOMB, {"Content_Encoding": "gzip"}),
+    "gzip-picture": (200, gzip.compress(HONEST), {"Content_Encoding": "gzip"}),
+    "bomb": (200, png_bomb(60_000, 60_000), {}),
+    "large": (200, png_bomb(8_000, 8_000), {}),
+    "nowhere": (302, b"", {}),
+}
+"""What one call of `answer` serves: status, body, headers."""
 
 
 class PictureServer(ThreadingHTTPServer):
@@ -93,7 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.at_once[self.server.active] += 1
         try:
             first = path.partition("/")[0]
-            getattr(self, f"serve_{first.replace('-', '_')}", self.serve_404)()
+            serve = getattr(self, f"serve_{first.replace('-', '_')}", None)
+            if serve is not None:
+                serve()
+            else:
+                status, body, headers = PLAIN.get(first, PLAIN["404"])
+                self.answer(status, body, **headers)
         finally:
             with self.server.lock:
                 self.server.active -= 1
@@ -139,27 +164,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     # hostile
 
-    def serve_404(self) -> None:
-        self.answer(404, HONEST)
-
-    def serve_always_500(self) -> None:
-        self.answer(500, HONEST)
-
-    def serve_partial(self) -> None:
-        self.answer(206, HONEST)
-
-    def serve_empty(self) -> None:
-        self.answer(200)
-
-    def serve_html(self) -> None:
-        self.answer(200, b"<!doctype html><title>Not found</title>")
-
-    def serve_svg(self) -> None:
-        self.answer(200, b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>')
-
-    def serve_text(self) -> None:
-        self.answer(200, b"no picture" * 100)
-
     def serve_drop(self) -> None:
         self.answer(200, HONEST[:1000], Content_Length=str(len(HONEST)))
         self.connection.shutdown(socket.SHUT_RDWR)
@@ -173,21 +177,6 @@ class _Handler(BaseHTTPRequestHandler):
     def serve_cut_until_close(self) -> None:
         self.answer(200, HONEST[:-500], Content_Length="", Connection="close")
         self.close_connection = True
-
-    def serve_cut(self) -> None:
-        self.answer(200, HONEST[:-500])
-
-    def serve_longer(self) -> None:
-        self.answer(200, HONEST + HONEST, Content_Length=str(len(HONEST) - 500))
-
-    def serve_two_lengths(self) -> None:
-        self.answer(200, HONEST, Content_Length=f"{len(HONEST)}, 17")
-
-    def serve_odd_length(self) -> None:
-        self.answer(200, HONEST, Content_Length="many")
-
-    def serve_announces_much(self) -> None:
-        self.answer(200, HONEST, Content_Length=str(10**12))
 
     def serve_endless(self) -> None:
         self.answer(200, HONEST, Content_Length="")
@@ -214,18 +203,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
         self.close_connection = True
 
-    def serve_gzip_bomb(self) -> None:
-        self.answer(200, GZIP_BOMB, Content_Encoding="gzip")
-
-    def serve_gzip_picture(self) -> None:
-        self.answer(200, gzip.compress(HONEST), Content_Encoding="gzip")
-
-    def serve_bomb(self) -> None:
-        self.answer(200, png_bomb(60_000, 60_000))
-
-    def serve_large(self) -> None:
-        self.answer(200, png_bomb(8_000, 8_000))
-
     def serve_dot(self) -> None:
         stream = io.BytesIO()
         Image.new("P", (1, 1)).save(stream, "GIF")
@@ -233,9 +210,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def serve_loop(self) -> None:
         self.answer(302, Location=self.path)
-
-    def serve_nowhere(self) -> None:
-        self.answer(302)
 
     def serve_redirect(self) -> None:
         self.answer(302, HONEST, Location=unquote(self.path.partition("?to=")[2]))

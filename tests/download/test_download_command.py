@@ -16,6 +16,8 @@ import pytest
 from entx.core.files import file_name
 from entx.download.job import FAILURES_FILE
 
+Table = Callable[..., Path]
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,7 +51,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_all_there_is_exit_0_and_json(server: Any, table: Callable[..., Path], images: Path) -> None:
+def test_all_there_is_exit_0_and_json(server: Any, table: Table, images: Path) -> None:
     links = [server.url(f"good/{i}.jpg") for i in range(5)] * 2
     done = run(table(links), "--images", images, "--json")
     assert done.returncode == 0, done.stderr
@@ -66,7 +68,7 @@ def test_all_there_is_exit_0_and_json(server: Any, table: Callable[..., Path], i
     assert again.stdout.endswith(" s), 0 missing\n")
 
 
-def test_missing_ones_are_exit_3_and_named(server: Any, table: Callable[..., Path], images: Path) -> None:
+def test_missing_ones_are_exit_3_and_named(server: Any, table: Table, images: Path) -> None:
     links = [server.url("good/1.jpg"), server.url("404"), "http://localhost/a.jpg", server.url("html")]
     done = run(table(links), "--images", images, "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
@@ -80,7 +82,7 @@ def test_missing_ones_are_exit_3_and_named(server: Any, table: Callable[..., Pat
     assert said.stderr == f"entx: the missing ones and why: {images / FAILURES_FILE}\n"
 
 
-def test_wrong_use_is_exit_2_in_one_line(tmp_path: Path, table: Callable[..., Path], images: Path) -> None:
+def test_wrong_use_is_exit_2_in_one_line(tmp_path: Path, table: Table, images: Path) -> None:
     (tmp_path / "other.csv").write_text("index,link\n1,a\n")
     for arguments in (
         [tmp_path / "none.csv", "--images", images],
@@ -96,7 +98,7 @@ def test_wrong_use_is_exit_2_in_one_line(tmp_path: Path, table: Callable[..., Pa
     assert not images.exists()
 
 
-def test_a_full_disk_is_one_line_and_no_partial_file(server: Any, table: Callable[..., Path], images: Path) -> None:
+def test_a_full_disk_is_one_line_and_no_partial_file(server: Any, table: Table, images: Path) -> None:
     path = table([server.url(f"good/{i}.jpg") for i in range(10)])
     assert all(len(server.picture(i)) > 4096 for i in range(10))
     limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash", *command(path, "--images", images)]
@@ -111,7 +113,7 @@ def test_a_full_disk_is_one_line_and_no_partial_file(server: Any, table: Callabl
 
 
 @pytest.mark.fault
-def test_killed_at_any_moment_it_is_resumed(server: Any, table: Callable[..., Path], images: Path) -> None:
+def test_killed_at_any_moment_it_is_resumed(server: Any, table: Table, images: Path) -> None:
     links = [server.url(f"good/{i}.jpg") for i in range(120)]
     path = table(links)
     server.delay = 0.02
@@ -135,9 +137,7 @@ def test_killed_at_any_moment_it_is_resumed(server: Any, table: Callable[..., Pa
 
 @pytest.mark.fault
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_within_seconds(
-    server: Any, table: Callable[..., Path], images: Path, number: signal.Signals
-) -> None:
+def test_a_signal_ends_it_within_seconds(server: Any, table: Table, images: Path, number: signal.Signals) -> None:
     good = [server.url(f"good/{i}.jpg") for i in range(20)]
     hanging = [server.url(f"{name}/{i}") for i in range(10) for name in ("silent", "drip", "drip-headers")]
     process = subprocess.Popen(

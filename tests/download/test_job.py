@@ -15,9 +15,11 @@ from entx.download.fetch import Fetcher
 from entx.download.guard import AddressGuard
 from entx.download.job import FAILURES_FILE, DownloadReport, download
 
+Get = Callable[..., DownloadReport]
+
 
 @pytest.fixture
-def get(tmp_path: Path) -> Iterator[Callable[..., DownloadReport]]:
+def get(tmp_path: Path) -> Iterator[Get]:
     """Downloads links of the test's server into `tmp_path / "pictures"`."""
 
     def run(links: list[str], *, timeout: float = 20.0, tries: int = 2, **options: Any) -> DownloadReport:
@@ -36,7 +38,7 @@ def failures(folder: Path) -> list[tuple[str, str]]:
     return [(link, reason) for link, reason in rows]
 
 
-def test_only_honest_pictures_become_files(server: Any, get: Callable[..., DownloadReport], tmp_path: Path) -> None:
+def test_only_honest_pictures_become_files(server: Any, get: Get, tmp_path: Path) -> None:
     honest = ["good/1.jpg", "chunked", "until-close", "flaky", "drops-once", "hop/3"]
     hostile = [
         "404", "always-500", "empty", "html", "text", "drop", "drop-chunked", "cut", "cut-until-close", "longer",
@@ -65,7 +67,7 @@ def test_only_honest_pictures_become_files(server: Any, get: Callable[..., Downl
     assert all(reason and reason[0].isalnum() for _, reason in listed)
 
 
-def test_each_distinct_link_is_fetched_once(server: Any, get: Callable[..., DownloadReport], tmp_path: Path) -> None:
+def test_each_distinct_link_is_fetched_once(server: Any, get: Get, tmp_path: Path) -> None:
     links = [server.url(f"good/{i % 10}.jpg") for i in range(50)]
     steps: list[int] = []
     report = get(links, advance=steps.append)
@@ -77,7 +79,7 @@ def test_each_distinct_link_is_fetched_once(server: Any, get: Callable[..., Down
 
 
 def test_links_of_one_base_name_share_no_file(
-    server: Any, get: Callable[..., DownloadReport], resolver: dict[str, list[str]], tmp_path: Path
+    server: Any, get: Get, resolver: dict[str, list[str]], tmp_path: Path
 ) -> None:
     resolver["pictures.test"] = resolver["other.test"] = ["127.0.0.1"]
     links = [
@@ -90,9 +92,7 @@ def test_links_of_one_base_name_share_no_file(
     assert len(list((tmp_path / "pictures").iterdir())) == len(links)
 
 
-def test_a_second_run_asks_for_what_is_missing_only(
-    server: Any, get: Callable[..., DownloadReport], tmp_path: Path
-) -> None:
+def test_a_second_run_asks_for_what_is_missing_only(server: Any, get: Get, tmp_path: Path) -> None:
     links = [server.url(f"good/{i}.jpg") for i in range(12)]
     folder = tmp_path / "pictures"
     assert get([*links[:8], server.url("404")]).fetched == 8
@@ -113,9 +113,7 @@ def test_a_second_run_asks_for_what_is_missing_only(
     assert not server.hits
 
 
-def test_leftovers_of_a_killed_run_go_and_other_files_stay(
-    server: Any, get: Callable[..., DownloadReport], tmp_path: Path
-) -> None:
+def test_leftovers_of_a_killed_run_go_and_other_files_stay(server: Any, get: Get, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / ".entx-0123.part").write_bytes(b"half")
@@ -124,7 +122,7 @@ def test_leftovers_of_a_killed_run_go_and_other_files_stay(
     assert sorted(path.name for path in folder.iterdir()) == sorted(["mine.txt", file_name(server.url("good/1.jpg"))])
 
 
-def test_one_host_is_asked_by_so_many_at_a_time(server: Any, get: Callable[..., DownloadReport]) -> None:
+def test_one_host_is_asked_by_so_many_at_a_time(server: Any, get: Get) -> None:
     server.delay = 0.02
     get([server.url(f"good/{i}") for i in range(30)], workers=12, per_host=3)
     assert max(server.at_once) == 3
@@ -132,9 +130,7 @@ def test_one_host_is_asked_by_so_many_at_a_time(server: Any, get: Callable[..., 
     assert 6 < max(server.at_once) <= 12
 
 
-def test_a_stop_ends_within_seconds_and_keeps_what_is_whole(
-    server: Any, get: Callable[..., DownloadReport], tmp_path: Path
-) -> None:
+def test_a_stop_ends_within_seconds_and_keeps_what_is_whole(server: Any, get: Get, tmp_path: Path) -> None:
     links = [server.url(f"good/{i}.jpg") for i in range(40)]
     for name in ("silent", "drip", "drip-headers", "always-500"):
         links += [server.url(f"{name}/{i}") for i in range(5)]
@@ -157,9 +153,7 @@ def test_a_stop_ends_within_seconds_and_keeps_what_is_whole(
         assert (tmp_path / "pictures" / file_name(links[i])).read_bytes() == server.picture(i)
 
 
-def test_a_folder_that_cannot_be_written_ends_the_run(
-    server: Any, get: Callable[..., DownloadReport], tmp_path: Path
-) -> None:
+def test_a_folder_that_cannot_be_written_ends_the_run(server: Any, get: Get, tmp_path: Path) -> None:
     (tmp_path / "pictures").write_text("a file")
     with pytest.raises(InputError, match="pictures: cannot be written"):
         get([server.url("good/1.jpg")])
@@ -172,9 +166,7 @@ def test_a_folder_that_cannot_be_written_ends_the_run(
     assert time.monotonic() - started < 5
 
 
-def test_two_runs_in_one_folder_do_not_disturb_each_other(
-    server: Any, get: Callable[..., DownloadReport], tmp_path: Path
-) -> None:
+def test_two_runs_in_one_folder_do_not_disturb_each_other(server: Any, get: Get, tmp_path: Path) -> None:
     links = [server.url(f"good/{i}.jpg") for i in range(60)]
     reports: list[DownloadReport] = []
     threads = [threading.Thread(target=lambda: reports.append(get(links, workers=4))) for _ in range(3)]

@@ -11,21 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.core.errors import InputError, TableError
-from entx.core.types import parse_written
+from entx.core.errors import InputError
+from entx.core.evaluation import Truth
 from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import (
     FORMAT,
     Fitted,
     FoldModel,
-    Truth,
     digest,
     examples_of,
     file_text,
     fit_ensemble,
     load_fitted,
     parse_file,
-    read_truths,
 )
 from entx.ensemble.judge import Judge, Logistic
 from entx.ensemble.strategies import Cascade, Stack, Vote
@@ -35,38 +33,9 @@ from tests.ensemble.arms import ballot
 from tests.ensemble.examples import labelled
 
 
-def _rights(*texts: str) -> frozenset[Any]:
-    return frozenset(parse_written(text) for text in texts)
-
-
-def _table(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "gold.csv"
-    path.write_text(text)
-    return path
-
-
-def test_values_empties_and_equally_right_answers(tmp_path: Path) -> None:
-    text = 'index,value,also\n3,5 gram,0.005 kilogram | 5.1 gram\n4,,7 gram\n5,"[1.0, 2.0] volt",\n6, ,\n'
-    assert read_truths(_table(tmp_path, text)) == {
-        3: Truth(_rights("5 gram", "0.005 kilogram", "5.1 gram"), True),
-        4: Truth(frozenset(), False),
-        5: Truth(frozenset(), True),  # there is a value, but none that can be written
-        6: Truth(frozenset(), False),
-    }
-    assert read_truths(_table(tmp_path, "index,entity_value\n3,5.0 gram\n"))[3].rights == _rights("5 gram")
-
-
-def test_wrong_tables_are_told(tmp_path: Path) -> None:
-    for text, says in (("index,label\n1,5 gram\n", "entity_value or value"), ("index,value\n", "needs rows")):
-        with pytest.raises(InputError, match=says):
-            read_truths(_table(tmp_path, text))
-    with pytest.raises(TableError):
-        read_truths(_table(tmp_path, "index,value\n1,5 gram\n1,6 gram\n"))
-
-
 def test_examples_are_the_ballots_with_a_truth() -> None:
     ballots = [ballot("5 gram", "", index=1), ballot("6 gram", "", index=2)]
-    (example,) = examples_of(ballots, {2: Truth(_rights("6 gram"), True), 9: Truth(frozenset(), False)})
+    (example,) = examples_of(ballots, {2: Truth(2, "6 gram"), 9: Truth(9, "")})
     assert example.ballot.index == 2
     assert [example.is_right(option) for option in example.ballot.options] == [True, False]
     nothing = replace(example, rights=frozenset(), present=False)
@@ -74,7 +43,7 @@ def test_examples_are_the_ballots_with_a_truth() -> None:
 
 
 def test_the_digest_tells_rows_and_answers_apart_and_knows_no_order() -> None:
-    truths = {1: Truth(_rights("5 gram"), True), 2: Truth(frozenset(), False)}
+    truths = {1: Truth(1, "5 gram"), 2: Truth(2, "")}
     rows = examples_of([ballot("5 gram", index=1), ballot("6 gram", index=2)], truths)
     assert digest(rows) == digest(rows[::-1])
     assert len(digest(rows)) == 64

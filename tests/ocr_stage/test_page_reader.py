@@ -6,7 +6,7 @@ from PIL import Image
 from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.engines.base import BUILT_IN, EngineSpec, RawLine
 from entx.ocr_stage.page_reader import PageReader
-from tests.core.test_decode import mutations
+from tests.core.test_images import mutations
 from tests.ocr_stage.fake_engine import FakeEngine, box
 from tests.ocr_stage.pictures import encoded, label
 

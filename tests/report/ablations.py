@@ -1,13 +1,18 @@
-"""A tiny store of which every figure can be reckoned by hand: eight questions, two readers, one sentence model."""
+"""Stores for ablations: a tiny one of which every figure can be reckoned by hand, and one of 120 rows by chance."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import (
@@ -22,12 +27,15 @@ from entx.core.types import (
     Question,
     parse_written,
 )
-from entx.report.ablation.measure import Measured, Options, measure
-from entx.report.ablation.summary import summarise
+from entx.report.ablation.columns import ARM, HYBRID, Column, Gold, GoldRow
+from entx.report.ablation.hybrids import Hybrids
+from entx.report.ablation.page import Gallery, make_gallery
+from entx.report.ablation.summary import Ablation, Options, load_ablation, summarise
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store
+from tests.report.tables import macros
 from tests.report.views import picture_bytes
 
 KEY = PageKey("rapidocr", "m", "p")
@@ -111,18 +119,27 @@ def default_arms() -> dict[str, list[Answer | None]]:
     return {"rules": [said(text) for text in RULES], "qwen": [said(text) for text in QWEN]}
 
 
-def measured(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> Measured:
+def measured(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> Ablation:
     with Store(path) as store:
-        return measure(store, table, runs.split(","), CHALLENGE, Options(**options))
+        return load_ablation(store, table, runs.split(","), CHALLENGE, Options(**options))
 
 
 def summary(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> dict[str, Any]:
     """As the JSON file holds it."""
     with Store(path) as store:
         found = Options(**options)
-        gathered = measure(store, table, runs.split(","), CHALLENGE, found)
+        gathered = load_ablation(store, table, runs.split(","), CHALLENGE, found)
         plain: dict[str, Any] = json.loads(json.dumps(summarise(store, gathered, CHALLENGE, found)))
         return plain
+
+
+def report(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> tuple[dict[str, Any], Gallery]:
+    """Figures and gallery of an ablation."""
+    most, size = options.pop("most", 100), options.pop("picture_bytes", 1_000_000)
+    with Store(path) as store:
+        chosen = Options(**options)
+        gathered = load_ablation(store, table, runs.split(","), CHALLENGE, chosen)
+        return summarise(store, gathered, CHALLENGE, chosen), make_gallery(gathered, most=most, picture_bytes=size)
 
 
 def of(rows: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
@@ -130,5 +147,105 @@ def of(rows: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
     return next(row for row in rows if row["name"] == name)
 
 
+def cards_of(gallery: Gallery) -> str:
+    """The cards as the page has them."""
+    return "".join(map(macros("gallery.html").card, gallery.cards))
+
+
 def gram(number: int) -> Quantity:
     return Quantity(Decimal(number), "gram")
+
+
+ROWS, PICTURES = 120, 80
+RIGHT = {"good": 0.85, "fair": 0.7, "poor": 0.45, "rare": 0.6}
+"""How often each arm is right; "rare" was asked every third question only."""
+
+
+def _by_chance(truth: str, right: bool, draw: random.Random) -> Answer:
+    sure = min(0.99, max(0.01, draw.gauss(0.8 if right else 0.5, 0.15)))
+    if right:
+        quantity = gram(int(truth.split()[0])) if truth else None
+    else:
+        quantity = None if truth and draw.random() < 0.3 else gram(draw.randint(1000, 2000))
+    if quantity is None:
+        return Answer(None, "", "nothing seen", p_present=1.0 - sure)
+    return Answer(quantity, quantity.text, p_correct=sure, p_present=min(1.0, sure + 0.05), seconds=0.5)
+
+
+def make_chance_store(folder: Path) -> tuple[Path, Path]:
+    """Paths of the store and of its gold table."""
+    draw = random.Random(7)
+    truths = ["" if draw.random() < 0.3 else f"{draw.randint(1, 900)} gram" for _ in range(ROWS)]
+    names = ["item_weight" if draw.random() < 0.6 else "maximum_weight_recommendation" for _ in range(ROWS)]
+    links = [f"{i % PICTURES}.jpg" for i in range(ROWS)]
+    table = folder / "gold.csv"
+    lines = [f"{i},{names[i]},{'small' if i % 3 else 'large'},{links[i]},{truths[i]}" for i in range(ROWS)]
+    table.write_text("index,entity_name,slice,image_link,value\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    with Store(folder / "s.duckdb", write=True) as store:
+        add_questions(store, [Question(i, links[i], "g", names[i]) for i in range(ROWS)], "t.csv")
+        for run, share in RIGHT.items():
+            begin_run(store, run, "vlm", {"model": run})
+            asked = range(0, ROWS, 3) if run == "rare" else range(ROWS)
+            add_answers(store, run, [(i, _by_chance(truths[i], draw.random() < share, draw)) for i in asked])
+    return folder / "s.duckdb", table
+
+
+Said = tuple[str | None, float | None]
+"""A text ("" abstains, None was not asked) and how sure the arm says to be."""
+
+
+def gold_of(
+    truths: Sequence[str], slices: Sequence[str] = (), also: Sequence[tuple[str, ...]] = (),
+    files: Sequence[tuple[str | None, str | None]] = (),
+) -> Gold:  # fmt: skip
+    rows = tuple(
+        GoldRow(i, "item_weight", slices[i] if slices else "", truth, also[i] if also else (), f"{i}.jpg", "g", 0,
+                *(files[i] if files else (None, None)))
+        for i, truth in enumerate(truths)
+    )  # fmt: skip
+    return Gold(Path("gold.csv"), rows, (), np.arange(len(rows), dtype=np.int64))
+
+
+def answer_of(told: Said) -> Answer | None:
+    text, sure = told
+    if text is None:
+        return None
+    return Answer(parse_written(text) if text else None, text, p_correct=sure, p_present=sure)
+
+
+def column_of(gold: Gold, told: Sequence[Said], name: str = "a", stage: str = "vlm") -> Column:
+    return Column(name, ARM, stage, tuple(map(answer_of, told)), gold)
+
+
+ROW = st.tuples(
+    st.sampled_from(["", "1 gram", "2 gram"]), st.sampled_from(["", "1 gram", "2 gram", None]),
+    st.integers(0, 10).map(lambda tenth: tenth / 10),
+)  # fmt: skip
+"""Truth, answer and how sure the arm says to be."""
+
+BOX, OTHER = (10.0, 10.0, 60.0, 10.0, 60.0, 30.0, 10.0, 30.0), (10.0, 40.0, 60.0, 40.0, 60.0, 60.0, 10.0, 60.0)
+PAGE = OcrPage("p", PageStatus.OK, "", 200, 100, (OcrLine("1 g net", 0.9, BOX), OcrLine("2 g", 0.9, OTHER)), 0.1)
+
+TRUTHS = st.sampled_from(["", "1 gram", "2 gram"])
+SAID = st.sampled_from([None, "", "1 gram", "2 gram", "0.001 kilogram", "7 gram"])
+TABLE = st.lists(st.tuples(TRUTHS, SAID, SAID, SAID), min_size=1, max_size=10)
+
+
+def ablation_of(table: Sequence[tuple[Any, ...]]) -> Ablation:
+    """Of rows of a truth and of what two arms and a hybrid say; "2 gram" is read where it stands."""
+    files = [(f"{place}", f"{place}.jpg") for place in range(len(table))]
+    gold = gold_of([row[0] for row in table], files=files)
+    kinds = ((ARM, "rules"), (ARM, "vlm"), (HYBRID, "ensemble"))
+    columns = tuple(
+        Column(name, kind, stage, tuple(_grounded(row[1 + number]) for row in table), gold)
+        for number, (name, (kind, stage)) in enumerate(zip("abc", kinds, strict=True))
+    )
+    pages = {picture: replace(PAGE, picture=picture) for picture, _ in files}
+    return Ablation(gold, (), columns, Hybrids(), None, pages, tuple(() for _ in table))
+
+
+def _grounded(text: str | None) -> Answer | None:
+    if text is None:
+        return None
+    evidence = Evidence(Alignment.EXACT, (1,), OTHER) if text == "2 gram" else Evidence(Alignment.NONE)
+    return Answer(parse_written(text) if text else None, text, "" if text else "nothing seen", evidence)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from entx.report.review.tasks import NOT_SHOWN, OTHER
+from entx.report.review.forms import NOT_SHOWN, OTHER
 
 PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
 CONTROLS = {"answer": "choices", "value": "textarea", "also": "textarea", "evidence": "rectanglelabels"}
@@ -63,50 +63,29 @@ RESULT = {
         ]
     },
 }
+_STRING = {"type": "string"}
+_CHOICE = {"type": "object", "required": ["value"], "properties": {"value": {"type": "string", "minLength": 1}}}
+_DATA = {
+    "type": "object", "required": ["image", "question", "units", "choices", "said", "index"],
+    "propertyNames": {"not": {"enum": sorted(RESERVED)}},
+    "properties": {
+        "image": {"type": "string", "minLength": 1}, "question": _STRING, "units": _STRING, "said": _STRING,
+        "index": {"type": "integer"}, "choices": {"type": "array", "minItems": 2, "items": _CHOICE},
+    },
+}  # fmt: skip
+_PREDICTION = {
+    "type": "object", "required": ["model_version", "score", "result"], "additionalProperties": False,
+    "properties": {
+        "model_version": _STRING, "score": {"type": "number", "minimum": 0, "maximum": 1}, "result": RESULT,
+    },
+}  # fmt: skip
 TASKS = {
     "type": "array",
     "items": {
-        "type": "object",
-        "required": ["data", "predictions"],
-        "additionalProperties": False,
-        "properties": {
-            "data": {
-                "type": "object",
-                "required": ["image", "question", "units", "choices", "said", "index"],
-                "propertyNames": {"not": {"enum": sorted(RESERVED)}},
-                "properties": {
-                    "image": {"type": "string", "minLength": 1},
-                    "question": {"type": "string"},
-                    "units": {"type": "string"},
-                    "said": {"type": "string"},
-                    "index": {"type": "integer"},
-                    "choices": {
-                        "type": "array",
-                        "minItems": 2,
-                        "items": {
-                            "type": "object",
-                            "required": ["value"],
-                            "properties": {"value": {"type": "string", "minLength": 1}},
-                        },
-                    },
-                },
-            },
-            "predictions": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["model_version", "score", "result"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "model_version": {"type": "string"},
-                        "score": {"type": "number", "minimum": 0, "maximum": 1},
-                        "result": RESULT,
-                    },
-                },
-            },
-        },
+        "type": "object", "required": ["data", "predictions"], "additionalProperties": False,
+        "properties": {"data": _DATA, "predictions": {"type": "array", "items": _PREDICTION}},
     },
-}
+}  # fmt: skip
 """What is imported into Label Studio."""
 
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
-VOID = {"meta", "link", "br", "wbr", "input", "img"}
+from entx.report.html import environment
+
+VOID = {"meta", "link", "input", "br", "wbr", "img"}
 FIGURE = re.compile(r"[-−+]?\d*\.\d+")
+
+
+def macros(name: str) -> Any:
+    """The macros of a template."""
+    return environment().get_template(name).module
 
 
 class Tables(HTMLParser):
@@ -66,3 +74,36 @@ def figures(cell: str) -> list[float]:
 def written(*values: float) -> list[float]:
     """As a report writes them: three decimals."""
     return [float(f"{value:.3f}") for value in values]
+
+
+class Parsed(HTMLParser):
+    """Elements with attributes, the text of each kind of element, and whether all that opens is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.balanced = True
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.balanced &= bool(self.open) and self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.texts[self.open[-1]][-1] += data
+
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str]]:
+        wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+        return [found for name, found in self.elements if name == tag and wanted.items() <= found.items()]

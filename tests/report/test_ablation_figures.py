@@ -1,272 +1,435 @@
-"""Every figure of the page is the one that the JSON file holds, read back from the tables."""
+"""Oracle, causes, audits, cost, curves and probabilities, reckoned by hand and for any answers."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
-from entx.report.ablation import more_sections, sections
-from entx.report.ablation.causes import Cause
-from entx.report.ablation.diff import diff
-from entx.report.ablation.document import html_text
-from entx.report.ablation.gallery import make_gallery
-from entx.report.ablation.measure import Options, measure
-from entx.report.ablation.summary import summarise
+from entx.core.errors import InputError, TableError
+from entx.core.evaluation import Counts, Outcome
+from entx.core.types import Answer, Quantity, Question, parse_written
+from entx.ensemble.job import run_ensemble
+from entx.report.ablation.columns import ARM, HYBRID, Column
+from entx.report.ablation.figures import (
+    POINTS,
+    Cause,
+    cause_of,
+    causes,
+    costs,
+    coverage_curves,
+    hybrid_costs,
+    label_noise,
+    oracle,
+    oracle_outcomes,
+    relation,
+    reliabilities,
+    table_labels,
+    unit_audit,
+)
+from entx.storage.questions import add_questions, find_labels
+from entx.storage.runs import find_arms
 from entx.storage.store import Store
-from tests.report.ablations import default_arms, make_store, measured, of, summary
-from tests.report.chance import RIGHT, make_chance_store
-from tests.report.tables import Tables, figures, written
-
-Found = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Found, Tables]:
-    """The figures of the chance store as JSON, and the page's tables."""
-    path, table = make_chance_store(tmp_path_factory.mktemp("many"))
-    with Store(path) as store:
-        chosen = Options(strategies=("vote", "stack"), price=7.2)
-        gathered = measure(store, table, list(RIGHT), CHALLENGE, chosen)
-        found = json.loads(json.dumps(summarise(store, gathered, CHALLENGE, chosen)))
-        gallery = make_gallery(gathered, most=10, picture_bytes=0)
-    return found, Tables(html_text(found, gallery))
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return summary(*make_store(tmp_path_factory.mktemp("tiny")), price=3.6)
+from tests.report.ablations import (
+    ROW,
+    TABLE,
+    TRUTHS,
+    Said,
+    ablation_of,
+    column_of,
+    default_arms,
+    gold_of,
+    gram,
+    make_store,
+    measured,
+    of,
+    said,
+    summary,
+)
 
 
-def test_scores(both: tuple[Found, Tables]) -> None:
-    found, page = both
-    assert len(page.rows["scores"]) == 1 + len(found["columns"])
-    for column in found["columns"]:
-        name, score = column["name"], column["scores"]["all"][""]
-        for title, key in (("F1", "f1"), ("recall", "recall"), ("coverage", "coverage"), ("F1 as text", "f1_string")):
-            assert figures(page.under("scores", title)[name]) == written(score[key])
-        assert figures(page.under("scores", "95 % interval")[name]) == written(score["f1_low"], score["f1_high"])
-        assert page.under("scores", "n asked")[name] == f"{column['asked']} of 120"
-        for part in ("small", "large"):
-            own = column["scores"]["slice"][part]
-            cell = page.under("scores", f"F1 {part}")[name]
-            assert figures(cell) == written(own["f1"], own["f1_low"], own["f1_high"])
-            assert cell.endswith(f" n {own['n']}")
+def test_oracle_takes_what_any_arm_has_right(small: dict[str, Any]) -> None:
+    found = small["oracle"]
+    # Right by some arm: 0, 1, 2 (empty), 3, 4, 5 (empty); 6 and 7 are missed by a silent arm. TP 4, TN 2, FN 2.
+    whole = found["parts"][""]
+    assert whole["f1"] == pytest.approx(8 / 10)
+    assert (whole["best"], whole["best_f1"]) == ("rules", 0.6)
+    assert whole["closed"]["rules"] == 0.0
+    assert whole["closed"]["qwen"] == pytest.approx((4 / 9 - 0.6) / 0.2, abs=1e-5)
+    assert found["parts"]["small"]["f1"] == 1.0
 
 
-def test_entities_stand_turned_round(both: tuple[Found, Tables]) -> None:
-    found, page = both
-    for column in found["columns"]:
-        for entity, cell in page.under("entities", column["name"]).items():
-            own = column["scores"]["entity_name"][entity]
-            assert figures(cell) == written(own["f1"], own["f1_low"], own["f1_high"])
-    assert {entity: int(n) for entity, n in page.under("entities", "n").items()} == {
-        entity: own["n"] for entity, own in found["columns"][0]["scores"]["entity_name"].items()
-    }
+def test_oracle_of_wrong_answers_only_is_a_wrong_answer(tmp_path: Path) -> None:
+    arms = {"rules": [said("1 gram")] * 8, "qwen": [said("2 gram")] * 8}
+    gathered = measured(*make_store(tmp_path, arms))
+    assert oracle_outcomes(gathered.columns).tolist() == [1] * 8  # FP everywhere, on empty rows too
+    assert summary(tmp_path / "s.duckdb", tmp_path / "gold.csv")["oracle"]["parts"][""]["closed"]["qwen"] is None
 
 
-def test_a_pair_is_told_from_the_later_columns_side(both: tuple[Found, Tables]) -> None:
-    found, page = both
-    names = [column["name"] for column in found["columns"]]
-    matrix = page.rows["pairs"][: len(names)]  # all rows; the slices come after
-    assert matrix[0] == ["", *names[:-1]]
-    assert [row[0] for row in matrix[1:]] == names[1:]
-    for test in found["pairs"]:
-        if test["part"]:
-            continue
-        cell = matrix[names.index(test["second"])][1 + names.index(test["first"])]
-        assert figures(cell) == written(-test["difference"], -test["high"], -test["low"])
-        assert ("not separable" in cell) == (not test["separable"])
-    assert matrix[1][2:] == [""] * (len(names) - 2)  # the upper half is empty: each pair once
+def test_wrong_rows_by_cause(small: dict[str, Any]) -> None:
+    found = small["causes"]
+    rules = of(found, "rules")  # 2 on empty, 3 another arm has it, 6 and 7 no arm has
+    assert rules == {
+        "name": "rules", "wrong": 4, "no arm has it": 2, "abstained": 0, "wrong pick": 1, "answered on an empty row": 1,
+        "in_text": 1,  # "7 oz" stands in every page; 7 ounce is the truth of row 6
+    }  # fmt: skip
+    every = of(found, "every arm")
+    assert (every["wrong"], every["abstained"], every["no arm has it"]) == (2, 2, 0)
 
 
-def test_variants(both: tuple[Found, Tables]) -> None:
-    found, page = both
-    ways = {"without postprocessor": "strict", "without geometry": "flat", "always answering": "always"}
-    for one in found["variants"]:
-        assert figures(page.under("variants", "as it is")[one["name"]]) == written(one["f1"])
-        assert figures(page.under("variants", "perfect abstention")[one["name"]]) == written(one["perfect"])
-        for title, key in ways.items():
-            cell, told = page.under("variants", title)[one["name"]], one[key]
-            if told is None:
-                assert cell == "–"
-            else:
-                assert figures(cell) == written(told["f1"], told["difference"], told["low"], told["high"])
-                assert ("not separable" in cell) == (not told["separable"])
+def test_abstaining_where_another_arm_is_right(tmp_path: Path) -> None:
+    silent = [said("")] * 8
+    found = summary(*make_store(tmp_path, {"rules": default_arms()["rules"], "mute": silent}), runs="rules,mute")
+    mute = of(found["causes"], "mute")  # 0, 1, 4 the rules have; 3, 6, 7 nobody
+    assert (mute["abstained"], mute["no arm has it"], mute["wrong"]) == (3, 3, 6)
+    assert of(found["columns"], "mute")["scores"]["all"][""]["f1"] == 0.0
 
 
-def test_the_oracle_names_its_best_arm_and_what_each_hybrid_closes(both: tuple[Found, Tables]) -> None:
-    found, page = both
-    for part, told in found["oracle"]["parts"].items():
-        cells = page.under("oracle", f"{part or 'all rows'} (n {told['n']})")
-        assert figures(cells["perfect pick among the arms"]) == written(told["f1"], told["low"], told["high"])
-        assert cells["best single arm"] == f"{told['best_f1']:.3f} {told['best']}".removeprefix("0")
-        hybrids = {name.removesuffix(" closes"): cell for name, cell in cells.items() if name.endswith(" closes")}
-        assert set(hybrids) == {column["name"] for column in found["columns"] if column["kind"] == "hybrid"}
-        for name, cell in hybrids.items():
-            assert int(cell.replace("−", "-").removesuffix("%")) == round(100 * told["closed"][name])
+@given(TABLE)
+def test_every_wrong_row_has_one_cause_that_fits_it(table: list[tuple[Any, ...]]) -> None:
+    measured = ablation_of(table)
+    arms = list(measured.columns[:2])
+    for column in measured.columns:
+        for place, row in enumerate(measured.gold.rows):
+            cause, others = cause_of(place, column, arms), any(bool(arm.right[place]) for arm in arms)
+            assert (cause is None) == bool(column.right[place])
+            assert (cause is Cause.EMPTY) == (not row.truth and not column.right[place])
+            if cause in (Cause.PICK, Cause.ABSTAINED):
+                assert others
+                assert (cause is Cause.ABSTAINED) == (not column.texts[place])
+            if cause is Cause.NO_ARM:
+                assert not others
 
 
-def test_causes(both: tuple[Found, Tables]) -> None:
-    found, page = both
-    for one in found["causes"]:
-        assert int(page.under("causes", "wrong rows")[one["name"]]) == one["wrong"]
-        shares = 0
-        for cause in Cause:
-            count, share = page.under("causes", cause.value)[one["name"]].removesuffix(" %)").split(" (")
-            assert int(count) == one[cause.value]
-            shares += int(share)
-        assert shares == pytest.approx(100, abs=2)  # four roundings
+@given(TABLE, st.booleans())
+def test_causes_add_up_and_what_every_arm_has_wrong_no_column_can_have_less_of(
+    table: list[tuple[Any, ...]], seen: bool
+) -> None:
+    measured = ablation_of(table)
+    found = causes(measured.columns, [seen] * len(table))
+    *own, every = found
+    assert every["name"] == "every arm"
+    for told in found:
+        assert told["wrong"] == sum(told[cause.value] for cause in Cause)
+        assert told["in_text"] <= (told["wrong"] if seen else 0)
+    assert all(told["wrong"] >= every["wrong"] for told in own[:2])
+    assert every["wrong"] == sum(
+        not any(bool(arm.right[place]) for arm in measured.columns[:2]) for place in range(len(table))
+    )
 
 
-def test_cost(both: tuple[Found, Tables]) -> None:
-    found, page = both
-    for column in found["columns"]:
-        own = column["cost"]
-        assert float(page.under("cost", "together")[column["name"]].replace(",", "")) == pytest.approx(
-            own["seconds"], rel=0.05, abs=0.5
-        )
-        money = float(page.under("cost", "cost at 7.2 an hour")[column["name"]])
-        assert money == pytest.approx(own["seconds"] * 7.2 / 3600, rel=0.01)
-        assert figures(page.under("cost", "F1")[column["name"]]) == written(column["scores"]["all"][""]["f1"])
-    assert page.under("cost", "asks")["vote"] == "good 100%, fair 100%, poor 100%, rare 33%"
-    assert page.under("cost", "asks")["good"] == ""
+@given(TABLE)
+def test_the_best_arm_closes_nothing_and_nobody_of_the_arms_more(table: list[tuple[Any, ...]]) -> None:
+    measured = ablation_of(table)
+    found = oracle(measured.columns, 0)
+    assert found is not None
+    whole = found["parts"][""]
+    scores = {column.name: Counts.of(column.outcomes).f1 for column in measured.columns}
+    assert whole["best_f1"] == max(scores["a"], scores["b"])
+    assert whole["f1"] >= whole["best_f1"] - 1e-12
+    for name, closed in whole["closed"].items():
+        if closed is not None:
+            assert name == "c" or closed <= 1e-9  # a hybrid may give a form that no arm gave
+            assert closed * (whole["f1"] - whole["best_f1"]) == pytest.approx(scores[name] - whole["best_f1"])
 
 
-def test_units(tiny: Found) -> None:
-    page = Tables(more_sections.units(tiny))
-    for one in tiny["units"]:
-        cells = {title: page.under("units", title)[one["name"]] for title in page.head["units"][1:]}
-        assert cells == {
-            "wrong values": f"{one['wrong']}",
-            "equal after exact conversion": f"{one['converted']}",
-            "after a rounded one": f"{one['rounded']}",
-            "F1 if exact ones counted": f"{one['f1_converted']:.3f}".removeprefix("0"),
-            "rows": "; ".join(one["examples"]),
-        }
+SAYS = st.sampled_from([None, gram(1), gram(2), gram(3)])
 
 
-LABELS = {"equal": 6, "converted": 2, "other": 1, "empty": 1, "blank": 0, "agree_empty": 0}
-
-
-def test_labels_show_the_kinds_that_there_are() -> None:
-    told = {"source": "t<b>.csv", "n": 10, **LABELS, "entity_name": {"a&b": {"n": 10, **LABELS}}}
-    html = more_sections.labels({"labels": told})
-    page = Tables(html)
-    assert page.head["labels"] == ["", "n", "equal", "another unit", "another value", "picture states none"]
-    for row in page.rows["labels"][1:]:
-        assert row[1:] == ["10", "6 (60 %)", "2 (20 %)", "1 (10 %)", "1 (10 %)"]
-    assert [row[0] for row in page.rows["labels"][1:]] == ["all", "a&b"]
-    assert "t&lt;b&gt;.csv" in html
-    assert more_sections.labels({"labels": None}) == ""
-
-
-def test_a_report_without_a_price_tells_time_only(tiny: Found) -> None:
-    page = Tables(more_sections.cost({**tiny, "price": None}))
-    assert page.head["cost"] == ["seconds for 1,000 rows", "answering", "reading pages", "together", "F1", "asks"]
-    assert page.rows["cost"][1:] == [["rules", "500", "250", "750", ".600", ""], ["qwen", "–", "0", "–", ".444", ""]]
+@given(st.lists(st.tuples(TRUTHS, SAYS, SAYS, SAYS), min_size=1, max_size=12))
+def test_the_oracle_is_right_exactly_where_an_arm_is(rows: list[tuple[str, Any, Any, Any]]) -> None:
+    gold = gold_of([row[0] for row in rows])
+    arms = [Column(f"{place}", ARM, "vlm", tuple(Answer(row[place]) for row in rows), gold) for place in (1, 2, 3)]
+    outcomes = oracle_outcomes(arms)
+    for place, row in enumerate(rows):
+        any_right = any(arm.right[place] for arm in arms)
+        assert any_right == (outcomes[place] in (Outcome.TP, Outcome.TN))
+        assert (outcomes[place] == Outcome.FN) <= (bool(row[0]) and None in row[1:])
+    assert oracle_outcomes(arms[::-1]).tolist() == outcomes.tolist()  # whoever comes first
 
 
 @pytest.mark.parametrize(
-    ("cost", "shown"),
-    [(0.75, "0.75"), (0.01234, "0.0123"), (12.345, "12.3"), (1250.4, "1,250"), (999.7, "1,000"), (1e6, "1,000,000")],
+    ("answer", "rights", "how"),
+    [
+        ("500 gram", ["500.0 gram"], "equal"),
+        ("0.5 kilogram", ["500 gram"], "converted"),
+        ("11 pound", ["5 kilogram"], "rounded"),
+        ("5.04 kilogram", ["5 kilogram"], ""),
+        ("12 pound", ["5 kilogram"], ""),
+        ("1 ton", ["1000 kilogram"], ""),
+        ("11.02 pound", ["5 kilogram"], "rounded"),
+        ("11.02 pound", ["5 kilogram", "11 pound"], ""),  # pounds are printed: 11.02 is a misreading
+    ],
 )
-def test_money_is_never_told_by_an_exponent(tiny: Found, cost: float, shown: str) -> None:
-    columns = [{**column, "cost": {**column["cost"], "cost": cost}} for column in tiny["columns"]]
-    page = Tables(more_sections.cost({**tiny, "columns": columns}))
-    assert set(page.under("cost", "cost at 3.6 an hour").values()) == {shown}
+def test_relation_of_two_sizes(answer: str, rights: list[str], how: str) -> None:
+    said, *others = (parse_written(text) for text in (answer, *rights))
+    assert said is not None
+    assert relation(said, [other for other in others if other]) == how
 
 
-def _changed(tiny: Found, count: int) -> tuple[Found, Found]:
-    """An old report and a new one of many rows, which rules answer differently in the first so many."""
-    row = next(row for row in tiny["rows"] if row["outcomes"]["rules"] == "TP")
-    new = {**tiny, "rows": [{**row, "index": index} for index in range(300)]}
-    before = {"answers": {**row["answers"], "rules": ""}, "outcomes": {**row["outcomes"], "rules": "FN"}}
-    return {**new, "rows": [{**row, "index": i, **(before if i < count else {})} for i in range(300)]}, new
+units = st.sampled_from(["gram", "kilogram", "ounce", "pound", "ton", "milligram"])
 
 
-@pytest.mark.parametrize(("count", "shown"), [(0, 0), (1, 1), (200, 200), (201, 200), (300, 200)])
-def test_a_long_list_of_changes_is_cut_and_the_rest_counted(tiny: Found, count: int, shown: int) -> None:
-    old, new = _changed(tiny, count)
-    html = more_sections.changes(diff(old, new), "old.json")
-    page = Tables(html)
-    changed = [row for row in page.rows["changes"] if row[-1] == "FN → TP"]
-    assert [int(row[0]) for row in changed] == list(range(shown))
-    assert all(row[3:5] == ["–", "500.0 gram"] for row in changed)
-    assert page.under("changes", "rows changed") == {"rules": f"{count}", "qwen": "0"}
-    now, then = (figures(page.under("changes", title)["rules"])[0] for title in ("F1 now", "F1 then"))
-    assert (now, then) == (1.0, written(2 * (300 - count) / (2 * (300 - count) + count))[0])
-    assert (f"{count - shown} more rows" in html) == (count > shown)
+@given(st.integers(1, 10_000), units, st.integers(1, 10_000), units)
+def test_relation_is_the_same_both_ways_but_for_rounding(one: int, unit: str, other: int, other_unit: str) -> None:
+    first, second = Quantity(Decimal(one), unit), Quantity(Decimal(other), other_unit)
+    there, back = relation(first, [second]), relation(second, [first])
+    if {there, back} & {"equal", "converted"}:
+        assert there == back
+    assert relation(first, [first]) == "equal"
+    assert relation(first, []) == ""
 
 
-def test_changes_say_what_came_and_went(tiny: Found) -> None:
-    fewer = {**tiny, "rows": tiny["rows"][2:], "columns": tiny["columns"][:1]}
-    changed = [{**tiny["rows"][0], "truth": "501 gram"}, *tiny["rows"][1:-1]]
-    html = more_sections.changes(diff({**fewer, "columns": [{"name": "a<b"}]}, {**tiny, "rows": changed}), "x")
-    assert "5 rows are in both reports; 1 only in the old one; 2 only in this one" in html
-    assert "added: rules, qwen; removed: a&lt;b." in html
-    other = more_sections.changes(diff(tiny, {**tiny, "rows": changed}), "x")
-    assert "7 rows are in both reports; 1 only in the old one; 1 with another truth." in other
+def test_the_unit_audit_counts_only_wrong_answers_to_rows_with_a_truth_and_names_ten() -> None:
+    truths = ["1000 gram", "5 kilogram", "", "7 gram", "8 gram", "1 kilogram"]
+    said: list[Said] = [("1 kilogram", None), ("11 pound", None), ("3 gram", None), ("", None), (None, None)]
+    gold = gold_of(truths, also=[(), (), (), (), (), ("2 gram",)])
+    (told,) = unit_audit([column_of(gold, [*said, ("2000 milligram", None)])])
+    assert (told["wrong"], told["converted"], told["rounded"]) == (3, 2, 1)
+    assert told["examples"] == [
+        "0: 1.0 kilogram = 1000 gram", "1: 11.0 pound = 5 kilogram", "5: 2000.0 milligram = 1 kilogram",
+    ]  # fmt: skip
+    assert told["f1_converted"] == pytest.approx(2 * 2 / (2 * 2 + 2 + 2))  # TP 0 and 5, FP 1 and 2, FN 3 and 4
+    (many,) = unit_audit([column_of(gold_of(["1 kilogram"] * 30), [("1000 gram", None)] * 30)])
+    assert (many["converted"], len(many["examples"]), many["f1_converted"]) == (30, 10, 1.0)
 
 
-def _empty_slices(folder: Path) -> Found:
-    """Rows 0 to 3 belong to a slice, 4 to 7 to none."""
-    path, table = make_store(folder)
-    table.write_text(table.read_text(encoding="utf-8").replace(",large,", ",,"), encoding="utf-8")
-    return summary(path, table)
+def test_a_label_is_worth_what_its_row_says() -> None:
+    gold = gold_of(["500 gram", "", "[1.0, 2.0] gram"], also=[("1.1 pound",), (), ()])
+    labels = [
+        ("0.jpg", "item_weight", " 500.0 gram "), ("0.jpg", "item_weight", "1.1 pound"),
+        ("0.jpg", "item_weight", "0.5 kilogram"), ("0.jpg", "item_weight", "half a kilo"),
+        ("0.jpg", "item_weight", " "), ("1.jpg", "item_weight", ""), ("1.jpg", "item_weight", "1 gram"),
+        ("2.jpg", "item_weight", "[1.0, 2.0] gram"), ("2.jpg", "item_weight", "1 gram"),
+        ("0.jpg", "height", "1 metre"), ("9.jpg", "item_weight", "1 gram"),
+    ]  # fmt: skip
+    counts = {"n": 9, "equal": 3, "converted": 1, "other": 2, "empty": 1, "blank": 1, "agree_empty": 1}
+    assert label_noise(labels, gold, "t") == {"source": "t", **counts, "entity_name": {"item_weight": counts}}
+    assert label_noise(labels[-2:], gold, "t") is None
 
 
-def test_rows_without_a_slice_do_not_stand_for_all_rows(tmp_path: Path) -> None:
-    found = _empty_slices(tmp_path)
-    assert {name: own["n"] for name, own in found["columns"][0]["scores"]["slice"].items()} == {"small": 4, "": 4}
-    assert [(test["part"], test["n"]) for test in found["pairs"]] == [("", 7), ("small", 4)]
-    assert {name: part["n"] for name, part in found["oracle"]["parts"].items()} == {"": 8, "small": 4}
-    assert found["oracle"]["parts"][""]["best_f1"] == of(found["columns"], "rules")["scores"]["all"][""]["f1"]
+def test_labels_of_the_store_against_gold(tmp_path: Path) -> None:
+    path, table = make_store(tmp_path)
+    labels = [("0.jpg", "500.0 gram"), ("1.jpg", "2000 gram"), ("2.jpg", "5 gram"), ("3.jpg", "9 pound"), ("6.jpg", "")]
+    with Store(path, write=True) as store:
+        add_questions(
+            store,
+            [Question(100 + i, link, "g", "item_weight", None, label) for i, (link, label) in enumerate(labels)]
+            + [Question(200, "4.jpg", "g", "wattage", None, "5 watt")],
+            "train.csv",
+        )
+    found = summary(path, table)["labels"]
+    assert found["source"] == "other labelled questions of the store"
+    counts = {"n": 5, "equal": 1, "converted": 1, "other": 1, "empty": 1, "blank": 1, "agree_empty": 0}
+    assert {key: found[key] for key in counts} == counts
+    assert found["entity_name"] == {"item_weight": counts}
 
 
-def test_rows_without_a_slice_have_a_column_that_says_so_and_no_choice_of_their_own(tmp_path: Path) -> None:
-    found = _empty_slices(tmp_path)
-    page = Tables(sections.scores(found))
-    own = of(found["columns"], "rules")["scores"]["slice"][""]
-    assert figures(page.under("scores", "F1 without a slice")["rules"]) == written(
-        own["f1"], own["f1_low"], own["f1_high"]
+def test_the_golds_own_questions_are_no_labels(tmp_path: Path) -> None:
+    path, _ = make_store(tmp_path)
+    with Store(path, write=True) as store:
+        add_questions(store, [Question(50, "50.jpg", "g", "voltage", None, "5 volt")], "own.csv")
+        assert find_labels(store, [("50.jpg", "voltage")], [50]) == []
+        assert find_labels(store, [("50.jpg", "voltage")], []) == [("50.jpg", "voltage", "5 volt")]
+
+
+def test_labels_of_a_table_with_ranges_and_alternatives(tmp_path: Path) -> None:
+    path, table = make_store(tmp_path)
+    train = tmp_path / "train.csv"
+    train.write_text(
+        'image_link,entity_name,entity_value\n4.jpg,voltage,24.0 volt\n7.jpg,voltage,"[9.0, 12.0] volt"\n'
+        "5.jpg,voltage,\nelsewhere.jpg,voltage,1 volt\n",
+        encoding="utf-8",
     )
-    html = html_text(
-        found, make_gallery(measured(tmp_path / "s.duckdb", tmp_path / "gold.csv"), most=9, picture_bytes=0)
-    )
-    choices = html.split('<select name="slice">')[1].split("</select>")[0]
-    assert choices == '<option value="">all</option><option value="small">small</option>'
-    assert Tables(html).head["oracle"] == ["", "all rows (n 8)", "small (n 4)"]
+    found = summary(path, table, train=train)["labels"]
+    assert (found["source"], found["n"]) == ("train.csv", 3)
+    assert (found["equal"], found["other"], found["agree_empty"]) == (1, 1, 1)
+    assert label_noise([], measured(path, table).gold, "nothing") is None
+    assert len(table_labels(train, CHALLENGE)) == 4
 
 
-def test_every_note_is_a_line_and_is_escaped() -> None:
-    html = sections.notes(["one <i>", "two & three"])
-    assert html.count("<li>") == 2
-    assert "one &lt;i&gt;" in html
-    assert "two &amp; three" in html
-    assert sections.notes([]) == ""
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("image_link,entity_name\n0.jpg,voltage\n", "entity_value"),
+        ("image_link,entity_name,entity_value\n0.jpg,colour,red\n", "unknown entity"),
+        ("", "empty"),
+        ('image_link,entity_name,entity_value\n"0.jpg,voltage,1 volt\n', "never closed"),
+    ],
+)
+def test_a_training_table_that_is_none_is_told(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises((InputError, TableError), match=says) as caught:
+        table_labels(path, CHALLENGE)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-def _facts(folder: Path, **options: Any) -> str:
-    path, table = make_store(folder, default_arms())
+def test_cost_from_the_times_of_the_runs(tiny: tuple[Path, Path]) -> None:
+    columns = summary(*tiny, strategies=("vote",), price=3.6)["columns"]
+    rules = of(columns, "rules")["cost"]
+    # 4 s for 8 answers and 0.25 s for each of 8 pages: 500 and 250 seconds for 1,000 rows.
+    assert (rules["answering_seconds"], rules["reading_seconds"], rules["seconds"]) == (500.0, 250.0, 750.0)
+    assert rules["cost"] == pytest.approx(0.75)
+    assert (rules["asked"], rules["answered"], rules["coverage"]) == (8, 5, 0.625)
+    qwen = of(columns, "qwen")["cost"]  # imported: nobody timed it
+    assert (qwen["seconds"], qwen["cost"]) == (None, None)
+    assert of(columns, "vote")["cost"]["seconds"] is None
+    assert of(columns, "vote")["cost"]["looked"] == {"rules": 1.0, "qwen": 0.875}
+
+
+def test_a_hybrid_costs_what_its_runs_cost_with_one_reading(tmp_path: Path) -> None:
+    arms: dict[str, list[Answer | None]] = {"rules": default_arms()["rules"]}
+    arms["slow"] = [Answer(gram(1), seconds=2.0) for _ in range(8)]
+    columns = summary(*make_store(tmp_path, arms), runs="rules,slow", strategies=("vote",))["columns"]
+    assert of(columns, "slow")["cost"]["seconds"] == 2000.0
+    vote = of(columns, "vote")["cost"]
+    assert (vote["answering_seconds"], vote["reading_seconds"]) == (2500.0, 250.0)
+
+
+def _costs(path: Path, runs: list[str], price: float | None = None, **told: float) -> dict[str, dict[str, Any]]:
     with Store(path) as store:
-        chosen = Options(**options)
-        gathered = measure(store, table, ["rules", "qwen"], CHALLENGE, chosen)
-        found: Mapping[str, Any] = summarise(store, gathered, CHALLENGE, chosen)
-        return html_text(found, make_gallery(gathered, most=0, picture_bytes=0))
+        return costs(store, find_arms(store, runs, CHALLENGE.digest), price, told)
 
 
-def test_the_head_says_which_rows_were_measured(tmp_path: Path) -> None:
-    html = _facts(tmp_path, where=(("slice", "small"), ("entity_name", "item_weight")), common=True)
-    facts = html.split("<dl")[1].split("</dl>")[0]
-    assert "<bdi>4 of gold.csv</bdi>" in facts
-    assert "<dt>with a value</dt><dd><bdi>3</bdi>" in facts
-    assert "<bdi>slice = small</bdi>" in facts
-    assert "<bdi>entity_name = item_weight</bdi>" in facts
-    assert "<bdi>rows that every run was asked</bdi>" in facts
-    assert "7 questions" not in html
-    assert "4 questions that some column has wrong, the first 0 of them here" in html
+def test_told_seconds_are_those_of_an_imported_run(tiny: tuple[Path, Path]) -> None:
+    found = _costs(tiny[0], ["rules", "qwen"], 3600.0, qwen=1200.0)
+    assert (found["qwen"]["answering_seconds"], found["qwen"]["seconds"]) == (1200.0, 1200.0)
+    assert found["qwen"]["cost"] == pytest.approx(1200.0)  # 3600 an hour are 1 a second
+    assert found["rules"] == _costs(tiny[0], ["rules"], 3600.0)["rules"]
+
+
+@pytest.mark.parametrize("run", ["rules", "ghost"])
+def test_seconds_of_a_run_that_was_timed_are_refused(tiny: tuple[Path, Path], run: str) -> None:
+    with pytest.raises(InputError, match=rf"--seconds {run}: only imported runs brought no times \(qwen\)"):
+        _costs(tiny[0], ["rules", "qwen"], **{run: 5.0})
+    with pytest.raises(InputError, match=rf"--seconds {run}: .*\(none\)"):
+        _costs(tiny[0], ["rules"], **{run: 5.0})
+
+
+def test_a_stored_ensemble_costs_what_its_members_do_where_they_are_known(tmp_path: Path) -> None:
+    path, _ = make_store(tmp_path)
+    with Store(path, write=True) as store:
+        run_ensemble(store, "vote", ["rules", "qwen"], CHALLENGE, "kept")
+    assert _costs(path, ["rules", "qwen", "kept"])["kept"]["seconds"] is None  # qwen has no times
+    found = _costs(path, ["rules", "qwen", "kept"], qwen=1000.0)
+    assert found["kept"]["reading_seconds"] == found["rules"]["reading_seconds"] == 250.0
+    own = found["kept"]["answering_seconds"] - found["rules"]["answering_seconds"] - 1000.0
+    assert 0.0 <= own < 60_000.0  # its own time, which is real
+    assert _costs(path, ["rules", "kept"])["kept"]["seconds"] is None  # a member is not in the report
+
+
+RATE = st.fixed_dictionaries({
+    "answering_seconds": st.one_of(st.none(), st.floats(0.0, 1e6)), "reading_seconds": st.floats(0.0, 1e4),
+})  # fmt: skip
+
+
+@given(runs=st.lists(RATE, min_size=1, max_size=4), share=st.floats(0.0, 1.0), price=st.floats(0.01, 100.0))
+def test_looking_less_never_costs_more(runs: list[dict[str, Any]], share: float, price: float) -> None:
+    of_runs = {f"{place}": own for place, own in enumerate(runs)}
+    looked = {"some": {**dict.fromkeys(of_runs, share), "0": 1.0}, "all": dict.fromkeys(of_runs, 1.0)}
+    looked["first"] = {**dict.fromkeys(of_runs, 0.0), "0": 1.0}
+    found = hybrid_costs(looked, of_runs, price)
+    first, some, whole = (found[name]["seconds"] for name in ("first", "some", "all"))
+    assert (first is None) == (runs[0]["answering_seconds"] is None)
+    if whole is not None:
+        assert first - 1e-6 <= some <= whole + 1e-6
+        assert whole <= sum(own["answering_seconds"] + own["reading_seconds"] for own in runs) + 1e-6
+        assert found["all"]["cost"] == pytest.approx(whole * price / 3600.0)
+    assert (some is None) == any(
+        own["answering_seconds"] is None for place, own in enumerate(runs) if share or place == 0
+    )
+    assert found["some"]["looked"] == looked["some"]
+
+
+def test_a_curve_by_hand_and_equal_ones_are_given_together() -> None:
+    gold = gold_of(["1 gram", "2 gram", "", "4 gram"])
+    column = column_of(gold, [("1 gram", 0.9), ("3 gram", 0.5), ("5 gram", 0.5), ("", 0.1)])
+    (curve,) = coverage_curves([column], {})
+    # First row 0: TP 1, rows 1 and 3 missed. Then 1 and 2 at once: two wrong, row 3 missed.
+    assert curve["points"] == [[0.25, pytest.approx(2 / 4)], [0.75, pytest.approx(2 / 5)]]
+    assert (curve["name"], curve["by"], curve["at"]) == ("a", "p_correct", [0.75, pytest.approx(2 / 5)])
+
+
+def test_one_answer_that_states_no_probability_leaves_the_order_to_what_all_state() -> None:
+    gold = gold_of(["1 gram", "2 gram"])
+    scored = [Answer(parse_written("1 gram"), p_correct=0.9, score=0.2), Answer(parse_written("3 gram"), score=0.8)]
+    (curve,) = coverage_curves([Column("a", ARM, "rules", tuple(scored), gold)], {})
+    assert curve["by"] == "score"
+    assert curve["points"] == [[0.5, 0.0], [1.0, pytest.approx(2 / 3)]]  # the wrong one is the surest
+    logged = tuple(replace(one, log_prob=-place) for place, one in enumerate(scored, 1))
+    (curve,) = coverage_curves([Column("a", ARM, "vlm", logged, gold)], {})
+    assert (curve["by"], curve["points"][0]) == ("log_prob", [0.5, pytest.approx(2 / 3)])
+    silent = Column("b", ARM, "vlm", (replace(scored[0], score=None, p_correct=None), scored[1]), gold)
+    assert coverage_curves([silent, column_of(gold, [("", None), (None, None)])], {}) == []
+
+
+@given(st.lists(ROW, min_size=1, max_size=30))
+def test_a_point_is_the_score_of_the_column_cut_at_it(rows: list[tuple[str, str | None, float]]) -> None:
+    gold = gold_of([truth for truth, _, _ in rows])
+    column = column_of(gold, [(text, sure) for _, text, sure in rows])
+    given = sorted({sure for _, text, sure in rows if text}, reverse=True)
+    curves = coverage_curves([column], {})
+    assert len(curves) == bool(given)
+    for least, (coverage, f1) in zip(given, curves[0]["points"] if curves else (), strict=True):
+        cut = column_of(gold, [(text if sure >= least else "", sure) for _, text, sure in rows])
+        counts = Counts.of(cut.outcomes)
+        assert (coverage, f1) == (pytest.approx(counts.coverage), pytest.approx(counts.f1))
+
+
+@pytest.mark.parametrize("count", [POINTS - 1, POINTS, POINTS + 1, 3 * POINTS + 7])
+def test_a_long_curve_is_thinned_and_keeps_its_end(count: int) -> None:
+    gold = gold_of(["1 gram"] * count)
+    column = column_of(gold, [("1 gram" if i % 2 else "2 gram", 1.0 - i / count) for i in range(count)])
+    (curve,) = coverage_curves([column], {})
+    assert POINTS / 2 <= len(curve["points"]) <= POINTS
+    assert curve["points"][-1] == [1.0, pytest.approx(Counts.of(column.outcomes).f1)]
+    assert [point[0] for point in curve["points"]] == sorted({point[0] for point in curve["points"]})
+
+
+def test_a_hybrids_curve_goes_on_where_it_gave_nothing() -> None:
+    gold = gold_of(["1 gram", "2 gram"])
+    own = replace(column_of(gold, [("1 gram", 0.9), ("", 0.2)], "h", "ensemble"), kind=HYBRID)
+    more = replace(column_of(gold, [("1 gram", 0.9), ("2 gram", 0.2)], "h", "ensemble"), kind=HYBRID)
+    (curve,) = coverage_curves([own], {"h": more})
+    assert curve["points"] == [[0.5, pytest.approx(2 / 3)], [1.0, 1.0]]
+    assert curve["at"] == [0.5, pytest.approx(2 / 3)]  # the dot stays where it decided
+
+
+def test_p_counts_answers_and_q_counts_rows_that_were_asked() -> None:
+    gold = gold_of(["1 gram", "", "3 gram", "4 gram"])
+    (told,) = reliabilities([column_of(gold, [("1 gram", 0.75), ("2 gram", 0.75), ("", 0.35), (None, None)])])
+    assert (told["p"]["rows"], told["q"]["rows"]) == (2, 3)
+    assert told["p"]["error"] == pytest.approx(0.25)  # said .75, one of two came true
+    assert told["q"]["error"] == pytest.approx((2 * 0.25 + 0.65) / 3)
+    none = column_of(gold, [("1 gram", None)] * 4, "none")
+    silent = column_of(gold, [("", 0.5)] * 4, "silent")
+    assert [one["name"] for one in reliabilities([none, silent])] == ["silent"]
+    assert reliabilities([silent])[0]["p"] is None
+
+
+def test_reliability_and_curve_of_an_arm_with_probabilities(tmp_path: Path) -> None:
+    texts = ["500 gram", "3 kilogram", "", "3 pound", "5 volt", "5 volt", "7 ounce", "9 volt"]
+    sure = [0.95, 0.45, 0.5, 0.85, 0.35, 0.15, 0.75, 0.65]
+    arms = {"rules": default_arms()["rules"], "p": [said(t, sure=s) for t, s in zip(texts, sure, strict=True)]}
+    found = summary(*make_store(tmp_path, arms), runs="rules,p")
+    told = of(found["reliability"], "p")["p"]
+    assert told["rows"] == 7
+    # Right with .95 .85 .75 .65, wrong with .45 .35 .15, each in a bin of its own.
+    assert told["error"] == pytest.approx((0.05 + 0.15 + 0.25 + 0.35 + 0.45 + 0.35 + 0.15) / 7, abs=1e-6)
+    assert of(found["reliability"], "p")["q"]["rows"] == 8
+    curve = of(found["curves"], "p")
+    assert curve["by"] == "p_correct"
+    assert curve["points"][0] == [0.125, pytest.approx(2 / 7, abs=1e-6)]  # one right, five others missed
+    assert curve["points"][3] == [0.5, pytest.approx(8 / 10)]  # four right; two that are wrong are missed
+    assert curve["points"][-1][1] == pytest.approx(of(found["columns"], "p")["scores"]["all"][""]["f1"])
+    rules = of(found["curves"], "rules")
+    assert (rules["by"], rules["at"]) == ("score", [0.625, 0.6])
+    assert rules["points"][-1] == [0.875, pytest.approx(8 / 11, abs=1e-6)]  # with its best candidates for rows 6 and 7

@@ -1,7 +1,10 @@
+"""What people type becomes labels, and what is none is told."""
+
 from __future__ import annotations
 
 import csv
 import hashlib
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,23 +14,106 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from entx.core.entities import CHALLENGE
+from entx.core.entities import CHALLENGE, Entity
 from entx.core.errors import InputError
-from entx.core.evaluation import evaluate
-from entx.core.types import Question
-from entx.ensemble.fit import read_truths
-from entx.report.ablation.gold import read_gold
-from entx.report.review.intake import Intake, import_reviews, write_labels
+from entx.core.evaluation import evaluate, read_truth
+from entx.core.types import Question, parse_written
+from entx.report.ablation.columns import read_gold
+from entx.report.review.forms import Problem, make_tasks, storable, utc, write_sheet
+from entx.report.review.intake import Intake, import_reviews, write_labels, written_form
 from entx.report.review.queue import Queue
-from entx.report.review.sheet import write_sheet
-from entx.report.review.tasks import PictureAddress, make_tasks
 from entx.storage.labels import load_reviews
 from entx.storage.questions import add_questions
 from entx.storage.store import Store
 from tests.report.label_studio import annotation, exported, minified, write_json
 from tests.report.reviewed import TRUTH, labels_of, make_reviewed, queue_of, rows_of
 
-WEB = PictureAddress()
+WEIGHT, VOLUME, LENGTH = CHALLENGE["item_weight"], CHALLENGE["item_volume"], CHALLENGE["height"]
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "form"),
+    [
+        ("500.0 gram", WEIGHT, "500.0 gram"),
+        ("500 gram", WEIGHT, "500.0 gram"),
+        (" 500 g ", WEIGHT, "500.0 gram"),
+        ("500g", WEIGHT, "500.0 gram"),
+        ("5,5 kg", WEIGHT, "5.5 kilogram"),
+        ("1 1/2 lb", WEIGHT, "1.5 pound"),
+        ("0.50 Kilograms", WEIGHT, "0.5 kilogram"),
+        ("12 fl. oz.", VOLUME, "12.0 fluid ounce"),
+        ("12 oz", VOLUME, "12.0 fluid ounce"),
+        ("12 oz", WEIGHT, "12.0 ounce"),
+        ("5'11\"", LENGTH, "71.0 inch"),
+    ],
+)
+def test_what_people_type(text: str, entity: Entity, form: str) -> None:
+    assert written_form(text, entity) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("5 cm", "the unit centimetre is not allowed for item_weight (gram, kilogram"),
+        ("500", "is no quantity"),
+        ("unsure", "is no quantity"),
+        ("", "is no quantity"),
+        ("10-12 kg", "more than one number and its unit"),
+        ("500 g / 1.1 lb", "put other right forms into `also`"),
+        ("about 500 g", "more than one number and its unit"),
+        ("500 g?", "more than one number and its unit"),
+        ("=1+1", "is no quantity"),
+    ],
+)
+def test_what_is_no_label(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        written_form(text, WEIGHT)
+
+
+def test_a_unit_of_ones_own_schema() -> None:
+    power = Entity("power", "power", ("horsepower", "flux"), ())
+    assert written_form("3 horsepower", power) == "3.0 horsepower"
+    assert written_form("3 flux", power) == "3.0 flux"
+
+
+@given(st.text(max_size=60))
+def test_a_form_is_a_legal_quantity_and_stands_still(text: str) -> None:
+    try:
+        form = written_form(text, WEIGHT)
+    except ValueError:
+        return
+    quantity = parse_written(form)
+    assert quantity is not None
+    assert quantity.unit in WEIGHT.units
+    assert written_form(form, WEIGHT) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-20T10:00:00.123456Z", "2026-11-20T10:00:00.123456Z"),
+        ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00.000000Z"),
+        ("2026-11-20T10:00:00+05:30", "2026-11-20T04:30:00.000000Z"),
+        ("2026-11-20 10:00", "2026-11-20T10:00:00.000000Z"),
+        ("yesterday", ""),
+        ("", ""),
+        (None, ""),
+        (17, ""),
+    ],
+)
+def test_times_sort_as_texts(text: object, moment: str) -> None:
+    assert utc(text) == moment
+
+
+def test_what_a_database_cannot_hold_is_marked() -> None:
+    assert storable("a\0b\ud800c é") == "a?b?c é"
+
+
+def test_a_problem_in_words() -> None:
+    assert str(Problem("line 5", 7, "ann", "no")) == "line 5 (question 7): no"
+    assert str(Problem("task 1", None, "", "no")) == "task 1: no"
+
+
 OUTCOMES = {"accepted": 3, "corrected": 1, "filled in": 1, "taken back": 1}
 """Of TRUTH against what was decided: 0, 4 and 5 accepted, 1 corrected, 2 filled in, 3 taken back."""
 
@@ -39,7 +125,7 @@ def path(tmp_path: Path) -> Path:
 
 def labelled_by(queue: Queue, truth: Mapping[int, str], number: int = 1, **more: Any) -> list[dict[str, Any]]:
     """The export of a project in which one person answered every task that the truth has."""
-    tasks = list(make_tasks(queue, WEB))
+    tasks = list(make_tasks(queue))
     annotations = []
     for place, task in enumerate(tasks):
         data = task["data"]
@@ -80,7 +166,7 @@ def test_label_studio_and_back_is_the_truth(path: Path, flat: bool, tmp_path: Pa
 
 def test_a_spreadsheet_and_back_is_the_truth(path: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "queue.csv"
-    write_sheet(queue_of(path), sheet, WEB)
+    write_sheet(queue_of(path), sheet)
     rows = rows_of(sheet)
     for index, row in rows.items():
         decided = "" if row["decided"] == "nothing" else row["decided"]
@@ -107,7 +193,7 @@ def test_the_labels_are_gold_for_everything_that_reads_gold(path: Path, tmp_path
     take(path, write_json(tmp_path / "project.json", export))
     out = labels(path)
     assert rows_of(out)[2]["also"] == "0.3 ounce"
-    truths = read_truths(out)
+    truths = read_truth(out).by_index
     assert {index: truth.present for index, truth in truths.items()} == {i: bool(text) for i, text in TRUTH.items()}
     assert {str(right) for right in truths[2].rights} == {"9.0 gram", "0.3 ounce"}
     with Store(path) as store:

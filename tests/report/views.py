@@ -22,7 +22,8 @@ from entx.core.types import (
     Quantity,
     Stroke,
 )
-from entx.report.page_view import PageView, ShownAnswer, show_page
+from entx.report.marks import PageView, ShownAnswer
+from entx.report.show import show_page
 
 WIDTH, HEIGHT = 400, 300
 BRAND: Polygon = (40, 30, 240, 30, 240, 80, 40, 80)

@@ -1,32 +1,154 @@
-"""A column of the ablation: what one arm or one hybrid says to each labelled row, and what that counts as."""
+"""The labelled rows of an ablation, and its columns: what each run and hybrid says to them, and what that counts as.
+
+A truth table is matched with the questions of a store (`read_gold`). Two columns are compared by a paired test over the
+rows that both were asked; a column is compared with itself without the postprocessor, without geometry and without its
+decision to abstain (`variants`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from entx.core.evaluation import ALSO_SEPARATOR, Counts, IntArray, Outcome, Score, bootstrap_f1, outcomes
-from entx.core.types import Answer
-from entx.report.ablation.gold import Gold
+from entx.core.entities import Schema
+from entx.core.errors import InputError
+from entx.core.evaluation import (
+    ALSO_SEPARATOR,
+    PICTURE_COLUMNS,
+    Counts,
+    IntArray,
+    Outcome,
+    Score,
+    Truth,
+    bootstrap_f1,
+    group_numbers,
+    outcomes,
+    paired_f1,
+    positions_of,
+    read_truth,
+)
+from entx.core.types import Answer, Quantity, parse_written
+from entx.storage.questions import find_questions
 from entx.storage.runs import ArmsRow
+from entx.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRow:
+    """One labelled question.
+
+    `slice` is "" without such a column, `truth` where the picture states no value; `also` are texts that are equally
+    right. `link`, `group_id` and `fold` are those of the question's picture, `picture` and `path` the sha256 and place
+    of its file, None while it is missing.
+    """
+
+    index: int
+    entity_name: str
+    slice: str
+    truth: str
+    also: tuple[str, ...]
+    link: str
+    group_id: str
+    fold: int
+    picture: str | None
+    path: str | None
+
+    @property
+    def rights(self) -> frozenset[Quantity]:
+        """The quantities that are right; empty where there is none, or none that can be written as one."""
+        return Truth(self.index, self.truth, self.also).rights
+
+
+@dataclass(frozen=True)
+class Gold:
+    """The rows to measure on: those of the table at `path` that the store has questions of.
+
+    `foreign` are indices of rows that the store does not have; they are left out and counted. `groups` has the number
+    of each row's picture, shape (rows,): rows of one picture are resampled together.
+    """
+
+    path: Path
+    rows: tuple[GoldRow, ...]
+    foreign: tuple[int, ...]
+    groups: IntArray
+
+    @cached_property
+    def parts(self) -> Mapping[str, Mapping[str, IntArray]]:
+        """Positions of rows: of all, by slice and by entity, most rows first; "all" has the one key ""."""
+        parts = {"all": {"": np.arange(len(self.rows), dtype=np.int64)}}
+        if any(row.slice for row in self.rows):
+            parts["slice"] = positions_of([row.slice for row in self.rows])
+        parts["entity_name"] = positions_of([row.entity_name for row in self.rows])
+        return parts
+
+    @property
+    def named_parts(self) -> Mapping[str, IntArray]:
+        """Positions of all rows, under "", and of each slice; rows whose slice is empty are no part of their own."""
+        slices = self.parts.get("slice", {})
+        return {"": self.parts["all"][""], **{name: rows for name, rows in slices.items() if name}}
+
+    def only(self, positions: Sequence[int]) -> Gold:
+        """The rows at these positions."""
+        return Gold(
+            self.path, tuple(self.rows[place] for place in positions), self.foreign, self.groups[list(positions)]
+        )
+
+
+def read_gold(path: Path, store: Store, schema: Schema, where: Sequence[tuple[str, str]] = ()) -> Gold:
+    """Reads a truth table (index, entity_value or value; perhaps also, slice, entity_name, image_link).
+
+    Args:
+        where: (column, value) pairs that a row must have; pairs of one column are alternatives.
+
+    Raises:
+        TableError: the table breaks its contract.
+        InputError: no row is left, none is a question of the store, or one of them asks something else there.
+    """
+    truths = read_truth(path, schema, optional=["slice", *PICTURE_COLUMNS], where=where)
+    found = find_questions(store, [truth.index for truth in truths.rows])
+    if not found:
+        raise InputError(
+            f"{path}: {store.path} has a question of none of its {len(truths.rows):,} rows; ingest its table first"
+        )
+    blank = [""] * len(truths.rows)
+    names, links, slices = truths.cells("entity_name"), truths.cells("image_link"), truths.cells("slice") or blank
+    pictures = truths.cells(*PICTURE_COLUMNS)
+    rows, keys = [], []
+    for place, truth in enumerate(truths.rows):
+        question = found.get(truth.index)
+        if question is None:
+            continue
+        for cells, theirs in ((names, question.entity_name), (links, question.image_link)):
+            if cells is not None and cells[place] != theirs:
+                where_told = f"{path}: index {question.index} is {cells[place]!r}, in the store {theirs!r}"
+                raise InputError(f"{where_told}; is that of another table?")
+        rows.append(
+            GoldRow(
+                question.index, question.entity_name, slices[place], truth.value, truth.also, question.image_link,
+                question.group_id, question.fold, question.picture, question.path,
+            )
+        )  # fmt: skip
+        keys.append(pictures[place] if pictures else question.image_link)
+    foreign = tuple(truth.index for truth in truths.rows if truth.index not in found)
+    return Gold(path, tuple(rows), foreign, group_numbers(keys))
+
 
 ARM, HYBRID = "arm", "hybrid"
-ENSEMBLE_STAGE = "ensemble"
+RULES_STAGE, VLM_STAGE, ENSEMBLE_STAGE = "rules", "vlm", "ensemble"
 
 
 @dataclass(frozen=True)
 class Column:
-    """Answers to all rows of a gold table.
+    """What a run of the store (`kind` ARM) or what is decided here (HYBRID) says to all rows of a gold table.
 
-    Args:
-        name: of the run, or of the strategy and its policy.
-        kind: ARM for a run of the store, HYBRID for what is decided here.
-        stage: what made the run.
-        answers: one a row; None where the run was not asked, which counts as not answered.
+    `answers` has one a row; None where the run was not asked, which counts as not answered. `stage` made the run.
     """
 
     name: str
@@ -35,7 +157,7 @@ class Column:
     answers: tuple[Answer | None, ...]
     gold: Gold
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         """The answers as written, "" for none."""
         return [answer.quantity.text if answer and answer.quantity else "" for answer in self.answers]
@@ -46,42 +168,30 @@ class Column:
         return np.array([answer is not None for answer in self.answers], dtype=np.int64)
 
     @cached_property
-    def _outcomes(self) -> tuple[IntArray, IntArray]:
-        return outcomes_of(self.texts, self.gold)
-
-    @property
     def outcomes(self) -> IntArray:
         """`Outcome` of each row by number and unit, shape (rows,)."""
-        return self._outcomes[0]
+        return outcomes_of(self.texts, self.gold)[0]
 
     @cached_property
     def right(self) -> IntArray:
         """1 where the answer, or giving none, is right; shape (rows,)."""
         return np.isin(self.outcomes, (Outcome.TP, Outcome.TN)).astype(np.int64)
 
-    def only(self, positions: Sequence[int], gold: Gold) -> Column:
-        """The same on some of the rows; `gold` are those rows."""
-        return Column(self.name, self.kind, self.stage, tuple(self.answers[place] for place in positions), gold)
-
     def scores(self, seed: int) -> dict[str, dict[str, dict[str, Any]]]:
         """The score of each part of the gold rows."""
-        exact, by_text = self._outcomes
-        return {
-            part: {
-                value: _score(exact[rows], by_text[rows], self.gold.groups[rows], seed) for value, rows in own.items()
-            }
-            for part, own in self.gold.parts.items()
-        }
+        exact, by_text = outcomes_of(self.texts, self.gold)
+
+        def score(rows: IntArray) -> dict[str, Any]:
+            interval = bootstrap_f1(exact[rows], self.gold.groups[rows], seed=seed)
+            return Score(Counts.of(exact[rows]), Counts.of(by_text[rows]), interval).as_dict()
+
+        return {part: {key: score(rows) for key, rows in own.items()} for part, own in self.gold.parts.items()}
 
 
 def outcomes_of(texts: Sequence[str], gold: Gold) -> tuple[IntArray, IntArray]:
     """What such answers count as: by number and unit, and by text."""
     also = [ALSO_SEPARATOR.join(row.also) for row in gold.rows]
     return outcomes(texts, [row.truth for row in gold.rows], also)
-
-
-def _score(exact: IntArray, by_text: IntArray, groups: IntArray, seed: int) -> dict[str, Any]:
-    return Score(Counts.of(exact), Counts.of(by_text), bootstrap_f1(exact, groups, seed=seed)).as_dict()
 
 
 def arm_columns(runs: Sequence[tuple[str, str]], rows: Iterable[ArmsRow], gold: Gold) -> list[Column]:
@@ -97,3 +207,119 @@ def arm_columns(runs: Sequence[tuple[str, str]], rows: Iterable[ArmsRow], gold: 
         Column(name, ARM, stage, tuple(said.get(row.index, nobody)[place] for row in gold.rows), gold)
         for place, (name, stage) in enumerate(runs)
     ]
+
+
+def pair_tests(columns: Sequence[Column], seed: int) -> list[dict[str, Any]]:
+    """Every pair on all rows and on each slice, over the rows that both were asked.
+
+    Returns:
+        One object a pair and part: first, second, part ("" for all), n, difference, low, high, p, separable.
+    """
+    tests = []
+    for first, second in combinations(columns, 2):
+        gold = first.gold
+        for part, rows in gold.named_parts.items():
+            both = rows[(first.asked[rows] & second.asked[rows]).astype(bool)]
+            if not len(both):
+                continue
+            names = {"first": first.name, "second": second.name, "part": part, "n": len(both)}
+            tests.append(names | _paired(first.outcomes[both], second.outcomes[both], gold.groups[both], seed))
+    return tests
+
+
+def paired_difference(base: Column, other: Column, seed: int) -> dict[str, Any]:
+    """What `other` gains on `base` over all rows, both being the same arm in two ways."""
+    changed = sum(one != two for one, two in zip(base.texts, other.texts, strict=True))
+    return {**_paired(other.outcomes, base.outcomes, base.gold.groups, seed), "changed": changed}
+
+
+def _paired(first: IntArray, second: IntArray, groups: IntArray, seed: int) -> dict[str, Any]:
+    test = paired_f1(first, second, groups, seed=seed)
+    return {
+        "difference": test.difference, "low": test.interval.low, "high": test.interval.high, "p": test.p_value,
+        "separable": test.separable,
+    }  # fmt: skip
+
+
+_BEST_TEXT = re.compile(r"(?:\(|; )best: ([^,()]+),")
+_NO_RAW_ANSWER = frozenset({RULES_STAGE, ENSEMBLE_STAGE})
+"""Stages whose raw text is a printed line or a tally, not an answer."""
+
+
+def variants(
+    columns: Sequence[Column], always: Mapping[str, Column], flat: Mapping[str, Column], schema: Schema, seed: int
+) -> list[dict[str, Any]]:
+    """For each column its F1 as it is, without what it shares, always answering, and with perfect abstention.
+
+    Args:
+        always: for names of hybrids, the same with an answer to every row.
+        flat: for names of runs, the same without geometry.
+
+    Returns:
+        One object a column: name, f1, strict (without postprocessor), flat, always (each None or f1 with the paired
+        difference to the column), and perfect, perfect_always: F1 if no answer were given wherever there is none.
+    """
+    found = []
+    for column in columns:
+        strict, giving = _strict(column, schema), always_answering(column, always)
+        plain = flat.get(column.name)
+        found.append({
+            "name": column.name,
+            "f1": Counts.of(column.outcomes).f1,
+            "strict": strict and _against(column, strict, seed),
+            "flat": plain and _against(column, plain, seed),
+            "always": giving and _against(column, giving, seed),
+            "perfect": _perfect(column),
+            "perfect_always": giving and _perfect(giving),
+        })  # fmt: skip
+    return found
+
+
+def strict_form(text: str, schema: Schema) -> Quantity | None:
+    """A raw text by the official rule alone: a number and a unit of any entity, `ter` and `feet` being repaired."""
+    read = parse_written(text)
+    if read is None:
+        return None
+    spellings = (read.unit, read.unit.replace("ter", "tre"), read.unit.replace("feet", "foot"))
+    unit = next((unit for unit in spellings if unit in schema.units), None)
+    return None if unit is None else Quantity(read.value, unit)
+
+
+def best_candidate(answer: Answer) -> Quantity | None:
+    """The best candidate that an abstaining reader names in its reason; None where it names none."""
+    match = _BEST_TEXT.search(answer.reason)
+    return parse_written(match[1]) if match else None
+
+
+def _strict(column: Column, schema: Schema) -> Column | None:
+    if column.stage in _NO_RAW_ANSWER or not any(answer and answer.text for answer in column.answers):
+        return None
+    read = (answer and replace(answer, quantity=strict_form(answer.text, schema)) for answer in column.answers)
+    return replace(column, answers=tuple(read))
+
+
+def always_answering(column: Column, always: Mapping[str, Column]) -> Column | None:
+    """The column with its best candidate also where it abstains; None where it never names one.
+
+    Args:
+        always: the same for names of hybrids, which know it.
+    """
+    if column.name in always:
+        return always[column.name]
+    best = [
+        best_candidate(answer) if answer is not None and answer.quantity is None else None for answer in column.answers
+    ]
+    if not any(best):
+        return None
+    given = zip(column.answers, best, strict=True)
+    return replace(column, answers=tuple(replace(a, quantity=one) if a and one else a for a, one in given))
+
+
+def _against(column: Column, other: Column, seed: int) -> dict[str, Any]:
+    counts = Counts.of(other.outcomes)
+    return {"f1": counts.f1, "coverage": counts.coverage, **paired_difference(column, other, seed)}
+
+
+def _perfect(column: Column) -> float:
+    empty = np.array([not row.truth for row in column.gold.rows], dtype=bool)
+    return Counts.of(np.where(empty, int(Outcome.TN), column.outcomes)).f1

@@ -2,61 +2,219 @@
 
 What learns is cross-validated by picture (`entx.ensemble.fit`): a labelled picture never decides its own answer, so the
 scores on the very rows that were learned from are out of fold.
+
+The frontier of the cascade tells what F1 it reaches for each share of the questions on which it asks the costly arms.
+At a share of 0 it is `stack` over the cheap arms alone, at 1 `stack` over all of them. In between it asks where that is
+expected to gain most, and by how much could be gained where it expects nothing: `--param ask` with no least gain. Each
+question is decided by models of the other folds of pictures; shares and thresholds are those of held-out rows of these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
+from entx.core.evaluation import Counts, Truth, bootstrap_f1
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
-from entx.ensemble.ballot import Ballot, ballots
-from entx.ensemble.decision import CHALLENGE_F1
-from entx.ensemble.fit import Fitted, Truth, examples_of, fit_ensemble, load_fitted
+from entx.ensemble.ballot import Ballot, Example, ballots
+from entx.ensemble.decision import CHALLENGE_F1, Objective
+from entx.ensemble.fit import Fitted, examples_of, fit_ensemble, load_fitted
 from entx.ensemble.job import OWN, Choice, Chooser, Policy
-from entx.ensemble.strategies import StrategyFactory, find_strategy
-from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, Column
-from entx.report.ablation.frontier import Frontier, cheap_arms, sweep
-from entx.report.ablation.gold import Gold
+from entx.ensemble.judge import Verdict
+from entx.ensemble.strategies import (
+    Learned,
+    asks_others,
+    best,
+    expected_gain,
+    find_strategy,
+    first_arms_only,
+    learn,
+    shortfall,
+)
+from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, VLM_STAGE, Column, Gold, paired_difference
+from entx.report.ablation.figures import hybrid_costs
+from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm, ArmsRow
 from entx.storage.store import Store
+
+ASKS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""Shares of the questions."""
+
+CLOSE = 0.01
+"""As good as asking all: so much less in F1 at most."""
+
+_OBJECTIVE = Objective(CHALLENGE_F1)
+
+Worth = tuple[float, float]
+"""Of asking: the gain that is expected, and what could be gained at most. Compared in this order."""
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """The cascade at each share of `ASKS`: what it says to each row, and the share of rows on which it really asked.
+
+    The first `first` of `runs` are cheap and always asked.
+    """
+
+    runs: tuple[str, ...]
+    first: int
+    columns: tuple[Column, ...]
+    asked: tuple[float, ...]
+
+
+def cheap_arms(arms: Sequence[Arm]) -> int:
+    """How many arms stand before the first that looks at pictures with a model; at least one, and not all."""
+    before = next((place for place, arm in enumerate(arms) if arm.stage == VLM_STAGE), 1)
+    return max(1, min(before, len(arms) - 1))
+
+
+def sweep(examples: Sequence[Example], arms: Sequence[Arm], gold: Gold) -> Frontier:
+    """Decides every row at every share; what is learned is learned once a fold.
+
+    Raises:
+        InputError: scikit-learn is not installed.
+    """
+    first = cheap_arms(arms)
+    answers: list[dict[int, Answer]] = [{} for _ in ASKS]
+    asked = [0] * len(ASKS)
+    for fold in range(FOLDS):
+        own = [example.ballot for example in examples if example.ballot.fold == fold]
+        if not own:
+            continue
+        learned = learn([example for example in examples if example.ballot.fold != fold], first)
+        alone = [first_arms_only(ballot, first) for ballot in own]
+        cheap, full = learned.cheap.verdicts(alone), learned.full.verdicts(own)
+        worth = [_worth(learned, ballot, verdict) for ballot, verdict in zip(alone, cheap, strict=True)]
+        for number, ask in enumerate(ASKS):
+            least = _least(learned, ask)
+            threshold = _threshold(learned, least)
+            for place, ballot in enumerate(own):
+                further = asks_others(ballot, first) and (_exceeds(worth[place], least) or not alone[place].asked)
+                asked[number] += further
+                seen, verdict = (ballot, full[place]) if further else (alone[place], cheap[place])
+                answers[number][ballot.index] = _answer_at(seen, verdict, threshold)
+    columns = tuple(_column(f"ask {ask:g}", own, gold) for ask, own in zip(ASKS, answers, strict=True))
+    return Frontier(
+        tuple(arm.run for arm in arms), first, columns, tuple(count / max(len(examples), 1) for count in asked)
+    )
+
+
+def frontier_figures(
+    found: Frontier | None, of_runs: Mapping[str, Mapping[str, Any]], price: float | None, seed: int
+) -> dict[str, Any] | None:
+    """The figures; None without a sweep.
+
+    Args:
+        of_runs: what `costs` found.
+
+    Returns:
+        cheap, costly: names of runs; near: the least asked share whose F1 is at most `CLOSE` below asking all;
+        points: ask, asked, f1, low, high, difference (to asking all) with its own low and high under "against",
+        seconds and cost for 1,000 rows (None where a run that is asked brought no times).
+    """
+    if found is None:
+        return None
+    cheap, costly = found.runs[: found.first], found.runs[found.first :]
+    consulted = {
+        column.name: {**dict.fromkeys(cheap, 1.0), **dict.fromkeys(costly, share)}
+        for column, share in zip(found.columns, found.asked, strict=True)
+    }
+    costs = hybrid_costs(consulted, of_runs, price)
+    points = []
+    for ask, share, column in zip(ASKS, found.asked, found.columns, strict=True):
+        span = bootstrap_f1(column.outcomes, column.gold.groups, seed=seed)
+        points.append({
+            "ask": ask, "asked": share, "f1": Counts.of(column.outcomes).f1, "low": span.low, "high": span.high,
+            "against": paired_difference(found.columns[-1], column, seed),
+            "seconds": costs[column.name]["seconds"], "cost": costs[column.name]["cost"],
+        })  # fmt: skip
+    near = min(point["asked"] for point in points if point["f1"] >= points[-1]["f1"] - CLOSE)
+    return {"cheap": list(cheap), "costly": list(costly), "near": near, "points": points}
+
+
+def _worth(learned: Learned, alone: Ballot, verdict: Verdict) -> Worth:
+    most = shortfall(best(verdict, alone)[0], verdict.present, learned.reached)
+    return expected_gain(alone, verdict, learned.reached, learned.rates), most
+
+
+def _least(learned: Learned, ask: float) -> Worth | None:
+    """What this share of the held-out rows exceeds; None is exceeded by all."""
+    if ask <= 0.0:
+        return (float("inf"), 0.0)
+    asking = [row for row in learned.held_out if asks_others(row.example.ballot, learned.first)]
+    worth = sorted((_worth(learned, row.alone, row.cheap) for row in asking), reverse=True)
+    number = round(ask * len(worth))
+    return worth[number] if number < len(worth) else None
+
+
+def _exceeds(worth: Worth, least: Worth | None) -> bool:
+    return least is None or worth > least
+
+
+def _threshold(learned: Learned, least: Worth | None) -> float:
+    """The F of the decision where so many are asked."""
+    chances = []
+    for row in learned.held_out:
+        further = asks_others(row.example.ballot, learned.first) and (
+            _exceeds(_worth(learned, row.alone, row.cheap), least) or not row.alone.asked
+        )
+        verdict, ballot = (row.full, row.example.ballot) if further else (row.cheap, row.alone)
+        chances.append((best(verdict, ballot)[0], verdict.present))
+    return _OBJECTIVE.threshold([p for p, _ in chances], [q for _, q in chances])
+
+
+def _answer_at(ballot: Ballot, verdict: Verdict, threshold: float) -> Answer:
+    p, option = best(verdict, ballot)
+    if option is None or not _OBJECTIVE.gives(p, verdict.present, threshold):
+        return Answer(None, p_present=verdict.present)
+    return Answer(option.quantity, evidence=option.evidence, p_correct=p, p_present=verdict.present)
+
 
 CASCADE = "cascade"
 
 
 @dataclass(frozen=True)
 class Hybrids:
-    """What was decided.
+    """What was decided; the mappings have the names of the hybrids.
 
     Args:
-        columns: the hybrids.
-        always: for the name of a hybrid, the same ranking with an answer to every row that has one.
-        looked: for the name of a hybrid, for each of its runs the share of the questions on which it was looked at; a
-            cascade spares some.
-        frontier: the cascade at several shares of asking; None where it is not among the strategies or learns nothing.
+        always: the same ranking with an answer to every row that has one.
+        consulted: for each of its runs the share of the questions on which its answer was used; a cascade spares some.
+        frontier: of the cascade; None where it is not among the strategies or learns nothing.
         notes: strategies that could not be run, and why.
     """
 
     columns: tuple[Column, ...] = ()
     always: Mapping[str, Column] = field(default_factory=dict)
-    looked: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    consulted: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     frontier: Frontier | None = None
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Configuration:
+    """A strategy with what it learned, when it answers, and the arms it is asked of; `shown` names it in the report."""
+
+    shown: str
+    strategy: str
+    fitted: Fitted | None
+    optimise: str
+    places: tuple[int, ...]
+
+    def choices(self, own: Sequence[Ballot], runs: Sequence[str], *, always: bool) -> list[Choice]:
+        """One a ballot."""
+        factory, policy = find_strategy(self.strategy), Policy(self.optimise, always)
+        return Chooser(self.strategy, factory, runs, self.fitted, policy).choose(own)
+
+
 def decide_hybrids(
-    store: Store,
-    strategies: Sequence[str],
-    arms: Sequence[Arm],
-    rows: Sequence[ArmsRow],
-    gold: Gold,
-    schema: Schema,
-    key: PageKey | None,
-    saved: Sequence[Path] = (),
-) -> Hybrids:
+    store: Store, strategies: Sequence[str], arms: Sequence[Arm], rows: Sequence[ArmsRow], gold: Gold, schema: Schema,
+    key: PageKey | None, saved: Sequence[Path] = (),
+) -> Hybrids:  # fmt: skip
     """Runs the strategies over the arms that are no ensembles themselves.
 
     Args:
@@ -67,59 +225,54 @@ def decide_hybrids(
     Raises:
         InputError: an unknown strategy; a file that is none, or of other arms.
     """
-    places = tuple(place for place, arm in enumerate(arms) if arm.stage != ENSEMBLE_STAGE)
+    known: dict[tuple[int, ...], list[Ballot]] = {}
+
+    def ballots_of(places: tuple[int, ...]) -> list[Ballot]:
+        """Of the arms at these places, of the questions that some of them was asked."""
+        if places not in known:
+            own = (replace(row, answers=tuple(row.answers[place] for place in places)) for row in rows)
+            asked = (row for row in own if any(answer is not None for answer in row.answers))
+            batches = ballots(store, asked, [arms[place] for place in places], schema, key)
+            known[places] = [ballot for batch in batches for ballot in batch]
+        return known[places]
+
+    singles = tuple(place for place, arm in enumerate(arms) if arm.stage != ENSEMBLE_STAGE)
+    members = [arms[place] for place in singles]
     factories = {name: find_strategy(name) for name in strategies}
     notes: list[str] = []
-    if len(places) < 2 and factories:
+    if len(singles) < 2 and factories:
         factories = {}
         notes.append("no hybrids: fewer than two arms")
-    truths = {row.index: Truth(row.rights, bool(row.truth)) for row in gold.rows}
-    members = [arms[place] for place in places]
-    ways: list[_Way] = []
-    swept = None
-    cast = _cast(store, rows, arms, places, schema, key) if factories else []
+    truths = {row.index: Truth(row.index, row.truth, row.also) for row in gold.rows}
+    examples = examples_of(ballots_of(singles), truths) if factories else []
+    configurations, frontier = [], None
     for name, factory in factories.items():
         params = {"first": float(cheap_arms(members))} if "first" in factory.params else {}
+        if not factory.needs:
+            configurations.append(_Configuration(name, name, None, OWN, singles))
         try:
-            fitted = fit_ensemble(name, factory, members, schema.digest, examples_of(cast, truths), params)
+            fitted = fit_ensemble(name, factory, members, schema.digest, examples, params)
         except InputError as error:  # too few labelled rows, or scikit-learn is not there
             notes.append(f"{name} learns nothing here: {error}")
-            fitted = None
-        if not factory.needs:
-            ways.append(_Way(name, name, factory, None, OWN, places))
-        if fitted is not None:
-            ways.append(_Way(f"{name}+{CHALLENGE_F1}", name, factory, fitted, CHALLENGE_F1, places))
-            if name == CASCADE:
-                swept = sweep(examples_of(cast, truths), members, gold)
-    ways += [_saved(path, arms, places, schema) for path in saved]
-    columns, always, looked = [], {}, {}
-    for way in ways:
-        seen = cast if way.places == places and cast else _cast(store, rows, arms, way.places, schema, key)
-        runs = [arms[place].run for place in way.places]
-        choices = way.choices(seen, runs, always=False)
-        columns.append(_column(way.shown, choices, gold))
-        looked[way.shown] = _looked(choices, runs)
-        always[way.shown] = _column(way.shown, way.choices(seen, runs, always=True), gold)
-    return Hybrids(tuple(columns), always, looked, swept, tuple(notes))
+            continue
+        configurations.append(_Configuration(f"{name}+{CHALLENGE_F1}", name, fitted, CHALLENGE_F1, singles))
+        if name == CASCADE:
+            frontier = sweep(examples, members, gold)
+    configurations += [_load_saved(path, arms, singles, schema) for path in saved]
+    columns, always, consulted = [], {}, {}
+    for one in configurations:
+        own, runs = ballots_of(one.places), [arms[place].run for place in one.places]
+        choices = one.choices(own, runs, always=False)
+        columns.append(_column(one.shown, _answers(choices), gold))
+        always[one.shown] = _column(one.shown, _answers(one.choices(own, runs, always=True)), gold)
+        consulted[one.shown] = {
+            run: sum(choice.ballot.answers[arm] is not None for choice in choices) / max(len(choices), 1)
+            for arm, run in enumerate(runs)
+        }
+    return Hybrids(tuple(columns), always, consulted, frontier, tuple(notes))
 
 
-@dataclass(frozen=True)
-class _Way:
-    """A strategy with what it learned, when it answers, and the arms it is asked of; `shown` names it in the report."""
-
-    shown: str
-    strategy: str
-    factory: StrategyFactory
-    fitted: Fitted | None
-    optimise: str
-    places: tuple[int, ...]
-
-    def choices(self, cast: Sequence[Ballot], runs: Sequence[str], *, always: bool) -> list[Choice]:
-        """One a ballot."""
-        return Chooser(self.strategy, self.factory, runs, self.fitted, Policy(self.optimise, always)).choose(cast)
-
-
-def _saved(path: Path, arms: Sequence[Arm], places: tuple[int, ...], schema: Schema) -> _Way:
+def _load_saved(path: Path, arms: Sequence[Arm], places: tuple[int, ...], schema: Schema) -> _Configuration:
     """What an earlier call learned: for its own runs where the report has them, else for all that are no ensembles.
 
     Raises:
@@ -133,46 +286,22 @@ def _saved(path: Path, arms: Sequence[Arm], places: tuple[int, ...], schema: Sch
         fitted.check(fitted.strategy, [arms[place].stage for place in places], schema.digest)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    shown = f"{fitted.strategy}+{CHALLENGE_F1} of {path.name}"
-    return _Way(shown, fitted.strategy, find_strategy(fitted.strategy), fitted, CHALLENGE_F1, places)
-
-
-def _cast(
-    store: Store,
-    rows: Sequence[ArmsRow],
-    arms: Sequence[Arm],
-    places: Sequence[int],
-    schema: Schema,
-    key: PageKey | None,
-) -> list[Ballot]:
-    """The ballots of the arms at these places, of the questions that some of them was asked."""
-    own = (
-        ArmsRow(row.index, row.entity_name, row.picture, row.fold, tuple(row.answers[place] for place in places))
-        for row in rows
-        if any(row.answers[place] is not None for place in places)
+    return _Configuration(
+        f"{fitted.strategy}+{CHALLENGE_F1} of {path.name}", fitted.strategy, fitted, CHALLENGE_F1, places
     )
-    return [ballot for batch in ballots(store, own, [arms[p] for p in places], schema, key) for ballot in batch]
 
 
-def _column(name: str, choices: Sequence[Choice], gold: Gold) -> Column:
-    said = {choice.ballot.index: _answer(choice) for choice in choices}
-    return Column(name, HYBRID, ENSEMBLE_STAGE, tuple(said.get(row.index) for row in gold.rows), gold)
+def _column(name: str, answers: Mapping[int, Answer], gold: Gold) -> Column:
+    return Column(name, HYBRID, ENSEMBLE_STAGE, tuple(answers.get(row.index) for row in gold.rows), gold)
 
 
-def _looked(choices: Sequence[Choice], runs: Sequence[str]) -> dict[str, float]:
-    """For each run the share of the questions on which its answer was looked at."""
-    return {
-        run: sum(choice.ballot.answers[arm] is not None for choice in choices) / max(len(choices), 1)
-        for arm, run in enumerate(runs)
-    }
-
-
-def _answer(choice: Choice) -> Answer:
-    option = None if choice.option is None else choice.ballot.options[choice.option]
-    return Answer(
-        option.quantity if option else None,
-        reason=choice.reason,
-        evidence=option.evidence if option else NO_EVIDENCE,
-        p_correct=choice.p_correct,
-        p_present=choice.p_present,
-    )
+def _answers(choices: Sequence[Choice]) -> dict[int, Answer]:
+    """What was chosen, by question."""
+    answers = {}
+    for choice in choices:
+        option = None if choice.option is None else choice.ballot.options[choice.option]
+        quantity, evidence = (option.quantity, option.evidence) if option else (None, NO_EVIDENCE)
+        answers[choice.ballot.index] = Answer(
+            quantity, reason=choice.reason, evidence=evidence, p_correct=choice.p_correct, p_present=choice.p_present
+        )
+    return answers

@@ -1,42 +1,190 @@
-"""All figures of a report as one JSON object: the same for the HTML page, the JSON file and a later --diff."""
+"""An ablation: what each run and hybrid of a store is worth on labelled rows, as one JSON object.
+
+`load_ablation` gathers the gold rows, a column for each run and hybrid, and the OCR pages; `summarise` reckons all
+figures of them, the same for the HTML page, the JSON file and a later --diff; `diff` compares two of them. No model
+runs: what geometry is worth to a rules run is read anew by the rules reader, which takes well under a second for a
+thousand rows, and only where this very reader made the run (same version, weights, labels and pages).
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Schema
-from entx.core.evaluation import Outcome
-from entx.report.ablation.audit import label_noise, stored_labels, table_labels, unit_audit
-from entx.report.ablation.causes import cause_of, causes, oracle, single_arms
-from entx.report.ablation.cost import costs, hybrid_costs
-from entx.report.ablation.curves import coverage_curves, reliabilities
-from entx.report.ablation.frontier import frontier
-from entx.report.ablation.measure import Measured, Options
-from entx.report.ablation.pairs import pair_tests
-from entx.report.ablation.rereading import without_geometry
-from entx.report.ablation.variants import variants
+from entx.core.errors import InputError
+from entx.core.evaluation import Counts, Outcome
+from entx.core.files import atomic_text
+from entx.core.types import Answer, OcrPage, PageKey
+from entx.ensemble.ballot import choose_pages
+from entx.report.ablation.columns import RULES_STAGE, Column, Gold, arm_columns, pair_tests, read_gold, variants
+from entx.report.ablation.figures import (
+    cause_of,
+    causes,
+    costs,
+    coverage_curves,
+    hybrid_costs,
+    label_noise,
+    oracle,
+    reliabilities,
+    single_arms,
+    table_labels,
+    unit_audit,
+)
+from entx.report.ablation.hybrids import Hybrids, decide_hybrids, frontier_figures
+from entx.rules.reader import READER_VERSION, RulesReader
+from entx.storage.pages import load_pages
+from entx.storage.questions import dimension_habits, find_labels, habits_digest
+from entx.storage.runs import Arm, find_arms, load_arms, run_settings
 from entx.storage.store import Store
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured and how.
+
+    Args:
+        strategies: of the ensemble, decided here over the runs.
+        fitted: files of saved ensembles, decided here too.
+        where: (column, value) pairs of the gold table; pairs of one column are alternatives.
+        common: only rows that every run was asked.
+        train: a labelled table to audit; None audits what else the store has labels of.
+        price: of one hour of the machine; None prices nothing.
+        seconds: (run, seconds for 1,000 questions) of imported runs, which brought no times.
+        seed: of the bootstrap.
+    """
+
+    strategies: tuple[str, ...] = ()
+    fitted: tuple[Path, ...] = ()
+    where: tuple[tuple[str, str], ...] = ()
+    common: bool = False
+    train: Path | None = None
+    price: float | None = None
+    seconds: tuple[tuple[str, float], ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What a report is made of: `columns` are the runs in their order, then the hybrids.
+
+    `key` names the pages, None without any; `pages` has those of the gold rows by picture, `candidates` for each row
+    the legal quantities of its page in reading order, None without a page. `notes` are for the reader of the report.
+    """
+
+    gold: Gold
+    arms: tuple[Arm, ...]
+    columns: tuple[Column, ...]
+    hybrids: Hybrids
+    key: PageKey | None
+    pages: Mapping[str, OcrPage]
+    candidates: tuple[tuple[Candidate, ...] | None, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def printed(self) -> list[bool | None]:
+        """For each row whether its truth stands among the quantities of its page; None without a page."""
+        return [
+            None if found is None else any(one.quantity in row.rights for one in found)
+            for row, found in zip(self.gold.rows, self.candidates, strict=True)
+        ]
+
+
+def load_ablation(store: Store, path: Path, runs: Sequence[str], schema: Schema, options: Options) -> Ablation:
+    """Gathers it; only the gold rows are held in memory.
+
+    Raises:
+        TableError: the gold table breaks its contract.
+        InputError: a run, strategy or row is not fit for it.
+    """
+    arms = find_arms(store, runs, schema.digest)
+    gold = read_gold(path, store, schema, options.where)
+    rows = list(load_arms(store, runs, only=[row.index for row in gold.rows]))
+    if options.common:
+        asked = {row.index for row in rows if None not in row.answers}
+        gold = gold.only([place for place, row in enumerate(gold.rows) if row.index in asked])
+        rows = [row for row in rows if row.index in asked]
+        if not rows:
+            raise InputError(f"{path}: none of its rows was asked of every one of {', '.join(runs)}")
+    key = choose_pages(store, arms)
+    hybrids = decide_hybrids(store, options.strategies, arms, rows, gold, schema, key, options.fitted)
+    columns = (*arm_columns([(arm.run, arm.stage) for arm in arms], rows, gold), *hybrids.columns)
+    twice = {column.name for column in columns if sum(other.name == column.name for other in columns) > 1}
+    if twice:
+        raise InputError(f"run {min(twice)!r} has the name of a hybrid; leave that out by --strategies, or the run")
+    notes = [
+        f"{column.name} was not asked {missing:,} of {len(gold.rows):,} rows; they count as not answered"
+        for column in columns
+        if (missing := len(gold.rows) - int(column.asked.sum()))
+    ]
+    if gold.foreign:
+        notes.append(f"{len(gold.foreign):,} rows of {path.name} are no questions of the store; they are left out")
+    pictures = {row.picture for row in gold.rows if row.picture is not None}
+    pages = {page.picture: page for page in load_pages(store, key, pictures)} if key and pictures else {}
+    parsed = {picture: page_quantities(page) for picture, page in pages.items()}
+    found = [(row, pages.get(row.picture or "")) for row in gold.rows]
+    candidates = tuple(
+        None if page is None else tuple(find_candidates(page, schema[row.entity_name], parsed[page.picture]))
+        for row, page in found
+    )
+    return Ablation(gold, tuple(arms), columns, hybrids, key, pages, candidates, (*notes, *hybrids.notes))
+
+
+def without_geometry(store: Store, ablation: Ablation, schema: Schema) -> dict[str, Column]:
+    """For names of rules runs the same column without geometry; a run that this reader did not make is left out."""
+    runs = [
+        (arm.run, column)
+        for arm, column in zip(ablation.arms, ablation.columns, strict=False)  # the runs stand before the hybrids
+        if arm.stage == RULES_STAGE and arm.pages is not None and arm.pages == ablation.key
+    ]
+    if not runs:
+        return {}
+    habits, reader = dimension_habits(store), RulesReader(schema)
+    made_by = {
+        "reader": READER_VERSION, "schema": schema.digest, "weights": reader.weights.digest,
+        "habits": habits_digest(habits),
+    }.items()  # fmt: skip
+    runs = [(run, column) for run, column in runs if made_by <= run_settings(store, run).items()]
+    if not runs:
+        return {}
+    read: list[Answer | None] = []
+    for row in ablation.gold.rows:
+        page = ablation.pages.get(row.picture or "")
+        habit = habits.get((row.group_id, row.fold))
+        read.append(None if page is None else reader.read(replace(page, geometry=None), [row.entity_name], [habit])[0])
+    return {
+        run: replace(column, answers=tuple(old and new for old, new in zip(column.answers, read, strict=True)))
+        for run, column in runs
+    }
+
 
 FORMAT = 1
 """Raised when --diff can no longer read an older file."""
 
 
-def summarise(store: Store, measured: Measured, schema: Schema, options: Options) -> dict[str, Any]:
+def summarise(store: Store, ablation: Ablation, schema: Schema, options: Options) -> dict[str, Any]:
     """The figures; equal input gives equal figures.
 
     Raises:
         TableError: the training table breaks its contract.
-        InputError: seconds are told of a run that brought its own.
+        InputError: seconds are stated of a run that brought its own.
     """
-    gold, columns, seed = measured.gold, measured.columns, options.seed
-    of_runs = costs(store, measured.arms, options.price, dict(options.seconds))
-    costs_of = {**of_runs, **hybrid_costs(measured.looked, of_runs, options.price)}
+    gold, columns, hybrids, seed = ablation.gold, ablation.columns, ablation.hybrids, options.seed
+    of_runs = costs(store, ablation.arms, options.price, dict(options.seconds))
+    costs_of = {**of_runs, **hybrid_costs(hybrids.consulted, of_runs, options.price)}
     if options.train is not None:
         labels, source = table_labels(options.train, schema), options.train.name
     else:
-        labels, source = stored_labels(store, gold), "other labelled questions of the store"
+        asked = [(row.link, row.entity_name) for row in gold.rows]  # others that ask the same of the same picture
+        labels = find_labels(store, asked, [row.index for row in gold.rows])
+        source = "other labelled questions of the store"
     plain = {
         "format": FORMAT,
         "gold": {
@@ -48,7 +196,7 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
         "seed": seed,
         "price": options.price,
         "seconds": dict(options.seconds),
-        "notes": list(measured.notes),
+        "notes": list(ablation.notes),
         "columns": [
             {
                 "name": column.name, "kind": column.kind, "stage": column.stage, "asked": int(column.asked.sum()),
@@ -57,42 +205,116 @@ def summarise(store: Store, measured: Measured, schema: Schema, options: Options
             for column in columns
         ],
         "pairs": pair_tests(columns, seed),
-        "variants": variants(columns, measured.always, without_geometry(store, measured, schema), schema, seed),
+        "variants": variants(columns, hybrids.always, without_geometry(store, ablation, schema), schema, seed),
         "oracle": oracle(columns, seed),
-        "causes": causes(columns, measured.printed),
-        "frontier": frontier(measured.frontier, of_runs, options.price, seed),
+        "causes": causes(columns, ablation.printed),
+        "frontier": frontier_figures(hybrids.frontier, of_runs, options.price, seed),
         "units": unit_audit(columns),
         "labels": label_noise(labels, gold, source),
         "reliability": reliabilities(columns),
-        "curves": coverage_curves(columns, measured.always),
-        "rows": _rows(measured),
+        "curves": coverage_curves(columns, hybrids.always),
+        "rows": _rows(ablation),
     }  # fmt: skip
-    rounded: dict[str, Any] = _rounded(plain)
+    # six decimals: more than any of these figures means, and the same on every machine
+    rounded: dict[str, Any] = json.loads(json.dumps(plain), parse_float=lambda text: round(float(text), 6))
     return rounded
 
 
-def _rows(measured: Measured) -> list[dict[str, Any]]:
-    texts = {column.name: column.texts for column in measured.columns}
-    arms = single_arms(measured.columns)
+def _rows(ablation: Ablation) -> list[dict[str, Any]]:
+    texts = {column.name: column.texts for column in ablation.columns}
+    arms = single_arms(ablation.columns)
     rows = []
-    for place, row in enumerate(measured.gold.rows):
-        why = {column.name: cause_of(place, column, arms) for column in measured.columns}
+    for place, row in enumerate(ablation.gold.rows):
+        why = {column.name: cause_of(place, column, arms) for column in ablation.columns}
         rows.append({
             "index": row.index, "entity_name": row.entity_name, "slice": row.slice, "truth": row.truth,
             "also": list(row.also),
             "answers": {name: text[place] for name, text in texts.items()},
-            "outcomes": {column.name: Outcome(column.outcomes[place]).name for column in measured.columns},
+            "outcomes": {column.name: Outcome(column.outcomes[place]).name for column in ablation.columns},
             "causes": {name: cause.value for name, cause in why.items() if cause is not None},
         })  # fmt: skip
     return rows
 
 
-def _rounded(plain: Any) -> Any:
-    """Floats with 6 decimals: more than any of these figures means, and the same on every machine."""
-    if isinstance(plain, float):
-        return round(plain, 6)
-    if isinstance(plain, Mapping):
-        return {key: _rounded(value) for key, value in plain.items()}
-    if isinstance(plain, list | tuple):
-        return [_rounded(value) for value in plain]
-    return plain
+def json_text(summary: Mapping[str, Any]) -> str:
+    """The figures as a file has them; equal figures give equal text."""
+    return json.dumps(summary, ensure_ascii=False, indent=1) + "\n"
+
+
+def write_json(summary: Mapping[str, Any], out: Path) -> None:
+    """Writes the figures, whole or not at all; InputError where `out` cannot be written."""
+    with atomic_text(out) as stream:
+        stream.write(json_text(summary))
+
+
+def load_summary(path: Path) -> dict[str, Any]:
+    """Reads the JSON file of an earlier report.
+
+    Raises:
+        InputError: missing, not such a file, or of another format.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: not the JSON of an ablation report") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        of = found.get("format") if isinstance(found, dict) else None
+        raise InputError(
+            f"{path}: not an ablation report of format {FORMAT} (found {of}); make it again with --json-out"
+        )
+    try:
+        names = {column["name"] + "" for column in found["columns"]}
+        for row in found["rows"]:
+            _ = row["index"] + 0, row["truth"] + "", [text + "" for text in row["answers"].values()]
+            outcomes = {name: Outcome[outcome] for name, outcome in row["outcomes"].items()}
+            if not outcomes.keys() == row["answers"].keys() == names:
+                raise ValueError("answers and outcomes of different names")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: a damaged ablation report: {type(error).__name__} {error}") from None
+    return found
+
+
+def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What changed between two summaries, over the rows and columns that both have.
+
+    Returns:
+        added, removed: names of columns; rows: compared, only_old, only_new, truth_changed; and columns: one object for
+        each common column with old_f1, new_f1 over the compared rows and changed: rows whose answer or verdict differs.
+    """
+    before = {row["index"]: row for row in old["rows"]}
+    after = {row["index"]: row for row in new["rows"]}
+    common = [index for index in after if index in before]
+    old_names, new_names = ([column["name"] for column in one["columns"]] for one in (old, new))
+    return {
+        "added": [name for name in new_names if name not in old_names],
+        "removed": [name for name in old_names if name not in new_names],
+        "rows": {
+            "compared": len(common), "only_old": len(before) - len(common), "only_new": len(after) - len(common),
+            "truth_changed": sum(before[index]["truth"] != after[index]["truth"] for index in common),
+        },
+        "columns": [
+            _column(name, [(before[index], after[index]) for index in common])
+            for name in new_names
+            if name in old_names
+        ],
+    }  # fmt: skip
+
+
+def _column(name: str, rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
+    changed = [
+        {
+            "index": new["index"], "entity_name": new["entity_name"], "truth": new["truth"],
+            "old": old["answers"][name], "new": new["answers"][name],
+            "old_outcome": old["outcomes"][name], "new_outcome": new["outcomes"][name],
+        }
+        for old, new in rows
+        if (old["answers"][name], old["outcomes"][name]) != (new["answers"][name], new["outcomes"][name])
+    ]  # fmt: skip
+    old_f1, new_f1 = (_f1([pair[side]["outcomes"][name] for pair in rows]) for side in (0, 1))
+    return {"name": name, "old_f1": old_f1, "new_f1": new_f1, "changed": changed}
+
+
+def _f1(outcomes: Sequence[str]) -> float:
+    return round(Counts.of(np.array([Outcome[one] for one in outcomes], dtype=np.int64)).f1, 6)

@@ -1,4 +1,8 @@
-"""Reviews come back: verdicts of a file become reviews of the store, and what follows from them a truth table."""
+"""Reviews come back: annotations of a file become reviews of the store, and what follows from them a truth table.
+
+An annotation is one person's answer as typed; a review is that answer as a label, in the one written form, with who
+gave it, when, and what the runs had said. What is no label becomes a `Problem` with its place and reason.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,25 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from entx.core.entities import Schema
+from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import ALSO_SEPARATOR
 from entx.core.files import atomic_text, harmless_cell
-from entx.report.review.label_studio import read_label_studio
-from entx.report.review.sheet import read_sheet
-from entx.report.review.tasks import NOTHING
-from entx.report.review.verdicts import Problem, Verdict, VerdictFile, now, written_form
+from entx.core.parser import find_own_quantities, find_quantities
+from entx.core.postprocess import legalise
+from entx.core.types import parse_written
+from entx.report.review.forms import (
+    NOTHING,
+    Annotation,
+    AnnotationFile,
+    Problem,
+    read_label_studio,
+    read_sheet,
+    utc,
+)
 from entx.storage.labels import Review, add_reviews, load_reviews, settle
 from entx.storage.questions import FoundQuestion, find_questions
 from entx.storage.store import Store
@@ -26,16 +39,11 @@ _READERS = {".json": read_label_studio, ".csv": read_sheet}
 
 @dataclass(frozen=True)
 class Intake:
-    """What one import did.
+    """What one import did: of the annotations `read` that can be stored, `added` are new in the store.
 
-    Args:
-        read: verdicts that can be stored.
-        added: of these, verdicts that are new in the store.
-        outcomes: of those read, against the decided answer: accepted, corrected, filled in, taken back;
-            or just answered, where the file does not say what was decided.
-        skipped: annotations that their annotator cancelled.
-        unanswered: tasks or rows that nobody answered.
-        problems: verdicts that cannot be stored, and questions of the file on which reviewers disagree.
+    `outcomes` counts those read against the decided answer: accepted, corrected, filled in, taken back, or just
+    answered where the file does not say what was decided. `problems` are annotations that cannot be stored, and
+    questions of the file on which reviewers disagree.
     """
 
     read: int
@@ -52,7 +60,7 @@ def import_reviews(store: Store, path: Path, schema: Schema, source: str, annota
     Args:
         path: an export of Label Studio (.json), or a filled-in table of the queue (.csv).
         source: name of the labelling; training names it like a table.
-        annotator: of verdicts whose file does not say.
+        annotator: of annotations whose file does not say.
 
     Raises:
         InputError: the file is neither, or all of its questions are those of another store.
@@ -62,22 +70,22 @@ def import_reviews(store: Store, path: Path, schema: Schema, source: str, annota
         raise InputError(f"{path}: expected Label Studio's export (.json) or a table of the queue (.csv)")
     found = reader(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    questions = find_questions(store, {verdict.index for verdict in found.verdicts})
-    if found.verdicts and not questions:
-        raise InputError(f"{path}: {store.path} has none of the {len(found.verdicts):,} answered questions")
+    questions = find_questions(store, {annotation.index for annotation in found.annotations})
+    if found.annotations and not questions:
+        raise InputError(f"{path}: {store.path} has none of the {len(found.annotations):,} answered questions")
     reviews = []
     problems = list(found.problems)
-    moment = _first_imported(store, sha256, source) or now()
-    for verdict in _without_contradictions(found, problems):
+    moment = _first_imported(store, sha256, source) or utc(datetime.now(UTC).isoformat())
+    for annotation in _without_contradictions(found, problems):
         try:
-            rights = _rights(verdict, questions.get(verdict.index), schema)
+            rights = _rights(annotation, questions.get(annotation.index), schema)
         except ValueError as reason:
-            problems.append(Problem(verdict.place, verdict.index, verdict.annotator, str(reason)))
+            problems.append(Problem(annotation.place, annotation.index, annotation.annotator, str(reason)))
             continue
         reviews.append(
             Review(
-                verdict.index, rights, source, verdict.annotator or annotator, verdict.reviewed or moment,
-                verdict.final, verdict.lead_seconds, verdict.task, verdict.said, path.name, sha256,
+                annotation.index, rights, source, annotation.annotator or annotator, annotation.reviewed or moment,
+                annotation.final, annotation.lead_seconds, annotation.task, annotation.said, path.name, sha256,
             )
         )  # fmt: skip
     added = add_reviews(store, reviews)
@@ -107,6 +115,37 @@ def write_labels(store: Store, out: Path) -> int:
     return len(labels)
 
 
+def written_form(text: str, entity: Entity) -> str:
+    """A typed value as the one written form: "500 g" is "500.0 gram".
+
+    Stricter than what reads a model's sentence: the text must be one quantity and nothing else, because a label that is
+    guessed is none.
+
+    Raises:
+        ValueError: anything else; the message is the reason.
+    """
+    text = text.strip()
+    written = parse_written(text)
+    if written is not None and written.unit in entity.units:
+        return written.text
+    found = [*find_quantities(text), *find_own_quantities(text, entity.units)]
+    if not found:
+        raise ValueError(f"{_short(text)} is no quantity; expected a number and a unit, or none")
+    if len(found) > 1 or found[0].start > 0 or found[0].end < len(text):
+        raise ValueError(f"{_short(text)} is more than one number and its unit; put other right forms into `also`")
+    legal = legalise(found[0], entity)
+    if legal is None:
+        raise ValueError(
+            f"{_short(text)}: the unit {found[0].quantity.unit} is not allowed for {entity.name} "
+            f"({', '.join(entity.units)})"
+        )
+    return legal.quantity.text
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:60] + "...")
+
+
 def _first_imported(store: Store, sha256: str, source: str) -> str | None:
     """When this very file was imported before: then what it says is not newer than that."""
     rows = store.connection.execute(
@@ -115,22 +154,22 @@ def _first_imported(store: Store, sha256: str, source: str) -> str | None:
     return rows[0][0] and str(rows[0][0])
 
 
-def _without_contradictions(found: VerdictFile, problems: list[Problem]) -> list[Verdict]:
-    """The verdicts, less those in which one person answers one question differently at one time."""
-    by_person: dict[tuple[int, str, str], list[Verdict]] = defaultdict(list)
-    for verdict in found.verdicts:
-        by_person[verdict.index, verdict.annotator, verdict.reviewed].append(verdict)
+def _without_contradictions(found: AnnotationFile, problems: list[Problem]) -> list[Annotation]:
+    """The annotations, less those in which one person answers one question differently at one time."""
+    by_person: dict[tuple[int, str, str], list[Annotation]] = defaultdict(list)
+    for annotation in found.annotations:
+        by_person[annotation.index, annotation.annotator, annotation.reviewed].append(annotation)
     kept = []
     for (index, annotator, _), every in by_person.items():
-        if len({verdict.texts for verdict in every}) == 1:
+        if len({annotation.texts for annotation in every}) == 1:
             kept.append(every[0])
             continue
-        reason = "the same annotator answers differently in " + ", ".join(verdict.place for verdict in every[1:])
+        reason = "the same annotator answers differently in " + ", ".join(annotation.place for annotation in every[1:])
         problems.append(Problem(every[0].place, index, annotator, reason))
     return kept
 
 
-def _rights(verdict: Verdict, question: FoundQuestion | None, schema: Schema) -> tuple[str, ...]:
+def _rights(annotation: Annotation, question: FoundQuestion | None, schema: Schema) -> tuple[str, ...]:
     """The written forms.
 
     Raises:
@@ -138,12 +177,12 @@ def _rights(verdict: Verdict, question: FoundQuestion | None, schema: Schema) ->
     """
     if question is None:
         raise ValueError("the store has no question of this index")
-    if verdict.entity_name not in ("", question.entity_name):
+    if annotation.entity_name not in ("", question.entity_name):
         raise ValueError(
-            f"asks {verdict.entity_name!r}, the store's question {question.entity_name!r}; another store's?"
+            f"asks {annotation.entity_name!r}, the store's question {question.entity_name!r}; another store's?"
         )
     entity = schema[question.entity_name]
-    return tuple(dict.fromkeys(written_form(text, entity) for text in verdict.texts))
+    return tuple(dict.fromkeys(written_form(text, entity) for text in annotation.texts))
 
 
 def _outcome(review: Review) -> str:

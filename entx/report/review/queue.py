@@ -1,7 +1,30 @@
-"""The queue: which questions a person should look at, the one that is worth most first.
+"""The review queue: which questions a person should look at, the one whose label is worth most first.
 
-Two passes over the store: one over all answers that keeps four numbers a question, and one that fetches what a labeller
-is shown for the questions that are handed out.
+What stands as the answer to a question is a stored run's (an ensemble's, or the only run there is), a fitted
+strategy's, or else the vote of the arms. Its probabilities p (the given answer is right) and q (the picture shows a
+value) are those that come with it. Where none come, the share of the arms stands for them, as if one further arm had
+been asked that agrees with nobody: k of n arms for the answer is p = k / (n + 1), m of n arms that name some value is
+q = (m + 1/2) / (n + 1). That is an estimate from votes and not calibrated; it orders questions by how much the arms
+disagree, and by how few they are.
+
+What a label is worth is how far the expected F1 rises when one question's answer is made right. The challenge's F1 is
+N / D with N = 2 TP and D = 2 TP + FP + FN. In expectation one question adds
+
+    an answer that is given      2p to N    1 + p to D      (right: 2 and 2; wrong: 0 and 1)
+    an answer that is withheld   0          q
+    the truth                    2q         2q
+
+To first order F1 changes by (dN - F dD) / D, the derivative of a quotient. So to have the truth instead gains
+
+    given:     [(q - p) (2 - F) + (1 - q) F] / D
+    withheld:  q (2 - F) / D
+
+in words: a wrong value made right 2 - F, a value where there is none taken back F, a missing value filled in 2 - F. Not
+simply 1 - p and q: where F is high, a missing or wrong value costs more than a superfluous one. The rule of when to
+give an answer (entx.ensemble.decision) compares the first two lines of the table.
+
+The store is read twice: once all answers, keeping a few numbers a question, and once what a labeller is shown for the
+questions that are handed out.
 """
 
 from __future__ import annotations
@@ -9,35 +32,58 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from entx.core.entities import Entity, Schema
+from entx.core.errors import InputError
+from entx.core.evaluation import FloatArray
 from entx.core.types import Answer, PageKey, Quantity
 from entx.ensemble.ballot import Ballot, ballots, choose_pages
-from entx.report.review.decided import ChosenNow, Decided, Decider, StoredRun
-from entx.report.review.gain import expected_f1, expected_gains, f1_after
-from entx.report.review.panel import Panel
+from entx.ensemble.decision import CHALLENGE_F1
+from entx.ensemble.fit import Fitted
+from entx.ensemble.job import Chooser, Policy
+from entx.ensemble.strategies import find_strategy
 from entx.storage.labels import load_reviews, settle
 from entx.storage.pages import load_pages
 from entx.storage.questions import find_questions
-from entx.storage.runs import ArmsRow, load_arms
+from entx.storage.runs import Arm, ArmsRow, find_arms, load_arms, run_settings
 from entx.storage.store import Store
 
-_MOST_ESTIMATED = 0.05  # share of questions beyond which an expected F1 is no figure to tell
+BoolArray = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+ENSEMBLE_STAGE = "ensemble"
+_MOST_ESTIMATED = 0.05  # share of questions beyond which an expected F1 is no figure to show
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Who answers the questions of a queue, and what decides: a stored run, or else a strategy. `name` says it."""
+
+    arms: tuple[Arm, ...]
+    run: Arm | None
+    chooser: Chooser | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The answer as it stands, None where none is given.
+
+    `right` is p, 0 where none is given; `present` is q, at least p; `estimated` says that one of them is from votes.
+    """
+
+    quantity: Quantity | None
+    right: float
+    present: float
+    estimated: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which questions may be handed out.
+    """Which questions may be handed out: at most `most`, of these entities (empty: of all), none that is `labelled`.
 
-    Args:
-        most: at most so many.
-        entities: only these; empty for all.
-        disagree: only where the arms do not all say the same.
-        labelled: indices that have a label already; left out.
-        again: also those that are settled by reviews.
+    `disagree` takes only those where the arms do not all say the same, `again` also those that reviews have settled.
     """
 
     most: int = 1000
@@ -49,14 +95,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class QueuedQuestion:
-    """One question to be looked at.
+    """One question to be looked at: what the arms said, and the answer as it stands.
 
-    Args:
-        ballot: what the arms said.
-        decided: the answer as it stands.
-        gain: by how much the expected F1 of all decided answers rises with its truth.
-        image_link, picture, path: of its picture; None while no file is known.
-        size: width and height of the upright picture in pixels; None where it was not read.
+    With its truth the expected F1 of all decided answers rises by `gain`. `picture` and `path` are None while no file
+    is known; `size` is that of the upright picture in pixels, None where it was not read.
     """
 
     ballot: Ballot
@@ -82,13 +124,9 @@ class QueuedQuestion:
 class Queue:
     """The questions, by expected gain, ties by index.
 
-    Args:
-        runs: names of the arms, as the ballots order them.
-        decided_by: what the decided answers come from, in words.
-        decided: number of questions with a decided answer or abstention.
-        estimated: of these, questions whose probabilities are estimates from votes.
-        f1, f1_after: to expect now, and when the queue's questions are made right.
-        left_out: decided questions that are not in the queue, by reason.
+    `runs` names the arms as the ballots order them. Of the `decided` answers and abstentions `estimated` have
+    probabilities from votes. `f1` is to expect now, `f1_after` when the queue's questions are made right; `left_out`
+    counts decided questions that are not in the queue, by reason.
     """
 
     questions: tuple[QueuedQuestion, ...]
@@ -106,72 +144,173 @@ class Queue:
         return (self.f1, self.f1_after) if self.estimated <= _MOST_ESTIMATED * self.decided else None
 
 
+def make_panel(store: Store, runs: Sequence[str], schema: Schema, fitted: Fitted | None = None) -> Panel:
+    """Who answers and what decides: an ensemble among the runs, the only run, `fitted`, or else a vote.
+
+    Raises:
+        InputError: as `find_arms`; two ensembles; an ensemble and a fit; a fit for other arms.
+    """
+    ensemble = ensemble_among(store, runs, schema)
+    others = tuple(arm for arm in find_arms(store, runs, schema.digest) if arm != ensemble)
+    if ensemble is not None:
+        if fitted is not None:
+            raise InputError(f"--fitted decides anew, and {ensemble.run} has decided; give one of them")
+        if not others:
+            members = [member["run"] for member in run_settings(store, ensemble.run)["members"]]
+            others = tuple(find_arms(store, members, schema.digest))
+        return Panel(others, ensemble, None, ensemble.run)
+    if fitted is not None:
+        fitted.check(fitted.strategy, [arm.stage for arm in others], schema.digest)
+        chooser = Chooser(fitted.strategy, find_strategy(fitted.strategy), runs, fitted, Policy(CHALLENGE_F1))
+        return Panel(others, None, chooser, f"{fitted.strategy} (fitted)")
+    if len(others) == 1:
+        return Panel(others, others[0], None, others[0].run)
+    return Panel(others, None, Chooser("vote", find_strategy("vote"), runs, None, Policy()), "vote of the runs")
+
+
+def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | None:
+    """The run that is an ensemble; None where there is none.
+
+    Raises:
+        InputError: as `find_arms`; two of them.
+    """
+    found = [arm for arm in find_arms(store, runs, schema.digest) if arm.stage == ENSEMBLE_STAGE]
+    if len(found) > 1:
+        raise InputError(f"--runs names {len(found)} ensembles; name the one whose answers stand")
+    return found[0] if found else None
+
+
+def decide(panel: Panel, batch: Sequence[Ballot], stored: Mapping[int, Answer]) -> list[Decided | None]:
+    """The answers as they stand, one a ballot; None for a question that the deciding run was not asked.
+
+    Args:
+        stored: answers of the deciding run by question; not looked at where a strategy decides.
+    """
+    decided: list[Decided | None] = []
+    if panel.chooser is None:
+        for ballot in batch:
+            own = stored.get(ballot.index)
+            decided.append(None if own is None else _with_chances(ballot, own.quantity, own.p_correct, own.p_present))
+        return decided
+    for ballot, choice in zip(batch, panel.chooser.choose(batch), strict=True):
+        quantity = None if choice.option is None else choice.ballot.options[choice.option].quantity
+        decided.append(_with_chances(ballot, quantity, choice.p_correct, choice.p_present))
+    return decided
+
+
+def _with_chances(ballot: Ballot, quantity: Quantity | None, right: float | None, present: float | None) -> Decided:
+    voted_right, voted_present = vote_chances(ballot, quantity)
+    estimated = present is None or (quantity is not None and right is None)
+    q = voted_present if present is None else present
+    if quantity is None:
+        return Decided(None, 0.0, q, estimated)
+    p = voted_right if right is None else right
+    return Decided(quantity, p, max(p, q), estimated)
+
+
+def vote_chances(ballot: Ballot, quantity: Quantity | None) -> tuple[float, float]:
+    """p and q from the share of the arms; see the module."""
+    asked = len(ballot.asked)
+    supporting = next(
+        (len(option.arms) for option in ballot.options if quantity in (option.quantity, *option.spoken)), 0
+    )
+    naming = sum(answer is not None and answer.quantity is not None for answer in ballot.answers)
+    return (supporting / (asked + 1) if quantity is not None else 0.0), (naming + 0.5) / (asked + 1)
+
+
+def expected_counts(right: FloatArray, present: FloatArray, given: BoolArray) -> tuple[float, float]:
+    """N and D of the decided answers.
+
+    Args:
+        right: p of each question's given answer, shape (questions,); not looked at where none is given.
+        present: q, shape (questions,).
+        given: whether an answer is given, shape (questions,).
+    """
+    top = np.where(given, 2.0 * right, 0.0)
+    bottom = np.where(given, 1.0 + right, present)
+    return float(top.sum()), float(bottom.sum())
+
+
+def expected_gains(right: FloatArray, present: FloatArray, given: BoolArray) -> FloatArray:
+    """How far F1 is expected to rise with each question's truth, shape (questions,); arguments as `expected_counts`."""
+    top, bottom = expected_counts(right, present, given)
+    if bottom <= 0.0:
+        return np.zeros(len(given))
+    reached = top / bottom
+    filled = (2.0 - reached) * np.where(given, present - right, present)
+    taken_back = np.where(given, (1.0 - present) * reached, 0.0)
+    return np.asarray((filled + taken_back) / bottom, dtype=np.float64)
+
+
+def expected_f1(right: FloatArray, present: FloatArray, given: BoolArray, reviewed: BoolArray | None = None) -> float:
+    """F1 to expect of the decided answers; 0 where there is nothing to be right about.
+
+    Args:
+        reviewed: questions that have the truth for an answer, shape (questions,); reckoned exactly, not to first order.
+    """
+    known = np.zeros(len(given), dtype=np.bool_) if reviewed is None else reviewed
+    top, bottom = expected_counts(right[~known], present[~known], given[~known])
+    shown = 2.0 * float(present[known].sum())
+    return (top + shown) / (bottom + shown) if bottom + shown > 0.0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is kept of each decided question: whether all arms agreed, p, q, and whether an answer is given."""
+
+    index: int
+    entity_name: str
+    agreed: bool
+    right: float
+    present: float
+    given: bool
+
+
 def make_queue(
     store: Store, panel: Panel, schema: Schema, wanted: Wanted, advance: Callable[[int], None] = lambda _: None
 ) -> Queue:
     """Orders the questions and fetches what the first ones need.
 
     Args:
-        advance: told the number of questions that have been weighed.
+        advance: called with the number of questions that have been weighed since the last call.
 
     Raises:
         InputError: a question asks an entity that the schema does not have.
     """
     key = choose_pages(store, panel.arms)
-    weighed = _Weighed()
-    for batch, decided in _decisions(store, panel, schema, key, None):
-        weighed.add(batch, decided)
+    rows: list[_Row] = []
+    estimated = undecided = 0
+    for batch, decisions in _decisions(store, panel, schema, key, None):
+        for ballot, one in zip(batch, decisions, strict=True):
+            if one is None:
+                undecided += 1
+                continue
+            given = one.quantity is not None
+            rows.append(_Row(ballot.index, ballot.entity.name, _agree(ballot), one.right, one.present, given))
+            estimated += one.estimated
         advance(len(batch))
-    right, present, given = weighed.arrays()
-    gains = expected_gains(right, present, given)
-    free = _free(store, wanted, weighed)
-    order = np.lexsort((np.array(weighed.index, dtype=np.int64), -gains))
-    chosen = [place for place in order.tolist() if free[place]][: wanted.most]
-    reviewed = np.zeros(len(gains), dtype=np.bool_)
+    right = np.array([row.right for row in rows], dtype=np.float64)
+    present = np.array([row.present for row in rows], dtype=np.float64)
+    shown = np.array([row.given for row in rows], dtype=np.bool_)
+    gains = expected_gains(right, present, shown)
+    reasons = _reasons_against(store, wanted, rows)
+    order = np.lexsort((np.array([row.index for row in rows], dtype=np.int64), -gains))
+    chosen = [place for place in order.tolist() if not reasons[place]][: wanted.most]
+    reviewed = np.zeros(len(rows), dtype=np.bool_)
     reviewed[chosen] = True
-    left_out = Counter(weighed.reasons)
-    left_out["worth less than those handed out"] = sum(free) - len(chosen)
-    left_out["not decided: asked of an arm since"] = weighed.undecided
-    gain_of = {weighed.index[place]: float(gains[place]) for place in chosen}
+    left_out = Counter(reason for reason in reasons if reason)
+    left_out["worth less than those handed out"] = reasons.count("") - len(chosen)
+    left_out["not decided: asked of an arm since"] = undecided
     return Queue(
-        questions=_fetch(store, panel, schema, key, gain_of),
+        questions=_fetch(store, panel, schema, key, {rows[place].index: float(gains[place]) for place in chosen}),
         runs=tuple(arm.run for arm in panel.arms),
         decided_by=panel.name,
-        decided=len(gains),
-        estimated=weighed.estimated,
-        f1=expected_f1(right, present, given),
-        f1_after=f1_after(right, present, given, reviewed),
+        decided=len(rows),
+        estimated=estimated,
+        f1=expected_f1(right, present, shown),
+        f1_after=expected_f1(right, present, shown, reviewed),
         left_out={reason: count for reason, count in left_out.items() if count},
     )
-
-
-class _Weighed:
-    """What the first pass keeps of each question."""
-
-    def __init__(self) -> None:
-        self.index: list[int] = []
-        self.entity: list[str] = []
-        self.agreed: list[bool] = []
-        self.estimated = 0
-        self.undecided = 0
-        self.reasons: Counter[str] = Counter()
-        self._chances: list[tuple[float, float, bool]] = []
-
-    def add(self, batch: Sequence[Ballot], decided: Sequence[Decided | None]) -> None:
-        for ballot, one in zip(batch, decided, strict=True):
-            if one is None:
-                self.undecided += 1
-                continue
-            self.index.append(ballot.index)
-            self.entity.append(ballot.entity.name)
-            self.agreed.append(_agree(ballot))
-            self.estimated += one.estimated
-            self._chances.append((one.right, one.present, one.quantity is not None))
-
-    def arrays(self) -> tuple[Any, Any, Any]:
-        """p, q and whether an answer is given, each of shape (questions,)."""
-        table = np.array(self._chances, dtype=np.float64).reshape(-1, 3)
-        return table[:, 0], table[:, 1], table[:, 2] > 0.0
 
 
 def _agree(ballot: Ballot) -> bool:
@@ -179,50 +318,40 @@ def _agree(ballot: Ballot) -> bool:
     return len(ballot.options) == 1 and len(ballot.options[0].arms) == len(ballot.asked)
 
 
-def _free(store: Store, wanted: Wanted, weighed: _Weighed) -> list[bool]:
-    """For each weighed question whether it may be handed out; counts the others by reason."""
+def _reasons_against(store: Store, wanted: Wanted, rows: Sequence[_Row]) -> list[str]:
+    """For each question why it is not handed out; "" where it may be."""
     settled = set() if wanted.again else set(settle(load_reviews(store))[0])
     labelled = set(wanted.labelled)
-    free = []
-    for index, entity, agreed in zip(weighed.index, weighed.entity, weighed.agreed, strict=True):
-        reason = ""
-        if index in labelled:
-            reason = "labelled in --gold"
-        elif index in settled:
-            reason = "reviewed already"
-        elif wanted.entities and entity not in wanted.entities:
-            reason = "of another entity"
-        elif wanted.disagree and agreed:
-            reason = "the runs agree"
-        if reason:
-            weighed.reasons[reason] += 1
-        free.append(not reason)
-    return free
+    reasons = []
+    for row in rows:
+        if row.index in labelled:
+            reasons.append("labelled in --gold")
+        elif row.index in settled:
+            reasons.append("reviewed already")
+        elif wanted.entities and row.entity_name not in wanted.entities:
+            reasons.append("of another entity")
+        else:
+            reasons.append("the runs agree" if wanted.disagree and row.agreed else "")
+    return reasons
 
 
 def _decisions(
     store: Store, panel: Panel, schema: Schema, key: PageKey | None, only: Collection[int] | None
 ) -> Iterator[tuple[list[Ballot], list[Decided | None]]]:
     """Batches of ballots of the arms with what is decided about them."""
-    names = [arm.run for arm in panel.arms]
-    aside: dict[int, Answer] = {}
-    decider: Decider = StoredRun(aside) if panel.chooser is None else ChosenNow(panel.chooser)
-    asked = names if panel.run is None else [panel.run.run, *names]
-    rows = load_arms(store, asked, only=only)
-    if panel.run is not None:
-        rows = _set_aside(rows, aside)
-    for batch in ballots(store, rows, panel.arms, schema, key):
-        yield batch, decider.decide(batch)
-        aside.clear()
+    stored: dict[int, Answer] = {}
+    deciding = [panel.run.run] if panel.run else []
 
+    def rows() -> Iterator[ArmsRow]:
+        """The rows of the arms; the answer of the deciding run, which stands first, is set aside."""
+        for row in load_arms(store, [*deciding, *(arm.run for arm in panel.arms)], only=only):
+            if deciding and row.answers[0] is not None:
+                stored[row.index] = row.answers[0]
+            yield replace(row, answers=row.answers[len(deciding) :])
 
-def _set_aside(rows: Iterator[ArmsRow], aside: dict[int, Answer]) -> Iterator[ArmsRow]:
-    """The rows without their first answer, which is kept by index."""
-    for row in rows:
-        own, *others = row.answers
-        if own is not None:
-            aside[row.index] = own
-        yield replace(row, answers=tuple(others))
+    for batch in ballots(store, rows(), panel.arms, schema, key):
+        yield batch, decide(panel, batch, stored)
+        stored.clear()
 
 
 def _fetch(

@@ -1,0 +1,314 @@
+"""One page with everything that was read on it: read from a file or a store, written as an HTML page or drawn as a PNG.
+
+The HTML page is one file that needs nothing else: the picture inside, the marks as SVG, the tables beside it (the
+templates `show.html`, `.css` and `.js`). The PNG is the picture with the same marks, and a panel of the same tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import cv2
+from PIL import Image, ImageDraw, ImageFont
+
+from entx.core.candidates import Candidate
+from entx.core.entities import Schema
+from entx.core.errors import InputError, PictureError
+from entx.core.files import atomic_path, atomic_text
+from entx.core.images import decode
+from entx.core.types import Answer, OcrPage, PageKey, PageStatus
+from entx.ocr_stage.engines.base import EngineSpec
+from entx.ocr_stage.page_reader import PageReader
+from entx.report import html
+from entx.report.marks import (
+    ANSWERS,
+    CANDIDATES,
+    GEOMETRY,
+    LINES,
+    Layer,
+    Mark,
+    PageView,
+    ShownAnswer,
+    ShownCandidate,
+    Side,
+    page_layers,
+)
+from entx.rules.reader import RulesReader, Scored
+from entx.storage.pages import choose_pages, load_pages
+from entx.storage.questions import Habit, habit_of, load_file, load_question
+from entx.storage.runs import load_answers_to, run_settings
+from entx.storage.store import Store
+
+
+def read_picture_view(path: Path, spec: EngineSpec, schema: Schema, entity_names: Sequence[str]) -> PageView:
+    """Reads a picture now, answers by the rules reader, and shows it.
+
+    Raises:
+        InputError: no such file, or an unknown entity.
+        PictureError: the picture cannot be read; status and reason are in the message.
+        EngineError: the engine cannot be loaded.
+    """
+    for name in entity_names:
+        schema[name]  # an unknown name is told before any model is loaded
+    data = _bytes(path)
+    page = PageReader(spec).read(hashlib.sha256(data).hexdigest(), data)
+    _require_read(page, path)
+    found = RulesReader(schema).read(page, entity_names)
+    answers = [ShownAnswer("rules", name, answer) for name, answer in zip(entity_names, found, strict=True)]
+    facts = (("picture", path.name), ("read by", spec.engine))
+    return show_page(path.name, data, page, schema, answers, facts=facts)
+
+
+def question_view(store: Store, index: int, schema: Schema, *, engine: str | None, runs: Sequence[str]) -> PageView:
+    """Shows a question of the store: its page and what the runs answered.
+
+    Args:
+        engine: whose page; None for the key that was written last.
+        runs: names of runs; empty for all that were asked this question.
+
+    Raises:
+        InputError: no such question, run or page, or the picture's file is gone or another one now.
+        PictureError: the picture could not be read; status and reason are in the message.
+    """
+    question = load_question(store, index)
+    key = choose_pages(store, engine)
+    file = load_file(store, question.image_link)
+    if file is None:
+        raise InputError(f"question {index}: {question.image_link} has no picture file; run entx download and ingest")
+    page = next(load_pages(store, key, [file.picture]), None)
+    if page is None:
+        raise InputError(
+            f"question {index}: {file.path} has not been read by {key.engine} with the settings of the newest pages; "
+            f"run: entx ocr-cache --store {store.path}"
+        )
+    _require_read(page, file.path)
+    data = _bytes(Path(file.path))
+    if hashlib.sha256(data).hexdigest() != file.picture:
+        raise InputError(f"{file.path}: has changed since it was read; run entx ingest and entx ocr-cache again")
+    for run in runs:
+        run_settings(store, run)  # an unknown run is an error
+    given = {run: answer for run, answer in load_answers_to(store, index) if not runs or run in runs}
+    answers = [
+        ShownAnswer(run, question.entity_name, _of_page(answer, run_settings(store, run), key, page), question.label)
+        for run, answer in given.items()
+    ]
+    answers += [
+        ShownAnswer(run, question.entity_name, Answer(None, reason="not asked in this run"), question.label)
+        for run in dict.fromkeys(runs)
+        if run not in given
+    ]
+    facts = [("picture", question.image_link.split("://")[-1]), ("read by", key.engine)]
+    if question.group_id:
+        facts.append(("group", question.group_id))
+    if question.label is not None:
+        facts.append(("truth", question.label or "no value"))
+    title = f"Question {index}: {schema[question.entity_name].words}"
+    names = [question.entity_name]
+    habit = habit_of(store, index) if question.entity_name == "depth" else None
+    return show_page(title, data, page, schema, answers, facts=facts, entity_names=names, habit=habit)
+
+
+def show_page(
+    title: str, data: bytes, page: OcrPage, schema: Schema, answers: Sequence[ShownAnswer], *,
+    facts: Sequence[tuple[str, str]] = (), entity_names: Sequence[str] = (), habit: Habit | None = None,
+) -> PageView:  # fmt: skip
+    """Puts a page, its picture and its answers together, with the candidates for the entities asked.
+
+    Args:
+        data: the picture file that the page was read from.
+        entity_names: whose candidates; empty for those of the answers.
+        habit: of the question's product group, where one is known.
+
+    Raises:
+        PictureError: the picture cannot be decoded.
+    """
+    reader, judged = RulesReader(schema), dict[Candidate, list[tuple[str, Scored]]]()
+    for name in dict.fromkeys(entity_names or [shown.entity_name for shown in answers]):
+        for scored in reader.explain(page, name, habit):
+            judged.setdefault(scored.candidate, []).append((name, scored))
+    candidates = tuple(
+        ShownCandidate(candidate, tuple(sorted(found, key=lambda item: -item[1].score)))
+        for candidate, found in sorted(judged.items(), key=lambda item: item[0].order)
+    )
+    size = (("size", f"{page.width} x {page.height} px"), ("lines", str(len(page.lines))))
+    facts = (*facts, *size, *_geometry_facts(page))
+    return PageView(title, decode(data), page, facts, tuple(answers), candidates)
+
+
+def _geometry_facts(page: OcrPage) -> list[tuple[str, str]]:
+    if page.geometry is None:
+        return []
+    facts = [("white", f"{page.geometry.white:.0%}")]
+    if page.geometry.parts:
+        facts.append(("parts", str(page.geometry.parts)))
+    if page.geometry.roundness is not None:
+        facts.append(("roundness", f"{page.geometry.roundness:.2f}"))
+    return facts
+
+
+def _of_page(answer: Answer, settings: dict[str, object], key: PageKey, page: OcrPage) -> Answer:
+    """The answer without line ids where its run read another page of the picture."""
+    read = tuple(settings.get(name) for name in ("engine", "model_hash", "params_hash"))
+    same = read in (astuple(key), (None, None, None)) and all(i < len(page.lines) for i in answer.evidence.line_ids)
+    return answer if same else replace(answer, evidence=replace(answer.evidence, line_ids=()))
+
+
+def _require_read(page: OcrPage, path: Path | str) -> None:
+    if page.status is not PageStatus.OK:
+        raise PictureError(f"{path}: {page.status}: {page.reason}")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+HTML_SIDE = 2000
+"""Pixels of the picture inside the page; larger ones are reduced, the marks stay in the original's pixels."""
+
+JPEG_QUALITY = 92
+
+
+def write_page_html(view: PageView, out: Path) -> None:
+    """Writes the page, whole or not at all; InputError where `out` cannot be written."""
+    with atomic_text(out) as stream:
+        stream.write(page_html(view))
+
+
+def page_html(view: PageView) -> str:
+    """The whole page, with the upright pixels as a JPEG without the file's metadata."""
+    height, width = view.image.shape[:2]
+    image, factor = view.image, min(1.0, HTML_SIDE / max(height, width))
+    if factor < 1.0:
+        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return html.page("show", view=view, layers=page_layers(view), width=width, height=height, jpeg=encoded.tobytes())
+
+
+PNG_SIDES = (900, 1800)
+"""Pixels: smaller pictures are enlarged to the first, so that tags can be read on them, larger ones reduced."""
+
+PANEL_WIDTH, PANEL_HEIGHT = 640, 1400
+"""Pixels; the panel grows to that height where the picture is lower, and as far as the picture where it is higher."""
+
+PANEL_GROUND = (255, 255, 255)
+_INK, _SOFT = (25, 30, 40), (105, 112, 125)
+_TYPE, _HEADING = 14, 19  # heights of type in pixels
+_ROW = 21
+_MARGIN = 18
+_HALO = (255, 255, 255)
+_STROKE_WIDTHS = {LINES: 1, GEOMETRY: 3, CANDIDATES: 2, ANSWERS: 4}
+_ANCHORS = {  # Pillow's name, and pixels to keep off the shape
+    Side.ABOVE: ("lb", (0, -2)),
+    Side.BELOW: ("rt", (0, 4)),
+    Side.RIGHT: ("lm", (6, 0)),
+    Side.LEFT: ("rm", (-6, 0)),
+    Side.CENTRE: ("mm", (0, 0)),
+}
+
+
+def write_page_png(view: PageView, out: Path) -> None:
+    """Draws the view and writes it, whole or not at all; InputError where `out` cannot be written.
+
+    Text that Pillow's built-in face does not have (all but ASCII) is shown as question marks; the HTML page has it.
+    """
+    image = draw_page(view)
+    with atomic_path(out) as part:
+        image.save(part, format="PNG")
+
+
+def draw_page(view: PageView) -> Image.Image:
+    """The picture at `picture_scale` at the top left, with all marks on it, and the panel at its right."""
+    layers = page_layers(view)
+    picture = Image.fromarray(view.image[..., ::-1])
+    scale = picture_scale(*picture.size)
+    size = round(picture.width * scale), round(picture.height * scale)
+    picture = picture.resize(size, Image.Resampling.LANCZOS)
+    pen = ImageDraw.Draw(picture)
+    for layer in layers:
+        for mark in layer.placed:
+            _draw(pen, layer, mark, scale)
+    for layer in layers:  # labels last: no shape crosses them
+        for mark in layer.placed:
+            _label(pen, layer, mark, scale, view.image.shape[1])
+    rows = list(_rows(view, layers))
+    frame = 2 * _MARGIN + 5 * (_HEADING - _TYPE)
+    room = max(picture.height, min(frame + _ROW * len(rows), PANEL_HEIGHT))
+    fitting = (room - frame) // _ROW
+    if len(rows) > fitting:
+        rows = [*rows[: fitting - 1], (f"... {len(rows) - fitting + 1} rows more: the HTML page has all", _SOFT, _TYPE)]
+    whole = Image.new("RGB", (picture.width + PANEL_WIDTH, room), PANEL_GROUND)
+    whole.paste(picture, (0, 0))
+    _write(ImageDraw.Draw(whole), rows, picture.width + _MARGIN)
+    return whole
+
+
+def picture_scale(width: int, height: int) -> float:
+    """How much the picture is enlarged or reduced for drawing."""
+    smallest, largest = PNG_SIDES
+    return min(max(smallest / max(width, height), 1.0), largest / max(width, height))
+
+
+def _draw(pen: ImageDraw.ImageDraw, layer: Layer, mark: Mark, scale: float) -> None:
+    points = [(x * scale, y * scale) for x, y in mark.points]
+    width = 1 if mark.faint else _STROKE_WIDTHS[layer.name]
+    paths = [[*points, points[0], points[1]]] if mark.closed else [points[i : i + 2] for i in range(0, len(points), 2)]
+    for colour, thickness in ((_HALO, width + 2), (layer.colour, width)):  # the halo shows it on dark ground
+        for path in paths:
+            pen.line(path, fill=colour, width=thickness, joint="curve")
+
+
+def _label(pen: ImageDraw.ImageDraw, layer: Layer, mark: Mark, scale: float, width: float) -> None:
+    (x, y), side = layer.label_place(mark, width)
+    anchor, (right, down) = _ANCHORS[side]
+    pen.text(
+        (x * scale + right, y * scale + down), _ascii(mark.label), font=ImageFont.load_default(_TYPE - 2),
+        fill=layer.colour, anchor=anchor, stroke_width=2, stroke_fill=_HALO,
+    )  # fmt: skip
+
+
+def _rows(view: PageView, layers: tuple[Layer, ...]) -> Iterator[tuple[str, tuple[int, int, int], int]]:
+    """Text, ink and size of each row of the panel: the answers first, the lines last."""
+    yield view.title, _INK, _HEADING
+    for facts in (view.facts[:1], view.facts[1:]):  # the name may be long
+        yield "   ".join(f"{name} {value}" for name, value in facts), _SOFT, _TYPE
+    for layer in sorted(layers, key=lambda layer: (layer.name != ANSWERS, layer.name == LINES)):
+        if not layer.marks:
+            continue
+        yield "", _INK, _TYPE
+        yield layer.title, layer.colour, _HEADING
+        for mark in layer.marks:
+            if layer.name == ANSWERS:
+                yield f"{mark.cells[0]}: {mark.tag}", _INK, _TYPE
+                yield "    " + "   ".join([*filter(None, mark.cells[1:4]), *_titled(layer, mark, 4)]), _SOFT, _TYPE
+            else:
+                yield f"{mark.tag}   {mark.cells[0]}   {', '.join(_titled(layer, mark, 1))}", _INK, _TYPE
+
+
+def _titled(layer: Layer, mark: Mark, first: int) -> list[str]:
+    return [f"{title} {cell}" for title, cell in layer.titled(mark, first)]
+
+
+def _write(pen: ImageDraw.ImageDraw, rows: list[tuple[str, tuple[int, int, int], int]], left: int) -> None:
+    top = _MARGIN
+    for text, ink, size in rows:
+        font = ImageFont.load_default(size)
+        pen.text((left, top), _shortened(_ascii(text), font, PANEL_WIDTH - 2 * _MARGIN), font=font, fill=ink)
+        top += _ROW + (size - _TYPE)
+
+
+def _ascii(text: str) -> str:
+    return text.replace("°", " deg").replace("\N{NO-BREAK SPACE}", " ").encode("ascii", "replace").decode("ascii")
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
+    if font.getlength(text) <= room:
+        return text
+    while text and font.getlength(text + "...") > room:
+        text = text[:-1]
+    return text + "..."

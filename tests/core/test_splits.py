@@ -1,0 +1,158 @@
+"""Parts of a table."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entx.core.errors import InputError
+from entx.core.splits import Shard, deal_families, join_families
+
+RATIOS = (0.8, 0.1, 0.1)
+
+
+def test_rows_that_agree_in_any_key_are_one_family() -> None:
+    pictures = ["a", "b", "a", "c", "d", None, None]
+    clusters = [1, 1, 2, 3, None, None, 3]
+    assert join_families(pictures, clusters) == [0, 0, 0, 1, 2, 3, 1]
+
+
+def test_families_are_transitive_over_long_chains() -> None:
+    count = 20_000
+    left = [row // 2 for row in range(count)]
+    right = [(row + 1) // 2 for row in range(count)]
+    assert set(join_families(left, right)) == {0}
+    assert join_families(left) == left
+
+
+def test_families_are_those_of_a_plain_search() -> None:
+    draw = random.Random(8)
+    keys = [[draw.randrange(150) if draw.random() < 0.8 else None for _ in range(200)] for _ in range(2)]
+    found = join_families(*keys)
+    neighbours = defaultdict(set)
+    for a in range(200):
+        for b in range(200):
+            if any(column[a] is not None and column[a] == column[b] for column in keys):
+                neighbours[a].add(b)
+    for start in range(200):
+        seen, waiting = {start}, [start]
+        while waiting:
+            waiting += (new := neighbours[waiting.pop()] - seen)
+            seen |= new
+        assert {row for row in range(200) if found[row] == found[start]} == seen
+
+
+def table(seed: int) -> tuple[list[int], list[str]]:
+    """Families of 1 to 12 rows, most of one stratum, some of two; five strata of very different size."""
+    draw = random.Random(seed)
+    families, strata = [], []
+    for family in range(2_500):
+        size = draw.choice([1, 1, 1, 1, 2, 2, 3, 5, 12])
+        main, other = draw.choices("abcde", weights=[50, 25, 15, 8, 2], k=2)
+        families += [family] * size
+        strata += [other if draw.random() < 0.1 else main for _ in range(size)]
+    return families, strata
+
+
+def test_families_stay_whole_and_ratios_hold_in_the_whole_and_in_each_stratum() -> None:
+    families, strata = table(1)
+    parts = deal_families(families, strata, RATIOS)
+    of_family = defaultdict(set)
+    for family, part in zip(families, parts, strict=True):
+        of_family[family].add(part)
+    assert {len(found) for found in of_family.values()} == {1}
+    whole = Counter(parts)
+    for part, ratio in enumerate(RATIOS):
+        assert whole[part] == pytest.approx(ratio * len(parts), abs=12)
+    for stratum, size in Counter(strata).items():
+        here = Counter(part for part, name in zip(parts, strata, strict=True) if name == stratum)
+        for part, ratio in enumerate(RATIOS):
+            assert here[part] == pytest.approx(ratio * size, abs=12), stratum
+
+
+def test_large_families_are_in_every_part() -> None:
+    families, strata = table(2)
+    sizes = Counter(families)
+    parts = deal_families(families, strata, RATIOS)
+    large = Counter(part for part, family in zip(parts, families, strict=True) if sizes[family] == 12)
+    for part, ratio in enumerate(RATIOS):
+        assert large[part] / large.total() == pytest.approx(ratio, abs=0.03)
+
+
+def test_single_rows_split_within_one_row_of_the_ratio() -> None:
+    strata = ["a"] * 57 + ["b"] * 310 + ["c"] * 9
+    parts = deal_families(range(len(strata)), strata, RATIOS)
+    for stratum, size in Counter(strata).items():
+        here = Counter(part for part, name in zip(parts, strata, strict=True) if name == stratum)
+        for part, ratio in enumerate(RATIOS):
+            assert abs(here[part] - ratio * size) <= 1.5
+
+
+def test_small_strata_go_to_the_first_part_with_their_families() -> None:
+    strata = ["big"] * 100 + ["small"] * 3 + ["four"] * 4
+    families = [*range(100), 0, 101, 102, 103, 104, 105, 106]  # one row of "small" shares a family with a "big" one
+    for seed in range(5):
+        parts = deal_families(families, strata, RATIOS, seed=seed, small_to_first=4)
+        assert [parts[row] for row in (0, 100, 101, 102)] == [0, 0, 0, 0]
+        assert Counter(parts[:100])[0] == pytest.approx(80, abs=2)
+    assert len({tuple(deal_families(families, strata, RATIOS, seed=s, small_to_first=4)[103:]) for s in range(20)}) > 1
+
+
+def test_a_family_larger_than_a_part_does_not_swamp_it() -> None:
+    families = [0] * 300 + list(range(1, 701))
+    parts = deal_families(families, ["a"] * 1_000, RATIOS)
+    assert parts[0] == 0
+    assert Counter(parts) == {0: 800, 1: 100, 2: 100}
+    several = [row // 280 if row < 5 * 280 else row for row in range(2_000)]
+    parts = deal_families(several, ["a"] * 2_000, RATIOS)  # 200 rows are due to val and to test
+    assert set(parts[: 5 * 280]) == {0}
+    assert Counter(parts) == {0: 1_600, 1: 200, 2: 200}
+
+
+def test_the_seed_decides_and_nothing_else() -> None:
+    families, strata = table(3)
+    assert deal_families(families, strata, RATIOS, seed=1) == deal_families(families, strata, RATIOS, seed=1)
+    assert deal_families(families, strata, RATIOS, seed=1) != deal_families(families, strata, RATIOS, seed=2)
+
+
+def test_no_rows_and_one_row() -> None:
+    assert deal_families([], [], RATIOS) == []
+    assert deal_families([0], ["a"], RATIOS) == [0]
+
+
+@given(st.text(min_size=1), st.integers(1, 50))
+def test_everything_is_in_exactly_one_part(picture: str, of: int) -> None:
+    assert sum(Shard(number, of).holds(picture) for number in range(1, of + 1)) == 1
+
+
+def test_parts_are_of_about_equal_size() -> None:
+    counts = [sum(Shard(number, 4).holds(f"picture {n}") for n in range(4000)) for number in range(1, 5)]
+    assert sum(counts) == 4000
+    assert all(900 < count < 1100 for count in counts)
+
+
+def test_the_part_of_a_picture_never_changes() -> None:
+    """These were computed once: another hash would deal the pictures of a half-done job anew."""
+    assert [next(n for n in (1, 2, 3) if Shard(n, 3).holds(name)) for name in ("a", "b", "c", "d", "é")] == [
+        3, 3, 1, 3, 1,
+    ]  # fmt: skip
+
+
+def test_the_one_part_of_one_holds_all() -> None:
+    assert Shard().holds("anything")
+    assert str(Shard()) == "1/1"
+
+
+@pytest.mark.parametrize("text", ["1/4", "4/4", "1/1", "007/999999"])
+def test_parts_are_written_as_they_are_read(text: str) -> None:
+    assert Shard.parse(text) == Shard(*map(int, text.split("/")))
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/4", "5/4", "1/0", "-1/4", "1/4/2", "a/b", "1 / 4", "１/4", "1/1000000"])
+def test_anything_else_is_one_line(text: str) -> None:
+    with pytest.raises(InputError, match="expected PART/PARTS, for example 1/4 to 4/4"):
+        Shard.parse(text)
