@@ -250,7 +250,7 @@ def page_rows(
                 tally.questions["dropped: label is not on the page"] += 1
                 continue
             weight *= data.unreadable_weight if weak else 1.0
-            made = row(question, entity, None, weight, question.source, weak)
+            made = replace(made, truth=None, weight=weight, right=len(made.choices) - 1)
             tally.questions["used: label is not on the page, answer none"] += 1
         else:
             what = "a label that is not on the page" if made.right is None else "a candidate" if truth else "none"

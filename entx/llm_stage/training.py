@@ -24,10 +24,7 @@ from entx.neural.model_folder import LOCAL, load_weights
 from entx.neural.predict import SERVING
 from entx.neural.training.adapters import (
     Trainable,
-    load_by_unsloth,
     nf4_config,
-    unsloth_adapter_arguments,
-    unsloth_load_arguments,
 )
 from entx.neural.training.merge import Side
 from entx.neural.training.sampling import TrainingData, evenly, training_data
@@ -105,6 +102,7 @@ class TextStage(Stage[TextRecipe]):
     RECIPE = TextRecipe
     PROMPT_VERSION = PROMPT_VERSION
     AUTO_MODEL = "AutoModelForCausalLM"
+    UNSLOTH = "FastLanguageModel"
 
     @property
     def chat(self) -> bool:
@@ -155,11 +153,6 @@ class TextStage(Stage[TextRecipe]):
             lambda dataset, epoch: encode(dataset.examples(epoch), self.tokenizer),
             lambda dataset, most: dev_questions(dataset.examples(sampled=False), most),
         )  # fmt: skip
-
-    @override
-    def load_by_unsloth(self) -> Trainable:
-        arguments = unsloth_load_arguments(self.recipe, self.folder), unsloth_adapter_arguments(self.recipe)
-        return Trainable(*load_by_unsloth("FastLanguageModel", *arguments), None)
 
     @override
     def load_model(self, *, offload: bool) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -28,7 +29,7 @@ from entx.neural.training.sampling import TEST_MIX, Dataset, LabelledRow, Sample
 from entx.storage.labels import PicturedQuestion, pictured_questions
 from entx.storage.pages import load_pages
 from entx.storage.store import Store
-from entx.vlm_stage.families.base import Codec, Pixels
+from entx.vlm_stage.families.base import Codec
 from entx.vlm_stage.prompt import OWN, PromptForm
 from entx.vlm_stage.views import Look, see_file
 
@@ -284,8 +285,8 @@ class PictureRow:
         return self.picture, self.question, self.answer, self.length
 
 
-class RowEncoder:
-    """Counts tokens as the codec will make them.
+def encode(rows: Sequence[Row], codec: Codec, schema: Schema, form: PromptForm, pixels: int) -> list[PictureRow]:
+    """The rows with the numbers of tokens that the codec will make of them, in their order.
 
     Args:
         pixels: budget of a picture.
@@ -293,41 +294,29 @@ class RowEncoder:
     Raises:
         InputError: of a family that is read only.
     """
+    blank = codec.view_size((1, 1), pixels)
+    drawn = codec.pixels([Image.new("RGB", blank)])
+    empty = codec.prompt(drawn, "")
+    codec.batch([drawn], [empty], prompts=[len(empty)], left=False)  # a family without training says so here
 
-    def __init__(self, codec: Codec, schema: Schema, form: PromptForm, pixels: int):
-        self.codec = codec
-        self.schema = schema
-        self.form = form
-        self.pixels = pixels
-        self._text: dict[str, int] = {}
-        self._answers: dict[str, int] = {}
-        self._blank = codec.view_size((1, 1), pixels)
-        blank, prompt = self._prompt("")
-        codec.batch([blank], [prompt], prompts=[len(prompt)], left=False)  # a family without training says so here
-
-    def encode(self, rows: Sequence[Row]) -> list[PictureRow]:
-        """The rows as visits, in their order."""
-        return [self._one(row) for row in rows]
-
-    def _one(self, row: Row) -> PictureRow:
-        question = self.form.ask(self.schema[row.entity_name])
-        answer = self.form.answer(row.truth)
-        if question not in self._text:
-            self._text[question] = self._text_tokens(question)
-        if answer not in self._answers:
-            self._answers[answer] = len(self.codec.completion(answer)) + 1  # and the end
-        seen = self.codec.image_tokens(self.codec.view_size(row.size, self.pixels))
-        learnt = self._answers[answer]
-        tokens = seen + self._text[question] + learnt
-        return PictureRow(row.picture, row.path, question, answer, seen, tokens, learnt, row.weight)
-
-    def _text_tokens(self, question: str) -> int:
+    @cache
+    def text_tokens(question: str) -> int:
         """Those of a prompt beside its picture's: what a blank picture's prompt has beside its own."""
-        return len(self._prompt(question)[1]) - self.codec.image_tokens(self._blank)
+        return len(codec.prompt(drawn, question)) - codec.image_tokens(blank)
 
-    def _prompt(self, question: str) -> tuple[Pixels, tuple[int, ...]]:
-        pixels = self.codec.pixels([Image.new("RGB", self._blank)])
-        return pixels, self.codec.prompt(pixels, question)
+    @cache
+    def learnt(answer: str) -> int:
+        return len(codec.completion(answer)) + 1  # and the end
+
+    made = []
+    for row in rows:
+        question, answer = form.ask(schema[row.entity_name]), form.answer(row.truth)
+        seen = codec.image_tokens(codec.view_size(row.size, pixels))
+        length = seen + text_tokens(question) + learnt(answer)
+        made.append(
+            PictureRow(row.picture, row.path, question, answer, seen, length, learnt(answer), row.weight)
+        )  # fmt: skip
+    return made
 
 
 class Collator:

@@ -22,10 +22,6 @@ from entx.neural.backends.base import Model, Query, Request
 from entx.neural.predict import write_serving
 from entx.neural.training.adapters import (
     Trainable,
-    load_by_unsloth,
-    unsloth_adapter_arguments,
-    unsloth_checkpointing,
-    unsloth_load_arguments,
 )
 from entx.neural.training.estimate import Passes
 from entx.neural.training.merge import Side
@@ -33,7 +29,7 @@ from entx.neural.training.sampling import TrainingData, evenly, training_data
 from entx.neural.training.stage import Stage
 from entx.storage.pages import choose_pages, page_keys
 from entx.storage.store import Store
-from entx.vlm_stage.data import Collator, PictureDataset, PictureRecipe, PictureRow, Row, RowEncoder, broken_pictures
+from entx.vlm_stage.data import Collator, PictureDataset, PictureRecipe, PictureRow, Row, broken_pictures, encode
 from entx.vlm_stage.families.base import Codec, Family, LoadOptions, family_of
 from entx.vlm_stage.prompt import PROMPT_VERSION, Serving
 from entx.vlm_stage.reader import PICTURES_PER_COMMIT, PictureQuestions, VisionReader
@@ -139,6 +135,7 @@ class PictureStage(Stage[PictureRecipe]):
     RECIPE = PictureRecipe
     PROMPT_VERSION = PROMPT_VERSION
     AUTO_MODEL = "AutoModelForImageTextToText"
+    UNSLOTH = "FastVisionModel"
 
     @cached_property
     def family(self) -> Family:
@@ -166,17 +163,16 @@ class PictureStage(Stage[PictureRecipe]):
             key = choose_pages(store, engine)
         elif recipe.data.negatives > 0:
             notice("no OCR pages to find negatives by: only questions whose label is empty have an empty answer")
-        encoder = RowEncoder(codec, self.schema, recipe.prompt.form, recipe.model.pixels)
+        asked = codec, self.schema, recipe.prompt.form, recipe.model.pixels
         return training_data(
             PictureDataset.load(store, self.schema, recipe.data, key=key, seed=recipe.train.seed), recipe,
-            lambda dataset, epoch: encoder.encode(dataset.epoch(epoch)),
+            lambda dataset, epoch: encode(dataset.epoch(epoch), *asked),
             lambda dataset, most: dev_questions(dataset.rows, most),
         )  # fmt: skip
 
     @override
-    def load_by_unsloth(self) -> Trainable:
-        model, _ = load_by_unsloth("FastVisionModel", self.unsloth_load_arguments(), self.unsloth_adapter_arguments())
-        return Trainable(model, self.codec, None)
+    def unsloth_codec(self, tokenizer: Any) -> Codec:
+        return self.codec
 
     @override
     def load_model(self, *, offload: bool) -> tuple[Any, Any]:
@@ -204,18 +200,16 @@ class PictureStage(Stage[PictureRecipe]):
             remote_code=model.remote_code,
         )
 
+    @override
     def unsloth_load_arguments(self) -> dict[str, Any]:
-        """The arguments of `unsloth.FastVisionModel.from_pretrained`."""
-        recipe = self.recipe
-        return {
-            **unsloth_load_arguments(recipe, self.folder), "use_gradient_checkpointing": unsloth_checkpointing(recipe)
-        }  # fmt: skip
+        checkpointing = "unsloth" if self.recipe.train.checkpointing else False
+        return {**super().unsloth_load_arguments(), "use_gradient_checkpointing": checkpointing}
 
+    @override
     def unsloth_adapter_arguments(self) -> dict[str, Any]:
-        """The arguments of `unsloth.FastVisionModel.get_peft_model`, beside the model."""
         scope = self.recipe.model.scope
         return {
-            **unsloth_adapter_arguments(self.recipe),
+            **super().unsloth_adapter_arguments(),
             "finetune_vision_layers": scope != "language",
             "finetune_language_layers": scope != "vision",
             "finetune_attention_modules": True,

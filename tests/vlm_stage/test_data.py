@@ -26,8 +26,8 @@ from entx.vlm_stage.data import (
     PictureData,
     PictureDataset,
     PictureRecipe,
-    RowEncoder,
     absent_rows,
+    encode,
     read_rows,
     upright_size,
 )
@@ -215,7 +215,7 @@ def test_a_split_parts_no_cluster_and_measures_on_trusted_rows(store: Path) -> N
 def test_lengths_are_those_of_the_decoded_rows(kind: str, store: Path, codecs: dict[str, Any], tmp_path: Path) -> None:
     codec = codecs[kind]
     form = recipe(tmp_path).prompt.form
-    rows = RowEncoder(codec, CHALLENGE, form, 40_000).encode(load(store).rows)
+    rows = encode(load(store).rows, codec, CHALLENGE, form, 40_000)
     assert len({row.image_tokens for row in rows}) > (0 if kind == "paligemma" else 1)
     collate = Collator(codec, rows, 40_000, tmp_path / "broken")
     for number in (0, 1, 2, 3, 33):
@@ -229,7 +229,7 @@ def test_the_loss_is_on_the_answer_and_its_end_only(
     kind: str, store: Path, codecs: dict[str, Any], tmp_path: Path
 ) -> None:
     codec = codecs[kind]
-    rows = RowEncoder(codec, CHALLENGE, recipe(tmp_path).prompt.form, 12544).encode(load(store).rows)
+    rows = encode(load(store).rows, codec, CHALLENGE, recipe(tmp_path).prompt.form, 12544)
     short, empty = next(row for row in rows if row.answer), next(row for row in rows if not row.answer)
     made = Collator(codec, [short, empty], 12544, tmp_path / "broken")([{"visit": 0}, {"visit": 1}])
     learnt = [[token for token in line if token != IGNORED] for line in made["labels"].tolist()]
@@ -242,7 +242,7 @@ def test_the_loss_is_on_the_answer_and_its_end_only(
 
 
 def test_a_broken_picture_gives_its_turn_to_the_next_row(store: Path, codecs: dict[str, Any], tmp_path: Path) -> None:
-    rows = RowEncoder(codecs["qwen2_vl"], CHALLENGE, recipe(tmp_path).prompt.form, 12544).encode(load(store).rows)
+    rows = encode(load(store).rows, codecs["qwen2_vl"], CHALLENGE, recipe(tmp_path).prompt.form, 12544)
     cut = tmp_path / "cut.png"
     cut.write_bytes(Path(rows[1].path).read_bytes()[:100])
     broken = tmp_path / "broken.txt"

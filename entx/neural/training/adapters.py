@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
-from entx.neural.model_folder import ModelFolder
-from entx.neural.training.recipe import LoraSettings, Recipe
+from entx.neural.training.recipe import LoraSettings
 
 if TYPE_CHECKING:
     import torch
@@ -115,47 +114,3 @@ def keep_trainable(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-
-
-def unsloth_load_arguments(recipe: Recipe, folder: ModelFolder) -> dict[str, Any]:
-    """The arguments of `from_pretrained` of `unsloth.FastLanguageModel` and `unsloth.FastVisionModel`."""
-    return {
-        "model_name": str(folder.path),
-        "max_seq_length": recipe.model.max_length,
-        "dtype": None,
-        "load_in_4bit": recipe.model.load == "nf4",
-        "load_in_16bit": recipe.model.load == "bf16",
-        "trust_remote_code": False,
-        "use_exact_model_name": True,
-        "random_state": recipe.train.seed,
-    }
-
-
-def unsloth_adapter_arguments(recipe: Recipe) -> dict[str, Any]:
-    """The arguments of `get_peft_model` of both, beside the model."""
-    assert recipe.lora is not None  # a recipe refuses unsloth without an adapter
-    return {
-        "r": recipe.lora.r,
-        "lora_alpha": recipe.lora.alpha,
-        "lora_dropout": recipe.lora.dropout,
-        "target_modules": list(recipe.lora.targets) or None,
-        "bias": "none",
-        "use_gradient_checkpointing": unsloth_checkpointing(recipe),
-        "random_state": recipe.train.seed,
-    }
-
-
-def unsloth_checkpointing(recipe: Recipe) -> str | bool:
-    """How activations are recomputed: by Unsloth's own way, or not."""
-    return "unsloth" if recipe.train.checkpointing else False
-
-
-def load_by_unsloth(loader: str, load: dict[str, Any], adapter: dict[str, Any]) -> tuple[Any, Any]:
-    """A model with the adapter in it, and its tokenizer or processor.
-
-    Args:
-        loader: "FastLanguageModel" or "FastVisionModel".
-    """
-    made = getattr(importlib.import_module("unsloth"), loader)
-    model, inputs = made.from_pretrained(**load)
-    return made.get_peft_model(model, **adapter), inputs

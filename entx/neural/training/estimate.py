@@ -5,7 +5,6 @@ A small model is loaded and a few of its passes are timed; of a large one on a C
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,41 +26,39 @@ _OPTIMIZER_BYTES = {"adamw_torch": 8.0, "adamw_torch_fused": 8.0, "adamw_8bit": 
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What a model folder's weight files hold, from their headers.
+class Parameters:
+    """How many parameters a model has.
 
     Args:
-        shapes: of every tensor.
-        parameters: all of them.
         embedded: those of embeddings and output head, which four bits leave alone.
+        trained: those that the optimiser changes.
     """
 
-    shapes: dict[str, list[int]]
-    parameters: int
+    all: int
     embedded: int
-
-
-def read_weights(path: Path) -> Weights:
-    """Reads the headers of a checked folder's weight files."""
-    shapes: dict[str, list[int]] = {}
-    for file in sorted(path.glob("*.safetensors")):
-        with file.open("rb") as stream:
-            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        shapes |= {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
-    sizes = {name: math.prod(shape) for name, shape in shapes.items()}
-    embedded = sum(size for name, size in sizes.items() if "embed" in name or "lm_head" in name)
-    return Weights(shapes, sum(sizes.values()), embedded)
+    trained: int
 
 
 def empty_model(stage: Stage[Any]) -> Any:
-    """The stage's model without weights, with its adapter in it, and what does not learn frozen."""
+    """The stage's model without weights."""
     import torch
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(stage.folder.path, **LOCAL)
     with torch.device("meta"):
-        model = getattr(transformers, stage.AUTO_MODEL).from_config(config)
-        return Trainable(model, None, stage.prepare(model)).adapted()
+        return getattr(transformers, stage.AUTO_MODEL).from_config(config)
+
+
+def count_parameters(stage: Stage[Any], model: Any) -> Parameters:
+    """Of a model without weights, which then has the stage's adapter in it and what does not learn frozen."""
+    import torch
+
+    sizes = {name: one.numel() for name, one in model.named_parameters()}
+    embedded = sum(size for name, size in sizes.items() if "embed" in name or "lm_head" in name)
+    with torch.device("meta"):
+        adapted = Trainable(model, None, stage.prepare(model)).adapted()
+    trained = sum(one.numel() for one in adapted.parameters() if one.requires_grad)
+    return Parameters(sum(sizes.values()), embedded, trained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +80,16 @@ class Passes:
     config: dict[str, Any]
 
 
-def memory_bytes(train: TrainSettings, weights: Weights, trained: int, *passes: Passes) -> float:
+def memory_bytes(train: TrainSettings, parameters: Parameters, *passes: Passes) -> float:
     """Bytes: weights, 4 a gradient, the optimiser's state, and activations.
 
     Args:
         passes: the language model's, and perhaps a vision tower's.
     """
     per_parameter = _BYTES[passes[0].load]
-    loaded = (weights.parameters - weights.embedded) * per_parameter + weights.embedded * max(per_parameter, 2.0)
+    loaded = (parameters.all - parameters.embedded) * per_parameter + parameters.embedded * max(per_parameter, 2.0)
     kept = sum(activation_bytes(train, one) for one in passes)
-    return float(loaded + trained * (4.0 + _OPTIMIZER_BYTES[train.optimizer]) + kept)
+    return float(loaded + parameters.trained * (4.0 + _OPTIMIZER_BYTES[train.optimizer]) + kept)
 
 
 def activation_bytes(train: TrainSettings, passes: Passes) -> float:
@@ -204,23 +201,22 @@ def plan_training(stage: Stage[Any], data: TrainingData, scratch: Path) -> Plan:
     recipe, train = stage.recipe, stage.recipe.train
     lengths = data.lengths
     tokens, longest = sum(lengths), max(lengths)
-    weights = read_weights(stage.folder.path)
+    empty = empty_model(stage)
+    parameters, config = count_parameters(stage, empty), empty.config
     gpu = torch.cuda.is_available()
-    if gpu or weights.parameters <= TIMED_PARAMETERS:
+    if gpu or parameters.all <= TIMED_PARAMETERS:
         batch = _median_batch(data.rows, train.batch)
         trainable = stage.load("transformers", offload=False)  # nothing of offloading is timed
         model = trainable.adapted()
         seconds = timed_pass(model, train, lambda: stage.loss(trainable, model, batch, scratch))
         seconds, basis = seconds * tokens / sum(row.length for row in batch), "timed forward and backward passes"
     else:
-        seconds = computed_seconds(train, weights.parameters, tokens)
+        seconds = computed_seconds(train, parameters.all, tokens)
         basis = "parameters x tokens, and a timed matrix product"
     whole, steps = optimiser_steps(recipe, lengths, limited=False), optimiser_steps(recipe, lengths)
-    empty = empty_model(stage)
-    trained = sum(one.numel() for one in empty.parameters() if one.requires_grad)
     row = recipe.model.max_length if train.packing else longest
     text = Passes(
-        recipe.model.load, recipe.model.attention, train.batch * row, longest, empty.config.get_text_config().to_dict()
+        recipe.model.load, recipe.model.attention, train.batch * row, longest, config.get_text_config().to_dict()
     )
     return Plan(
         rows=len(data.rows),
@@ -229,9 +225,9 @@ def plan_training(stage: Stage[Any], data: TrainingData, scratch: Path) -> Plan:
         longest=longest,
         left_out=data.too_long,
         steps=steps,
-        parameters=weights.parameters,
-        trained=trained,
-        memory_bytes=memory_bytes(train, weights, trained, text, *stage.more_passes(empty.config, data.rows)),
+        parameters=parameters.all,
+        trained=parameters.trained,
+        memory_bytes=memory_bytes(train, parameters, text, *stage.more_passes(config, data.rows)),
         peak_bytes=torch.cuda.max_memory_allocated() if gpu else 0,
         seconds=seconds * steps / whole,
         basis=basis,

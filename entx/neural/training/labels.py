@@ -58,12 +58,10 @@ class Cleaned:
     Args:
         quantity: None with a fault, and where the label says that the picture states no value (the empty label).
         fault: None for a usable label.
-        was_range: the label gave two ends.
     """
 
     quantity: Quantity | None
     fault: Fault | None = None
-    was_range: bool = False
 
 
 BOUNDS: dict[str, tuple[Decimal, Decimal]] = {
@@ -99,10 +97,10 @@ def clean_label(label: str, entity: Entity, ranges: RangePolicy = RangePolicy.UP
     ends = _ends(text)
     if ends is not None:
         if any(one.unit not in entity.units for one in ends):
-            return Cleaned(None, Fault.UNIT, was_range=True)
+            return Cleaned(None, Fault.UNIT)
         if ranges is RangePolicy.DROP:
-            return Cleaned(None, Fault.RANGE, was_range=True)
-        return _bounded(max(ends, key=_size), was_range=True)
+            return Cleaned(None, Fault.RANGE)
+        return _bounded(max(ends, key=_size))
     plain = _PLAIN.fullmatch(text)
     if plain is not None and (plain[2] in BY_NAME or plain[2] in entity.units):
         if plain[2] not in entity.units:
@@ -133,13 +131,13 @@ def _size(quantity: Quantity) -> Decimal:
     return quantity.value * (Decimal(str(unit.factor)) if unit is not None and unit.factor else 1)
 
 
-def _bounded(quantity: Quantity, *, was_range: bool = False) -> Cleaned:
+def _bounded(quantity: Quantity) -> Cleaned:
     unit = BY_NAME.get(quantity.unit)
     low, high = BOUNDS.get(unit.kind if unit is not None else "", (None, None))
     absurd = quantity.value <= 0
     if low is not None and high is not None:
         absurd = absurd or not low <= _size(quantity) <= high
-    return Cleaned(None, Fault.ABSURD, was_range) if absurd else Cleaned(quantity, None, was_range)
+    return Cleaned(None, Fault.ABSURD) if absurd else Cleaned(quantity)
 
 
 def source_weight(sources: Mapping[str, float], source: str, entity_name: str) -> float:

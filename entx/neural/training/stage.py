@@ -10,6 +10,7 @@ broken.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -55,6 +56,7 @@ class Stage(ABC, Generic[RecipeT]):
     RECIPE: type[RecipeT]
     PROMPT_VERSION: ClassVar[int]
     AUTO_MODEL: ClassVar[str]  # the class of transformers that makes its models
+    UNSLOTH: ClassVar[str]  # and that of Unsloth
 
     def __init__(self, recipe: RecipeT, recipe_name: str, folder: ModelFolder, schema: Schema):
         if folder.is_adapter:
@@ -82,7 +84,10 @@ class Stage(ABC, Generic[RecipeT]):
             InputError: a model that no installed library knows, or the adapter's target layers are not in it.
         """
         if backend == "unsloth":
-            return self.load_by_unsloth()
+            loader = getattr(importlib.import_module("unsloth"), self.UNSLOTH)
+            model, inputs = loader.from_pretrained(**self.unsloth_load_arguments())
+            model = loader.get_peft_model(model, **self.unsloth_adapter_arguments())
+            return Trainable(model, self.unsloth_codec(inputs), None)
         model, codec = self.load_model(offload=offload)
         keep_trainable(model)
         return Trainable(model, codec, self.prepare(model))
@@ -91,9 +96,37 @@ class Stage(ABC, Generic[RecipeT]):
     def load_model(self, *, offload: bool) -> tuple[Any, Any]:
         """The base model, and what feeds it: its tokenizer, or its codec of pictures."""
 
-    @abstractmethod
-    def load_by_unsloth(self) -> Trainable:
-        """The base model with its adapter, by Unsloth."""
+    def unsloth_codec(self, tokenizer: Any) -> Any:
+        """What feeds a model that Unsloth loaded with that tokenizer."""
+        return tokenizer
+
+    def unsloth_load_arguments(self) -> dict[str, Any]:
+        """The arguments of Unsloth's `from_pretrained`."""
+        recipe = self.recipe
+        return {
+            "model_name": str(self.folder.path),
+            "max_seq_length": recipe.model.max_length,
+            "dtype": None,
+            "load_in_4bit": recipe.model.load == "nf4",
+            "load_in_16bit": recipe.model.load == "bf16",
+            "trust_remote_code": False,
+            "use_exact_model_name": True,
+            "random_state": recipe.train.seed,
+        }
+
+    def unsloth_adapter_arguments(self) -> dict[str, Any]:
+        """The arguments of Unsloth's `get_peft_model`, beside the model."""
+        recipe, lora = self.recipe, self.recipe.lora
+        assert lora is not None  # a recipe refuses unsloth without an adapter
+        return {
+            "r": lora.r,
+            "lora_alpha": lora.alpha,
+            "lora_dropout": lora.dropout,
+            "target_modules": list(lora.targets) or None,
+            "bias": "none",
+            "use_gradient_checkpointing": "unsloth" if recipe.train.checkpointing else False,
+            "random_state": recipe.train.seed,
+        }
 
     def prepare(self, model: Any) -> Any:
         """The adapter that the trainer is to put into a model; without one, freezes what is not to learn."""

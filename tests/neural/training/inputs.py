@@ -20,6 +20,8 @@ from typing import Any
 import psutil
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
 
 from entx.cli.main import main
 from entx.core.entities import CHALLENGE
@@ -152,6 +154,27 @@ def entx(*arguments: object) -> str:
             main()
     assert ended.value.code == 0, said.getvalue()
     return said.getvalue()
+
+
+def merge(capsys: pytest.CaptureFixture[str], folder: Path, out: Path, *more: object) -> Ended:
+    """Merges the adapter of a folder with base, adapter and store."""
+    return run_entx(
+        capsys, "merge-adapter", "--model", folder / "base", "--adapter", folder / "adapter", "--store",
+        folder / "s.duckdb", "--out", out, "--json", *more,
+    )  # fmt: skip
+
+
+def spoil_saved_weights(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Weights that are rounded on their way to the disk stand for a merge gone wrong."""
+    save = PreTrainedModel.save_pretrained
+
+    def spoil(model: PreTrainedModel, path: Path, **options: object) -> None:
+        save(model, path, **options)
+        weights = load_file(path / "model.safetensors")
+        worn = {name: value if value.dim() < 2 else (value * steps).round() / steps for name, value in weights.items()}
+        save_file(worn, path / "model.safetensors", metadata={"format": "pt"})
+
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", spoil)
 
 
 def break_off(arguments: Sequence[object], out: Path, number: signal.Signals) -> tuple[subprocess.Popen[str], float]:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
+from entx.core.entities import CHALLENGE
+from entx.llm_stage.data import TextRecipe
+from entx.llm_stage.training import TextStage
+from entx.neural.model_folder import ModelFolder, check_model_folder
 from entx.neural.training import estimate
-from entx.neural.training.estimate import Passes, activation_bytes, memory_bytes, read_weights
-from entx.neural.training.recipe import TrainSettings
+from entx.neural.training.estimate import (
+    Parameters,
+    Passes,
+    activation_bytes,
+    count_parameters,
+    empty_model,
+    memory_bytes,
+)
+from entx.neural.training.recipe import TrainSettings, load_recipe
 from tests.llm_stage.tiny_models import tiny_model
 
 TRAIN = TrainSettings(method="lora", lr=1e-4, epochs=1, batch=2, autocast="bf16")
@@ -19,18 +29,27 @@ PASSES = Passes("bf16", "sdpa", 1000, 500, CONFIG)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
     path = tmp_path_factory.mktemp("weights")
     tiny_model("llama").save_pretrained(path)
-    return path
+    return check_model_folder(path)
 
 
-def test_weights_are_counted_from_their_headers(folder: Path) -> None:
-    weights = read_weights(folder)
-    model = tiny_model("llama")
-    names = dict(model.named_parameters())
-    assert weights.parameters == sum(one.numel() for one in names.values())
-    assert weights.embedded == sum(one.numel() for name, one in names.items() if "embed" in name or "lm_head" in name)
+def parameters(folder: ModelFolder, *settings: str) -> Parameters:
+    recipe = load_recipe(TextRecipe, "entx-small", settings)
+    stage = TextStage(recipe, "entx-small", folder, CHALLENGE)
+    return count_parameters(stage, empty_model(stage))
+
+
+def test_parameters_are_counted_without_weights(folder: ModelFolder) -> None:
+    names = {name: one.numel() for name, one in tiny_model("llama").named_parameters()}
+    whole = parameters(folder)
+    assert whole.all == whole.trained == sum(names.values())
+    assert whole.embedded == sum(size for name, size in names.items() if "embed" in name or "lm_head" in name)
+    lora = ("train.method=lora", "lora.r=8", "lora.alpha=1")
+    assert parameters(folder, *lora, 'lora.targets=["q_proj"]').trained == 4 * 8 * (32 + 32)
+    both = parameters(folder, *lora, 'lora.targets=["k_proj", "q_proj"]')
+    assert (both.all, both.trained) == (whole.all, 4 * 8 * (32 + 32 + 32 + 16))
 
 
 def test_activations_by_hand() -> None:
@@ -43,15 +62,16 @@ def test_activations_by_hand() -> None:
     assert wide == 2 * activation_bytes(TRAIN, PASSES)
 
 
-def test_four_bits_and_small_optimizers_save_memory(folder: Path) -> None:
-    weights = read_weights(folder)
-    nothing = replace(PASSES, tokens=0)
-    by_load = {load: memory_bytes(TRAIN, weights, 0, replace(nothing, load=load)) for load in ("fp32", "bf16", "nf4")}
-    assert by_load["fp32"] == 4 * weights.parameters == 2 * by_load["bf16"]
-    assert by_load["nf4"] == pytest.approx(0.52 * (weights.parameters - weights.embedded) + 2 * weights.embedded)
-    plain = memory_bytes(TRAIN, weights, 1000, nothing) - by_load["bf16"]
-    small = memory_bytes(TRAIN.model_copy(update={"optimizer": "adamw_8bit"}), weights, 1000, nothing) - by_load["bf16"]
-    assert (plain, small) == (12_000, 6_000)
+def test_four_bits_and_small_optimizers_save_memory() -> None:
+    frozen, nothing = Parameters(10_000, 2_000, 0), replace(PASSES, tokens=0)
+    by_load = {load: memory_bytes(TRAIN, frozen, replace(nothing, load=load)) for load in ("fp32", "bf16", "nf4")}
+    assert by_load["fp32"] == 4 * frozen.all == 2 * by_load["bf16"]
+    assert by_load["nf4"] == pytest.approx(0.52 * (frozen.all - frozen.embedded) + 2 * frozen.embedded)
+    learnt, small = replace(frozen, trained=1000), TRAIN.model_copy(update={"optimizer": "adamw_8bit"})
+    assert memory_bytes(TRAIN, learnt, nothing) - by_load["bf16"] == 12_000
+    assert memory_bytes(small, learnt, nothing) - by_load["bf16"] == 6_000
+    two = memory_bytes(TRAIN, frozen, PASSES, PASSES) - by_load["bf16"]
+    assert two == 2 * activation_bytes(TRAIN, PASSES)
 
 
 def test_a_pass_is_timed_and_leaves_no_gradient() -> None:

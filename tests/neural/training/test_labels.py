@@ -70,8 +70,8 @@ def test_the_empty_label_says_that_there_is_none(label: str) -> None:
     ],
 )
 def test_a_range_follows_its_policy(label: str, entity: str, upper: Quantity) -> None:
-    assert _clean(label, entity) == Cleaned(upper, None, was_range=True)
-    assert _clean(label, entity, RangePolicy.DROP) == Cleaned(None, Fault.RANGE, was_range=True)
+    assert _clean(label, entity) == Cleaned(upper)
+    assert _clean(label, entity, RangePolicy.DROP) == Cleaned(None, Fault.RANGE)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_range_follows_its_policy(label: str, entity: str, upper: Quantity) ->
     ],
 )
 def test_a_faulty_label_is_named(label: str, entity: str, fault: Fault) -> None:
-    assert _clean(label, entity) == Cleaned(None, fault, was_range=label.startswith("["))
+    assert _clean(label, entity) == Cleaned(None, fault)
 
 
 def test_the_bounds_themselves_are_sizes_of_products() -> None:

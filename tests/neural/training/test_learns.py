@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
-from tests.cli.runner import Ended, run_entx
 from tests.neural.training.inputs import (
     PICTURE_RECIPE,
     Drawn,
@@ -26,9 +25,11 @@ from tests.neural.training.inputs import (
     draw,
     entx,
     make_recipe,
+    merge,
     picture_store,
     record_of,
     sets,
+    spoil_saved_weights,
     valued,
 )
 from tests.vlm_stage.tiny_vlms import tiny_vlm
@@ -83,7 +84,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Learnt:
     common = ["train", "--stage", "vlm", "--recipe", recipe, "--quiet"]
     store = picture_store(folder / "others.duckdb", others, drawn)
     entx(*common, "--store", store, "--model", folder / "random", "--out", folder / "base", *sets(*FULL))
-    store = picture_store(folder / "asked.duckdb", asked, drawn)
+    store = picture_store(folder / "s.duckdb", asked, drawn)
     arguments = [*common, "--store", store, "--model", folder / "base", *sets(*QLORA)]
     process, _ = break_off(arguments, folder / "adapter", signal.SIGKILL)
     assert process.wait(timeout=60) == -signal.SIGKILL
@@ -97,13 +98,6 @@ def predict(learnt: Learnt, store: Path, name: str, *more: object) -> float:
     entx("predict", "--stage", "vlm", "--store", store, "--run", name, "--out", out, "--quiet", *more)
     by_quantity, _ = outcomes(list(read_table(out, ("prediction",))["prediction"]), [one.label for one in learnt.asked])
     return Counts.of(by_quantity).f1
-
-
-def merge(capsys: pytest.CaptureFixture[str], learnt: Learnt, out: str, *more: object) -> Ended:
-    return run_entx(
-        capsys, "merge-adapter", "--model", learnt.folder / "base", "--adapter", learnt.folder / "adapter", "--store",
-        learnt.folder / "asked.duckdb", "--out", learnt.folder / out, "--rows", 8, "--json", *more,
-    )  # fmt: skip
 
 
 def test_the_killed_training_went_on_from_its_checkpoint(learnt: Learnt) -> None:
@@ -128,7 +122,7 @@ def test_it_ended_as_one_that_was_never_broken(learnt: Learnt) -> None:
 
 def test_the_adapter_reproduces_its_pictures_and_only_them(learnt: Learnt) -> None:
     trained = ("--model", learnt.folder / "base", "--adapter", learnt.folder / "adapter", "--four-bit")
-    store = learnt.folder / "asked.duckdb"
+    store = learnt.folder / "s.duckdb"
     assert predict(learnt, store, "before", "--model", learnt.folder / "base", "--four-bit") < 0.3
     assert predict(learnt, store, "after", *trained) > 0.9
     around = [*learnt.asked[1:], learnt.asked[0]]
@@ -150,7 +144,7 @@ def test_every_layer_of_the_scope_has_moved(learnt: Learnt) -> None:
 
 
 def test_the_merge_keeps_the_answers(learnt: Learnt, capsys: pytest.CaptureFixture[str]) -> None:
-    ended = merge(capsys, learnt, "merged", "--dtype", "float32")
+    ended = merge(capsys, learnt.folder, learnt.folder / "merged", "--dtype", "float32", "--rows", 8)
     assert ended.code == 0, ended.err
     said = json.loads(ended.out)
     assert (said["questions"], said["chosen"], said["written"]) == (8, 0, 0)
@@ -161,25 +155,14 @@ def test_the_merge_keeps_the_answers(learnt: Learnt, capsys: pytest.CaptureFixtu
     assert any(abs(merged[name] - base[name]).max() > 0 for name in base if "visual" in name)
     assert "## Merge" in (learnt.folder / "merged" / "README.md").read_text()
     assert (learnt.folder / "merged" / "entx.json").read_text() == (learnt.folder / "adapter" / "entx.json").read_text()
-    assert predict(learnt, learnt.folder / "asked.duckdb", "merged", "--model", learnt.folder / "merged") > 0.5
+    assert predict(learnt, learnt.folder / "s.duckdb", "merged", "--model", learnt.folder / "merged") > 0.5
 
 
 def test_a_merge_that_changes_answers_is_refused(
     learnt: Learnt, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Weights that are rounded on their way to the disk stand for a merge gone wrong."""
-    from transformers import PreTrainedModel
-
-    save = PreTrainedModel.save_pretrained
-
-    def spoil(model: PreTrainedModel, path: Path, **options: object) -> None:
-        save(model, path, **options)
-        weights = load_file(path / "model.safetensors")
-        worn = {name: value if value.dim() < 2 else (value * 2).round() / 2 for name, value in weights.items()}
-        save_file(worn, path / "model.safetensors", metadata={"format": "pt"})
-
-    monkeypatch.setattr(PreTrainedModel, "save_pretrained", spoil)
-    ended = merge(capsys, learnt, "spoilt", "--dtype", "float32")
+    spoil_saved_weights(monkeypatch, 2)
+    ended = merge(capsys, learnt.folder, learnt.folder / "spoilt", "--dtype", "float32", "--rows", 8)
     assert ended.code == 2
     assert "refused: merging changes" in ended.err
     assert not (learnt.folder / "spoilt").exists()
@@ -190,8 +173,7 @@ def test_what_is_no_adapter_or_of_another_base_is_not_merged(
     learnt: Learnt, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     other = tiny_vlm("qwen2_vl", tmp_path / "other", hidden=64, layers=2, seed=1)
-    common = ("--store", learnt.folder / "asked.duckdb", "--out", tmp_path / "merged")
-    ended = run_entx(capsys, "merge-adapter", "--model", other, "--adapter", learnt.folder / "adapter", *common)
+    ended = merge(capsys, learnt.folder, tmp_path / "merged", "--model", other)
     assert (ended.code, "with other weights than those of" in ended.err) == (2, True)
-    ended = run_entx(capsys, "merge-adapter", "--model", other, "--adapter", other, *common)
+    ended = merge(capsys, learnt.folder, tmp_path / "merged", "--adapter", other)
     assert (ended.code, "nothing to merge" in ended.err) == (2, True)

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from entx.core.settings import find_recipe
 from entx.vlm_stage.prompt import read_serving
-from tests.cli.runner import Ended, run_entx
 from tests.neural.training.inputs import (
     Drawn,
     entx,
     labels,
+    merge,
     picture_store,
     record_of,
     sets,
+    spoil_saved_weights,
     text_base,
     text_store,
     valued,
@@ -97,13 +98,6 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return make(request.param, tmp_path_factory.mktemp(request.param))
 
 
-def merge(capsys: pytest.CaptureFixture[str], folder: Path, out: Path, *more: object) -> Ended:
-    return run_entx(
-        capsys, "merge-adapter", "--model", folder / "base", "--adapter", folder / "adapter", "--store",
-        folder / "s.duckdb", "--out", out, "--rows", 4, "--json", *more,
-    )  # fmt: skip
-
-
 def test_the_recipe_trains_by_its_own_settings(trained: Trained) -> None:
     settings = trained.settings
     assert f'hub = "{settings["model"]["hub"]}"' in find_recipe(trained.name).text
@@ -148,7 +142,7 @@ def test_it_is_served_as_it_was_trained(trained: Trained) -> None:
 def test_the_merge_keeps_the_answers_and_is_whole(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended = merge(capsys, trained.folder, tmp_path / "merged", "--dtype", "float32")
+    ended = merge(capsys, trained.folder, tmp_path / "merged", "--dtype", "float32", "--rows", 4)
     assert ended.code == 0, ended.err
     said = json.loads(ended.out)
     assert (said["questions"], said["chosen"], said["written"]) == (4, 0, 0)
@@ -165,18 +159,7 @@ def test_the_merge_keeps_the_answers_and_is_whole(
 def test_a_merge_that_changes_answers_is_refused(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Weights that are rounded to two bits on their way to the disk stand for a merge gone wrong."""
-    from transformers import PreTrainedModel
-
-    save = PreTrainedModel.save_pretrained
-
-    def spoil(model: PreTrainedModel, path: Path, **options: object) -> None:
-        save(model, path, **options)
-        weights = load_file(path / "model.safetensors")
-        worn = {name: value if value.dim() < 2 else (value * 8).round() / 8 for name, value in weights.items()}
-        save_file(worn, path / "model.safetensors", metadata={"format": "pt"})
-
-    monkeypatch.setattr(PreTrainedModel, "save_pretrained", spoil)
+    spoil_saved_weights(monkeypatch, 8)
     ended = merge(capsys, trained.folder, tmp_path / "spoilt", "--dtype", "float32")
     assert ended.code == 2
     assert "refused: merging changes" in ended.err

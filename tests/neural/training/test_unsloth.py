@@ -13,8 +13,10 @@ import pytest
 
 from entx.cli.recipe import load_any
 from entx.core.entities import CHALLENGE
+from entx.llm_stage.data import TextRecipe
+from entx.llm_stage.training import TextStage
 from entx.neural.model_folder import ModelFolder
-from entx.neural.training.adapters import choose_backend, unsloth_adapter_arguments, unsloth_load_arguments
+from entx.neural.training.adapters import choose_backend
 from entx.neural.training.recipe import load_recipe
 from entx.vlm_stage.data import PictureRecipe
 from entx.vlm_stage.training import PictureStage
@@ -72,9 +74,9 @@ def test_the_arguments_say_what_the_recipe_says() -> None:
 @pytest.mark.skipif(not SOURCE, reason="ENTX_UNSLOTH_SOURCE names no unpacked unsloth wheel")
 def test_its_functions_take_the_arguments_that_we_give() -> None:
     models = Path(SOURCE) / "unsloth" / "models"
-    text = load_any("mistral-nemo-12b")
-    assert set(unsloth_load_arguments(text, FOLDER)) <= parameters("loader.py", "FastLanguageModel", "from_pretrained")
-    assert set(unsloth_adapter_arguments(text)) <= parameters("llama.py", "FastLlamaModel", "get_peft_model")
+    text = TextStage(load_recipe(TextRecipe, "mistral-nemo-12b"), "mistral-nemo-12b", FOLDER, CHALLENGE)
+    assert set(text.unsloth_load_arguments()) <= parameters("loader.py", "FastLanguageModel", "from_pretrained")
+    assert set(text.unsloth_adapter_arguments()) <= parameters("llama.py", "FastLlamaModel", "get_peft_model")
     assert set(pictures().unsloth_load_arguments()) <= parameters("loader.py", "FastModel", "from_pretrained")
     assert set(pictures().unsloth_adapter_arguments()) <= parameters("vision.py", "FastBaseModel", "get_peft_model")
     base = classes("loader.py")["FastVisionModel"].bases[0]
