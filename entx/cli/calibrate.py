@@ -72,6 +72,7 @@ def calibrate(
 
     Example: entx calibrate --stage llm --store labelled.duckdb --gold gold.csv --model DIR --hint-run rules
     """
+    import shutil
     from dataclasses import replace
 
     from entx.core.entities import load_schema
@@ -120,7 +121,7 @@ def calibrate(
     if pixels is not None:
         serving = replace(serving, pixels=pixels)
     if out is not None:
-        _copy(options.described, out)
+        shutil.copytree(str(options.described), out)
     write_serving(target, serving.as_dict())
     header = ("out of fold", "rows", "scored", "F1", "-> F1", "ECE", "-> ECE", "Brier", "-> Brier")
     words.table(header, [(name, *_cells(found)) for name, found in worth.items()])
@@ -143,13 +144,6 @@ def _target(options: ModelOptions, out: Path | None) -> Path:
     if not os.access(options.described, os.W_OK):
         raise InputError(f"{options.described}: cannot be written to; name a copy by --out DIR")
     return options.described
-
-
-def _copy(source: Path | None, out: Path) -> None:
-    import shutil
-
-    assert source is not None
-    shutil.copytree(source, out)
 
 
 def _worth(rows: Sequence[GoldRow]) -> dict[str, Any]:

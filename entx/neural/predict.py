@@ -289,7 +289,12 @@ def answer_questions(
         InputError: the run stands in the store with other settings, or the reader's own reasons.
     """
     started = time.monotonic()
-    begin_run(store, run, reader.stage, {**run_settings_of(store, reader, task), **settings})
+    calibration, key = reader.serving.calibration, task.key
+    begin_run(store, run, reader.stage, {
+        **reader.settings(store, task), "model": reader.model.name, "schema": reader.schema.digest,
+        "calibration": calibration.digest if calibration else None, "engine": key and key.engine,
+        "model_hash": key and key.model_hash, "params_hash": key and key.params_hash, **settings,
+    })  # fmt: skip
     answered = 0
     work = reader.work(store, run, task)
     while True:
@@ -308,16 +313,6 @@ def answer_questions(
     counts = asdict(reader.counts)
     end_run(store, run, seconds, {"answered": answered, **counts})
     return InferReport(answered, seconds, counts)
-
-
-def run_settings_of(store: Store, reader: Reader, task: Task) -> dict[str, Any]:
-    """All that decides a run's answers beside the model itself."""
-    calibration, key = reader.serving.calibration, task.key
-    return {
-        **reader.settings(store, task), "model": reader.model.name, "schema": reader.schema.digest,
-        "calibration": calibration.digest if calibration else None, "engine": key and key.engine,
-        "model_hash": key and key.model_hash, "params_hash": key and key.params_hash,
-    }  # fmt: skip
 
 
 _NO_RUN = ""

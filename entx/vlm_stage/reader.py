@@ -24,7 +24,7 @@ from entx.neural.backends.base import Completion, Model, Query, Request
 from entx.neural.calibration import Posterior, decide, unseen_answer
 from entx.neural.decoding import answer_pattern, value_pattern
 from entx.neural.predict import Mode, ModelOptions, Task, open_model
-from entx.storage.pages import OpenPicture, load_pages, open_pictures
+from entx.storage.pages import load_pages, open_pictures
 from entx.storage.runs import forget_answers
 from entx.storage.store import Store
 from entx.vlm_stage.prompt import PROMPT_VERSION, Serving, read_serving
@@ -157,14 +157,11 @@ class VisionReader:
             yield [
                 (
                     [each.index for each in asked],
-                    self.open_picture(one, tuple(each.entity_name for each in asked), pages.get(one.picture)),
+                    PictureQuestions(self.view(one.path, page), tuple(each.entity_name for each in asked), page),
                 )
                 for one, asked in batch
+                for page in (pages.get(one.picture),)
             ]
-
-    def open_picture(self, one: OpenPicture, entities: tuple[str, ...], page: OcrPage | None) -> PictureQuestions:
-        """A picture of the store as the model sees it, with questions about it."""
-        return PictureQuestions(self.view(one.path, page), entities, page)
 
     def view(self, path: Path, page: OcrPage | None = None) -> Views | PictureError:
         """What the model sees of a picture file, or why it sees nothing."""

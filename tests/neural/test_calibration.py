@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from math import exp, log
 
 import numpy as np
 import pytest
 
-from entx.neural.calibration import Calibration, Labelled, Platt, Posterior, fit, judge
+from entx.core.evaluation import Truth
+from entx.core.types import Quantity
+from entx.neural.calibration import (
+    Calibration,
+    GoldRow,
+    Labelled,
+    Platt,
+    Posterior,
+    cross_fit,
+    f1,
+    fit,
+    fit_gold,
+    judge,
+)
 from entx.neural.reliability import reliability
 
 
@@ -140,3 +154,33 @@ def test_platt_is_the_logistic_map_and_bounded() -> None:
     assert Platt()(0.3) == pytest.approx(0.3)
     assert Platt(2.0, 1.0)(0.5) == pytest.approx(1 / (1 + exp(-1)))
     assert 0.0 < Platt()(0.0) < Platt()(1.0) < 1.0
+
+
+def gold_rows(count: int) -> list[GoldRow]:
+    """Drawn rows, two of each picture; each fifth had nothing to choose from."""
+    quantities = tuple(Quantity(Decimal(n + 1), "gram") for n in range(5))
+    rows = []
+    for number, row in enumerate(drawn(count, temperature=2.0, seed=7)):
+        candidates = row.posterior.candidates
+        truth = quantities[min(row.right)].text if row.right else "9.0 gram" if row.present else ""
+        posterior = Posterior(candidates, row.posterior.none, quantities[: len(candidates)])
+        asked = None if number % 10 == 0 else Posterior((), -1.0) if number % 10 == 5 else posterior
+        rows.append(GoldRow(f"{number // 2:08x}", Truth(number, truth), asked))
+    return rows
+
+
+def test_a_cross_fit_judges_each_picture_by_the_others() -> None:
+    rows = gold_rows(400)
+    found = cross_fit(rows)
+    assert len(found.stated) == len(found.fitted) == len(found.right) == 320
+    fold = [row for row in rows if int(row.picture, 16) % 5 == 0]
+    others = fit_gold([row for row in rows if int(row.picture, 16) % 5])
+    number = next(n for n, row in enumerate(rows) if row in fold and row.labelled is not None)
+    posterior = rows[number].posterior
+    assert posterior is not None
+    judged = judge(posterior, others)
+    assert found.after[number] == (posterior.quantities[judged.best].text if judged.given else "")
+    assert found.fitted[0] == judged.p_correct
+    assert found.before[0] == ""
+    assert f1(rows, found.after) > 0.5
+    assert reliability(found.fitted, found.right).error < reliability(found.stated, found.right).error

@@ -42,22 +42,27 @@ STAGES = ("llm", "vlm")
 QUESTIONS = {"llm": 2 * COUNT, "vlm": 3 * COUNT}
 
 
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """llm: twelve pages with two questions each, the last could not be read. vlm: twelve labels with three, of which
-    OCR has read the first six."""
-    folder = tmp_path_factory.mktemp("stores")
-    text = folder / "pages.duckdb"
-    with Store(text, write=True) as store:
+def fill_pages(path: Path) -> Path:
+    """A store of twelve pages with two questions each; the last one could not be read."""
+    names = [f"{n:08x}" for n in range(COUNT)]
+    with Store(path, write=True) as store:
         asked = [Question(2 * n + k, f"{n}.jpg", "g", NAMES[k]) for n in range(COUNT) for k in range(2)]
         add_questions(store, asked, "test.csv")
-        add_files(store, [LinkedFile(f"{n}.jpg", f"s{n}", f"{n}.jpg", 1, 1) for n in range(COUNT)])
+        add_files(store, [LinkedFile(f"{n}.jpg", name, f"{n}.jpg", 1, 1) for n, name in enumerate(names)])
         box = (10.0, 10.0, 210.0, 10.0, 210.0, 40.0, 10.0, 40.0)
         pages = [
-            OcrPage(f"s{n}", PageStatus.OK, "", 400, 400, (OcrLine(f"NET {n + 5} g and {n + 6} g", 0.9, box),))
-            for n in range(COUNT - 1)
+            OcrPage(name, PageStatus.OK, "", 400, 400, (OcrLine(f"NET {n + 5} g and {n + 6} g", 0.9, box),))
+            for n, name in enumerate(names[:-1])
         ]
-        add_pages(store, KEY, "r", [*pages, OcrPage(f"s{COUNT - 1}", PageStatus.FAILED, "engine")])
+        add_pages(store, KEY, "r", [*pages, OcrPage(names[-1], PageStatus.FAILED, "engine")])
+    return path
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """llm: see `fill_pages`. vlm: twelve labels with three questions each, of which OCR has read the first six."""
+    folder = tmp_path_factory.mktemp("stores")
+    text = fill_pages(folder / "pages.duckdb")
     read = {}
     for n in range(COUNT):
         picture = hash_of(label(folder / f"{n}.png", f"NET WT {n + 1} g", (120 + 10 * n, 90)))

@@ -15,7 +15,7 @@ import torch
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.types import Answer, OcrLine, OcrPage, PageStatus, Question
+from entx.core.types import Answer
 from entx.llm_stage import prompt as text_prompt
 from entx.llm_stage import reader as text_reader
 from entx.llm_stage.prompt import Style
@@ -23,8 +23,6 @@ from entx.neural.backends.base import Query, Request
 from entx.neural.calibration import Calibration
 from entx.neural.model_folder import model_hash
 from entx.neural.predict import Mode, ModelOptions, write_serving
-from entx.storage.pages import add_pages
-from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import load_answers, run_settings
 from entx.storage.store import Store
 from entx.vlm_stage import prompt as vision_prompt
@@ -33,8 +31,9 @@ from entx.vlm_stage.prompt import DEFAULT_PIXELS, OWN, PromptForm
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
 from tests.neural.backends.played_server import playing
+from tests.neural.test_predict import fill_pages
 from tests.vlm_stage.pages import line, page
-from tests.vlm_stage.stores import BAD, KEY, Pictured, bad_and_odd, fill, hash_of, label
+from tests.vlm_stage.stores import BAD, Pictured, bad_and_odd, fill, hash_of, label
 from tests.vlm_stage.tiny_vlms import tiny_qwen
 
 STAGES = ("llm", "vlm")
@@ -58,19 +57,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """llm: twelve pages, the last could not be read. vlm: seven labels, OCR has read two; bad and odd files."""
+    """llm: see `fill_pages`. vlm: seven labels, OCR has read two; bad and odd files."""
     folder = tmp_path_factory.mktemp("stores")
-    text = folder / "pages.duckdb"
-    with Store(text, write=True) as store:
-        asked = [Question(2 * n + k, f"{n}.jpg", "g", NAMES[k]) for n in range(PAGES) for k in range(2)]
-        add_questions(store, asked, "test.csv")
-        add_files(store, [LinkedFile(f"{n}.jpg", f"{n:08x}", f"{n}.jpg", 1, 1) for n in range(PAGES)])
-        box = (10.0, 10.0, 210.0, 10.0, 210.0, 40.0, 10.0, 40.0)
-        pages = [
-            OcrPage(f"{n:08x}", PageStatus.OK, "", 400, 400, (OcrLine(f"NET {n + 5} g and {n + 6} g", 0.9, box),))
-            for n in range(PAGES - 1)
-        ]
-        add_pages(store, KEY, "r", [*pages, OcrPage(f"{PAGES - 1:08x}", PageStatus.FAILED, "engine")])
+    text = fill_pages(folder / "pages.duckdb")
     made, read = [], {}
     for n in range(PICTURES):
         file = label(folder / f"{n}.png", f"NET WT {n + 1} g", (120 + 40 * n, 90))
