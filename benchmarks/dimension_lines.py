@@ -22,8 +22,7 @@ import numpy as np
 from benchmarks.shared import arguments
 from entx.core.images import Image
 from entx.core.types import Direction, LineGeometry, OcrLine
-from entx.ocr_stage.geometry import page_geometry
-from entx.ocr_stage.page_reader import common_area
+from entx.ocr_stage.geometry import common_area, page_geometry
 from lab.drawings.canvas import PrintedText, Scene
 from lab.drawings.draw import KINDS, draw_scene
 
@@ -84,11 +83,11 @@ def _printed(scene: Scene) -> list[OcrLine]:
 
 def _engine() -> Callable[[Image], list[OcrLine]]:
     from entx.ocr_stage.engines.base import EngineSpec, build_engine
-    from entx.ocr_stage.page_reader import read_passes, to_lines
+    from entx.ocr_stage.page_reader import read_scales, to_lines
 
     spec = EngineSpec()
     engine, settings = build_engine(spec), spec.reader_settings()
-    return lambda image: list(to_lines(read_passes(engine, image, settings)))
+    return lambda image: list(to_lines(read_scales(engine, image, settings)))
 
 
 def _position(text: PrintedText, lines: Sequence[OcrLine]) -> int | None:

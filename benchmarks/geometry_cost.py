@@ -19,7 +19,7 @@ from benchmarks.shared import arguments, drawn
 from entx.core.images import decode
 from entx.ocr_stage.engines.base import EngineSpec, build_engine
 from entx.ocr_stage.geometry import page_geometry
-from entx.ocr_stage.page_reader import read_passes, to_lines
+from entx.ocr_stage.page_reader import read_scales, to_lines
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
             marks = [time.perf_counter()]
             image = decode(data)
             marks.append(time.perf_counter())
-            lines = to_lines(read_passes(engine, image, settings))
+            lines = to_lines(read_scales(engine, image, settings))
             marks.append(time.perf_counter())
             page_geometry(image, lines)
             marks.append(time.perf_counter())

@@ -35,7 +35,7 @@ from entx.neural.backends.base import MAX_TOKENS, Completion, Model, Query, Requ
 from entx.neural.calibration import Posterior, decide, unseen_answer
 from entx.neural.decoding import answer_pattern
 from entx.neural.predict import Mode, ModelOptions, Task, open_model
-from entx.storage.pages import AskedQuestion, unanswered_pages
+from entx.storage.pages import OpenQuestion, unanswered_pages
 from entx.storage.runs import load_answers, run_settings, settings_hash
 from entx.storage.store import Store
 
@@ -278,7 +278,7 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(best.values())
 
 
-def _page_questions(page: OcrPage, asked: Sequence[AskedQuestion], hints: Mapping[int, Hint]) -> PageQuestions:
+def _page_questions(page: OcrPage, asked: Sequence[OpenQuestion], hints: Mapping[int, Hint]) -> PageQuestions:
     return PageQuestions(
         page, tuple(one.entity_name for one in asked), tuple(hints.get(one.index) for one in asked)
     )  # fmt: skip

@@ -1,12 +1,11 @@
-"""An alarm for an engine that has gone blind.
-
-An engine that no longer reads raises no error: each picture just has no text. (A bare `except` around a changed result
-type once did this to a whole data set.) So the share of pictures without text is watched while they are read.
-
-The `ocr-cache` job: every picture of the store that has no page yet is read once, and its page committed.
+"""The `ocr-cache` job: every picture of the store that has no page yet is read once, and its page committed.
 
 Workers read, this process alone writes, in small batches: a crash, a kill or a full disk costs at most the batch in
 flight, and the next call goes on from what is committed.
+
+The share of pictures without text is watched while they are read (`PageHealth`): an engine that no longer reads raises
+no error, each picture just has no text. (A bare `except` around a changed result type once did this to a whole data
+set.)
 """
 
 from __future__ import annotations
@@ -28,55 +27,6 @@ from entx.ocr_stage.worker import Task
 from entx.storage.pages import add_pages, count_pages, count_pending, forget_failed_pages, pending_pictures
 from entx.storage.runs import begin_run, end_run
 from entx.storage.store import Store
-
-
-class PageHealth:
-    """Counts how pages end, and says once when something is wrong with all of them.
-
-    Args:
-        window: how many of the latest pages a share is taken of; a single broken worker must not hide behind the
-            good pages of an hour ago.
-        least: pages before which no share is judged.
-        empty_share: of the readable pictures, the share without a line of text that is too much. Of 220 real product
-            pictures drawn at random none was without text, so 0.3 is far from chance, and one blind worker in three
-            is noticed.
-        broken_share: of all pictures, the share FAILED or QUARANTINED that is too much.
-    """
-
-    def __init__(
-        self, *, window: int = 200, least: int = 50, empty_share: float = 0.3, broken_share: float = 0.3
-    ) -> None:
-        self.statuses: Counter[PageStatus] = Counter()
-        self.empty = 0
-        self._least, self._empty_share, self._broken_share = least, empty_share, broken_share
-        self._recent_empty: deque[bool] = deque(maxlen=window)
-        self._recent_broken: deque[bool] = deque(maxlen=window)
-        self._said: set[str] = set()
-
-    @property
-    def read(self) -> int:
-        """Pictures that were read well, with or without text in them."""
-        return self.statuses[PageStatus.OK]
-
-    def observe(self, page: OcrPage) -> str | None:
-        """Counts a page; a warning when its kind has become too common, None else and after the first time."""
-        self.statuses[page.status] += 1
-        self._recent_broken.append(page.status in (PageStatus.FAILED, PageStatus.QUARANTINED))
-        if page.status is PageStatus.OK:
-            self.empty += not page.lines
-            self._recent_empty.append(not page.lines)
-        return self._judge(self._recent_empty, self._empty_share, "had no text") or self._judge(
-            self._recent_broken, self._broken_share, f"could not be read (the last: {page.reason})"
-        )
-
-    def _judge(self, recent: deque[bool], limit: float, what: str) -> str | None:
-        kind = what[:9]
-        count = sum(recent)
-        if len(recent) < self._least or count <= limit * len(recent) or kind in self._said:
-            return None
-        self._said.add(kind)
-        return f"{count} of the last {len(recent)} pictures {what}: check the engine with `entx doctor`"
-
 
 _BATCH_PAGES = 32
 _BATCH_SECONDS = 2.0  # a kill loses no more than this much reading either; a commit takes some milliseconds
@@ -115,8 +65,8 @@ def fill_cache(
         store: open for writing.
         workers: processes that read; each holds one engine on one thread.
         retry_failed: read the pictures again whose pages are not OK.
-        begin: told the number of pictures to read, returns what is told the number just read, for a progress bar.
-        warn: told at once when most pages come out empty or broken (see `PageHealth`).
+        begin: called with the number of pictures to read; what it returns is called with the number just read.
+        warn: called at once when most pages come out empty or broken (see `PageHealth`).
 
     Raises:
         EngineError: the engine cannot be loaded.
@@ -148,6 +98,52 @@ def fill_cache(
     return CacheReport(key, read, count_pages(store, key), time.monotonic() - started)
 
 
+class PageHealth:
+    """Counts how pages end, and says once when something is wrong with all of them.
+
+    Args:
+        window: how many of the latest pages a share is taken of; a single broken worker must not hide behind the
+            good pages of an hour ago.
+        least: pages before which no share is judged.
+        empty_share: of the readable pictures, the share without a line of text that is too much. Of 220 real product
+            pictures drawn at random none was without text, so 0.3 is far from chance, and one blind worker in three
+            is noticed.
+        broken_share: of all pictures, the share FAILED or QUARANTINED that is too much.
+    """
+
+    def __init__(
+        self, *, window: int = 200, least: int = 50, empty_share: float = 0.3, broken_share: float = 0.3
+    ) -> None:
+        self.statuses: Counter[PageStatus] = Counter()
+        self.empty = 0
+        self._least, self._empty_share, self._broken_share = least, empty_share, broken_share
+        self._recent_empty: deque[bool] = deque(maxlen=window)
+        self._recent_broken: deque[bool] = deque(maxlen=window)
+        self._warned: set[str] = set()
+
+    @property
+    def read(self) -> int:
+        """Pictures that were read well, with or without text in them."""
+        return self.statuses[PageStatus.OK]
+
+    def observe(self, page: OcrPage) -> str | None:
+        """Counts a page; a warning when its kind has become too common, None else and after the first time."""
+        self.statuses[page.status] += 1
+        self._recent_broken.append(page.status in (PageStatus.FAILED, PageStatus.QUARANTINED))
+        if page.status is PageStatus.OK:
+            self.empty += not page.lines
+            self._recent_empty.append(not page.lines)
+        for kind, recent, limit, what in (
+            ("empty", self._recent_empty, self._empty_share, "had no text"),
+            ("broken", self._recent_broken, self._broken_share, f"could not be read (the last: {page.reason})"),
+        ):
+            count = sum(recent)
+            if len(recent) >= self._least and count > limit * len(recent) and kind not in self._warned:
+                self._warned.add(kind)
+                return f"{count} of the last {len(recent)} pictures {what}: check the engine with `entx doctor`"
+        return None
+
+
 class _Batch:
     def __init__(self, store: Store, key: PageKey, run: str) -> None:
         self._store, self._key, self._run = store, key, run
@@ -160,10 +156,8 @@ class _Batch:
             self.commit()
 
     def commit(self) -> None:
-        pages, self._pages = (
-            self._pages,
-            [],
-        )  # emptied first: a batch that the disk refuses is not tried again at the end
+        # emptied first: a batch that the disk refuses is not tried again at the end
+        pages, self._pages = self._pages, []
         if pages:
             add_pages(self._store, self._key, self._run, pages)
         self._since = time.monotonic()

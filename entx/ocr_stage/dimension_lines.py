@@ -1,16 +1,17 @@
-"""Straight segments of a picture, and what the pixels across them say: a thin line, or the edge of something.
+"""Dimension lines: which drawn line of a picture belongs to which of its numbers.
+
+Three steps: straight segments, with what the pixels across them say (a thin line, or the edge of something); whole
+lines from these fragments (both edges of a thin line, dashes, the halves that a text parts); and a score for each
+number and line. Where the product stands, and what becomes of a page's geometry, is `geometry`'s work.
 
 All coordinates are x and y in pixels of the grey image given; segments are arrays of shape (n, 4): x1 y1 x2 y2.
-
-Whole lines from the detector's fragments: both edges of a thin line, dashes, and the halves that a text parts.
-
-Which drawn line belongs to which number: the best of each direction, with a score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import cv2
@@ -34,6 +35,35 @@ _MAX_WIDTH = 12.0  # an edge is 3 to 6 pixels wide for the detector; soft shadin
 _POINTS = 24
 _RIDGE = 4  # the ink lies within this many pixels of the segment: the detector finds a line's edges, not its middle
 _VISIBLE = 10.0  # grey levels by which a line must stand out from both its sides
+
+MAX_DASH_GAP = 9.0
+"""Pixels between two fragments of one line, in an image of at most 1000 pixels."""
+
+_ASIDE = 3.2  # pixels by which fragments of one line lie beside each other: its two edges
+_TURN = np.sin(np.radians(4.0))
+_SHORT, _SHORT_TURN = 16.0, np.sin(np.radians(20.0))  # the way of a fragment of a few pixels is rough
+_BRIDGE = 1.2  # text heights of empty room between a text and the two halves that it parts
+_WIDE_BRIDGE = 8.0  # the same where both halves are alike and equally far from the text
+
+STEEP, FLAT = 78.0, 12.0
+"""Degrees to the horizontal: above the first a line is vertical, below the second horizontal, between them oblique."""
+
+NEAR = 1.2
+"""Text heights of distance at which a line's score has fallen to 1/e."""
+
+FAR = 3.5
+"""Text heights beyond which a line is not looked at."""
+
+IN_LINE = 8.0
+"""The same for a line that points at the middle of the text."""
+
+_SHARED = 3  # numbers that one line may have: a size in two units, on two or three lines of text
+_TOGETHER = 1.2  # text heights between two numbers that may share a line: a size in two units
+
+DIRECTIONS = (Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE)
+
+Span = tuple[float, float, int]
+"""From, to in pixels along a line, and which segment it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +106,23 @@ def ways(segments: Array) -> Array:
     return way
 
 
+def points_along(segments: Array, shares: Array) -> Array:
+    """(n, k, 2): the points of each segment at these shares of its length."""
+    points: Array = segments[:, None, :2] + shares[None, :, None] * (segments[:, None, 2:] - segments[:, None, :2])
+    return points
+
+
+def normals(way: Array) -> Array:
+    """(n, 2): unit vectors across, turned by 90 degrees."""
+    return np.stack([-way[:, 1], way[:, 0]], axis=1)
+
+
+def cross(one: Array, other: Array) -> Array:
+    """Magnitude of the cross product of vectors (..., 2); of a vector and a unit vector the distance from its line."""
+    size: Array = np.abs(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0])
+    return size
+
+
 def sample(grey: Grey, points: Array) -> Array:
     """Grey levels at points of any shape (..., 2), the nearest pixel's; beyond the image those of its border."""
     x = np.clip(np.rint(points[..., 0]).astype(np.intp), 0, grey.shape[1] - 1)
@@ -95,8 +142,8 @@ def profiles(grey: Grey, segments: Array, hidden: Grey) -> Profiles:
     along = np.linspace(0.06, 0.94, _POINTS, dtype=np.float32)
     offsets = np.arange(-REACH, REACH + 1, dtype=np.float32)
     way = ways(segments)
-    across = np.stack([-way[:, 1], way[:, 0]], axis=1)
-    centres = segments[:, None, :2] + along[None, :, None] * (segments[:, None, 2:] - segments[:, None, :2])
+    across = normals(way)
+    centres = points_along(segments, along)
     points = centres[:, :, None, :] + offsets[None, None, :, None] * across[:, None, None, :]
     values = sample(grey, points)
     seen = sample(hidden, centres) == 0
@@ -126,38 +173,22 @@ def end_ticks(grey: Grey, lines: Array, across_lines: Profiles) -> Array:
     The corner where two edges of a box meet has ink on one side only.
     """
     way = ways(lines)
-    across = np.stack([-way[:, 1], way[:, 0]], axis=1)
+    across = normals(way)
     shift = across * across_lines.middle[:, None]
     back = np.arange(-5.0, 13.0, 1.0, dtype=np.float32)
     asides = np.array([3.0, 4.0, 5.5, 7.0], np.float32)
     found = np.zeros((len(lines), 2), np.float32)
-    needed = np.maximum(np.abs(across_lines.contrast) * 0.45, _VISIBLE)
+    needed, sign_of_ink = np.maximum(np.abs(across_lines.contrast) * 0.45, _VISIBLE), np.sign(across_lines.contrast)
     for end, sign in ((0, 1.0), (1, -1.0)):
         tips = lines[:, 2 * end : 2 * end + 2] + shift
         inward = tips[:, None, :] + sign * back[None, :, None] * way[:, None, :]
         ink = np.ones((len(lines), len(back), len(asides)), bool)
         for side, aside in ((0, -asides), (1, asides)):
             points = inward[:, :, None, :] + aside[None, None, :, None] * across[:, None, None, :]
-            differs = (sample(grey, points) - across_lines.sides[:, side, None, None]) * np.sign(across_lines.contrast)[
-                :, None, None
-            ]
+            differs = (sample(grey, points) - across_lines.sides[:, side, None, None]) * sign_of_ink[:, None, None]
             ink &= differs >= needed[:, None, None]
         found[:, end] = ink.any(axis=(1, 2))
     return found * (across_lines.thinness >= 0.3)[:, None]
-
-
-MAX_DASH_GAP = 9.0
-"""Pixels between two fragments of one line, in an image of at most 1000 pixels."""
-
-_ASIDE = 3.2  # pixels by which fragments of one line lie beside each other: its two edges
-_TURN = np.sin(np.radians(4.0))
-_SHORT, _SHORT_TURN = 16.0, np.sin(np.radians(20.0))  # the way of a fragment of a few pixels is rough
-_BRIDGE = 1.2  # text heights of empty room between a text and the two halves that it parts
-
-_WIDE_BRIDGE = 8.0  # the same where both halves are alike and equally far from the text
-
-Span = tuple[float, float, int]
-"""From, to in pixels along a line, and which segment it is."""
 
 
 @dataclass(slots=True)
@@ -240,10 +271,10 @@ def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
     if not len(seeds):
         return Chains(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
     long = lengths(segments)
-    longest = np.where(_fellows(segments, seeds), long[None], 0.0).argmax(axis=1)
+    longest = np.where(_collinear(segments, seeds), long[None], 0.0).argmax(axis=1)
     seeds = np.union1d(seeds, longest)  # the way of a short fragment is not exact: longer ones come first
     seeds = seeds[np.argsort(-long[seeds], kind="stable")]
-    fellows = _fellows(segments, seeds)
+    collinear = _collinear(segments, seeds)
     bridges = _bridges(boxes, segments[seeds])
     way = ways(segments)
     used = np.zeros(len(segments), bool)
@@ -252,7 +283,7 @@ def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
         if used[seed]:
             continue
         origin, along = segments[seed, :2], way[seed]
-        others = np.flatnonzero(fellows[row])
+        others = np.flatnonzero(collinear[row])
         reach = (segments[others].reshape(-1, 2, 2) - origin) @ along
         spans = list(zip(reach.min(axis=1).tolist(), reach.max(axis=1).tolist(), others.tolist(), strict=True))
         low, high, members, texts = _grow(spans, bridges[row], seed)
@@ -270,10 +301,10 @@ def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
     return Chains(np.array(ends, np.float32), np.array(drawn, np.float32), np.array(ink, np.float32), tuple(parted))
 
 
-def _fellows(segments: Array, seeds: Indices) -> Mask:
+def _collinear(segments: Array, seeds: Indices) -> Mask:
     """(seeds, n): whether a segment lies on the line of a seed, however far along; of two, the longer's line counts."""
     way, long = ways(segments), lengths(segments)
-    turn = np.abs(way[:, 1] * way[seeds, 0][:, None] - way[:, 0] * way[seeds, 1][:, None])
+    turn = cross(way[None], way[seeds][:, None])
     of_seed = _beside(segments[seeds][:, None], way[seeds][:, None], segments[None])
     of_other = _beside(segments[None], way[None], segments[seeds][:, None])
     longer = long[None] > long[seeds][:, None]
@@ -286,7 +317,7 @@ def _fellows(segments: Array, seeds: Indices) -> Mask:
 
 def _beside(lines: Array, way: Array, segments: Array) -> Mask:
     """Whether both ends of segments (..., 4) lie within reach of lines (..., 4), which widens with the distance."""
-    x, y = way[..., 0], way[..., 1]
+    x, y = way[..., 0], way[..., 1]  # by coordinate, not by `cross`: this is where the time goes
     start_x, start_y = segments[..., 0] - lines[..., 0], segments[..., 1] - lines[..., 1]
     stop_x, stop_y = segments[..., 2] - lines[..., 0], segments[..., 3] - lines[..., 1]
     aside = np.maximum(np.abs(start_y * x - start_x * y), np.abs(stop_y * x - stop_x * y))
@@ -301,9 +332,9 @@ def _bridges(boxes: Boxes, seeds: Array) -> list[list[Bridge]]:
     along = ways(seeds)
     moved = boxes.centre[None] - seeds[:, None, :2]
     place = moved[..., 0] * along[:, None, 0] + moved[..., 1] * along[:, None, 1]
-    beside = np.abs(moved[..., 1] * along[:, None, 0] - moved[..., 0] * along[:, None, 1])
+    beside = cross(moved, along[:, None])
     cos = np.abs(along @ boxes.way.T)
-    sin = np.abs(along[:, :1] * boxes.way[:, 1] - along[:, 1:] * boxes.way[:, 0])
+    sin = cross(along[:, None], boxes.way[None])
     reach = boxes.half[:, 0] * cos + boxes.half[:, 1] * sin
     hits = beside <= boxes.half[:, 0] * sin + boxes.half[:, 1] * cos
     heights = 2 * boxes.half[:, 1]
@@ -381,25 +412,6 @@ def _union_length(spans: list[tuple[float, float]]) -> float:
     return total
 
 
-STEEP, FLAT = 78.0, 12.0
-"""Degrees to the horizontal: above the first a line is vertical, below the second horizontal, between them oblique."""
-
-NEAR = 1.2
-"""Text heights of distance at which a line's score has fallen to 1/e."""
-
-FAR = 3.5
-"""Text heights beyond which a line is not looked at."""
-
-IN_LINE = 8.0
-"""The same for a line that points at the middle of the text."""
-
-_SHARED = 3  # numbers that one line may have: a size in two units, on two or three lines of text
-
-_TOGETHER = 1.2  # text heights between two numbers that may share a line: a size in two units
-
-DIRECTIONS = (Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE)
-
-
 @dataclass(frozen=True, slots=True)
 class Strokes:
     """The m lines near n numbers, with their scores.
@@ -435,17 +447,12 @@ def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> St
     middles, way = (segments[:, :2] + segments[:, 2:]) / 2, ways(segments)
     for text in numbers.tolist():
         gap, height = distances(boxes, text, segments), 2 * boxes.half[text, 1]
-        to_text = boxes.centre[text] - middles
-        aside = np.abs(to_text[:, 0] * way[:, 1] - to_text[:, 1] * way[:, 0])
+        aside = cross(boxes.centre[text] - middles, way)
         seeds |= (gap <= FAR * height) | ((gap <= IN_LINE * height) & (aside <= 0.35 * height))
     chains = join(segments, np.flatnonzero(seeds), boxes)
     kept = (lengths(chains.ends) >= 12.0) & ~_is_frame(chains.ends, grey.shape)
-    chains = Chains(
-        chains.ends[kept],
-        chains.drawn[kept],
-        chains.ink[kept],
-        [t for t, k in zip(chains.parted, kept, strict=True) if k],
-    )
+    parted = tuple(compress(chains.parted, kept))
+    chains = Chains(chains.ends[kept], chains.drawn[kept], chains.ink[kept], parted)
     return _scored(grey, boxes, numbers, chains, hidden)
 
 
@@ -476,10 +483,7 @@ def _outside(segments: Array, boxes: Boxes, hidden: Grey) -> Array:
     if not len(segments) or not len(boxes):
         return segments
     shares = np.linspace(0.1, 0.9, 5, dtype=np.float32)
-    points = segments[:, None, :2] + shares[None, :, None] * (segments[:, None, 2:] - segments[:, None, :2])
-    x = np.clip(np.rint(points[..., 0]).astype(np.intp), 0, hidden.shape[1] - 1)
-    y = np.clip(np.rint(points[..., 1]).astype(np.intp), 0, hidden.shape[0] - 1)
-    inside = (hidden[y, x] > 0).mean(axis=1) > 0.5
+    inside = (sample(hidden, points_along(segments, shares)) > 0).mean(axis=1) > 0.5
     if not inside.any():
         return segments
     middles = (segments[:, :2] + segments[:, 2:]) / 2
@@ -527,13 +531,10 @@ def _belonging(
     """(m,), 0 to 1: how well the text's place and turn suit each line."""
     height = 2 * boxes.half[text, 1]
     to_centre = boxes.centre[text] - ends[:, :2]
-    along, across = (
-        np.abs(way @ boxes.way[text]),
-        np.abs(way[:, 0] * boxes.way[text, 1] - way[:, 1] * boxes.way[text, 0]),
-    )
+    along, across = np.abs(way @ boxes.way[text]), cross(way, boxes.way[text])
     reach = boxes.half[text, 0] * along + boxes.half[text, 1] * across
     place = (to_centre * way).sum(axis=1)
-    aside = np.abs(to_centre[:, 0] * way[:, 1] - to_centre[:, 1] * way[:, 0])
+    aside = cross(to_centre, way)
     over = np.maximum(np.maximum(-place, place - long), 0.0)
     half = (aside < 0.4 * height) & (over > 0) & (over < reach + height)  # the other half is not to be seen
     over = np.where(half, np.maximum(over - reach, 0.0), over)
@@ -545,13 +546,11 @@ def _belonging(
     apart = np.degrees(np.arccos(np.minimum(along, 1.0)))
     fits = np.where(turned, np.clip(1.0 - (apart - 10.0) / 20.0, 0.3, 1.0), 1.0)
     underline = (along > 0.98) & (long < 2.3 * boxes.half[text, 0]) & (ticks == 0) & ~broken
-    framed = _framing(boxes.local(text, ends.reshape(-1, 2, 2)), boxes.half[text], gap) & ~broken
-    ends_in_text = np.abs(boxes.local(text, ends.reshape(-1, 2, 2)))
-    letters = (ends_in_text <= 1.1 * boxes.half[text]).all(axis=(1, 2)) & (ticks == 0)  # their feet in a row
-    underline |= letters
-    belonging: Array = (
-        beside * near * size * fits * np.where(underline | framed, 0.5, 1.0) * np.where(broken & ~letters, 1.0, 0.85)
-    )
+    local = boxes.local(text, ends.reshape(-1, 2, 2))
+    framed = _framing(local, boxes.half[text], gap) & ~broken
+    letters = (np.abs(local) <= 1.1 * boxes.half[text]).all(axis=(1, 2)) & (ticks == 0)  # their feet in a row
+    unlikely = np.where(underline | letters | framed, 0.5, 1.0)
+    belonging: Array = beside * near * size * fits * unlikely * np.where(broken & ~letters, 1.0, 0.85)
     return belonging
 
 
@@ -559,9 +558,8 @@ def _belongs_to_another(boxes: Boxes, numbers: Indices, score: Array) -> Mask:
     """(n, m): whether a line suits another number better that does not stand together with this one."""
     axes = boxes.way[numbers] * boxes.half[numbers, :1]
     middles = np.concatenate([boxes.centre[numbers] - axes, boxes.centre[numbers] + axes], axis=1)
-    apart = np.stack(
-        [distances(boxes, text, middles) > _TOGETHER * 2 * boxes.half[text, 1] for text in numbers.tolist()]
-    )
+    room = _TOGETHER * 2 * boxes.half[:, 1]
+    apart = np.stack([distances(boxes, text, middles) > room[text] for text in numbers.tolist()])
     best = score.argmax(axis=0)
     other: Mask = apart[best].T & (score < score.max(axis=0))
     return other

@@ -1,6 +1,7 @@
-"""What stands on a plain background: its box, how many parts, and whether it looks like a round body.
+"""The geometry of one page: the dimension lines of its numbers, the product, and where each number stands to it.
 
-The geometry of one page: the dimension lines of its numbers, the product, and where each number stands to it.
+The product is what stands on a plain background: its box, how many parts, and whether it looks like a round body. In a
+photograph of a room there is none. Nothing here reads text; `dimension_lines` finds the lines.
 """
 
 from __future__ import annotations
@@ -13,8 +14,17 @@ import cv2
 import numpy as np
 
 from entx.core.images import Image
-from entx.core.types import Direction, LineGeometry, OcrLine, PageGeometry, Stroke
+from entx.core.types import LineGeometry, OcrLine, PageGeometry, Polygon, Stroke
 from entx.ocr_stage.dimension_lines import DIRECTIONS, Array, Boxes, Grey, Strokes, find_strokes
+
+SIDE = 850
+"""Pixels of the longer side to which larger pictures are shrunk before their lines are looked for."""
+
+MIN_SCORE = 0.02
+"""Lines with a lower score are not kept."""
+
+MARK_SCORE = 0.3
+"""Score of a line from which a lone letter that it runs through is taken for an arrow."""
 
 PRODUCT_SIDE = 400
 """Pixels of the longer side of the picture in which the product is looked for."""
@@ -33,6 +43,66 @@ _MIN_BODY = 16  # pixels; smaller things have no shape
 _FULL_BULGE = 0.12  # of its width: a round body seen from some 14 degrees above
 _STROKE_SCORE = 0.15  # lines of a number with this score are taken away before the product is measured
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
+    """The geometry of a picture.
+
+    Args:
+        image: the upright picture, BGR.
+        lines: its text.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    if scale < 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    polygons = np.array([line.polygon for line in lines], np.float32).reshape(-1, 8) * np.float32(scale)
+    boxes = Boxes.of(polygons)
+    hidden = np.zeros(grey.shape, np.uint8)
+    for polygon in polygons:
+        cv2.fillConvexPoly(hidden, np.rint(polygon.reshape(4, 2)).astype(np.int32), 255)
+    looked_at = [i for i, x in enumerate(lines) if _has_digit(x.text) or (len(x.text) == 1 and x.text.isalpha())]
+    numbers = np.array(looked_at, np.intp)
+    strokes = find_strokes(grey, boxes, numbers, hidden)
+    product = find_product(image, scale, polygons, strokes)
+    found, marks = [], []
+    for row, text in enumerate(looked_at):
+        if _has_digit(lines[text].text):
+            across, down = product.place(boxes.centre[text])
+            vertical, horizontal, oblique = (_best(strokes, row, direction, scale) for direction in range(3))
+            found.append(LineGeometry(text, vertical, horizontal, oblique, across, down))
+        elif len(strokes.ends) and strokes.score[row].max() >= MARK_SCORE and strokes.gap[row].min() == 0:
+            marks.append(text)
+    box = None
+    if product.boxes:
+        x1, y1, x2, y2 = product.boxes[0]
+        box = (x1 / scale, y1 / scale, x2 / scale, y2 / scale)
+    return PageGeometry(box, product.white, len(product.boxes), tuple(found), tuple(marks), product.roundness)
+
+
+def _best(strokes: Strokes, row: int, direction: int, scale: float) -> Stroke | None:
+    candidates = np.flatnonzero(strokes.direction == direction)
+    if not len(candidates):
+        return None
+    column = candidates[np.argmax(strokes.score[row, candidates])]
+    score = float(strokes.score[row, column])
+    if score < MIN_SCORE:
+        return None
+    x1, y1, x2, y2 = (float(value) / scale for value in strokes.ends[column])
+    start, end = sorted([(x1, y1), (x2, y2)], key=lambda point: point if direction == 1 else point[::-1])
+    return Stroke(
+        DIRECTIONS[direction], start, end, float(np.hypot(x2 - x1, y2 - y1)), float(strokes.gap[row, column]) / scale,
+        score, bool(strokes.broken[row, column]), int(strokes.ticks[column]),
+    )  # fmt: skip
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -42,19 +112,9 @@ class Product:
         boxes: of all parts, the largest first.
     """
 
-    boxes: tuple[tuple[float, float, float, float], ...]
+    boxes: tuple[Box, ...]
     white: float
     roundness: float | None
-
-    @property
-    def box(self) -> tuple[float, float, float, float] | None:
-        """The largest part's box."""
-        return self.boxes[0] if self.boxes else None
-
-    @property
-    def parts(self) -> int:
-        """Number of parts."""
-        return len(self.boxes)
 
     def place(self, point: Array) -> tuple[float | None, float | None]:
         """Across and down of a point against the box of the part that is nearest to it (see `LineGeometry`)."""
@@ -62,7 +122,7 @@ class Product:
             return None, None
         x, y = float(point[0]), float(point[1])
 
-        def distance(box: tuple[float, float, float, float]) -> float:
+        def distance(box: Box) -> float:
             return float(np.hypot(max(box[0] - x, x - box[2], 0.0), max(box[1] - y, y - box[3], 0.0)))
 
         x1, y1, x2, y2 = min(self.boxes, key=distance)
@@ -163,75 +223,19 @@ def _bulge(arc: Array, profile: Array, width: int) -> float:
     return float(np.clip(stretch / width / _FULL_BULGE, 0.0, 1.0)) * fit
 
 
-SIDE = 850
-"""Pixels of the longer side to which larger pictures are shrunk."""
-
-MIN_SCORE = 0.02
-"""Lines with a lower score are not kept."""
-
-MARK_SCORE = 0.3
+def area(polygon: Polygon) -> float:
+    """Area of a convex quadrilateral in square pixels."""
+    return float(cv2.contourArea(_hull(polygon)))
 
 
-def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
-    """The geometry of a picture.
-
-    Args:
-        image: the upright picture, BGR.
-        lines: its text.
-    """
-    height, width = image.shape[:2]
-    scale = min(1.0, SIDE / max(height, width))
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    if scale < 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    polygons = np.array([line.polygon for line in lines], np.float32).reshape(-1, 8) * np.float32(scale)
-    boxes = Boxes.of(polygons)
-    hidden = np.zeros(grey.shape, np.uint8)
-    for polygon in polygons:
-        cv2.fillConvexPoly(hidden, np.rint(polygon.reshape(4, 2)).astype(np.int32), 255)
-    looked_at = [i for i, line in enumerate(lines) if _has_digit(line.text) or _is_letter(line.text)]
-    numbers = np.array(looked_at, np.intp)
-    strokes = find_strokes(grey, boxes, numbers, hidden)
-    product = find_product(image, scale, polygons, strokes)
-    found, marks = [], []
-    for row, text in enumerate(looked_at):
-        if _has_digit(lines[text].text):
-            across, down = product.place(boxes.centre[text])
-            best = {way: _best(strokes, row, number, scale) for number, way in enumerate(DIRECTIONS)}
-            found.append(
-                LineGeometry(
-                    text, best[Direction.VERTICAL], best[Direction.HORIZONTAL], best[Direction.OBLIQUE], across, down
-                )
-            )
-        elif len(strokes.ends) and strokes.score[row].max() >= MARK_SCORE and strokes.gap[row].min() == 0:
-            marks.append(text)
-    box = product.box
-    return PageGeometry(
-        None if box is None else (box[0] / scale, box[1] / scale, box[2] / scale, box[3] / scale),
-        product.white, product.parts, tuple(found), tuple(marks), product.roundness,
-    )  # fmt: skip
+def common_area(one: Polygon, other: Polygon) -> float:
+    """Area in square pixels that two convex quadrilaterals share."""
+    left, right = _hull(one), _hull(other)
+    if (left.max(axis=0) <= right.min(axis=0)).any() or (right.max(axis=0) <= left.min(axis=0)).any():
+        return 0.0  # their upright boxes do not meet: by far the most pairs
+    return float(cv2.intersectConvexConvex(left, right)[0])
 
 
-def _best(strokes: Strokes, row: int, direction: int, scale: float) -> Stroke | None:
-    candidates = np.flatnonzero(strokes.direction == direction)
-    if not len(candidates):
-        return None
-    column = candidates[np.argmax(strokes.score[row, candidates])]
-    score = float(strokes.score[row, column])
-    if score < MIN_SCORE:
-        return None
-    x1, y1, x2, y2 = (float(value) / scale for value in strokes.ends[column])
-    start, end = sorted([(x1, y1), (x2, y2)], key=lambda point: point if direction == 1 else point[::-1])
-    return Stroke(
-        DIRECTIONS[direction], start, end, float(np.hypot(x2 - x1, y2 - y1)), float(strokes.gap[row, column]) / scale,
-        score, bool(strokes.broken[row, column]), int(strokes.ticks[column]),
-    )  # fmt: skip
-
-
-def _has_digit(text: str) -> bool:
-    return any(character.isdigit() for character in text)
-
-
-def _is_letter(text: str) -> bool:
-    return len(text) == 1 and text.isalpha()
+def _hull(polygon: Polygon) -> Array:
+    hull: Array = cv2.convexHull(np.array(polygon, np.float32).reshape(4, 2))
+    return hull.reshape(-1, 2)

@@ -1,13 +1,11 @@
-"""Which passes a picture gets, and how the readings of two passes become one.
+"""One picture's bytes to one `OcrPage`, inside a worker: decoding, reading at one or two scales, lines, geometry.
 
 Where a small picture has lines that were read with a low score, the part around them is read a second time at twice its
 size: print of a few pixels becomes legible. Reading the whole picture twice finds hardly a number more (1 in 42) and
-takes four times as long. Where both passes read the same place, the better reading stands, whole: a line is never put
+takes four times as long. Where both readings have the same place, the better one stands, whole: a line is never put
 together from two.
 
-Raw lines to `OcrLine`: clean text, how the text stands, reading order.
-
-One picture's bytes to one `OcrPage`, inside a worker.
+What becomes of a picture that kills the process is the pool's work.
 """
 
 from __future__ import annotations
@@ -18,17 +16,15 @@ import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
-import numpy as np
 
 from entx.core.boxes import reading_order
 from entx.core.errors import PictureError
 from entx.core.images import Image, PictureRefused, decode
 from entx.core.types import OcrLine, OcrPage, PageStatus, Polygon
 from entx.ocr_stage.engines.base import Engine, EngineSpec, RawLine, ReaderSettings, build_engine
-from entx.ocr_stage.geometry import page_geometry
+from entx.ocr_stage.geometry import area, common_area, page_geometry
 
 SECOND_LOOK_SIDE = 640
 """Pictures with a longer side than this are read once."""
@@ -39,24 +35,71 @@ DOUBTFUL = 0.8
 ENLARGED = 2.0
 
 MARGIN = 32
-"""Pixels of the picture around the doubtful lines that the second pass sees as well."""
-
-_NUMBER = re.compile(r"[0-9]+(?:[.,/][0-9]+)*")
+"""Pixels of the picture around the doubtful lines that the second reading sees as well."""
 
 SAME_PLACE = 0.5
 """Two lines stand in the same place when their common area is this share of the smaller one."""
 
+SNAP_DEGREES = 5.0
+"""Text this near to an axis stands on it: corners are whole pixels, which turns short lines by some degrees."""
+
+_NUMBER = re.compile(r"[0-9]+(?:[.,/][0-9]+)*")
+# What dimension lines, their heads and leader dots are read as. No letter: H, W, D, L stand for dimensions.
+_ARROWS = re.compile(r"[\s<>←→↑↓↔↕⟵⟶⟷⇐⇒⇔↖↗↘↙▲▼◀▶►◄△▽«»‹›^~|/\\_=+*.,:;'\"`·•°–—―‐‑−-]*")
+_VULGAR_AFTER_DIGIT = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞↉])")
+
+
+class PageReader:
+    """Reads pictures with one engine. Build one in each worker process; it is not shared.
+
+    Args:
+        spec: which engine, and how.
+
+    Raises:
+        EngineError: the engine cannot be built.
+    """
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._settings = spec.reader_settings()
+        self._engine = build_engine(spec)
+
+    def read(self, picture: str, data: bytes) -> OcrPage:
+        """The page of one picture. Whatever is wrong with that picture becomes a status and a reason, never an error.
+
+        Args:
+            picture: sha256 of `data`.
+            data: the file's bytes.
+        """
+        start = time.perf_counter()
+        width = height = 0
+        try:
+            image = decode(data, self._settings.max_pixels)
+            height, width = image.shape[:2]
+            lines = to_lines(read_scales(self._engine, image, self._settings))
+            geometry = page_geometry(image, lines)
+        except PictureRefused as error:
+            status, reason = PageStatus.REFUSED, str(error)
+        except PictureError as error:
+            status, reason = PageStatus.UNREADABLE, str(error)
+        except Exception as error:
+            message = " ".join(str(error).split())[:200]
+            status, reason = PageStatus.FAILED, f"{type(error).__name__}: {message}".removesuffix(": ")
+        else:
+            seconds = time.perf_counter() - start
+            return OcrPage(picture, PageStatus.OK, "", width, height, lines, seconds, geometry)
+        return OcrPage(picture, status, reason, width, height, (), time.perf_counter() - start)
+
 
 @dataclass(frozen=True, slots=True)
 class ScaledLine:
-    """A line in pixels of the picture, with the scale of the pass that read it."""
+    """A line in pixels of the picture, with the scale at which it was read."""
 
     line: RawLine
     scale: float
 
 
-def read_passes(engine: Engine, image: Image, settings: ReaderSettings) -> list[ScaledLine]:
-    """The lines of all passes that the picture gets, merged, in pixels of the picture."""
+def read_scales(engine: Engine, image: Image, settings: ReaderSettings) -> list[ScaledLine]:
+    """The lines of all scales at which the picture is read, merged, in pixels of the picture."""
     first = engine.read(image)
     lines = [ScaledLine(line, 1.0) for line in first]
     if settings.passes == "single" or max(image.shape[:2]) > SECOND_LOOK_SIDE:
@@ -87,14 +130,14 @@ def doubtful_window(lines: Sequence[RawLine], width: int, height: int) -> tuple[
 
 
 def merge(first: Sequence[ScaledLine], second: Sequence[ScaledLine]) -> list[ScaledLine]:
-    """Both passes' lines, each place once.
+    """Both readings' lines, each place once.
 
-    Lines that stand in the same place, through any chain of overlaps, form a cluster; of each cluster the pass whose
-    reading is worth more stays (see `worth`), the first one on a draw. A line of the other pass stays beside it only
-    where it was read with a score of 1/2 or more and holds a number that the better reading lacks: which number is
-    right is for the reader of the page to decide, who sees both scores.
+    Lines that stand in the same place, through any chain of overlaps, form a cluster; of each cluster the reading that
+    is worth more stays (see `worth`), the first one on a draw. A line of the other reading stays beside it only where
+    it was read with a score of 1/2 or more and holds a number that the better one lacks: which number is right is for
+    the reader of the page to decide, who sees both scores.
     """
-    areas = [[_area(item.line.polygon) for item in side] for side in (first, second)]
+    areas = [[area(item.line.polygon) for item in side] for side in (first, second)]
     cluster = list(range(len(first) + len(second)))
 
     def root(node: int) -> int:
@@ -132,43 +175,7 @@ def worth(lines: Sequence[ScaledLine]) -> float:
     Fewer than half of the characters of a line with a score of 1/2 are right on fine print, so that more of them are
     worth nothing.
     """
-    return sum(
-        sum(character.isalnum() for character in item.line.text) * max(0.0, item.line.score - 0.5) for item in lines
-    )
-
-
-def common_area(one: Polygon, other: Polygon) -> float:
-    """Area in square pixels that two convex quadrilaterals share."""
-    left, right = _corners(one), _corners(other)
-    if (left.max(axis=0) <= right.min(axis=0)).any() or (right.max(axis=0) <= left.min(axis=0)).any():
-        return 0.0  # their upright boxes do not meet: by far the most pairs
-    area, _ = cv2.intersectConvexConvex(left, right)
-    return float(area)
-
-
-def _corners(polygon: Polygon) -> np.ndarray[Any, np.dtype[np.float32]]:
-    hull: np.ndarray[Any, np.dtype[np.float32]] = cv2.convexHull(np.array(polygon, np.float32).reshape(4, 2))
-    return hull.reshape(-1, 2)
-
-
-def _area(polygon: Polygon) -> float:
-    return float(cv2.contourArea(_corners(polygon)))
-
-
-def _moved(line: RawLine, factor: float, right: float, down: float) -> RawLine:
-    x1, y1, x2, y2, x3, y3, x4, y4 = (
-        value * factor + (down if i % 2 else right) for i, value in enumerate(line.polygon)
-    )
-    return replace(line, polygon=(x1, y1, x2, y2, x3, y3, x4, y4))
-
-
-SNAP_DEGREES = 5.0
-"""Text this near to an axis stands on it: corners are whole pixels, which turns short lines by some degrees."""
-
-_ARROWS = re.compile(r"[\s<>←→↑↓↔↕⟵⟶⟷⇐⇒⇔↖↗↘↙▲▼◀▶►◄△▽«»‹›^~|/\\_=+*.,:;'\"`·•°–—―‐‑−-]*")
-"""What dimension lines, their heads and leader dots are read as. No letter: H, W, D, L stand for dimensions."""
-
-_VULGAR_AFTER_DIGIT = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞↉])")
+    return sum(sum(map(str.isalnum, item.line.text)) * max(0.0, item.line.score - 0.5) for item in lines)
 
 
 def to_lines(raw: Iterable[ScaledLine]) -> tuple[OcrLine, ...]:
@@ -178,9 +185,8 @@ def to_lines(raw: Iterable[ScaledLine]) -> tuple[OcrLine, ...]:
     """
     lines = []
     for item in raw:
-        text = clean(item.line.text)
+        text, polygon = clean(item.line.text), item.line.polygon
         if not is_stray(text):
-            polygon = item.line.polygon
             lines.append(OcrLine(text, item.line.score, polygon, rotation(polygon), item.scale))
     return tuple(reading_order(lines))
 
@@ -193,7 +199,8 @@ def clean(text: str) -> str:
 
 def is_stray(text: str) -> bool:
     """Whether a line says nothing: empty, only arrow-like marks, or one lone CJK character read from an arrowhead."""
-    return _ARROWS.fullmatch(text) is not None or (len(text) == 1 and _is_cjk(text))
+    cjk = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
+    return _ARROWS.fullmatch(text) is not None or (len(text) == 1 and unicodedata.name(text, "").startswith(cjk))
 
 
 def rotation(polygon: Polygon) -> float:
@@ -205,46 +212,8 @@ def rotation(polygon: Polygon) -> float:
     return nearest % 360.0 if abs(degrees - nearest) <= SNAP_DEGREES else round(degrees, 1) % 360.0
 
 
-def _is_cjk(character: str) -> bool:
-    return unicodedata.name(character, "").startswith(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"))
-
-
-class PageReader:
-    """Reads pictures with one engine. Build one in each worker process; it is not shared.
-
-    Args:
-        spec: which engine, and how.
-
-    Raises:
-        EngineError: the engine cannot be built.
-    """
-
-    def __init__(self, spec: EngineSpec) -> None:
-        self._settings = spec.reader_settings()
-        self._engine = build_engine(spec)
-
-    def read(self, picture: str, data: bytes) -> OcrPage:
-        """The page of one picture. Whatever is wrong with that picture becomes a status and a reason, never an error.
-
-        Args:
-            picture: sha256 of `data`.
-            data: the file's bytes.
-        """
-        start = time.perf_counter()
-        width = height = 0
-        try:
-            image = decode(data, self._settings.max_pixels)
-            height, width = image.shape[:2]
-            lines = to_lines(read_passes(self._engine, image, self._settings))
-            geometry = page_geometry(image, lines)
-        except PictureRefused as error:
-            status, reason = PageStatus.REFUSED, str(error)
-        except PictureError as error:
-            status, reason = PageStatus.UNREADABLE, str(error)
-        except Exception as error:
-            said = " ".join(str(error).split())[:200]
-            status, reason = PageStatus.FAILED, f"{type(error).__name__}: {said}" if said else type(error).__name__
-        else:
-            seconds = time.perf_counter() - start
-            return OcrPage(picture, PageStatus.OK, "", width, height, lines, seconds, geometry)
-        return OcrPage(picture, status, reason, width, height, (), time.perf_counter() - start)
+def _moved(line: RawLine, factor: float, right: float, down: float) -> RawLine:
+    x1, y1, x2, y2, x3, y3, x4, y4 = (
+        value * factor + (down if i % 2 else right) for i, value in enumerate(line.polygon)
+    )
+    return replace(line, polygon=(x1, y1, x2, y2, x3, y3, x4, y4))

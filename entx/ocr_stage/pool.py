@@ -1,25 +1,4 @@
-"""When a picture is to blame for the death of its worker: strikes, doubt, quarantine.
-
-A picture that kills its worker (a crash in native code, all memory, endless work) would be fed to worker after worker.
-After so many strikes it is given up. But workers also die for reasons that no picture has: an operator's kill, the
-out-of-memory killer choosing a bystander. Both look like SIGKILL. So:
-
-- a struck picture is tried again after all others, the last time while no other picture is being read;
-- a crash signal, an exit and a time-out are the picture's own doing and always count;
-- a kill that may come from outside is in doubt while other workers are being killed too: in the last quiet seconds one
-  died that was reading nothing, or that was reading another picture (unless that one has many strikes: then it was
-  that picture). A last strike in doubt does not give the picture up: it is tried again after a pause, at most
-  `MAX_DOUBTS` times.
-
-So a healthy picture is given up only when a killer hits its worker each time and, before the last, no other worker; or
-when killing goes on for longer than `MAX_DOUBTS` pauses and hits this picture at each attempt. The price: pictures that
-die of SIGKILL within a quiet time of each other cost up to three attempts more.
-
-The parent's side of one worker: its process, its pipe and what it holds.
-
-Workers are spawned, never forked: a forked child would inherit the store's handle and the parent's threads.
-
-Reads pictures in spawned worker processes and survives what the pictures do to them.
+"""Reads pictures in spawned worker processes and survives what the pictures do to them.
 
     with contextlib.closing(read_pages(tasks, functools.partial(PageReader, spec), workers=2)) as pages:
         for page in pages:
@@ -57,8 +36,41 @@ from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.worker import Done, Reader, Ready, Task, Unable, serve
 
 MAX_DOUBTS = 6
+NEVER = float("inf")
+
 _EXPLAINED = 2  # doubted strikes after which a picture explains the deaths of its workers itself
 _FROM_OUTSIDE = {"SIGKILL", "SIGTERM"}
+_AHEAD = 2  # pictures handed to a worker: the one it reads and the next
+_MAX_FAILED_STARTS = 5
+_SPAWN = multiprocessing.get_context("spawn")
+_THREAD_COUNTS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OPENCV_FOR_THREADS_NUM",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a worker is replaced, and when a picture is given up.
+
+    Args:
+        seconds_per_picture: a worker that takes longer is killed; the picture gets a strike.
+        seconds_to_start: a worker that takes longer to build its reader is killed; nobody gets a strike. When workers
+            are killed from outside while they start, the pool tries for this long before it gives up.
+        strikes: dead workers after which a picture is quarantined.
+        quiet_seconds: see `Quarantine`.
+        pictures_per_worker: a worker is replaced after so many, since engines leak.
+        rss_bytes: a worker whose resident memory is over this after a picture is replaced.
+        address_space: RLIMIT_AS of a worker in bytes (POSIX), None for no limit. A picture that needs more becomes
+            FAILED by a MemoryError. Addresses are more than memory: leave twice `rss_bytes`.
+    """
+
+    seconds_per_picture: float = 60.0
+    seconds_to_start: float = 120.0
+    strikes: int = 3
+    quiet_seconds: float = 10.0
+    pictures_per_worker: int = 2000
+    rss_bytes: int = 2 * 2**30
+    address_space: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,21 @@ class Case:
 class Quarantine:
     """Counts strikes and decides which pictures are given up.
 
+    A picture that kills its worker (a crash in native code, all memory, endless work) would be fed to worker after
+    worker. After so many strikes it is given up. But workers also die for reasons that no picture has: an operator's
+    kill, the out-of-memory killer choosing a bystander. Both look like SIGKILL. So:
+
+    - a struck picture is tried again after all others, the last time while no other picture is being read;
+    - a crash signal, an exit and a time-out are the picture's own doing and always count;
+    - a kill that may come from outside is in doubt while other workers are being killed too: in the last quiet seconds
+      one died that was reading nothing, or that was reading another picture (unless that one has many strikes: then it
+      was that picture). A last strike in doubt does not give the picture up: it is tried again after a pause, at most
+      `MAX_DOUBTS` times.
+
+    So a healthy picture is given up only when a killer hits its worker each time and, before the last, no other worker;
+    or when killing goes on for longer than `MAX_DOUBTS` pauses and hits this picture at each attempt. The price:
+    pictures that die of SIGKILL within a quiet time of each other cost up to three attempts more.
+
     Args:
         strikes: deaths that give a picture up.
         quiet_seconds: for how long another worker's death casts doubt, and the pause after a doubtful strike.
@@ -142,16 +169,9 @@ class Quarantine:
         return not doubtful
 
 
-NEVER = float("inf")
-_SPAWN = multiprocessing.get_context("spawn")
-_THREAD_COUNTS = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OPENCV_FOR_THREADS_NUM",
-)  # fmt: skip
-
-
 @dataclass(eq=False, slots=True)
 class WorkerProcess:
-    """A worker and the pool's notes on it; times are monotonic.
+    """The parent's side of one worker: its process, its pipe and what it holds; times are monotonic.
 
     Args:
         deadline: when it is killed: while it starts, or while it reads `cases[0]`.
@@ -180,10 +200,8 @@ class WorkerProcess:
         """Starts a worker (see `serve`).
 
         Args:
-            make_reader: pickled callable that builds the reader.
-            threads: threads of numerical libraries where the user's environment does not say; None: theirs to choose.
+            threads: of numerical libraries, where the user's environment does not say; None: theirs to choose.
             deadline: by when it must be ready.
-            address_space: RLIMIT_AS in bytes, or None.
         """
         ours, theirs = _SPAWN.Pipe()
         in_main_thread = threading.current_thread() is threading.main_thread()
@@ -238,35 +256,6 @@ def _environment(threads: int | None) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
-
-
-_AHEAD = 2  # pictures handed to a worker: the one it reads and the next
-_MAX_FAILED_STARTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a worker is replaced, and when a picture is given up.
-
-    Args:
-        seconds_per_picture: a worker that takes longer is killed; the picture gets a strike.
-        seconds_to_start: a worker that takes longer to build its reader is killed; nobody gets a strike. When workers
-            are killed from outside while they start, the pool tries for this long before it gives up.
-        strikes: dead workers after which a picture is quarantined.
-        quiet_seconds: see `Quarantine`.
-        pictures_per_worker: a worker is replaced after so many, since engines leak.
-        rss_bytes: a worker whose resident memory is over this after a picture is replaced.
-        address_space: RLIMIT_AS of a worker in bytes (POSIX), None for no limit. A picture that needs more becomes
-            FAILED by a MemoryError. Addresses are more than memory: leave twice `rss_bytes`.
-    """
-
-    seconds_per_picture: float = 60.0
-    seconds_to_start: float = 120.0
-    strikes: int = 3
-    quiet_seconds: float = 10.0
-    pictures_per_worker: int = 2000
-    rss_bytes: int = 2 * 2**30
-    address_space: int | None = None
 
 
 def read_pages(
@@ -360,18 +349,11 @@ class _Pool:
             if worker.leaving and not worker.cases:
                 self._dismiss(worker)
         wanted = min(self._size, waiting + sum(len(worker.cases) for worker in staff))
+        threads = max(1, available_cores() // self._size) if self._size > 1 else None
         for _ in range(wanted - len(staff)):
-            self._hire()
-
-    def _hire(self) -> None:
-        self._workers.append(
-            WorkerProcess.start(
-                self._make_reader,
-                threads=max(1, available_cores() // self._size) if self._size > 1 else None,
-                deadline=time.monotonic() + self._limits.seconds_to_start,
-                address_space=self._limits.address_space,
-            )
-        )
+            deadline, space = time.monotonic() + self._limits.seconds_to_start, self._limits.address_space
+            worker = WorkerProcess.start(self._make_reader, threads=threads, deadline=deadline, address_space=space)
+            self._workers.append(worker)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
         self._workers.remove(worker)

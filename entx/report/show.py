@@ -38,7 +38,7 @@ from entx.report.marks import (
 )
 from entx.rules.reader import RulesReader, Scored
 from entx.storage.pages import choose_pages, load_pages
-from entx.storage.questions import Habit, habit_of, load_file, load_question
+from entx.storage.questions import GroupPrior, group_prior_of, load_file, load_question
 from entx.storage.runs import load_answers_to, run_settings
 from entx.storage.store import Store
 
@@ -107,13 +107,13 @@ def question_view(store: Store, index: int, schema: Schema, *, engine: str | Non
         facts.append(("truth", question.label or "no value"))
     title = f"Question {index}: {schema[question.entity_name].words}"
     names = [question.entity_name]
-    habit = habit_of(store, index) if question.entity_name == "depth" else None
+    habit = group_prior_of(store, index) if question.entity_name == "depth" else None
     return show_page(title, data, page, schema, answers, facts=facts, entity_names=names, habit=habit)
 
 
 def show_page(
     title: str, data: bytes, page: OcrPage, schema: Schema, answers: Sequence[ShownAnswer], *,
-    facts: Sequence[tuple[str, str]] = (), entity_names: Sequence[str] = (), habit: Habit | None = None,
+    facts: Sequence[tuple[str, str]] = (), entity_names: Sequence[str] = (), habit: GroupPrior | None = None,
 ) -> PageView:  # fmt: skip
     """Puts a page, its picture and its answers together, with the candidates for the entities asked.
 

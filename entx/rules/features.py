@@ -1,6 +1,7 @@
 """Features of a quantity that is no height, width or depth: words at it, its print, and its rivals on the page.
 
-Every feature has a name and a value around 0 to 1; what they are worth stands in the weights table.
+Every feature has a name and a value around 0 to 1; what they are worth stands in the weights table. Lengths have
+features of their own (`lengths`).
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def quantity_features(
     captions = layout.around(one)
     own, rival = cue_pattern(entity.cues), cue_pattern(tuple(sorted(rival_cues)))
     alike = LOOKALIKES.get(entity.kind, _NEVER)
-    said = " ".join(own_lines)
+    printed = " ".join(own_lines)
     on_line = [text.lower() for text in own_lines]
     beside = [text.lower() for text in captions]
     own_on_line, own_beside = (any(own.search(text) for text in texts) for texts in (on_line, beside))
@@ -105,17 +106,19 @@ def quantity_features(
         "rival_alone": float((rival_on_line or rival_beside) and not (capacity or own_on_line or own_beside)),
         "capacity": float(capacity),
         "net": float(any(_TOTAL.search(text) for text in (*own_lines, *captions))),
-        "lookalike_on_line": float(alike.search(said) is not None),
+        "lookalike_on_line": float(alike.search(printed) is not None),
         "lookalike_beside": float(any(alike.search(text) for text in captions)),
         "person": float(any(PERSON.search(text) for text in (*own_lines, *captions))),
         "input": float(any(_INPUT.search(text) for text in own_lines)),
         "output": float(any(_OUTPUT.search(text) for text in own_lines)),
-        "adapter_output": float(rivals.adapter and _is_output(said)),
+        "adapter_output": float(rivals.adapter and _is_output(printed)),
         "total": float(_is_total(one, rivals)),
         "low_end": float(one.role == "low"),
         "high_end": float(one.role == "high"),
         "second": float(one.order in rivals.seconds),
-        "per_piece": float(_TIMES.search(said[: said.find(one.text)]) is not None if one.text in said else False),
+        "per_piece": float(
+            _TIMES.search(printed[: printed.find(one.text)]) is not None if one.text in printed else False
+        ),
         "repeated": min(rivals.repeats[one.quantity] - 1, 2) / 2.0,
         "small_unit": float(one.quantity.unit in _SMALL_UNITS),
         "small_value": float(one.quantity.value < 1),
@@ -123,7 +126,7 @@ def quantity_features(
         "font": layout.heights[one.line_ids[0]] / layout.tallest,
         "later": min(bisect_left(rivals.orders, one.order), 5) / 5.0,
         "largest": float(bool(rivals.primary) and one.quantity.value == rivals.largest),
-        "lone": float(rivals.values == 1 and alike.search(said) is None),
+        "lone": float(rivals.values == 1 and alike.search(printed) is None),
         "several": min(rivals.values - 1, 4) / 4.0 if rivals.values else 0.0,
         "long_text": float(len(own_lines[0]) > _LONG),
         "few_lines": float(len(layout.page.lines) <= 6),

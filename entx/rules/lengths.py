@@ -1,15 +1,13 @@
-"""Every length of a page with what tells its axis: words, dimension line, rotation, place, lists.
+"""Lengths: which of height, width and depth a number of a page is, and whether it is the whole product's.
 
-Features of a length: which of height, width and depth a number is, and whether it is the whole product's.
+`extents_of` gives every length with what tells its axis: words, dimension line, rotation, place, lists. `axis_features`
+and `depth_features` make named features of that, with values around 0 to 1; what they are worth stands in the weights
+table. Nothing here depends on an engine or on fitted numbers.
 
-Every feature has a name and a value around 0 to 1; what they are worth stands in the weights table. Nothing here
-depends on an engine or on fitted numbers.
-
-Features of a depth that no other axis has: the third size of a drawing, and the diameter of a round thing.
-
-Across an evidently round product a plain horizontal arrow is its diameter, so the width's number answers depth too.
-How round the product is, is told by what the picture shows (`PageGeometry.roundness`), by words, and by the habit of
-the product group in a labelled table.
+Depth has features that no other axis has: the third size of a drawing, and the diameter of a round thing. Across an
+evidently round product a plain horizontal arrow is its diameter, so the width's number answers depth too. How round the
+product is, is told by what the picture shows (`PageGeometry.roundness`), by words, and by the prior of the product
+group from a labelled table.
 """
 
 from __future__ import annotations
@@ -24,25 +22,32 @@ from types import MappingProxyType
 
 from entx.core.candidates import Candidate
 from entx.core.entities import CHALLENGE, Schema
-from entx.core.types import Direction, LineGeometry, Place, Quantity
+from entx.core.types import Direction, LineGeometry, Place, Quantity, Stroke
 from entx.core.units import same_size
 from entx.rules.features import cue_pattern
 from entx.rules.words import LOOKALIKES, PERSON, Layout, axes_in, axis_of, letter_box
-from entx.storage.questions import Habit
+from entx.storage.questions import GroupPrior
 
 CENTIMETRES = {
     "centimetre": 1.0, "millimetre": 0.1, "metre": 100.0, "inch": 2.54, "foot": 30.48, "yard": 91.44,
 }  # fmt: skip
 AXES = ("height", "width", "depth")
-_DRAWN = 0.15
-"""Score from which a stroke counts as a number's dimension line when nothing else says its axis."""
-_AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7
+_AT_NUMBER, _ON_LINE, _CAPTION = 1.0, 0.8, 0.7  # how directly words name an axis
+_DRAWN = 0.15  # score from which a stroke is a number's dimension line when nothing else says its axis
+_STEEP = 1.2  # slope above which an oblique line runs more upwards than along
+_UPRIGHT = 1.7  # slope (60 degrees) from which an oblique line may be a tilted product's height
+_CLEARLY_LONGER = 1.1
+_SEVERAL = 4
+_UNKNOWN_ROUNDNESS = 0.4  # of a shape that cannot be told: the share of round ones among drawings with one width
+_USUAL_DEPTH_SHARE = 0.4  # of depths among a group's sizes; above it depth is a size of its own there
+_NO_GEOMETRY = LineGeometry(-1)
 _DIGIT = re.compile(r"[0-9]")
 _LEADING_ZERO = re.compile(r"0[1-9]")
-_STEEP = 1.2
-"""Slope above which an oblique line runs more upwards than along."""
-_UPRIGHT = 1.7
-"""Slope (60 degrees) from which an oblique line may be a tilted product's height."""
+_ROUND_WORD = re.compile(
+    r"\b(?:round|cups?|mugs?|bowls?|vases?|candles?|jars?|bottles?|pots?|planters?|plates?|tumblers?|buckets?|bulbs?|balls?"
+    r"|glass(?:es)?|lamps?|shades?|wheels?|rund|rond|redond\w+|tasse|vaso|maceta|basket|kettle|teapot|stool|pouf)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,30 +108,27 @@ def extents_of(layout: Layout, schema_cues: Mapping[str, re.Pattern[str]] = Mapp
     lengths = [one for one in layout.quantities if one.quantity.unit in CENTIMETRES and one.quantity.value > 0]
     sizes = Counter(one.group for one in lengths if one.role == "axis")
     on_line = Counter(line for one in lengths if one.role != "same" for line in set(one.line_ids))
-    seen: dict[int, int] = {}
+    seen: Counter[int] = Counter()
     found: list[Extent] = []
     words = _inherited(lengths, [_words(layout, one, on_line[one.line_ids[0]], schema_cues) for one in lengths])
     seconds = _seconds(layout, lengths)
     for one, named, second in zip(lengths, words, seconds, strict=True):
-        position = 0
+        position = count = 0
         if one.role == "axis":
-            position = seen.get(one.group, 0)
-            seen[one.group] = position + 1
-        count = sizes[one.group] if one.role == "axis" else 0
+            position, count = seen[one.group], sizes[one.group]
+            seen[one.group] += 1
         found.append(_extent(layout, one, named, position, count, second=second))
     return _tilted(_listed(found))
 
 
 def _listed(extents: list[Extent]) -> list[Extent]:
     """What a list "3 x 5 ft" says of axes yields to what is drawn or named: the same size, else the axis is taken."""
-    told = [one for one in extents if one.guess and (one.words or not one.count) and not one.second]
-    taken = {one.guess for one in told}
-    if not told:
-        return extents
+    sure = [one for one in extents if one.guess and (one.words or not one.count) and not one.second]
+    taken = {one.guess for one in sure}
     settled = []
     for one in extents:
         if one.count and not one.words:
-            twin = next((other.guess for other in told if other.same_size_as(one)), "")
+            twin = next((other.guess for other in sure if other.same_size_as(one)), "")
             drawn = max(one.vertical, one.horizontal, one.oblique) >= _DRAWN
             if twin or (one.guess in taken and not drawn):
                 one = replace(one, guess=twin)
@@ -137,12 +139,12 @@ def _listed(extents: list[Extent]) -> list[Extent]:
 def _inherited(lengths: Sequence[Candidate], words: list[dict[str, float]]) -> list[dict[str, float]]:
     """Words hold for every number that says the same size: "12 x 108 inch" beside "W: 12 inch", or its other unit."""
     by_quantity = {one.quantity: named for one, named in zip(lengths, words, strict=True) if named}
-    by_group: dict[int, list[dict[str, float]]] = {}
+    by_group: dict[int, dict[str, float]] = {}
     for one, named in zip(lengths, words, strict=True):
         if named and one.group >= 0 and one.role in ("", "same"):
-            by_group.setdefault(one.group, []).append(named)
+            by_group.setdefault(one.group, named)
     return [
-        named or by_quantity.get(one.quantity) or next(iter(by_group.get(one.group, ())), {})
+        named or by_quantity.get(one.quantity) or by_group.get(one.group, {})
         for one, named in zip(lengths, words, strict=True)
     ]
 
@@ -180,54 +182,47 @@ def _extent(
     layout: Layout, one: Candidate, words: dict[str, float], position: int, count: int, *, second: bool
 ) -> Extent:
     geometry = _geometry(layout, one)
-    scores = [0.0, 0.0, 0.0]
-    pixels = 0.0
-    if geometry is not None:
-        strokes = (geometry.vertical, geometry.horizontal, geometry.oblique)
-        scores = [stroke.score if stroke is not None else 0.0 for stroke in strokes]
-        pixels = geometry.best.length if geometry.best is not None else 0.0
+    strokes = (geometry.vertical, geometry.horizontal, geometry.oblique)
+    scores = [stroke.score if stroke is not None else 0.0 for stroke in strokes]
+    best, place = geometry.best, geometry.place
     rotation = layout.page.lines[one.line_ids[0]].rotation % 180.0
     turned = abs(rotation - 90.0) <= 12.0
     slanted = not turned and 12.0 < rotation < 168.0
-    place = geometry.place if geometry is not None else None
-    if words and _is_arrow(layout, one, geometry):
+    if words and _is_arrow(layout, one, best):
         words = {}
     guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
     return Extent(
-        one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, scores[0], scores[1], scores[2], pixels,
-        turned, slanted, place, position, count, second, _is_lookalike(layout, one), guess,
-        _span(geometry), _slope(geometry, rotation if slanted else None),
+        one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, scores[0], scores[1], scores[2],
+        best.length if best is not None else 0.0, turned, slanted, place, position, count, second,
+        _is_lookalike(layout, one), guess, _span(best), _slope(best, rotation if slanted else None),
     )  # fmt: skip
 
 
-def _is_arrow(layout: Layout, one: Candidate, geometry: LineGeometry | None) -> bool:
+def _is_arrow(layout: Layout, one: Candidate, best: Stroke | None) -> bool:
     """Whether the H at a number is the arrow |-| that it interrupts: one glued letter on a level line."""
-    if one.label != "h" or geometry is None or geometry.horizontal is None:
+    if one.label != "h" or best is None or best.direction is not Direction.HORIZONTAL or best.score < _DRAWN:
         return False
     text = layout.page.lines[one.line_ids[0]].text.strip()
-    level = geometry.horizontal.score >= _DRAWN and geometry.best is geometry.horizontal
-    return level and (text.endswith("H") or text.startswith("H")) and len(axes_in(text)) == 0
+    return (text.endswith("H") or text.startswith("H")) and not axes_in(text)
 
 
-def _span(geometry: LineGeometry | None) -> tuple[float, float] | None:
-    stroke = geometry.best if geometry is not None else None
-    if stroke is None:
+def _span(best: Stroke | None) -> tuple[float, float] | None:
+    if best is None:
         return None
-    axis = 1 if stroke.direction is Direction.VERTICAL else 0
-    return min(stroke.start[axis], stroke.end[axis]), max(stroke.start[axis], stroke.end[axis])
+    axis = 1 if best.direction is Direction.VERTICAL else 0
+    return min(best.start[axis], best.end[axis]), max(best.start[axis], best.end[axis])
 
 
-def _slope(geometry: LineGeometry | None, rotation: float | None) -> float | None:
-    stroke = geometry.oblique if geometry is not None else None
-    if stroke is not None and stroke is (geometry.best if geometry is not None else None):
-        run = abs(stroke.end[0] - stroke.start[0])
-        return abs(stroke.end[1] - stroke.start[1]) / max(run, 1.0)
+def _slope(best: Stroke | None, rotation: float | None) -> float | None:
+    if best is not None and best.direction is Direction.OBLIQUE:
+        return abs(best.end[1] - best.start[1]) / max(abs(best.end[0] - best.start[0]), 1.0)
     return abs(tan(radians(rotation))) if rotation is not None else None
 
 
-def _geometry(layout: Layout, one: Candidate) -> LineGeometry | None:
+def _geometry(layout: Layout, one: Candidate) -> LineGeometry:
+    """Of the line with the best stroke; an empty one where nothing is known of any."""
     found = [layout.geometry[line] for line in one.line_ids if line in layout.geometry]
-    return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=None)
+    return max(found, key=lambda g: g.best.score if g.best is not None else 0.0, default=_NO_GEOMETRY)
 
 
 def length_cues(schema: Schema) -> dict[str, re.Pattern[str]]:
@@ -260,9 +255,8 @@ def _words(
     layout: Layout, one: Candidate, on_line: int, schema_cues: Mapping[str, re.Pattern[str]]
 ) -> dict[str, float]:  # fmt: skip
     """The axis that words name for a length, of which its line holds `on_line`; empty where they name none or two."""
-    named: dict[str, float] = {}
-    if schema_cues and (said := _of_schema(layout, one, on_line, schema_cues)):
-        return said
+    if schema_cues and (own := _of_schema(layout, one, on_line, schema_cues)):
+        return own
     if _LEADING_ZERO.match(one.text):  # Ø76 read as 076: nobody prints a leading zero
         return {"diameter": _ON_LINE}
     if (axis := axis_of(one.label)) != "":
@@ -272,12 +266,11 @@ def _words(
     axes = axes_in(text)
     if len(axes) == 1 and on_line <= 1:
         return {axes[0]: _ON_LINE}
-    if on_line <= 1 and not axes:
-        for caption in layout.around(one):
-            axes = axes_in(caption) or ((letter_box(caption),) if letter_box(caption) else ())
-            if len(axes) == 1:
-                named[axes[0]] = _CAPTION
-    return named if len(named) == 1 else {}
+    if on_line > 1 or axes:
+        return {}
+    captions = (axes_in(caption) or tuple(filter(None, (letter_box(caption),))) for caption in layout.around(one))
+    named = {axes[0] for axes in captions if len(axes) == 1}
+    return {named.pop(): _CAPTION} if len(named) == 1 else {}
 
 
 def _guess(
@@ -287,7 +280,7 @@ def _guess(
     if words:
         return next(iter(words))
     if max(scores) >= _DRAWN:
-        return ("height", "width", "depth")[scores.index(max(scores))]
+        return AXES[scores.index(max(scores))]
     if count:
         return ("width", "height", "depth", "")[min(position, 3)]
     if turned or place in (Place.LEFT, Place.RIGHT):
@@ -326,17 +319,8 @@ def _is_lookalike(layout: Layout, one: Candidate) -> bool:
     return any(LOOKALIKES["length"].search(text) or PERSON.search(text) for text in texts)
 
 
-_CLEARLY_LONGER = 1.1
-_SEVERAL = 4
-_ROUND_WORD = re.compile(
-    r"\b(?:round|cups?|mugs?|bowls?|vases?|candles?|jars?|bottles?|pots?|planters?|plates?|tumblers?|buckets?|bulbs?|balls?"
-    r"|glass(?:es)?|lamps?|shades?|wheels?|rund|rond|redond\w+|tasse|vaso|maceta|basket|kettle|teapot|stool|pouf)\b",
-    re.IGNORECASE,
-)
-
-
 @dataclass(frozen=True)
-class Company:
+class PageLengths:
     """What the lengths of a page say together: computed once, for all of them and all axes.
 
     A length that says another one's size again (`Extent.second`) has no say in it, but for the words at it.
@@ -358,8 +342,8 @@ class Company:
     largest: dict[str, float]
 
     @classmethod
-    def of(cls, extents: Sequence[Extent]) -> Company:
-        """The company of a page's lengths."""
+    def of(cls, extents: Sequence[Extent]) -> PageLengths:
+        """Of all lengths of a page."""
         primary = [one for one in extents if not one.second]
         peers: dict[str, list[Extent]] = {}
         for one in sorted(primary, key=lambda one: -one.pixels):
@@ -372,13 +356,12 @@ class Company:
         )  # fmt: skip
 
 
-def axis_features(extent: Extent, company: Company, layout: Layout, axis: str) -> dict[str, float]:
+def axis_features(extent: Extent, page: PageLengths, layout: Layout, axis: str) -> dict[str, float]:
     """The features of one length for the question of one axis ("height", "width" or "depth"); zeros are left out."""
-    others = [a for a in ("height", "width", "depth") if a != axis]
-    guessed = company.guessed
-    names = _names(axis, company.printed, guessed)
+    guessed = page.guessed
+    names = _names(axis, page.printed, guessed)
     own = max((extent.words.get(name, 0.0) for name in names), default=0.0)
-    peers = company.peers.get(extent.guess, [])
+    peers = page.peers.get(extent.guess, [])
     own_guess = extent.guess in names if extent.words else extent.guess == axis
     judged = own_guess and not extent.second
     apart = _apart(extent, peers) if own_guess else 0.0
@@ -386,7 +369,7 @@ def axis_features(extent: Extent, company: Company, layout: Layout, axis: str) -
         "word_own": own,
         "word_rival": 0.0 if own else max(extent.words.values(), default=0.0),
         "line_own": extent.drawn(axis) * (not extent.words),
-        "line_rival": max(extent.drawn(other) for other in others) * (not extent.words),
+        "line_rival": max(extent.drawn(other) for other in AXES if other != axis) * (not extent.words),
         "turned": float(extent.turned and not extent.words),
         "slanted": float(extent.slanted and not extent.words),
         "beside": float(extent.place in (Place.LEFT, Place.RIGHT) and not extent.words),
@@ -396,19 +379,19 @@ def axis_features(extent: Extent, company: Company, layout: Layout, axis: str) -
         "guess_own": float(own_guess),
         "guess_rival": float(not own_guess and extent.guess != ""),
         "own_elsewhere": float(not own_guess and not (guessed - {extent.guess}).isdisjoint({axis, *names})),
-        "smaller": 1.0 - extent.centimetres / company.largest[extent.guess] if judged else 0.0,
+        "smaller": 1.0 - extent.centimetres / page.largest[extent.guess] if judged else 0.0,
         "shorter": 1.0 - extent.pixels / peers[0].pixels if judged and peers[0].pixels > 0 else 0.0,
         "second": float(extent.second),
         "lookalike": float(extent.lookalike),
         "fuzzy": float(extent.candidate.alignment.value == "fuzzy"),
         "font": layout.heights[extent.candidate.line_ids[0]] / layout.tallest,
-        "later": min(bisect_left(company.orders, extent.candidate.order), 5) / 5.0,
-        "lone": float(company.values == 1 and (own > 0 or not extent.words)),
+        "later": min(bisect_left(page.orders, extent.candidate.order), 5) / 5.0,
+        "lone": float(page.values == 1 and (own > 0 or not extent.words)),
         "several": apart,
         "several_named": apart if extent.words else 0.0,
         "part": float(own_guess and not extent.words and _is_held(extent, peers)),
         "tilted": float(extent.tilted and extent.guess == axis),
-        "crowd": min(max(company.values - 3, 0), 9) / 9.0,
+        "crowd": min(max(page.values - 3, 0), 9) / 9.0,
         "unseen": float(layout.page.geometry is None and extent.guess == ""),
         "long_text": float(len(layout.page.lines[extent.candidate.line_ids[0]].text) > 40),
     }  # fmt: skip
@@ -465,33 +448,19 @@ def _names(axis: str, printed: frozenset[str], guessed: frozenset[str]) -> tuple
     return tuple(names)
 
 
-def round_words(layout: Layout) -> bool:
-    """Whether any line of the page names a round thing."""
-    return any(_ROUND_WORD.search(line.text) for line in layout.page.lines)
-
-
-_UNKNOWN_ROUNDNESS = 0.4
-"""What a product whose shape cannot be told counts as: the share of round ones among drawings with one width."""
-_USUAL_DEPTH_SHARE = 0.4
-"""Up to this share of depths among a group's sizes nothing follows; above it depth is a size of its own there."""
-
-
 def depth_features(
-    extents: Sequence[Extent],
-    layout: Layout,
-    as_height: Sequence[float],
-    as_width: Sequence[float],
-    habit: Habit | None,
-) -> list[dict[str, float]]:
+    extents: Sequence[Extent], layout: Layout, as_height: Sequence[float], as_width: Sequence[float],
+    prior: GroupPrior | None,
+) -> list[dict[str, float]]:  # fmt: skip
     """For each length what it adds to its axis features when depth is asked; zeros are left out.
 
     Args:
         as_height, as_width: the score of each length as an answer to height and width.
-        habit: of the question's product group, None where nothing is known.
+        prior: of the question's product group, None where nothing is known.
     """
     if not extents:
         return []
-    height, width = _best(as_height), _best(as_width)
+    height, width = as_height.index(max(as_height)), as_width.index(max(as_width))  # the first of equals
     upright = {extents[height].candidate.quantity, extents[width].candidate.quantity}
     both = as_height[height] >= 0.5 and as_width[width] >= 0.5 and height != width
     found: list[dict[str, float]] = [
@@ -502,15 +471,10 @@ def depth_features(
     features = {
         "as_width": score,
         "as_width_round": score * ((_UNKNOWN_ROUNDNESS if roundness is None else roundness) - _UNKNOWN_ROUNDNESS),
-        "as_width_habit": score * (habit.depth_is_width if habit is not None else 0.0),
-        "as_width_alone": score * max(habit.depth_share - _USUAL_DEPTH_SHARE, 0.0) if habit is not None else 0.0,
-        "as_width_round_word": score * round_words(layout),
+        "as_width_habit": score * prior.depth_is_width if prior is not None else 0.0,
+        "as_width_alone": score * max(prior.depth_share - _USUAL_DEPTH_SHARE, 0.0) if prior is not None else 0.0,
+        "as_width_round_word": score * any(_ROUND_WORD.search(line.text) for line in layout.page.lines),
         "as_height_too": float(height == width),
     }
     found[width] |= {name: value for name, value in features.items() if value}
     return found
-
-
-def _best(scores: Sequence[float]) -> int:
-    """Position of the highest score, the first of equals."""
-    return max(range(len(scores)), key=lambda position: (scores[position], -position))

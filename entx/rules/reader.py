@@ -1,14 +1,11 @@
-"""The weights table of the rules reader: what each feature is worth, by family of entities.
+"""The rules reader: an answer from OCR lines, cue words and geometry, without any model.
 
-One TOML file that ships with the package (`entx/recipes/rules_weights.toml`); its hash is part of a run's settings.
+Every legal quantity of the page is scored by named features (`axis_features`, `depth_features`, `quantity_features`)
+and the weights table (`entx/recipes/rules_weights.toml`), which says by family of entities what each feature is worth;
+its hash is part of a run's settings. The best quantity is the answer, unless its score is below the family's threshold:
+then the reader abstains and says why. The score is comparable within a family; it is no probability.
 
-The rules reader: an answer from OCR lines, cue words and geometry, without any model.
-
-Every legal quantity of the page is scored by named features (`axis_features`, `depth_features`, `features`) and the
-weights table (`entx/recipes/rules_weights.toml`). The best one is the answer, unless its score is below the family's
-threshold: then the reader abstains and says why. The score is comparable within a family; it is no probability.
-
-The `predict --stage rules` job: every open question of a run answered from the pages of the store.
+`answer_questions` is the `predict --stage rules` job: every open question of a run, from the pages of the store.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from math import exp
 from types import MappingProxyType
@@ -32,8 +29,8 @@ from entx.rules.features import Rivals, quantity_features
 from entx.rules.lengths import (
     AXES,
     CENTIMETRES,
-    Company,
     Extent,
+    PageLengths,
     axis_features,
     depth_features,
     extents_of,
@@ -41,15 +38,20 @@ from entx.rules.lengths import (
 )
 from entx.rules.words import Layout
 from entx.storage.pages import unanswered_pages
-from entx.storage.questions import Habit, dimension_habits, habits_digest
+from entx.storage.questions import GroupPrior, group_priors, priors_digest
 from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store
+
+READER_VERSION = 3
+"""Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
 FAMILIES = ("upright", "depth", "weight", "load", "voltage", "power", "volume", "other")
 _BY_ENTITY = {
     "height": "upright", "width": "upright", "depth": "depth", "item_weight": "weight",
     "maximum_weight_recommendation": "load",
 }  # fmt: skip
+_FAULTS = {"missing": "is missing", "extra_forbidden": "is not known", "float_type": "must be a number"}
+_ANSWERS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ class Weights:
 
 @lru_cache(maxsize=1)
 def shipped_weights() -> Weights:
-    """The table that ships with the package."""
-    return parse_weights(resources.files("entx").joinpath("recipes", "rules_weights.toml").read_bytes())
+    """The table that ships with the package. A test holds it to `parse_weights`, so that no run pays for that."""
+    return _weights(resources.files("entx").joinpath("recipes", "rules_weights.toml").read_bytes())
 
 
 def parse_weights(text: bytes) -> Weights:
@@ -102,40 +104,33 @@ def parse_weights(text: bytes) -> Weights:
     Raises:
         InputError: not TOML, a family is missing or unknown, or a value is no number; all faults are named at once.
     """
+    from pydantic import BaseModel, ValidationError, create_model  # here, for it takes 0.2 s
+
+    class Table(BaseModel, extra="forbid", strict=True):
+        bias: float
+        threshold: float
+        weights: dict[str, float]
+
+    tables: dict[str, Any] = dict.fromkeys(FAMILIES, (Table, ...))
     try:
-        tables = tomllib.loads(text.decode("utf-8"))
+        create_model("File", __config__={"extra": "forbid"}, **tables)(**tomllib.loads(text.decode("utf-8")))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"weights: not a readable TOML table: {error}") from None
-    faults = [f"[{name}] is missing" for name in FAMILIES if name not in tables]
-    faults += [f"[{name}] is no family (known: {', '.join(FAMILIES)})" for name in tables if name not in FAMILIES]
-    families = {}
-    for name in FAMILIES:
-        table = tables.get(name, {})
-        wrong = _faults(table) if name in tables else []
-        faults += [f"[{name}] {fault}" for fault in wrong]
-        if name in tables and not wrong:
-            weights = MappingProxyType({key: float(value) for key, value in table["weights"].items()})
-            families[name] = Family(float(table["bias"]), float(table["threshold"]), weights)
-    if faults:
-        raise InputError("weights: " + "; ".join(faults))
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, one['loc']))} {_FAULTS.get(one['type'], one['msg'])}" for one in error.errors())
+        raise InputError(f"weights: {'; '.join(faults)} (families: {', '.join(FAMILIES)})") from None
+    return _weights(text)
+
+
+def _weights(text: bytes) -> Weights:
+    tables = tomllib.loads(text.decode("utf-8"))
+    families = {
+        name: Family(
+            float(table["bias"]), float(table["threshold"]), {k: float(v) for k, v in table["weights"].items()}
+        )
+        for name, table in tables.items()
+    }
     return Weights(MappingProxyType(families), hashlib.sha256(text).hexdigest()[:16])
-
-
-def _faults(table: object) -> list[str]:
-    if not isinstance(table, dict) or not isinstance(table.get("weights"), dict):
-        return ["needs bias, threshold and weights"]
-    faults = [f"{key} must be a number" for key in ("bias", "threshold") if not _is_number(table.get(key))]
-    faults += [f"weight {key} must be a number" for key, value in table["weights"].items() if not _is_number(value)]
-    faults += [f"has the unknown key {key!r}" for key in table.keys() - {"bias", "threshold", "weights"}]
-    return faults
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-READER_VERSION = 3
-"""Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,31 +174,31 @@ class RulesReader:
         self.rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
 
     def read(
-        self, page: OcrPage, entity_names: Iterable[str], habits: Sequence[Habit | None] | None = None
+        self, page: OcrPage, entity_names: Iterable[str], priors: Sequence[GroupPrior | None] | None = None
     ) -> list[Answer]:
         """One answer for each entity asked of the page.
 
         Args:
-            habits: of each question's product group (`dimension_habits`); None where nothing is known of any.
+            priors: of each question's product group (`group_priors`); None where nothing is known of any.
         """
         names = list(entity_names)
         if page.status is not PageStatus.OK:
             return [Answer(None, reason=f"picture {page.status}: {page.reason}") for _ in names]
         if not page.lines:
             return [Answer(None, reason="no text in the picture") for _ in names]
-        look = _Look(self, page)
+        judge = _Judge(self, page)
         return [
-            self._answer(look, self._schema[name], habit)
-            for name, habit in zip(names, habits or [None] * len(names), strict=True)
+            self._answer(judge, self._schema[name], prior)
+            for name, prior in zip(names, priors or [None] * len(names), strict=True)
         ]
 
-    def explain(self, page: OcrPage, entity_name: str, habit: Habit | None = None) -> list[Scored]:
+    def explain(self, page: OcrPage, entity_name: str, prior: GroupPrior | None = None) -> list[Scored]:
         """Every candidate of a page for an entity, the best first: the first is the answer if its score suffices."""
         entity = self._schema[entity_name]
         if page.status is not PageStatus.OK:
             return []
         family = self.family(entity)
-        found = _Look(self, page).candidates(entity, habit)
+        found = _Judge(self, page).candidates(entity, prior)
         return [
             Scored(one, score, features, family.reasons(features))
             for one, features, score in sorted(found, key=lambda item: (-item[2], item[0].order))
@@ -215,8 +210,8 @@ class RulesReader:
             return self.weights.families["other"]
         return self.weights.of(entity.name, entity.kind)
 
-    def _answer(self, look: _Look, entity: Entity, habit: Habit | None) -> Answer:
-        found = look.candidates(entity, habit)
+    def _answer(self, judge: _Judge, entity: Entity, prior: GroupPrior | None) -> Answer:
+        found = judge.candidates(entity, prior)
         if not found:
             return Answer(None, reason="no quantity with a legal unit in the text")
         chosen, features, score = max(found, key=lambda item: (item[2], -item[0].order))
@@ -229,25 +224,21 @@ class RulesReader:
         return Answer(chosen.quantity, chosen.text, "", evidence, score=score)
 
 
-class _Look:
+class _Judge:
     """One page under one reader: what several questions share is computed once."""
 
     def __init__(self, reader: RulesReader, page: OcrPage) -> None:
-        self._reader = reader
-        self._layout = Layout.of(page)
-        self._extents: list[Extent] | None = None
-        self._company: Company | None = None
+        self._reader, self._layout = reader, Layout.of(page)
         self._upright: dict[str, list[tuple[dict[str, float], float]]] = {}
 
-    def candidates(self, entity: Entity, habit: Habit | None) -> list[tuple[Candidate, dict[str, float], float]]:
+    def candidates(self, entity: Entity, prior: GroupPrior | None) -> list[tuple[Candidate, dict[str, float], float]]:
         """(candidate, features, score) of every quantity that is legal for the entity, in reading order."""
         family = self._reader.family(entity)
         if _has_axis(entity):
-            extents = self._lengths()
-            judged = self._depth(habit, family) if entity.name == "depth" else self._axis(entity.name)
+            judged = self._depth(prior, family) if entity.name == "depth" else self._axis(entity.name)
             return [
                 (extent.candidate, features, score)
-                for extent, (features, score) in zip(extents, judged, strict=True)
+                for extent, (features, score) in zip(self._extents, judged, strict=True)
                 if extent.candidate.quantity.unit in entity.units
             ]
         legal = find_candidates(self._layout.page, entity, self._layout.quantities)
@@ -255,30 +246,28 @@ class _Look:
         found = [(one, quantity_features(one, rivals, self._layout, entity, cues)) for one in legal]
         return [(one, features, family.score(features)) for one, features in found]
 
-    def _lengths(self) -> list[Extent]:
-        if self._extents is None:
-            self._extents = extents_of(self._layout, self._reader.length_cues)
-        return self._extents
+    @cached_property
+    def _extents(self) -> list[Extent]:
+        return extents_of(self._layout, self._reader.length_cues)
+
+    @cached_property
+    def _lengths(self) -> PageLengths:
+        return PageLengths.of(self._extents)
 
     def _axis(self, axis: str) -> list[tuple[dict[str, float], float]]:
         if axis not in self._upright:
             family = self._reader.weights.families["upright"]
-            features = self._of_axis(axis)
-            self._upright[axis] = [(each, family.score(each)) for each in features]
+            self._upright[axis] = [(each, family.score(each)) for each in self._features(axis)]
         return self._upright[axis]
 
-    def _depth(self, habit: Habit | None, family: Family) -> list[tuple[dict[str, float], float]]:
-        extents = self._lengths()
+    def _depth(self, prior: GroupPrior | None, family: Family) -> list[tuple[dict[str, float], float]]:
         heights, widths = ([score for _, score in self._axis(axis)] for axis in ("height", "width"))
-        more = depth_features(extents, self._layout, heights, widths, habit)
-        features = [plain | added for plain, added in zip(self._of_axis("depth"), more, strict=True)]
+        more = depth_features(self._extents, self._layout, heights, widths, prior)
+        features = [plain | added for plain, added in zip(self._features("depth"), more, strict=True)]
         return [(each, family.score(each)) for each in features]
 
-    def _of_axis(self, axis: str) -> list[dict[str, float]]:
-        extents = self._lengths()
-        if self._company is None:
-            self._company = Company.of(extents)
-        return [axis_features(one, self._company, self._layout, axis) for one in extents]
+    def _features(self, axis: str) -> list[dict[str, float]]:
+        return [axis_features(one, self._lengths, self._layout, axis) for one in self._extents]
 
 
 def _has_axis(entity: Entity) -> bool:
@@ -312,9 +301,6 @@ def _upper_end(chosen: Candidate, candidates: Sequence[Candidate]) -> Candidate:
     return next(highs, chosen)
 
 
-_BATCH = 2048
-
-
 @dataclass(frozen=True, slots=True)
 class AnswerReport:
     """What one call did: questions answered or abstained from by it, and its wall time."""
@@ -334,10 +320,10 @@ def answer_questions(
         InputError: the run stands in the store with other pages, schema, reader, weights or labels in the store.
     """
     started = time.monotonic()
-    habits = dimension_habits(store)
+    priors = group_priors(store)
     settings = {
-        "reader": READER_VERSION, "schema": schema.digest, "engine": key.engine, "model_hash": key.model_hash,
-        "params_hash": key.params_hash, "weights": shipped_weights().digest, "habits": habits_digest(habits),
+        "reader": READER_VERSION, "schema": schema.digest, **key.as_dict(), "weights": shipped_weights().digest,
+        "habits": priors_digest(priors),
     }  # fmt: skip
     begin_run(store, run, "rules", settings)
     reader = RulesReader(schema)
@@ -345,11 +331,11 @@ def answer_questions(
     asked = 0
     for page, questions in unanswered_pages(store, key, run):
         names = [question.entity_name for question in questions]
-        answers = reader.read(page, names, [habits.get((question.group_id, question.fold)) for question in questions])
+        answers = reader.read(page, names, [priors.get((question.group_id, question.fold)) for question in questions])
         batch += [(question.index, answer) for question, answer in zip(questions, answers, strict=True)]
         asked += len(questions)
         advance(len(questions))
-        if len(batch) >= _BATCH:
+        if len(batch) >= _ANSWERS_AT_ONCE:
             add_answers(store, run, batch)
             batch = []
     if batch:

@@ -1,10 +1,8 @@
-"""What printed words say about a number: axis words in several languages, and the look-alikes of each kind of quantity.
+"""What printed words say about a number: the cue words of one line of text, and the captions around a number's line.
 
-Pure vocabulary: regular expressions over one line of text. Where the words stand to a number is `captions`' business.
-
-The page as the rules reader sees it: its quantities, and for each number's line what is written around it.
-
-Computed once per page, whatever number of questions is asked of it.
+The vocabulary is axis words in several languages, and for each kind of quantity the words of its look-alikes: numbers
+of that kind that are no answer. `Layout` is the page as the rules reader sees it, computed once whatever number of
+questions is asked of it. What the words are worth stands in `features` and `lengths`.
 """
 
 from __future__ import annotations
@@ -15,34 +13,11 @@ from dataclasses import dataclass
 
 from entx.core.boxes import Frame, frame_of
 from entx.core.candidates import Candidate, page_quantities
-from entx.core.types import LineGeometry, OcrPage, Polygon
+from entx.core.expressions import AXIS_WORDS
+from entx.core.types import LineGeometry, OcrPage, PageGeometry, Polygon
 
-# What an axis word can name. Which entity a length, a thickness or a diameter answers depends on the whole page.
-_AXIS_WORDS = {
-    "height": (
-        "height", "high", "tall", "hauteur", "höhe", "hoehe", "hoch", "altura", "alto", "altezza", "hoogte", "wysokość",
-        "wysokosc", "höjd", "高", "高さ", "高度", "total height", "ht", "hgt",
-    ),
-    "width": (
-        "width", "wide", "largeur", "breite", "breit", "ancho", "anchura", "larghezza", "breedte", "szerokość",
-        "szerokosc", "bredd", "largura", "宽", "宽度", "幅",
-    ),
-    "depth": (
-        "depth", "deep", "profondeur", "tiefe", "tief", "fondo", "profundidad", "profundidade", "profondità", "diepte",
-        "głębokość", "djup", "深", "深度", "奥行",
-    ),
-    "length": (
-        "length", "lenght", "lengh", "long", "longueur", "länge", "laenge", "largo", "longitud", "lunghezza", "lengte",
-        "długość", "längd", "comprimento", "长", "长度", "長さ",
-    ),
-    "thickness": ("thickness", "thick", "épaisseur", "dicke", "stärke", "espesor", "grosor", "spessore", "dikte", "厚"),
-    "diameter": (
-        "diameter", "dia", "diam", "diamètre", "durchmesser", "diámetro", "diametro", "średnica", "ø", "φ", "⌀", "∅",
-        "直径",
-    ),
-}  # fmt: skip
 _LETTERS = {"h": "height", "w": "width", "d": "depth", "l": "length", "t": "thickness", "b": "width", "p": "depth"}
-_AXIS_OF = {word: axis for axis, words in _AXIS_WORDS.items() for word in words} | _LETTERS
+_AXIS_OF = {word: axis for axis, words in AXIS_WORDS.items() for word in words} | _LETTERS
 
 
 def _any(words: tuple[str, ...]) -> str:
@@ -51,10 +26,8 @@ def _any(words: tuple[str, ...]) -> str:
 
 _AXIS_IN_TEXT = re.compile(
     "|".join(
-        rf"(?P<{axis}>(?<![^\W\d_])(?:{_any(words)})(?![^\W\d_])|[øØφΦ⌀∅])"
-        if axis == "diameter"
-        else rf"(?P<{axis}>(?<![^\W\d_])(?:{_any(words)})(?![^\W\d_]))"
-        for axis, words in _AXIS_WORDS.items()
+        rf"(?P<{axis}>(?<![^\W\d_])(?:{_any(words)})(?![^\W\d_]){'|[øØφΦ⌀∅]' if axis == 'diameter' else ''})"
+        for axis, words in AXIS_WORDS.items()
     ),
     re.IGNORECASE,
 )
@@ -111,10 +84,8 @@ PERSON = re.compile(r"\b(?:months?|years?|yrs?|age|child|baby|kids?|boy|girl|per
 """Words of a chart about people: their heights and weights are nobody's product."""
 
 
-_REACH = 1.6
-"""How many text heights a caption may lie above or below its number."""
-_ROW_FACTOR = 20.0
-"""In a row of a table the number may stand farther to the right: (1.6 - 0.8) x 20 = 16 text heights."""
+_REACH = 1.6  # text heights that a caption may lie above or below its number
+_ROW_FACTOR = 20.0  # in a row of a table the number may stand farther to the right: (1.6 - 0.8) x 20 = 16 text heights
 
 
 @dataclass(frozen=True)
@@ -144,12 +115,11 @@ class Layout:
         quantities = page_quantities(page)
         numbers = sorted({line for one in quantities for line in one.line_ids})
         frames = [frame_of(line.polygon) for line in page.lines]
-        marks = frozenset(page.geometry.marks) if page.geometry is not None else frozenset()
-        geometry = {one.line: one for one in page.geometry.lines} if page.geometry is not None else {}
+        drawn = page.geometry or PageGeometry()
+        captions = _captions(page, numbers, frames, frozenset(drawn.marks))
         heights = tuple(frame.height for frame in frames)
-        captions = _captions(page, numbers, frames, marks)
         tallest = max((heights[line] for line in numbers), default=1.0)
-        return cls(page, quantities, captions, geometry, heights, tallest)
+        return cls(page, quantities, captions, {one.line: one for one in drawn.lines}, heights, tallest)
 
     def around(self, one: Candidate) -> list[str]:
         """The texts of a candidate's captions."""
@@ -160,14 +130,14 @@ def _captions(
     page: OcrPage, numbers: list[int], frames: list[Frame], marks: frozenset[int]
 ) -> dict[int, tuple[int, ...]]:
     found: dict[int, list[int]] = {}
-    taken = set(numbers)
-    letters = [number for number, line in enumerate(page.lines) if letter_box(line.text) and number not in marks]
-    several = len({letter_box(page.lines[number].text) for number in letters}) > 1
+    taken = marks.union(numbers)
+    letters = {number: axis for number, line in enumerate(page.lines) if (axis := letter_box(line.text))}
+    several = len({axis for number, axis in letters.items() if number not in marks}) > 1
     by_top = sorted(numbers, key=lambda number: frames[number].y)
     tops = [frames[number].y for number in by_top]
     widest = max((frames[number].width for number in numbers), default=0.0)
     for index, line in enumerate(page.lines):
-        if index in taken or index in marks or not any(map(str.isalpha, line.text)):
+        if index in taken or not any(map(str.isalpha, line.text)):
             continue
         if len(line.text.strip()) == 1 and not (several and index in letters):
             continue  # an H on its own is an arrow |-| more often than a height

@@ -1,12 +1,8 @@
-"""Reviews: what people said of questions, with who, when and from where; and the labels that follow from them.
+"""Labels: what people said of questions, what follows from it, and the labelled questions that a model learns from.
 
-Rows are only added. Of one reviewer (a source and an annotator in it) the newest verdict on a question counts. Where
-several reviewers share no answer there is no label, unless one of them is marked as final.
-
-Labelled questions with the pages of their pictures: what a model learns from.
-
-A question that people have reviewed (`reviews`) has the label they agree on, whatever its table says, and the name of
-their labelling for a source.
+Reviews are only added. Of one reviewer (a source and an annotator in it) the newest verdict on a question counts. Where
+several reviewers share no answer there is no label, unless one of them is marked as final. A question that people have
+reviewed has the label they agree on, whatever its table says, and the name of their labelling for a source.
 """
 
 from __future__ import annotations
@@ -21,24 +17,13 @@ import duckdb
 import pyarrow as pa
 
 from entx.core.types import OcrPage, PageKey
-from entx.storage.pages import load_pages
+from entx.storage.pages import OF_KEY, load_pages
 from entx.storage.questions import CURRENT_PICTURES
-from entx.storage.store import Store
+from entx.storage.store import Store, fetch, insert, next_seq
 
-_REVIEW = pa.schema([
-    ("idx", pa.int64()),
-    ("rights", pa.list_(pa.string())),
-    ("source", pa.string()),
-    ("annotator", pa.string()),
-    ("reviewed", pa.string()),
-    ("final", pa.bool_()),
-    ("lead_seconds", pa.float64()),
-    ("task", pa.string()),
-    ("said", pa.string()),
-    ("file", pa.string()),
-    ("sha256", pa.string()),
-])  # fmt: skip
-_COLUMNS = "idx, rights, source, annotator, reviewed, final, lead_seconds, task, said, file, sha256"
+_REVIEW = "idx, rights, source, annotator, reviewed, final, lead_seconds, task, said, file, sha256"
+_OK_PICTURES = f"select distinct picture from pages where status = 'ok' and {OF_KEY}"
+_PAGES_AT_ONCE = 512  # in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +37,7 @@ class Review:
         annotator: within the source.
         reviewed: when, UTC in ISO 8601 with a fixed number of digits, so that texts compare like times.
         final: marked as ground truth.
-        lead_seconds: that it took; None where it is not told.
+        lead_seconds: that it took; None where it is not known.
         task: the labelling tool's names of task and annotation; "" for a spreadsheet.
         said: what was decided and what each arm had answered when the question was handed out.
         file, sha256: that it was read from.
@@ -85,91 +70,6 @@ class SettledLabel:
     rights: tuple[str, ...]
     source: str
     annotators: tuple[str, ...]
-
-
-def add_reviews(store: Store, reviews: Sequence[Review]) -> int:
-    """Adds the reviews that change what their reviewer said last, in one transaction; returns how many.
-
-    A review that says the same as the reviewer's newest one, or is older than it, is left out: so an export that grows
-    can be imported again and again.
-    """
-    newest = {_by(review): review for review in load_reviews(store)}
-    added = []
-    for review in sorted(reviews, key=lambda review: review.reviewed):
-        known = newest.get(_by(review))
-        same = known is not None and (known.rights, known.final) == (review.rights, review.final)
-        if same or (known is not None and review.reviewed < known.reviewed):
-            continue
-        newest[_by(review)] = review
-        added.append(review)
-    if not added:
-        return 0
-    columns = {
-        "idx": [one.index for one in added],
-        "rights": [list(one.rights) for one in added],
-        "source": [one.source for one in added],
-        "annotator": [one.annotator for one in added],
-        "reviewed": [one.reviewed for one in added],
-        "final": [one.final for one in added],
-        "lead_seconds": [one.lead_seconds for one in added],
-        "task": [one.task for one in added],
-        "said": [json.dumps(one.said, ensure_ascii=False, sort_keys=True) for one in added],
-        "file": [one.file for one in added],
-        "sha256": [one.sha256 for one in added],
-    }
-    batch = pa.Table.from_pydict(columns, schema=_REVIEW)
-    with store.transaction() as connection:
-        connection.register("batch", batch)
-        connection.execute(f"""
-            insert into reviews ({_COLUMNS}, seq)
-            select {_COLUMNS}, (select coalesce(max(seq), 0) from reviews) + row_number() over () from batch""")
-        connection.unregister("batch")
-    return len(added)
-
-
-def load_reviews(store: Store) -> list[Review]:
-    """The newest review of each reviewer on each question, by index, then in the order in which they were added."""
-    rows = store.connection.execute(f"""
-        select {_COLUMNS} from reviews
-        qualify row_number() over (partition by idx, source, annotator order by reviewed desc, seq desc) = 1
-        order by idx, seq""").fetchall()
-    return [
-        Review(index, tuple(rights), source, annotator, reviewed, final, lead, task, json.loads(said), file, sha256)
-        for index, rights, source, annotator, reviewed, final, lead, task, said, file, sha256 in rows
-    ]
-
-
-def settle(reviews: Iterable[Review]) -> tuple[dict[int, SettledLabel], dict[int, tuple[Review, ...]]]:
-    """What follows from the newest review of each reviewer.
-
-    Reviewers agree where all say that there is no value, or all name one form in common; every form that one of them
-    named is then right. Where some are marked as final only these count.
-
-    Returns:
-        Labels by index, and by index the reviews of the questions on which people disagree.
-    """
-    by_index: dict[int, list[Review]] = defaultdict(list)
-    for review in reviews:
-        by_index[review.index].append(review)
-    labels, disputed = {}, {}
-    for index, every in by_index.items():
-        counting = [review for review in every if review.final] or every
-        shared = [form for form in counting[0].rights if all(form in review.rights for review in counting)]
-        if not shared and any(review.rights for review in counting):
-            disputed[index] = tuple(counting)
-            continue
-        named = dict.fromkeys([*shared[:1], *(form for review in counting for form in review.rights)])
-        last = max(counting, key=lambda review: review.reviewed)
-        people = sorted({review.annotator for review in counting})
-        labels[index] = SettledLabel(index, tuple(named), last.source, tuple(people))
-    return labels, disputed
-
-
-def _by(review: Review) -> tuple[int, str, str]:
-    return review.index, review.source, review.annotator
-
-
-_PAGES_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +111,70 @@ class SourceCount:
     with_page: int
 
 
+def add_reviews(store: Store, reviews: Sequence[Review]) -> int:
+    """Adds the reviews that change what their reviewer said last, in one transaction; returns how many.
+
+    A review that says the same as the reviewer's newest one, or is older than it, is left out: so an export that grows
+    can be imported again and again.
+    """
+    newest = {_by(review): review for review in load_reviews(store)}
+    added = []
+    for review in sorted(reviews, key=lambda review: review.reviewed):
+        known = newest.get(_by(review))
+        same = known is not None and (known.rights, known.final) == (review.rights, review.final)
+        if same or (known is not None and review.reviewed < known.reviewed):
+            continue
+        newest[_by(review)] = review
+        added.append(review)
+    if added:
+        first = next_seq(store, "reviews")
+        plain = ("rights", "source", "annotator", "reviewed", "final", "lead_seconds", "task", "file", "sha256")
+        columns: dict[str, Sequence[Any]] = {name: [getattr(one, name) for one in added] for name in plain}
+        columns["idx"] = [one.index for one in added]
+        columns["said"] = [json.dumps(one.said, ensure_ascii=False, sort_keys=True) for one in added]
+        columns["seq"] = range(first, first + len(added))
+        insert(store, "reviews", columns)
+    return len(added)
+
+
+def load_reviews(store: Store) -> list[Review]:
+    """The newest review of each reviewer on each question, by index, then in the order in which they were added."""
+    query = f"""
+        select {_REVIEW} from reviews
+        qualify row_number() over (partition by idx, source, annotator order by reviewed desc, seq desc) = 1
+        order by idx, seq"""
+    return [
+        Review(index, tuple(rights), source, annotator, reviewed, final, lead, task, json.loads(said), file, sha256)
+        for index, rights, source, annotator, reviewed, final, lead, task, said, file, sha256 in fetch(store, query)
+    ]
+
+
+def settle(reviews: Iterable[Review]) -> tuple[dict[int, SettledLabel], dict[int, tuple[Review, ...]]]:
+    """What follows from the newest review of each reviewer.
+
+    Reviewers agree where all say that there is no value, or all name one form in common; every form that one of them
+    named is then right. Where some are marked as final only these count.
+
+    Returns:
+        Labels by index, and by index the reviews of the questions on which people disagree.
+    """
+    by_index: dict[int, list[Review]] = defaultdict(list)
+    for review in reviews:
+        by_index[review.index].append(review)
+    labels, disputed = {}, {}
+    for index, every in by_index.items():
+        counting = [review for review in every if review.final] or every
+        shared = [form for form in counting[0].rights if all(form in review.rights for review in counting)]
+        if not shared and any(review.rights for review in counting):
+            disputed[index] = tuple(counting)
+            continue
+        named = dict.fromkeys([*shared[:1], *(form for review in counting for form in review.rights)])
+        last = max(counting, key=lambda review: review.reviewed)
+        people = sorted({review.annotator for review in counting})
+        labels[index] = SettledLabel(index, tuple(named), last.source, tuple(people))
+    return labels, disputed
+
+
 def labelled_sources(store: Store, key: PageKey) -> list[SourceCount]:
     """Every table and labelling with labelled questions, by name."""
     query = f"""
@@ -218,7 +182,7 @@ def labelled_sources(store: Store, key: PageKey) -> list[SourceCount]:
         from labelled q left join ({CURRENT_PICTURES}) c using (image_link)
              left join ({_OK_PICTURES}) p on p.picture = c.picture
         group by 1 order by 1"""
-    rows = _with_reviews(store).execute(query, _parameters(key)).fetchall()
+    rows = _with_reviews(store).execute(query, key.as_dict()).fetchall()
     return [SourceCount(str(source), int(labelled), int(read)) for source, labelled, read in rows]
 
 
@@ -234,7 +198,7 @@ def labelled_questions(store: Store, key: PageKey, sources: Iterable[str] | None
         from labelled q join ({CURRENT_PICTURES}) c using (image_link) join ({_OK_PICTURES}) p using (picture)
         where ($sources is null or list_contains($sources::varchar[], q.source))
         order by q.idx"""
-    rows = _with_reviews(store).execute(query, {**_parameters(key), "sources": wanted}).fetchall()
+    rows = _with_reviews(store).execute(query, {**key.as_dict(), "sources": wanted}).fetchall()
     return [LabelledQuestion(*row) for row in rows]
 
 
@@ -244,7 +208,7 @@ def pictured_questions(store: Store) -> list[PicturedQuestion]:
         select q.idx, coalesce(c.picture, ''), q.group_id, q.entity_name, q.label, q.source, coalesce(c.path, '')
         from labelled q left join ({CURRENT_PICTURES}) c using (image_link) order by q.idx"""
     rows = _with_reviews(store).execute(query).fetchall()
-    return [PicturedQuestion(LabelledQuestion(*row[:-1]), row[-1]) for row in rows]
+    return [PicturedQuestion(LabelledQuestion(*question), path) for *question, path in rows]
 
 
 def pages_with_questions(
@@ -259,12 +223,6 @@ def pages_with_questions(
         chunk = pictures[start : start + _PAGES_AT_ONCE]
         pages = {page.picture: page for page in load_pages(store, key, chunk)}
         yield from ((pages[picture], by_picture[picture]) for picture in chunk)
-
-
-_OK_PICTURES = """
-    select distinct picture from pages
-    where status = 'ok' and engine = $engine and model_hash = $model_hash and params_hash = $params_hash
-"""
 
 
 def _with_reviews(store: Store) -> duckdb.DuckDBPyConnection:
@@ -285,5 +243,5 @@ def _with_reviews(store: Store) -> duckdb.DuckDBPyConnection:
     return cursor
 
 
-def _parameters(key: PageKey) -> dict[str, str]:
-    return {"engine": key.engine, "model_hash": key.model_hash, "params_hash": key.params_hash}
+def _by(review: Review) -> tuple[int, str, str]:
+    return review.index, review.source, review.annotator

@@ -1,8 +1,7 @@
-"""Runs: one execution of a stage with everything that decides its result, and when and how it ended.
+"""Runs: one execution of a stage with everything that decides its result, when it ended, and what it answered.
 
-Answers: what a run said to each question.
-
-Several runs side by side: what each arm of an ensemble said to a question, streamed question by question.
+An arm of an ensemble is a run; several of them are read side by side, question by question (`load_arms`). The numbers
+of a finished run, for a table of rows, stand here too (`run_totals`).
 """
 
 from __future__ import annotations
@@ -10,199 +9,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib import metadata
 from typing import Any
 
-import pyarrow as pa
-
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey, Quantity
+from entx.storage.pages import OF_KEY
 from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK
-from entx.storage.store import Store
+from entx.storage.store import Store, fetch, insert, integers, stream
 
 _LIBRARIES = ("duckdb", "entx-hybrid", "numpy", "onnxruntime", "openvino", "paddleocr", "rapidocr")
+_ANSWER = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
+_ASKED = "q.idx in (select idx from answers where run in (select unnest($runs)))"
 
 
-def settings_hash(settings: Mapping[str, Any]) -> str:
-    """Hash of a run's settings: two runs of one hash on one input give one result."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def begin_run(store: Store, run: str, stage: str, settings: Mapping[str, Any]) -> bool:
-    """Records the run, or finds it again; returns True when it already stood there (its rows are to be continued).
-
-    A run of that name that holds neither answers nor pages, one that crashed before its first batch, is forgotten: its
-    settings need not be these.
-
-    Raises:
-        InputError: the name is taken by a run of another stage or with other settings.
-    """
-    digest = settings_hash(settings)
-    query = """
-        select stage, settings_hash, settings,
-               exists (from answers a where a.run = r.run) or exists (from pages p where p.run = r.run)
-        from runs r where run = ?"""
-    for known_stage, known_digest, known, is_used in store.connection.execute(query, [run]).fetchall():
-        if (known_stage, known_digest) == (stage, digest):
-            return True
-        if is_used:
-            changed = _difference(json.loads(known), settings) if known_stage == stage else [f"stage {known_stage}"]
-            raise InputError(
-                f"run {run!r} stands in {store.path} with other settings ({'; '.join(changed)}); "
-                "choose another --run name"
-            )
-    with store.transaction() as connection:
-        for table in ("runs", "run_ends"):
-            connection.execute(f"delete from {table} where run = ?", [run])
-        connection.execute(
-            "insert into runs values (?, ?, ?, ?, ?, now())",
-            [run, stage, digest, json.dumps(settings, sort_keys=True), json.dumps(library_versions(_LIBRARIES))],
-        )
-    return False
-
-
-def end_run(store: Store, run: str, wall_seconds: float, counts: Mapping[str, int]) -> None:
-    """Records that the run came to its end; a continued run has several ends."""
-    with store.transaction() as connection:
-        connection.execute("insert into run_ends values (?, now(), ?, ?)", [run, wall_seconds, json.dumps(counts)])
-
-
-def run_settings(store: Store, run: str) -> dict[str, Any]:
-    """The settings a run was begun with.
-
-    Raises:
-        InputError: no such run; the message lists those there are.
-    """
-    rows = store.connection.execute("select run, settings from runs order by started").fetchall()
-    for name, settings in rows:
-        if name == run:
-            return dict(json.loads(settings))
-    raise InputError(f"no run {run!r} in {store.path}; it holds: {', '.join(name for name, _ in rows) or 'none'}")
-
-
-def library_versions(names: Iterable[str]) -> dict[str, str]:
-    """The installed version of each distribution; those that are not installed are left out."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    keys = sorted(known.keys() | now.keys())
-    return [f"{key} was {known.get(key)!r}, is {now.get(key)!r}" for key in keys if known.get(key) != now.get(key)]
-
-
-_ANSWER = pa.schema([
-    ("run", pa.string()),
-    ("idx", pa.int64()),
-    ("value", pa.string()),
-    ("unit", pa.string()),
-    ("text", pa.string()),
-    ("reason", pa.string()),
-    ("log_prob", pa.float64()),
-    ("p_correct", pa.float64()),
-    ("p_present", pa.float64()),
-    ("alignment", pa.string()),
-    ("line_ids", pa.list_(pa.int32())),
-    ("polygon", pa.list_(pa.float32(), 8)),
-    ("seconds", pa.float32()),
-    ("score", pa.float64()),
-])  # fmt: skip
-_COLUMNS = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
-_FETCH_ROWS = 4096
-
-
-def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -> None:
-    """Commits a batch of (question index, answer) in one transaction."""
-    columns = {
-        "run": [run] * len(answers),
-        "idx": [index for index, _ in answers],
-        "value": [format(a.quantity.value, "f") if a.quantity else None for _, a in answers],
-        "unit": [a.quantity.unit if a.quantity else None for _, a in answers],
-        "text": [a.text for _, a in answers],
-        "reason": [a.reason for _, a in answers],
-        "log_prob": [a.log_prob for _, a in answers],
-        "p_correct": [a.p_correct for _, a in answers],
-        "p_present": [a.p_present for _, a in answers],
-        "alignment": [a.evidence.alignment.value for _, a in answers],
-        "line_ids": [a.evidence.line_ids for _, a in answers],
-        "polygon": [a.evidence.polygon for _, a in answers],
-        "seconds": [a.seconds for _, a in answers],
-        "score": [a.score for _, a in answers],
-    }
-    batch = pa.Table.from_pydict(columns, schema=_ANSWER)
-    with store.transaction() as connection:
-        connection.register("batch", batch)
-        connection.execute("insert into answers by name select * from batch")
-        connection.unregister("batch")
-
-
-def answered_indices(store: Store, run: str) -> set[int]:
-    """Indices of the questions that the run has answered, so that a continued run asks only the others."""
-    return {index for (index,) in store.connection.execute("select idx from answers where run = ?", [run]).fetchall()}
-
-
-def forget_answers(store: Store, run: str, reason: str) -> int:
-    """Removes a run's empty answers whose reason begins so, for the run to ask again; returns their number."""
-    with store.transaction() as connection:
-        rows = connection.execute(
-            "delete from answers where run = ? and unit is null and starts_with(reason, ?) returning 1", [run, reason]
-        ).fetchall()
-    return len(rows)
-
-
-def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> Iterator[tuple[int, Answer]]:
-    """(question index, answer) of a run by index, streamed.
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """A run over all rows of the store.
 
     Args:
-        only: indices of questions; the others are left out.
+        asked, answered: number of questions.
+        answer_seconds: sum of the answers' own times; 0 for a run that did not take them.
+        wall_seconds: of all its calls together that had something to do.
     """
-    cursor = store.connection.cursor()
-    chosen = ""
-    if only is not None:
-        cursor.register("chosen", pa.table({"idx": pa.array(list(only), pa.int64())}))
-        chosen = "and idx in (from chosen)"
-    cursor.execute(f"select idx, {_COLUMNS} from answers where run = ? {chosen} order by idx", [run])
-    while rows := cursor.fetchmany(_FETCH_ROWS):
-        yield from ((index, _answer(*columns)) for index, *columns in rows)
 
-
-def load_answers_to(store: Store, index: int) -> list[tuple[str, Answer]]:
-    """(run, answer) of every run that was asked the question, in the order of the runs' beginning."""
-    rows = store.connection.execute(
-        f"select run, {_COLUMNS} from answers join runs using (run) where idx = ? order by started", [index]
-    ).fetchall()
-    return [(run, _answer(*columns)) for run, *columns in rows]
-
-
-def _answer(
-    value: str | None,
-    unit: str,
-    text: str,
-    reason: str,
-    log_prob: float | None,
-    p_correct: float | None,
-    p_present: float | None,
-    alignment: str,
-    line_ids: list[int],
-    polygon: Any,
-    seconds: float,
-    score: float | None,
-) -> Answer:
-    quantity = Quantity(Decimal(value), unit) if value is not None else None
-    evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
-    return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)
-
-
-_ARMS_FETCH_ROWS = 4096
-_ASKED = "q.idx in (select idx from answers where run in (select unnest($runs)))"
-_FOLD = FOLD_OF_LINK.replace("image_link", "q.image_link")
+    stage: str
+    settings: dict[str, Any]
+    asked: int
+    answered: int
+    answer_seconds: float
+    wall_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +74,7 @@ class ArmsRow:
     Args:
         index, entity_name: of the question.
         picture: sha256 of its file; None while the file is missing.
-        fold: of its picture's link, from 0 on (`habits.FOLDS`).
+        fold: of its picture's link, from 0 on (`questions.FOLDS`).
         answers: one an arm, in the order asked for; None where that arm was not asked.
     """
 
@@ -244,6 +83,141 @@ class ArmsRow:
     picture: str | None
     fold: int
     answers: tuple[Answer | None, ...]
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """Hash of a run's settings: two runs of one hash on one input give one result."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def begin_run(store: Store, run: str, stage: str, settings: Mapping[str, Any]) -> bool:
+    """Records the run, or finds it again; returns True when it already stood there (its rows are to be continued).
+
+    A run of that name that holds neither answers nor pages, one that crashed before its first batch, is forgotten: its
+    settings need not be these.
+
+    Raises:
+        InputError: the name is taken by a run of another stage or with other settings.
+    """
+    digest = settings_hash(settings)
+    query = """
+        select stage, settings_hash, settings,
+               exists (from answers a where a.run = r.run) or exists (from pages p where p.run = r.run)
+        from runs r where run = ?"""
+    for known_stage, known_digest, known, is_used in fetch(store, query, [run]):
+        if (known_stage, known_digest) == (stage, digest):
+            return True
+        if is_used:
+            changed = _difference(json.loads(known), settings) if known_stage == stage else [f"stage {known_stage}"]
+            raise InputError(
+                f"run {run!r} stands in {store.path} with other settings ({'; '.join(changed)}); "
+                "choose another --run name"
+            )
+    with store.transaction() as connection:
+        for table in ("runs", "run_ends"):
+            connection.execute(f"delete from {table} where run = ?", [run])
+        connection.execute(
+            "insert into runs values (?, ?, ?, ?, ?, now())",
+            [run, stage, digest, json.dumps(settings, sort_keys=True), json.dumps(library_versions(_LIBRARIES))],
+        )
+    return False
+
+
+def end_run(store: Store, run: str, wall_seconds: float, counts: Mapping[str, int]) -> None:
+    """Records that the run came to its end; a continued run has several ends."""
+    with store.transaction() as connection:
+        connection.execute("insert into run_ends values (?, now(), ?, ?)", [run, wall_seconds, json.dumps(counts)])
+
+
+def run_settings(store: Store, run: str) -> dict[str, Any]:
+    """The settings a run was begun with.
+
+    Raises:
+        InputError: no such run; the message lists those there are.
+    """
+    known = dict(fetch(store, "select run, settings from runs order by started"))
+    if run not in known:
+        raise InputError(f"no run {run!r} in {store.path}; it holds: {', '.join(known) or 'none'}")
+    return dict(json.loads(known[run]))
+
+
+def library_versions(names: Iterable[str]) -> dict[str, str]:
+    """The installed version of each distribution; those that are not installed are left out."""
+    found = {}
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def run_totals(store: Store, run: str) -> RunTotals:
+    """The totals of one run, which must be in the store."""
+    query = """
+        select any_value(stage), any_value(settings), count(a.idx), count(a.unit), coalesce(sum(a.seconds::double), 0)
+        from runs r left join answers a using (run) where r.run = ?"""
+    stage, settings, asked, answered, seconds = fetch(store, query, [run])[0]
+    ends = fetch(store, "select wall_seconds, counts from run_ends where run = ?", [run])
+    wall = sum(took for took, counts in ends if any(json.loads(counts).values()))
+    return RunTotals(stage, json.loads(settings), asked, answered, seconds, wall)
+
+
+def page_seconds(store: Store, run: str, key: PageKey) -> float:
+    """Worker seconds that the pages of this key took for the distinct pictures that the run was asked about."""
+    query = f"""
+        with asked as (
+            select distinct c.picture from answers a join questions q using (idx)
+            join ({CURRENT_PICTURES}) c using (image_link) where a.run = $run)
+        select coalesce(sum(p.seconds::double), 0) from pages p semi join asked using (picture) where {OF_KEY}"""
+    return float(fetch(store, query, {**key.as_dict(), "run": run})[0][0])
+
+
+def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -> None:
+    """Commits a batch of (question index, answer) in one transaction."""
+    columns: dict[str, Sequence[Any]] = {
+        "run": [run] * len(answers),
+        "idx": [index for index, _ in answers],
+        "value": [format(a.quantity.value, "f") if a.quantity else None for _, a in answers],
+        "unit": [a.quantity.unit if a.quantity else None for _, a in answers],
+        "alignment": [a.evidence.alignment.value for _, a in answers],
+        "line_ids": [a.evidence.line_ids for _, a in answers],
+        "polygon": [a.evidence.polygon for _, a in answers],
+    }
+    plain = ("text", "reason", "log_prob", "p_correct", "p_present", "seconds", "score")
+    insert(store, "answers", columns | {name: [getattr(a, name) for _, a in answers] for name in plain})
+
+
+def answered_indices(store: Store, run: str) -> set[int]:
+    """Indices of the questions that the run has answered, so that a continued run asks only the others."""
+    return {index for (index,) in fetch(store, "select idx from answers where run = ?", [run])}
+
+
+def forget_answers(store: Store, run: str, reason: str) -> int:
+    """Removes a run's empty answers whose reason begins so, for the run to ask again; returns their number."""
+    query = "delete from answers where run = ? and unit is null and starts_with(reason, ?) returning 1"
+    with store.transaction():
+        return len(fetch(store, query, [run, reason]))
+
+
+def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> Iterator[tuple[int, Answer]]:
+    """(question index, answer) of a run by index, streamed.
+
+    Args:
+        only: indices of questions; the others are left out.
+    """
+    cursor = store.connection.cursor()
+    chosen = ""
+    if only is not None:
+        cursor.register("chosen", integers(only))
+        chosen = "and idx in (from chosen)"
+    cursor.execute(f"select idx, {_ANSWER} from answers where run = ? {chosen} order by idx", [run])
+    for index, *columns in stream(cursor):
+        yield index, _answer(*columns)
+
+
+def load_answers_to(store: Store, index: int) -> list[tuple[str, Answer]]:
+    """(run, answer) of every run that was asked the question, in the order of the runs' beginning."""
+    query = f"select run, {_ANSWER} from answers join runs using (run) where idx = ? order by started"
+    return [(run, _answer(*columns)) for run, *columns in fetch(store, query, [index])]
 
 
 def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm]:
@@ -255,26 +229,23 @@ def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm
     twice = sorted({run for run in runs if runs.count(run) > 1})
     if twice:
         raise InputError(f"--runs names {', '.join(twice)} twice; each arm has one vote")
-    rows = store.connection.execute(
-        """select run, stage, settings_hash, settings, count(a.idx)
-           from runs left join answers a using (run) group by all order by min(started)"""
-    ).fetchall()
-    known = {row[0]: row[1:] for row in rows}
-    answering = [row[0] for row in rows if row[4]]
+    query = """
+        select run, stage, settings_hash, settings, count(a.idx)
+        from runs left join answers a using (run) group by all order by min(started)"""
+    known = {run: row for run, *row in fetch(store, query)}
+    answering = ", ".join(run for run, row in known.items() if row[3]) or "none"
     arms = []
     for run in runs:
-        if run not in known or not known[run][3]:
-            problem = "holds no answers" if run in known else "is not"
-            raise InputError(
-                f"run {run!r} {problem} in {store.path}; runs with answers: {', '.join(answering) or 'none'}"
-            )
-        stage, settings_hash, settings, count = known[run]
+        stage, settings_hash, settings, count = known.get(run, ("", "", "", None))
+        if not count:
+            problem = "is not" if count is None else "holds no answers"
+            raise InputError(f"run {run!r} {problem} in {store.path}; runs with answers: {answering}")
         plain = json.loads(settings)
         if plain.get("schema", schema_digest) != schema_digest:
             raise InputError(
                 f"run {run!r} answered under another schema than this command's; give the --schema it was made with"
             )
-        arms.append(Arm(run, stage, settings_hash, count, _pages(plain)))
+        arms.append(Arm(run, stage, settings_hash, count, PageKey.from_dict(plain)))
     return arms
 
 
@@ -291,20 +262,22 @@ def load_arms(
     chosen = ""
     wanted = None if only is None else list(only)
     if wanted is not None:
-        cursor.register("chosen", pa.table({"idx": pa.array(wanted, pa.int64())}))
+        cursor.register("chosen", integers(wanted))
         chosen = "and q.idx in (from chosen)"
-    cursor.execute(
-        f"""select q.idx, q.entity_name, c.picture, {_FOLD}
-            from questions q left join ({CURRENT_PICTURES}) c using (image_link)
-            where {_ASKED} {chosen}
-                and not exists (from answers a where a.run = $without and a.idx = q.idx)
-            order by q.idx""",
-        {"runs": list(runs), "without": without},
-    )
+    query = f"""
+        select q.idx, entity_name, c.picture, {FOLD_OF_LINK}
+        from questions q left join ({CURRENT_PICTURES}) c using (image_link)
+        where {_ASKED} {chosen} and not exists (from answers a where a.run = $without and a.idx = q.idx)
+        order by q.idx"""
+    cursor.execute(query, {"runs": list(runs), "without": without})
     merged = [_Column(load_answers(store, run, wanted)) for run in runs]
-    while rows := cursor.fetchmany(_ARMS_FETCH_ROWS):
-        for index, entity_name, picture, fold in rows:
-            yield ArmsRow(index, entity_name, picture, int(fold), tuple(column.at(index) for column in merged))
+    for index, entity_name, picture, fold in stream(cursor):
+        yield ArmsRow(index, entity_name, picture, fold, tuple(column.at(index) for column in merged))
+
+
+def count_asked(store: Store, runs: Sequence[str]) -> int:
+    """Number of questions that at least one of the runs was asked."""
+    return int(fetch(store, f"select count(*) from questions q where {_ASKED}", {"runs": list(runs)})[0][0])
 
 
 class _Column:
@@ -321,12 +294,15 @@ class _Column:
         return self._next[1] if self._next is not None and self._next[0] == index else None
 
 
-def count_asked(store: Store, runs: Sequence[str]) -> int:
-    """Number of questions that at least one of the runs was asked."""
-    rows = store.connection.execute(f"select count(*) from questions q where {_ASKED}", {"runs": list(runs)}).fetchall()
-    return int(rows[0][0])
+def _difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    keys = sorted(known.keys() | now.keys())
+    return [f"{key} was {known.get(key)!r}, is {now.get(key)!r}" for key in keys if known.get(key) != now.get(key)]
 
 
-def _pages(settings: Mapping[str, Any]) -> PageKey | None:
-    names = ("engine", "model_hash", "params_hash")
-    return PageKey(*(settings[name] for name in names)) if all(name in settings for name in names) else None
+def _answer(
+    value: str | None, unit: str, text: str, reason: str, log_prob: float | None, p_correct: float | None,
+    p_present: float | None, alignment: str, line_ids: list[int], polygon: Any, seconds: float, score: float | None,
+) -> Answer:  # fmt: skip
+    quantity = Quantity(Decimal(value), unit) if value is not None else None
+    evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
+    return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)

@@ -1,10 +1,7 @@
-"""A table of questions and folders of pictures into the store.
+"""Tables in and out: questions and pictures, pages of another store, anybody's raw answers; exports and predictions.
 
-Anybody's raw answers as a run: sentences of a model that ran elsewhere, through the shared postprocessor.
-
-Tables of the store as files: csv for people, parquet and jsonl exact and importable.
-
-A run's answers as a prediction file: `index,prediction`, a row for every question.
+Every file that is written appears whole or not at all, in the format that its ending says. What is read is checked as a
+table of `core.tables` first. How rows are kept is not known here: see `questions`, `pages`, `runs` and `labels`.
 """
 
 from __future__ import annotations
@@ -18,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -26,13 +24,43 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError, TableError
 from entx.core.files import FORMULA_STARTS, PictureFolder, atomic_path, atomic_text
 from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
-from entx.core.tables import Table, parse_indices, read_table, require_entities
+from entx.core.submission import HEADER
+from entx.core.tables import parse_indices, read_table, require_entities
 from entx.core.types import Alignment, Answer, Evidence, Quantity, Question
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files, load_questions
 from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
-from entx.storage.store import Store
+from entx.storage.store import Store, fetch, integers, stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
+"""Names under which the answers are looked for, in this order, when none is given."""
 
 _THREADS = 4  # hashing and reading both release the interpreter; more threads only queue on the disk
+_ANSWERS_AT_ONCE = 8192
+_SELECTS = {  # columns, source and order of each table
+    "questions": (
+        "*", "select idx as index, image_link, group_id, entity_name, label, source from questions", "order by index",
+    ),
+    "pages": ("*", "from pages", ""),
+    "lines": ("*", """
+        select picture, engine, model_hash, params_hash, width, height, line_id - 1 as line_id, line.text, line.score,
+               line.polygon, line.rotation, line.scale
+        from (select *, unnest(lines) as line, generate_subscripts(lines, 1) as line_id from pages)""", ""),
+    "runs": ("*", "from runs left join run_ends using (run)", "order by started"),
+    "answers": ("*", """
+        select a.*, q.entity_name, q.image_link from (select idx as index, * exclude (idx) from answers) a
+        join questions q on q.idx = a.index""", "order by run, index"),
+    "reviews": ("* exclude (seq)", "select idx as index, * exclude (idx) from reviews", "order by seq"),
+}  # fmt: skip
+TABLES = tuple(_SELECTS)
+"""What can be exported."""
+
+_LATER_COLUMNS = frozenset({"geometry"})  # of pages: an export by an older entx does not have them
+_FORMATS = {".csv": "format csv, header", ".parquet": "format parquet, compression zstd", ".jsonl": "format json"}
+_READERS = {".parquet": "read_parquet", ".jsonl": "read_json"}
+_ASKED = "wanted w left join answers a on a.run = ? and a.idx = w.idx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +101,7 @@ def ingest(
 
     Args:
         folders: where the pictures are, searched in all depths.
-        advance: told the number of links looked up, for a progress bar.
+        advance: called with the number of links looked up, for a progress bar.
 
     Raises:
         TableError: the table breaks its contract.
@@ -89,10 +117,8 @@ def ingest(
     indices = parse_indices(table) if indexed else list(range(index_from, index_from + len(table)))
     groups = table.get("group_id") or [""] * len(table)
     labels: Sequence[str | None] = table.get("entity_value") or [None] * len(table)
-    questions = [
-        Question(index, link, group, entity, None, label)
-        for index, link, group, entity, label in zip(indices, links, groups, entities, labels, strict=True)
-    ]
+    rows = zip(indices, links, groups, entities, labels, strict=True)
+    questions = [Question(index, link, group, entity, None, label) for index, link, group, entity, label in rows]
     distinct = list(dict.fromkeys(links))
     known = load_files(store)
     files, without_file = _find_files(distinct, folders, known, advance)
@@ -105,15 +131,10 @@ def _find_files(
     links: Sequence[str], folders: Sequence[Path], known: dict[str, LinkedFile], advance: Callable[[int], None]
 ) -> tuple[list[LinkedFile], dict[str, str]]:
     folder = PictureFolder([path.absolute() for path in folders], links)
+    found = {link: folder.find(link) for link in links}
+    paths = {link: one.path for link, one in found.items() if one.path is not None}
+    without_file = {link: one.reason for link, one in found.items() if one.path is None}
     files: list[LinkedFile] = []
-    without_file: dict[str, str] = {}
-    paths: dict[str, Path] = {}
-    for link in links:
-        found = folder.find(link)
-        if found.path is None:
-            without_file[link] = found.reason
-        else:
-            paths[link] = found.path
     advance(len(without_file))
 
     def examine(link: str) -> LinkedFile | str:
@@ -134,21 +155,15 @@ def _find_files(
 
 def _linked_file(link: str, path: Path, known: LinkedFile | None) -> LinkedFile:
     stat = path.stat()
-    if known is not None and (known.path, known.size, known.mtime_ns) == (
-        os.fspath(path),
-        stat.st_size,
-        stat.st_mtime_ns,
-    ):
+    now = (os.fspath(path), stat.st_size, stat.st_mtime_ns)
+    if known is not None and (known.path, known.size, known.mtime_ns) == now:
         return known
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return LinkedFile(link, digest, os.fspath(path), stat.st_size, stat.st_mtime_ns)
+    return LinkedFile(link, _sha256(path), *now)
 
 
-TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
-"""Names under which the answers are looked for, in this order, when none is given."""
-
-_BATCH = 8192
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,25 +204,25 @@ def import_predictions(
         TableError: the table breaks its contract, or no text column is known.
         InputError: the run stands in the store with another file or schema.
     """
-    table = _read(path, column)
-    name = next(name for name in table.columns if name != "index")
+    table = read_table(path, ("index",), TEXT_COLUMNS) if column is None else read_table(path, ("index", column))
+    name = column or next((name for name in TEXT_COLUMNS if name in table), None)
+    if name is None:
+        known, header = ", ".join(TEXT_COLUMNS), ", ".join(table.header)
+        raise TableError(path, f"no column of answers ({known}) among: {header}; name it with --column")
     indices, texts = parse_indices(table), table[name]
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     settings = {
-        "file": path.name, "sha256": digest, "column": name, "schema": schema.digest,
+        "file": path.name, "sha256": _sha256(path), "column": name, "schema": schema.digest,
         "postprocess": POSTPROCESS_VERSION,
     }  # fmt: skip
     entity_of = {question.index: question.entity_name for question in load_questions(store)}
     foreign = sum(index not in entity_of for index in indices)
     done = answered_indices(store, run) if begin_run(store, run, stage, settings) else set()
     started = time.monotonic()
-    todo = [
-        (index, text) for index, text in zip(indices, texts, strict=True) if index in entity_of and index not in done
-    ]
+    rows = zip(indices, texts, strict=True)
+    todo = [(index, text) for index, text in rows if index in entity_of and index not in done]
     advance = begin(len(todo))
-    for first in range(0, len(todo), _BATCH):
-        batch = todo[first : first + _BATCH]
+    for first in range(0, len(todo), _ANSWERS_AT_ONCE):
+        batch = todo[first : first + _ANSWERS_AT_ONCE]
         add_answers(store, run, [(index, _answer(text, schema, entity_of[index])) for index, text in batch])
         advance(len(batch))
     seconds = time.monotonic() - started
@@ -215,66 +230,62 @@ def import_predictions(
     return ImportReport(name, len(indices), foreign, len(todo), seconds)
 
 
-def _read(path: Path, column: str | None) -> Table:
-    if column is not None:
-        return read_table(path, ("index", column))
-    table = read_table(path, ("index",), TEXT_COLUMNS)
-    found = [name for name in TEXT_COLUMNS if name in table]
-    if not found:
-        known = ", ".join(TEXT_COLUMNS)
-        raise TableError(
-            path, f"no column of answers ({known}) among: {', '.join(table.header)}; name it with --column"
-        )
-    return Table(path, table.header, {"index": table["index"], found[0]: table[found[0]]}, table.lines)
-
-
 def _answer(text: str, schema: Schema, entity_name: str) -> Answer:
     reading = postprocess(text, schema[entity_name])
     return Answer(reading.quantity, text, reading.reason, Evidence(Alignment.NONE))
 
 
-_QUERIES = {
-    "questions": "select idx as index, image_link, group_id, entity_name, label, source from questions order by idx",
-    "pages": "select * from pages",
-    "lines": """
-        select picture, engine, model_hash, params_hash, width, height, line_id - 1 as line_id, line.text, line.score,
-               line.polygon, line.rotation, line.scale
-        from (select *, unnest(lines) as line, generate_subscripts(lines, 1) as line_id from pages)""",
-    "runs": "select * from runs left join run_ends using (run) order by started",
-    "answers": """
-        select a.*, q.entity_name, q.image_link from (select idx as index, * exclude (idx) from answers) a
-        join questions q on q.idx = a.index order by run, index""",
-    "reviews": "select idx as index, * exclude (idx, seq) from reviews order by seq",
-}
-TABLES = tuple(_QUERIES)
-"""What can be exported."""
+def table(store: Store, name: str, run: str | None = None) -> pd.DataFrame:
+    """A table of the store as pandas.DataFrame, with the columns of its export.
 
-_LATER_COLUMNS = frozenset({"geometry"})
-"""Of pages: an export by an older entx does not have them."""
+    Args:
+        run: only the rows of this run.
 
-_OPTIONS = {".csv": "format csv, header", ".parquet": "format parquet, compression zstd", ".jsonl": "format json"}
+    Raises:
+        InputError: unknown table, or one whose rows are of no run.
+    """
+    query = _select(store, name)
+    if run is None:
+        return store.connection.execute(query).df()
+    if "run" not in (column for column, *_ in fetch(store, f"describe {query}")):
+        raise InputError(f"the rows of {name} belong to no run; leave run out")
+    return store.connection.execute(f"from ({query}) where run = ?", [run]).df()
 
 
-def export_table(store: Store, table: str, out: Path) -> int:
-    """Writes a table to a file whose suffix says the format; returns the number of rows.
+def export_table(store: Store, name: str, out: Path) -> int:
+    """Writes a table to a file whose ending says the format; returns the number of rows.
 
     In csv a text that a spreadsheet would run (`FORMULA_STARTS`) gets an apostrophe before it; parquet and jsonl are
     exact.
 
     Raises:
-        InputError: unknown table or suffix, or the file cannot be written.
+        InputError: unknown table or ending, or the file cannot be written.
     """
-    if table not in _QUERIES:
-        raise InputError(f"unknown table {table!r}; there are: {', '.join(TABLES)}")
-    options = _OPTIONS.get(out.suffix)
-    if options is None:
-        raise InputError(f"{out}: unknown format; use one of {', '.join(_OPTIONS)}")
-    query = _QUERIES[table]
-    if out.suffix == ".csv":
-        query = _harmless(store, query)
+    query = _select(store, name, harmless=out.suffix == ".csv")
+    if out.suffix not in _FORMATS:
+        raise InputError(f"{out}: unknown format; use one of {', '.join(_FORMATS)}")
+    return _copy(store.connection, query, out)
+
+
+def _select(store: Store, name: str, *, harmless: bool = False) -> str:
+    """The query for a table; `harmless` makes every text column safe for spreadsheets."""
+    if name not in _SELECTS:
+        raise InputError(f"unknown table {name!r}; there are: {', '.join(TABLES)}")
+    columns, source, order = _SELECTS[name]
+    query = f"select {columns} from ({source}) {order}"
+    if not harmless:
+        return query
+    texts = [f'"{column}"' for column, kind, *_ in fetch(store, f"describe {query}") if kind == "VARCHAR"]
+    starts = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
+    changed = ", ".join(f"if(ascii({text}) in ({starts}), '''' || {text}, {text}) as {text}" for text in texts)
+    return f"select {columns} replace ({changed}) from ({source}) {order}"
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, out: Path) -> int:
+    """Writes the rows of a query to a file of one of _FORMATS; returns their number."""
     with atomic_path(out) as part:
         quoted = str(part).replace("'", "''")
-        rows = store.connection.execute(f"copy ({query}) to '{quoted}' ({options})").fetchall()
+        rows = connection.execute(f"copy ({query}) to '{quoted}' ({_FORMATS[out.suffix]})").fetchall()
     return int(rows[0][0])
 
 
@@ -287,47 +298,27 @@ def import_pages(store: Store, path: Path) -> tuple[int, int]:
     Raises:
         InputError: another format, or columns that are not those of an export of pages.
     """
-    readers = {".parquet": "read_parquet", ".jsonl": "read_json"}
-    if path.suffix not in readers:
-        raise InputError(f"{path}: pages are imported from {' or '.join(readers)}")
+    if path.suffix not in _READERS:
+        raise InputError(f"{path}: pages are imported from {' or '.join(_READERS)}")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    connection = store.connection
-    names = [row[0] for row in connection.execute("describe pages").fetchall()]
+    file = f"{_READERS[path.suffix]}(?)"
+    names = [name for name, *_ in fetch(store, "describe pages")]
     try:
-        there = {
-            row[0] for row in connection.execute(f"describe from {readers[path.suffix]}(?)", [str(path)]).fetchall()
-        }
+        there = {name for name, *_ in fetch(store, f"describe from {file}", [str(path)])}
         columns = ", ".join(name for name in names if name in there or name not in _LATER_COLUMNS)
-        connection.execute(
-            f"create temp table incoming as select {columns} from {readers[path.suffix]}(?)", [str(path)]
-        )
+        store.connection.execute(f"create temp table incoming as select {columns} from {file}", [str(path)])
         with store.transaction():
-            added = connection.execute(f"""
+            query = f"""
                 insert into pages ({columns}) select {columns} from incoming i where not exists (
                     from pages p where (p.picture, p.engine, p.model_hash, p.params_hash)
-                                     = (i.picture, i.engine, i.model_hash, i.params_hash)) returning 1""").fetchall()
-        total = connection.execute("select count(*) from incoming").fetchall()[0][0]
+                                     = (i.picture, i.engine, i.model_hash, i.params_hash)) returning 1"""
+            added = len(fetch(store, query))
+        return int(fetch(store, "select count(*) from incoming")[0][0]), added
     except (duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException) as error:
         raise InputError(f"{path}: is no export of pages: {str(error).splitlines()[0]}") from None
     finally:
-        connection.execute("drop table if exists incoming")
-    return int(total), len(added)
-
-
-def _harmless(store: Store, query: str) -> str:
-    """The query with every text column made safe for spreadsheets."""
-    columns = store.connection.execute(f"describe {query}").fetchall()
-    texts = [f'"{name}"' for name, kind, *_ in columns if kind == "VARCHAR"]
-    codes = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
-    changed = ", ".join(
-        f"case when ascii({name}) in ({codes}) then '''' || {name} else {name} end as {name}" for name in texts
-    )
-    return f"select * replace ({changed}) from ({query})"
-
-
-_FETCH_ROWS = 8192
-_ASKED = "wanted w left join answers a on a.run = ? and a.idx = w.idx"
+        store.connection.execute("drop table if exists incoming")
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,20 +337,41 @@ class Coverage:
 
 
 def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] | None = None) -> None:
-    """Writes the file; "" where the run gave no quantity or was not asked.
+    """Writes index and prediction of a run; the prediction is "" where the run gave no quantity or was not asked.
 
     Args:
+        out: its ending says the format (see `check_predictions_name`).
         indices: of the rows to write, in this order; None for all questions of the store by index.
+
+    Raises:
+        InputError: another ending, or the file cannot be written.
     """
+    check_predictions_name(out)
     cursor = _wanted(store, indices)
     cursor.execute(f"select w.idx, value, unit from {_ASKED} order by w.place", [run])
-    with atomic_text(out) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["index", "prediction"])
-        while rows := cursor.fetchmany(_FETCH_ROWS):
-            writer.writerows(
-                (index, Quantity(Decimal(value), unit).text if value else "") for index, value, unit in rows
-            )
+    rows = ((index, Quantity(Decimal(value), unit).text if value else "") for index, value, unit in stream(cursor))
+    if out.suffix in _READERS:
+        named = [{"index": index, "prediction": prediction} for index, prediction in rows]
+        types = pa.schema([("index", pa.int64()), ("prediction", pa.string())])
+        cursor.register("predictions", pa.Table.from_pylist(named, schema=types))
+        _copy(cursor, "from predictions", out)
+        return
+    with atomic_text(out) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(rows)
+
+
+def check_predictions_name(out: Path) -> None:
+    """Refuses a name that says another format than .csv, .csv.gz, .parquet and .jsonl; one without an ending is csv.
+
+    A command calls it before its work, so that hours of answering do not end in a wrong name.
+
+    Raises:
+        InputError: the name says so.
+    """
+    if out.suffix and out.suffix not in _FORMATS and out.suffixes[-2:] != [".csv", ".gz"]:
+        raise InputError(f"{out}: predictions are written as .csv, .csv.gz, .parquet or .jsonl; choose one of these")
 
 
 def coverage(store: Store, run: str, indices: Sequence[int] | None = None) -> Coverage:
@@ -375,6 +387,5 @@ def _wanted(store: Store, indices: Sequence[int] | None) -> duckdb.DuckDBPyConne
     if indices is None:
         cursor.execute("create temp view wanted as select idx, idx as place from questions")
     else:
-        places = {"idx": pa.array(indices, pa.int64()), "place": pa.array(range(len(indices)), pa.int64())}
-        cursor.register("wanted", pa.table(places))
+        cursor.register("wanted", integers(indices).append_column("place", pa.array(range(len(indices)), pa.int64())))
     return cursor

@@ -30,7 +30,7 @@ from entx.storage.questions import LinkedFile, add_files
 from entx.storage.runs import find_arms, load_arms
 from entx.storage.store import Store
 from tests.ensemble.arms import KEY, Said, answer, ballot, make_store
-from tests.ocr_stage.pages import Text, page
+from tests.rules.pages import Text, page
 
 
 def _options(*said: str | None, entity: str = "item_weight") -> dict[str, tuple[int, ...]]:

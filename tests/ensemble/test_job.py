@@ -25,7 +25,7 @@ from entx.storage.runs import Arm, add_answers, find_arms, load_answers, run_set
 from entx.storage.store import Store
 from tests.ensemble.arms import KEY, PAGES, Said, answer, ballot, make_store
 from tests.ensemble.examples import labelled
-from tests.ocr_stage.pages import Text, page
+from tests.rules.pages import Text, page
 
 RUNS = ["a", "b"]
 MEMBERS = [Arm("a", "rules", "h", 1), Arm("b", "vlm", "h", 1)]

@@ -8,7 +8,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, PageStatus
 from entx.extractor import LLM, RULES, Readers, default_stage
 from entx.rules.reader import RulesReader
-from tests.ocr_stage.pages import Text, page
+from tests.rules.pages import Text, page
 
 LABEL = page(Text("NET WT 500 g", 0, 0), Text("Max load 12 kg", 0, 100))
 ASKED = ["item_weight", "maximum_weight_recommendation", "height"]

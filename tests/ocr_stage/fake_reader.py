@@ -7,6 +7,7 @@ and makes it).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -14,6 +15,8 @@ import signal
 import threading
 import time
 from pathlib import Path
+
+import psutil
 
 from entx.core.errors import EngineError
 from entx.core.types import OcrLine, OcrPage, PageStatus
@@ -93,6 +96,16 @@ def task(folder: Path, name: str, content: str) -> Task:
 def tasks(folder: Path, count: int, content: str = "") -> list[Task]:
     """Files "text 0", "text 1" ..., each with further content."""
     return [task(folder, f"{i}.txt", f"text {i}\n{content}") for i in range(count)]
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    """Living worker processes of a parent, without multiprocessing's own resource tracker."""
+    found = []
+    for child in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.Error):
+            if child.status() != psutil.STATUS_ZOMBIE and any("spawn_main" in word for word in child.cmdline()):
+                found.append(child)
+    return found
 
 
 def text(page: OcrPage) -> str:

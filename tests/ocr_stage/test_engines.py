@@ -33,13 +33,17 @@ def rapid() -> Engine:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache folder of the tests' own."""
     folder = tmp_path_factory.mktemp("cache")
-    before = os.environ.get("ENTX_CACHE")
-    os.environ["ENTX_CACHE"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["ENTX_CACHE"]
-    else:
-        os.environ["ENTX_CACHE"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENTX_CACHE", str(folder))
+        yield folder
+
+
+def run_code(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+    assert run.returncode == 0, run.stderr
+    return run
 
 
 def in_order(lines: list[RawLine]) -> list[str]:
@@ -107,7 +111,6 @@ def test_memory_stays_flat_over_many_shapes() -> None:
     """48 different shapes: the second half adds hardly anything to the first (benchmarks/ocr_memory.py: 1,500)."""
     code = """
 import random, sys, numpy as np, psutil
-from entx.ocr_stage.engines.networks import has_bf16
 from entx.ocr_stage.engines.rapid import RapidEngine
 from tests.ocr_stage.pictures import array, label
 engine, me, chance = RapidEngine(), psutil.Process(), random.Random(0)
@@ -119,9 +122,8 @@ for count, (width, size, rows) in enumerate(sizes):
         half = me.memory_info().rss
 print(half, me.memory_info().rss)
 """
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    half, end = map(int, run.stdout.split())
-    assert end < half * 1.10, run.stdout
+    half, end = map(int, run_code(code).stdout.split())
+    assert end < half * 1.10, (half, end)
 
 
 @pytest.mark.parametrize(
@@ -185,13 +187,10 @@ def test_page_key_tells_readings_apart() -> None:
     assert plain == page_key(EngineSpec.of(threads=4))  # the same text, faster
     assert plain.engine == "rapidocr"
     others = [
-        EngineSpec.of(passes="single"),
-        EngineSpec.of(max_pixels=1000),
-        EngineSpec.of(max_side=1280),
-        EngineSpec.of(backend="onnxruntime"),
-        EngineSpec.of(precision="f32" if has_bf16() else "bf16"),
-    ]
-    keys = {page_key(spec) for spec in others}
+        {"passes": "single"}, {"max_pixels": 1000}, {"max_side": 1280}, {"backend": "onnxruntime"},
+        {"precision": "f32" if has_bf16() else "bf16"},
+    ]  # fmt: skip
+    keys = {page_key(EngineSpec.of(**params)) for params in others}
     assert len(keys) == len(others)
     assert plain not in keys
     assert {key.model_hash for key in keys} == {plain.model_hash}
@@ -229,13 +228,11 @@ def test_page_key_follows_the_bytes_of_the_models(tmp_path: Path) -> None:
 
 def test_page_key_loads_no_engine() -> None:
     code = (
-        "import sys, time; from entx.ocr_stage.engines import EngineSpec, page_key; "
+        "import sys, time; from entx.ocr_stage.engines.base import EngineSpec, page_key; "
         "start = time.process_time(); page_key(EngineSpec()); print(time.process_time() - start); "
         "print([name for name in ('rapidocr', 'onnxruntime', 'paddleocr', 'torch') if name in sys.modules])"
     )
-    seconds, loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    seconds, loaded = run_code(code).stdout.splitlines()
     assert loaded == "[]"
     assert float(seconds) < 1.0
 
@@ -243,10 +240,10 @@ def test_page_key_loads_no_engine() -> None:
 @pytest.mark.engine
 def test_the_engine_says_nothing() -> None:
     code = (
-        "import numpy as np; from entx.ocr_stage.engines import EngineSpec, build_engine; "
+        "import numpy as np; from entx.ocr_stage.engines.base import EngineSpec, build_engine; "
         "build_engine(EngineSpec()).read(np.zeros((50, 50, 3), np.uint8))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = run_code(code)
     assert (run.stdout, run.stderr) == ("", "")
 
 
@@ -306,8 +303,8 @@ warnings.simplefilter("ignore")
 def refuse(*args, **kwargs):
     raise AssertionError("the network was asked")
 socket.socket.connect = socket.getaddrinfo = refuse
-from entx.ocr_stage.engines import EngineSpec, build_engine
-from entx.ocr_stage.lines import rotation
+from entx.ocr_stage.engines.base import EngineSpec, build_engine
+from entx.ocr_stage.page_reader import rotation
 from tests.ocr_stage.pictures import array, label
 engine = build_engine(EngineSpec("paddleocr"))
 for turn in (0, 90, 180, 270):
@@ -315,14 +312,7 @@ for turn in (0, 90, 180, 270):
     print(sorted((line.text, rotation(line.polygon), line.score > 0.9) for line in lines))
 print(engine.read(array(label([]))))
 """
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    assert run.returncode == 0, run.stderr
+    run = run_code(code, HOME=str(tmp_path))
     rows = run.stdout.splitlines()
     for row, turn in zip(rows, (0.0, 90.0, 180.0, 270.0), strict=False):
         assert row == str([("Height 30.4 cm", turn, True), ("NET WT 12.5 kg", turn, True)])
@@ -361,11 +351,7 @@ def test_lines_are_turned_only_when_the_network_is_sure() -> None:
 
     def model(crops: list[np.ndarray]) -> list[dict[str, list[float]]]:
         shapes.extend(crop.shape for crop in crops)
-        return [
-            {"class_ids": [1], "scores": [0.95]},
-            {"class_ids": [1], "scores": [0.7]},
-            {"class_ids": [0], "scores": [1.0]},
-        ]
+        return [{"class_ids": [found], "scores": [score]} for found, score in ((1, 0.95), (1, 0.7), (0, 1.0))]
 
     crops = [np.zeros((20, width, 3), np.uint8) for width in (30, 80, 400)]
     assert [answer["class_ids"] for answer in _SureOrientation(model)(crops)] == [[1], [0], [0]]

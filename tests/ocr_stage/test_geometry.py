@@ -1,3 +1,5 @@
+"""The geometry of a page, and the product on its background."""
+
 from __future__ import annotations
 
 import os
@@ -8,13 +10,124 @@ import numpy as np
 import pytest
 
 from entx.core.types import Direction, OcrLine, PageGeometry, Place
-from entx.ocr_stage import geometry
+from entx.ocr_stage.dimension_lines import Strokes
 from entx.ocr_stage.engines.base import EngineSpec, page_key
-from entx.ocr_stage.geometry import page_geometry
+from entx.ocr_stage.geometry import Product, area, common_area, find_product, page_geometry
 from entx.ocr_stage.page_reader import PageReader
 from lab.drawings.draw import draw_scene
 from tests.ocr_stage.pictures import array, encoded
-from tests.ocr_stage.sheets import Picture, dimension, number, sheet, write
+from tests.ocr_stage.sheets import Picture, box, dimension, number, sheet, write
+
+NO_TEXT = np.zeros((0, 8), np.float32)
+
+
+def strokes(*lines: tuple[float, float, float, float], score: float = 0.5) -> Strokes:
+    """Lines of one number, all with this score."""
+    count = len(lines)
+    ends, none = np.array(lines, np.float32).reshape(-1, 4), np.zeros(count, np.intp)
+    return Strokes(ends, none, none, np.zeros((1, count)), np.full((1, count), score), np.zeros((1, count), bool))
+
+
+NO_LINES = strokes()
+
+
+def jar(rim: float, foot: float) -> Picture:
+    """A body 200 wide and 300 high whose upper and lower edges are half ellipses this high."""
+    picture = sheet()
+    cv2.rectangle(picture, (200, 150), (400, 450), (90, 60, 40), cv2.FILLED)
+    for y, high in ((150, rim), (450, foot)):
+        if high:
+            cv2.ellipse(picture, (300, y), (100, round(high)), 0, 0, 360, (90, 60, 40), cv2.FILLED)
+    return picture
+
+
+def roundness(picture: Picture) -> float:
+    found = find_product(picture, 1.0, NO_TEXT, NO_LINES).roundness
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("ground", [255, 235, 128, 20])
+def test_the_product_is_found_on_any_plain_ground(ground: int) -> None:
+    picture = sheet(ground=ground)
+    cv2.rectangle(picture, (150, 100), (420, 500), (60, 140, 90), cv2.FILLED)
+    product = find_product(picture, 1.0, NO_TEXT, NO_LINES)
+    assert product.boxes == (pytest.approx((150, 100, 421, 501), abs=4),)
+
+
+def test_boxes_are_in_the_scale_of_the_text() -> None:
+    picture = sheet(1600, 1600)
+    cv2.rectangle(picture, (400, 400), (1200, 800), (60, 140, 90), cv2.FILLED)
+    product = find_product(picture, 0.5, NO_TEXT, NO_LINES)
+    assert product.boxes == (pytest.approx((200, 200, 600, 400), abs=5),)
+
+
+def test_text_and_dimension_lines_are_no_product() -> None:
+    picture = sheet()
+    cv2.rectangle(picture, (200, 150), (400, 400), (60, 140, 90), cv2.FILLED)
+    dimension(picture, (440, 150), (440, 400), "bar", width=7)
+    cv2.rectangle(picture, (210, 480), (390, 540), (0, 0, 0), cv2.FILLED)
+    text = np.array([box((300, 510), 190, 70)], np.float32)
+    alone = find_product(picture, 1.0, text, strokes((440, 150, 440, 400)))
+    assert alone.boxes == (pytest.approx((200, 150, 401, 401), abs=4),)
+    assert len(find_product(picture, 1.0, NO_TEXT, NO_LINES).boxes) == 2
+
+
+def test_a_wire_drawing_is_a_product() -> None:
+    picture = sheet()
+    cv2.rectangle(picture, (150, 100), (420, 500), (0, 0, 0), 1)
+    assert find_product(picture, 1.0, NO_TEXT, NO_LINES).boxes == (pytest.approx((150, 100, 421, 501), abs=5),)
+
+
+def test_parts_are_counted_and_specks_and_banners_are_not() -> None:
+    picture = sheet()
+    for x in (60, 240, 420):
+        cv2.rectangle(picture, (x, 200), (x + 120, 400), (60, 140, 90), cv2.FILLED)
+    cv2.circle(picture, (300, 550), 6, (0, 0, 0), cv2.FILLED)
+    picture[:90] = (200, 100, 30)
+    product = find_product(picture, 1.0, NO_TEXT, NO_LINES)
+    assert len(product.boxes) == 3
+    assert product.boxes[0][1] == pytest.approx(200, abs=4)
+
+
+def test_a_photograph_of_a_room_has_no_product_box() -> None:
+    noise = np.random.default_rng(3).integers(0, 255, (20, 20, 3)).astype(np.uint8)
+    picture = cv2.resize(noise, (600, 600), interpolation=cv2.INTER_CUBIC)
+    product = find_product(picture, 1.0, NO_TEXT, NO_LINES)
+    assert (product.boxes, product.roundness) == ((), None)
+    assert product.place(np.array([10.0, 10.0])) == (None, None)
+
+
+def test_an_empty_sheet_has_no_product() -> None:
+    product = find_product(sheet(), 1.0, NO_TEXT, NO_LINES)
+    assert product == Product((), 1.0, None)
+
+
+def test_white_is_the_share_of_nearly_white_pixels() -> None:
+    picture = sheet()
+    picture[:150] = (255, 255, 230)
+    assert find_product(picture, 1.0, NO_TEXT, NO_LINES).white == pytest.approx(0.75, abs=0.01)
+
+
+def test_the_place_is_against_the_nearest_part() -> None:
+    product = Product(((0, 0, 100, 200), (300, 0, 400, 50)), 1.0, None)
+    assert product.place(np.array([50.0, 100.0])) == (0.5, 0.5)
+    assert product.place(np.array([-50.0, 220.0])) == (-0.5, pytest.approx(1.1))
+    assert product.place(np.array([350.0, 75.0])) == (0.5, 1.5)
+
+
+def test_arcs_at_rim_and_foot_look_round_and_straight_edges_do_not() -> None:
+    assert roundness(jar(30, 30)) > 0.8
+    assert 0.3 < roundness(jar(0, 30)) < 0.7
+    assert roundness(jar(0, 0)) < 0.1
+
+
+def test_the_corner_of_a_box_is_less_round_than_an_arc() -> None:
+    picture = sheet()
+    corner = [(150, 200), (300, 150), (450, 200), (450, 420), (300, 500), (150, 420)]
+    cv2.fillPoly(picture, [np.array(corner, np.int32)], (90, 60, 40))
+    assert roundness(picture) < roundness(jar(30, 30)) - 0.1
+
 
 SHARED = Path(os.environ.get("ENTX_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -33,6 +146,16 @@ def cupboard(scale: int = 1) -> tuple[Picture, list[OcrLine]]:
         ("Cupboard", (300, 60), 160), ("80 cm", (90, 280), 64), ("60 cm", (300, 520), 64), ("40 cm", (530, 460), 64)
     ]  # fmt: skip
     return picture, [number(at(*place), text, width * scale, 22 * scale) for text, place, width in texts]
+
+
+def test_common_area() -> None:
+    square = (0.0, 0.0, 10.0, 0.0, 10.0, 10.0, 0.0, 10.0)
+    diamond = (5.0, 0.0, 10.0, 5.0, 5.0, 10.0, 0.0, 5.0)
+    assert area(square) == pytest.approx(100)
+    assert common_area(square, box((10, 10), 10, 10)) == pytest.approx(25)
+    assert common_area(square, box((15, 5), 10, 10)) == 0
+    assert common_area(square, diamond) == area(diamond) == pytest.approx(50)
+    assert common_area((3, 3, 3, 3, 3, 3, 3, 3), square) == 0
 
 
 def test_each_number_has_its_line_and_its_place() -> None:
@@ -173,4 +296,3 @@ def test_real_pictures_have_a_geometry() -> None:
             x1, y1, x2, y2 = found.product
             assert -1 <= x1 < x2 <= width + 3
             assert -1 <= y1 < y2 <= height + 3
-        assert geometry.MIN_SCORE < 1

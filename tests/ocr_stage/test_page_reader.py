@@ -1,14 +1,275 @@
-import hashlib
+"""One or two readings of a picture, its lines, and its page."""
 
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from dataclasses import replace
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from entx.core.types import OcrPage, PageStatus
-from entx.ocr_stage.engines.base import BUILT_IN, EngineSpec, RawLine
-from entx.ocr_stage.page_reader import PageReader
+from entx.core.boxes import reading_order
+from entx.core.errors import EngineError
+from entx.core.images import MAX_PIXELS
+from entx.core.types import OcrLine, OcrPage, PageStatus, Polygon
+from entx.ocr_stage.engines.base import BUILT_IN, EngineSpec, RawLine, ReaderSettings
+from entx.ocr_stage.page_reader import (
+    SECOND_LOOK_SIDE,
+    PageReader,
+    ScaledLine,
+    clean,
+    doubtful_window,
+    is_stray,
+    merge,
+    numeric_strings,
+    read_scales,
+    rotation,
+    to_lines,
+    worth,
+)
 from tests.core.test_images import mutations
 from tests.ocr_stage.fake_engine import FakeEngine, box
 from tests.ocr_stage.pictures import encoded, label
+
+
+def blank(width: int, height: int) -> np.ndarray:
+    return np.full((height, width, 3), 255, np.uint8)
+
+
+def one(text: str, score: float = 0.9, polygon: Polygon | None = None) -> ScaledLine:
+    return ScaledLine(RawLine(text, score, polygon or box(10, 10, 100, 20)), 1.0)
+
+
+def two(text: str, score: float = 0.9, polygon: Polygon | None = None) -> ScaledLine:
+    return replace(one(text, score, polygon), scale=2.0)
+
+
+@pytest.mark.parametrize(
+    ("width", "score", "passes"),
+    [(SECOND_LOOK_SIDE + 1, 0.4, "auto"), (300, 0.95, "auto"), (50, 0.1, "single")],
+    ids=["large", "surely read", "single"],
+)
+def test_these_pictures_are_read_once(width: int, score: float, passes: str) -> None:
+    line = RawLine("5 kg", score, box(1, 2, 30, 10))
+    engine = FakeEngine({width: [line]})
+    assert read_scales(engine, blank(width, 100), ReaderSettings(passes)) == [ScaledLine(line, 1.0)]
+    assert engine.calls == [((100, width, 3), [], True)]
+
+
+def test_doubtful_lines_are_looked_at_again_at_twice_the_size() -> None:
+    sure, doubtful = RawLine("5 kg", 0.95, box(10, 20, 30, 10)), RawLine("1I lh", 0.5, box(100, 100, 60, 20))
+    # The window: 32 pixels around the doubtful line, 124 x 84 at (68, 68), seen by the engine at 248 x 168.
+    again = RawLine("11 lb", 0.8, box(64, 64, 120, 40))
+    engine = FakeEngine({300: [sure, doubtful], 248: [again]})
+    lines = read_scales(engine, blank(300, 200), ReaderSettings())
+    shape, known, enlarge = engine.calls[1]
+    assert shape == (168, 248, 3)
+    assert known == [RawLine("5 kg", 0.95, box(-116, -96, 60, 20)), RawLine("1I lh", 0.5, box(64, 64, 120, 40))]
+    assert not enlarge
+    found = ScaledLine(RawLine("11 lb", 0.8, box(100, 100, 60, 20)), 2.0)
+    assert lines == [ScaledLine(sure, 1.0), found, ScaledLine(doubtful, 1.0)]
+
+
+def test_the_window_stays_in_the_picture() -> None:
+    placed = ((0.1, (-3, 5.5, 30, 10)), (0.1, (280, 180, 30, 30)), (1.0, (0, 0, 1, 1)))
+    at = [RawLine("a", score, box(*place)) for score, place in placed]
+    assert doubtful_window(at, 300, 200) == (0, 0, 300, 200)
+    assert doubtful_window(at[:1], 300, 200) == (0, 0, 59, 48)
+    assert doubtful_window(at[2:], 300, 200) is None
+    assert doubtful_window([], 300, 200) == (0, 0, 300, 200)
+
+
+def test_the_surer_reading_of_a_place_stands() -> None:
+    assert merge([one("36.2 oy", 0.6)], [two("36.2 oz", 0.95)]) == [two("36.2 oz", 0.95)]
+    assert merge([one("36.2 oz", 0.95)], [two("36.2 cz", 0.6)]) == [one("36.2 oz", 0.95)]
+
+
+def test_a_draw_goes_to_the_first_reading() -> None:
+    assert merge([one("5 kg")], [two("5 kg")]) == [one("5 kg")]
+
+
+def test_other_places_are_added() -> None:
+    far = box(10, 200, 100, 20)
+    assert merge([one("5 kg")], [two("11 lb", 0.3, far)]) == [one("5 kg"), two("11 lb", 0.3, far)]
+    assert merge([], [two("11 lb")]) == [two("11 lb")]
+    assert merge([one("5 kg")], []) == [one("5 kg")]
+
+
+def test_one_whole_line_beats_its_pieces_and_the_other_way_round() -> None:
+    pieces = [one("NET", 0.9, box(10, 10, 40, 20)), one("5kg", 0.9, box(60, 10, 40, 20))]
+    whole = two("NET WT 5kg", 0.9, box(10, 10, 95, 20))
+    assert merge(pieces, [whole]) == [whole]
+    fragment = two("5k", 0.9, box(60, 10, 30, 20))
+    assert merge([one("NET WT 5kg")], [fragment]) == [one("NET WT 5kg")]
+
+
+def test_a_number_that_only_the_lesser_reading_has_stays_beside_the_better_one() -> None:
+    first, second = one("8477913", 0.78), two("8477613", 0.87)
+    assert merge([first], [second]) == [second, first]
+    assert merge([one("8477913", 0.45)], [second]) == [second]  # read too badly to count
+
+
+def test_numeric_strings() -> None:
+    assert numeric_strings("5 1/2 in (13.97cm) 1,000 x2") == {"5", "1/2", "13.97", "1,000", "2"}
+    assert numeric_strings("none") == set()
+
+
+def test_worth_grows_with_characters_and_score() -> None:
+    assert worth([one("abc", 0.9)]) > worth([one("ab", 0.9)]) > worth([one("ab", 0.7)]) > worth([one("a b", 0.4)]) == 0
+    assert worth([one("a-b", 0.9)]) == worth([one("ab", 0.9)])
+
+
+PLACE = st.builds(lambda x, y, width: box(x, y, width, 10), *[st.integers(0, 50)] * 2, st.integers(1, 60))
+LINES = st.lists(st.tuples(st.text("ab1 5", max_size=6), st.floats(0, 1), PLACE), max_size=6)
+
+
+@given(LINES, LINES)
+def test_merging_invents_nothing_and_loses_no_surely_read_number(first: list, second: list) -> None:
+    old = [one(*line) for line in first]
+    new = [two(*line) for line in second]
+    merged = merge(old, new)
+    assert all(item in old + new for item in merged)
+    assert len(merged) <= len(old) + len(new)
+    sure = {n for item in old + new if item.line.score >= 0.5 for n in numeric_strings(item.line.text)}
+    assert sure <= {n for item in merged for n in numeric_strings(item.line.text)}
+
+
+def test_settings_are_checked() -> None:
+    assert EngineSpec().reader_settings() == ReaderSettings("auto", MAX_PIXELS)
+    assert EngineSpec.of(passes="single", max_pixels=9, threads=2).reader_settings() == ReaderSettings("single", 9)
+    with pytest.raises(EngineError, match="passes must be"):
+        EngineSpec.of(passes="three").reader_settings()
+    for wrong in (0, -1, True, "many", 1.5):
+        with pytest.raises(EngineError, match="max_pixels"):
+            EngineSpec.of(max_pixels=wrong).reader_settings()
+
+
+def scaled(text: str, polygon: Polygon, score: float = 0.9, scale: float = 1.0) -> ScaledLine:
+    return ScaledLine(RawLine(text, score, polygon), scale)
+
+
+def texts(*placed: tuple[str, Polygon]) -> list[str]:
+    lines = [scaled(text, polygon) for text, polygon in placed]
+    random.Random(1).shuffle(lines)
+    return [line.text for line in to_lines(lines)]
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        ("１２．５ｃｍ", "12.5cm"),
+        ("（３ｉｎ）", "(3in)"),
+        ("5½ in", "5 1/2 in"),
+        ("½ cup", "1/2 cup"),
+        ("2⅜", "2 3/8"),
+        ("  Net   weight ", "Net weight"),
+        ("10㎏", "10kg"),
+        ("220Ｖ～", "220V~"),
+    ],
+)
+def test_text_is_normalised(read: str, text: str) -> None:
+    assert clean(read) == text
+
+
+@pytest.mark.parametrize("text", ["", ">", "<", "→", "<-->", "—", "| |", "..", "长", "ト", "°", "''"])
+def test_arrows_and_specks_are_stray(text: str) -> None:
+    assert is_stray(clean(text))
+
+
+@pytest.mark.parametrize("text", ["K", "H", "W", "5", "<5", "1.", "25°", "cm", "长度", '5"', "%", "Ω", "#", "®"])
+def test_letters_and_digits_stay(text: str) -> None:
+    assert not is_stray(clean(text))
+
+
+@given(st.text(max_size=30))
+def test_nothing_with_a_digit_is_dropped_and_cleaning_settles(text: str) -> None:
+    cleaned = clean(text)
+    assert clean(cleaned) == cleaned
+    if re.search("[0-9]", cleaned):
+        assert not is_stray(cleaned)
+
+
+def turned(polygon: Polygon, turns: int) -> Polygon:
+    """The same rectangle, starting at another corner."""
+    points = list(zip(polygon[0::2], polygon[1::2], strict=True))
+    points = points[turns:] + points[:turns]
+    x1, y1, x2, y2, x3, y3, x4, y4 = (value for point in points for value in point)
+    return x1, y1, x2, y2, x3, y3, x4, y4
+
+
+@pytest.mark.parametrize(("turns", "degrees"), [(0, 0.0), (1, 270.0), (2, 180.0), (3, 90.0)])
+def test_rotation_says_how_the_text_stands(turns: int, degrees: float) -> None:
+    # Text that starts at the box's top right runs downwards: it is turned clockwise, which is 270 counter-clockwise.
+    assert rotation(turned(box(10, 10, 100, 20), turns)) == degrees
+
+
+def test_slight_slant_is_none_and_real_slant_is_kept() -> None:
+    assert rotation((0, 0, 100, 6, 99, 26, -1, 20)) == 0.0
+    assert rotation((0, 6, 100, 0, 101, 20, 1, 26)) == 0.0  # from the other side of zero
+    assert rotation((0, 100, 100, 0, 114, 14, 14, 114)) == 45.0
+    assert rotation((0, 0, 100, 100, 86, 114, -14, 14)) == 315.0
+
+
+def test_line_keeps_score_polygon_and_scale() -> None:
+    (line,) = to_lines([scaled("５ｋｇ", box(1, 2, 30, 10), 0.75, 2.0)])
+    assert line == OcrLine("5kg", 0.75, box(1, 2, 30, 10), 0.0, 2.0)
+
+
+def test_rows_from_top_to_bottom_left_to_right() -> None:
+    assert texts(
+        ("c", box(10, 60, 50, 20)),
+        ("b", box(200, 14, 50, 20)),
+        ("a", box(10, 10, 50, 20)),
+        ("d", box(200, 57, 50, 20)),
+    ) == ["a", "b", "c", "d"]
+
+
+def test_a_table_is_read_row_by_row() -> None:
+    rows = [("Weight", "5 kg"), ("Height", "10 cm"), ("Width", "3 cm"), ("Power", "60 W")]
+    placed = []
+    for number, (name, value) in enumerate(rows):
+        placed += [(name, box(10, 30 * number, 80, 20)), (value, box(400, 30 * number + 2, 60, 20))]
+    assert texts(*placed) == [cell for row in rows for cell in row]
+
+
+def test_two_paragraphs_are_read_one_after_the_other() -> None:
+    left = [(f"left {row}", box(10, 40 * row, 150, 20)) for row in range(4)]
+    right = [(f"right {row}", box(400, 40 * row + 20, 150, 20)) for row in range(4)]
+    assert texts(*left, *right) == [text for text, _ in left + right]
+
+
+def test_a_headline_over_two_columns_keeps_them_together() -> None:
+    """A line that crosses the gap belongs to both columns, so there are none."""
+    left = [(f"left {row}", box(10, 60 + 40 * row, 150, 20)) for row in range(3)]
+    right = [(f"right {row}", box(400, 80 + 40 * row, 150, 20)) for row in range(3)]
+    assert texts(("head", box(10, 0, 540, 30)), *left, *right)[0] == "head"
+
+
+def test_upright_text_beside_a_column_does_not_swallow_its_rows() -> None:
+    tall = turned(box(500, 0, 20, 300), 1)
+    order = texts(("tall", tall), *[(f"row {row}", box(10, 50 * row, 200, 20)) for row in range(6)])
+    assert [text for text in order if text != "tall"] == [f"row {row}" for row in range(6)]
+
+
+@given(st.permutations(range(12)), st.integers(0, 5))
+def test_order_does_not_depend_on_the_engine(order: list[int], seed: int) -> None:
+    chance = random.Random(seed)
+    lines = [
+        OcrLine(f"line {i}", 0.9, box(chance.randrange(500), chance.randrange(500), chance.randrange(20, 90), 15))
+        for i in range(12)
+    ]
+    assert reading_order([lines[i] for i in order]) == reading_order(lines)
+    assert sorted(line.text for line in reading_order(lines)) == sorted(line.text for line in lines)
+
+
+def test_no_lines() -> None:
+    assert to_lines([]) == ()
+    assert to_lines([scaled(">", box(0, 0, 5, 5))]) == ()
 
 
 def read(reader: PageReader, data: bytes) -> OcrPage:
@@ -87,26 +348,22 @@ def current() -> FakeEngine:
 
 
 def test_lines_come_cleaned_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = [
-        RawLine("１２ｃｍ", 0.95, box(10, 80, 50, 10)),
-        RawLine(">", 0.95, box(70, 80, 10, 10)),
-        RawLine("Height", 0.95, box(10, 20, 50, 10)),
-    ]
+    placed = (("１２ｃｍ", (10, 80, 50, 10)), (">", (70, 80, 10, 10)), ("Height", (10, 20, 50, 10)))
+    raw = [RawLine(text, 0.95, box(*place)) for text, place in placed]
     page = read(with_engine(monkeypatch, FakeEngine({100: raw})), encoded(Image.new("RGB", (100, 100))))
     assert [line.text for line in page.lines] == ["Height", "12cm"]
 
 
-def test_an_engine_that_raises_fails_the_page_and_keeps_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = with_engine(monkeypatch, FakeEngine(error=RuntimeError("shape\nmismatch")))
-    page = read(reader, encoded(Image.new("RGB", (100, 90))))
-    assert page.status is PageStatus.FAILED
-    assert page.reason == "RuntimeError: shape mismatch"
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(RuntimeError("shape\nmismatch"), "RuntimeError: shape mismatch"), (MemoryError(), "MemoryError")],
+)
+def test_an_engine_that_raises_fails_the_page_and_keeps_the_size(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    page = read(with_engine(monkeypatch, FakeEngine(error=error)), encoded(Image.new("RGB", (100, 90))))
+    assert (page.status, page.reason) == (PageStatus.FAILED, reason)
     assert (page.width, page.height, page.lines) == (100, 90, ())
-
-
-def test_out_of_memory_is_a_status_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = read(with_engine(monkeypatch, FakeEngine(error=MemoryError())), encoded(Image.new("RGB", (100, 90))))
-    assert (page.status, page.reason) == (PageStatus.FAILED, "MemoryError")
 
 
 def test_the_limit_of_pixels_is_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:

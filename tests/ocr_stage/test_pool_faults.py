@@ -20,7 +20,7 @@ import pytest
 from entx.core.errors import EngineError
 from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.pool import Limits, read_pages
-from tests.ocr_stage.fake_reader import make, task, tasks, text
+from tests.ocr_stage.fake_reader import make, task, tasks, text, workers_of
 
 ROOT = Path(__file__).parents[2]
 SOON = Limits(quiet_seconds=0.5)
@@ -31,16 +31,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by signal
 def statuses(pages: list[OcrPage]) -> dict[str, PageStatus]:
     found = {page.picture: page.status for page in pages}
     assert len(found) == len(pages)  # no picture twice
-    return found
-
-
-def workers_of(pid: int) -> list[psutil.Process]:
-    """Living worker processes of a parent, without multiprocessing's own resource tracker."""
-    found = []
-    for child in psutil.Process(pid).children():
-        with contextlib.suppress(psutil.Error):
-            if child.status() != psutil.STATUS_ZOMBIE and any("spawn_main" in word for word in child.cmdline()):
-                found.append(child)
     return found
 
 

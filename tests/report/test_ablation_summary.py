@@ -21,7 +21,8 @@ from entx.report.ablation.page import make_gallery, write_html
 from entx.report.ablation.summary import diff, load_summary, write_json
 from entx.rules.reader import answer_questions
 from entx.storage.pages import add_pages
-from entx.storage.questions import LinkedFile, add_files, add_questions, find_questions, run_totals
+from entx.storage.questions import LinkedFile, add_files, add_questions, find_questions
+from entx.storage.runs import run_totals
 from entx.storage.store import Store
 from entx.storage.transfer import write_predictions
 from tests.report.ablations import (

@@ -187,7 +187,7 @@ def test_candidates_without_answers_are_those_of_the_entities_asked() -> None:
     assert Answer(None) not in view.answers
 
 
-def test_depth_is_judged_with_the_habit_of_the_questions_group(store_path: Path) -> None:
+def test_depth_is_judged_with_the_prior_of_the_questions_group(store_path: Path) -> None:
     labels = {"round": ("9.0 inch", "9.0 inch"), "long": ("4.0 inch", "5.0 inch")}
     rows = [
         Question(100 * g + 2 * i + j, f"{group}{i}.jpg", group, entity, None, labels[group][j])

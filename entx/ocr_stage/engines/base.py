@@ -1,8 +1,7 @@
-"""What an OCR engine is to entx.
+"""What an OCR engine is to entx, how one is asked for, and the key under which the pages that it reads are kept.
 
-How a picture is read, whatever the engine: the settings that become part of a page's key.
-
-OCR engines, one adapter file each; found by the entry-point group `entx.engines`, the built-in ones included.
+An engine is an adapter of a file of its own, found by the entry-point group `entx.engines`, the built-in ones included.
+Nothing here loads a model: that is `build_engine`'s work, in the process that reads.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, Protocol, cast
 
 from entx.core.errors import EngineError
 from entx.core.images import MAX_PIXELS, Image
@@ -44,7 +43,7 @@ class Engine(Protocol):
 
         Args:
             image: upright picture, or a part of one.
-            known: lines of another pass, in this image's pixels. An engine may leave out what they hold already.
+            known: lines read before, in this image's pixels. An engine may leave out what they hold already.
             enlarge: whether the engine may enlarge a small image to search it; False where the caller has done so.
         """
         ...
@@ -52,7 +51,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What decides an engine's text, told without loading a model.
+    """What decides an engine's text; found without loading a model.
 
     Args:
         model_files: the files whose bytes are the model, in a fixed order.
@@ -76,7 +75,7 @@ class EngineFactory(Protocol):
 
 
 READER_VERSION = 1
-"""Raised with every change of decoding, passes or lines that can change a page's text."""
+"""Raised with every change of decoding, scales or lines that can change a page's text."""
 
 GEOMETRY_VERSION = 1
 """Raised with every change that can change a page's geometry."""
@@ -89,27 +88,22 @@ class ReaderSettings:
     Args:
         passes: "auto" reads small pictures at 2x as well, "single" never.
         max_pixels: pictures with more are refused from their header.
+
+    Raises:
+        EngineError: a value that is not allowed.
     """
 
     passes: str = "auto"
     max_pixels: int = MAX_PIXELS
 
-    NAMES: ClassVar[frozenset[str]] = frozenset({"passes", "max_pixels"})
+    def __post_init__(self) -> None:
+        if self.passes not in ("auto", "single"):
+            raise EngineError(f"passes must be 'auto' or 'single', not {self.passes!r}")
+        if type(self.max_pixels) is not int or self.max_pixels < 1:
+            raise EngineError(f"max_pixels must be a positive whole number, not {self.max_pixels!r}")
 
-    @classmethod
-    def from_params(cls, params: Mapping[str, Param]) -> ReaderSettings:
-        """Checked settings. Raises EngineError for a value that is not allowed."""
-        passes, max_pixels = params.get("passes", "auto"), params.get("max_pixels", MAX_PIXELS)
-        if passes not in ("auto", "single"):
-            raise EngineError(f"passes must be 'auto' or 'single', not {passes!r}")
-        if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
-            raise EngineError(f"max_pixels must be a positive whole number, not {max_pixels!r}")
-        return cls(str(passes), max_pixels)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for hashing."""
-        return asdict(self)
-
+_READER_PARAMS = frozenset(field.name for field in fields(ReaderSettings))
 
 GROUP = "entx.engines"
 
@@ -139,11 +133,12 @@ class EngineSpec:
 
     def reader_settings(self) -> ReaderSettings:
         """The part of the parameters that is the reader's. Raises EngineError for a value that is not allowed."""
-        return ReaderSettings.from_params({name: value for name, value in self.params if name in ReaderSettings.NAMES})
+        own: dict[str, Any] = {name: value for name, value in self.params if name in _READER_PARAMS}
+        return ReaderSettings(**own)
 
     def engine_params(self) -> dict[str, Param]:
         """The part of the parameters that is the engine's."""
-        return {name: value for name, value in self.params if name not in ReaderSettings.NAMES}
+        return {name: value for name, value in self.params if name not in _READER_PARAMS}
 
 
 def engine_names() -> list[str]:
@@ -157,8 +152,8 @@ def build_engine(spec: EngineSpec) -> Engine:
     Raises:
         EngineError: unknown engine, missing package or model file, a parameter that the engine does not know.
     """
-    factory = _factory(spec.engine)
-    return factory(**_accepted(spec, factory))
+    factory, params = _accepted(spec)
+    return factory(**params)
 
 
 def page_key(spec: EngineSpec) -> PageKey:
@@ -167,33 +162,28 @@ def page_key(spec: EngineSpec) -> PageKey:
     Raises:
         EngineError: as `build_engine`, as far as that shows without loading.
     """
-    factory = _factory(spec.engine)
-    print_ = factory.fingerprint(**_accepted(spec, factory))
+    factory, params = _accepted(spec)
+    fingerprint = factory.fingerprint(**params)
     model = hashlib.sha256()
-    for path in print_.model_files:
+    for path in fingerprint.model_files:
         try:
             model.update(hashlib.sha256(path.read_bytes()).digest())
         except OSError as error:
             raise EngineError(f"{spec.engine}: model file {path} cannot be read: {error.strerror}") from None
     settings = {
-        "reader": spec.reader_settings().as_dict(),
-        "version": READER_VERSION,
-        "geometry": GEOMETRY_VERSION,
-        "engine": dict(print_.settings),
-    }
-    params = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-    return PageKey(spec.engine, model.hexdigest(), params)
+        "reader": asdict(spec.reader_settings()), "version": READER_VERSION, "geometry": GEOMETRY_VERSION,
+        "engine": dict(fingerprint.settings),
+    }  # fmt: skip
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return PageKey(spec.engine, model.hexdigest(), digest)
 
 
-def _accepted(spec: EngineSpec, factory: EngineFactory) -> dict[str, Param]:
-    """The engine's parameters, after a look at whether it takes them."""
+def _accepted(spec: EngineSpec) -> tuple[EngineFactory, dict[str, Param]]:
+    """The engine and its parameters, after a look at whether it takes them."""
+    factory = cast("EngineFactory", load_plugin("engine", spec.engine, GROUP, BUILT_IN, EngineError))
     params = spec.engine_params()
     try:
         inspect.signature(factory).bind(**params)
     except TypeError as error:
         raise EngineError(f"engine {spec.engine!r}: {error}") from None
-    return params
-
-
-def _factory(name: str) -> EngineFactory:
-    return cast("EngineFactory", load_plugin("engine", name, GROUP, BUILT_IN, EngineError))
+    return factory, params

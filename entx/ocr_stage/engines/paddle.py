@@ -1,14 +1,12 @@
-"""Model folders that PaddleOCR can open, made from the files in RapidOCR's wheel: nothing is downloaded.
+"""PaddleOCR 3.7 as the second engine: the same PP-OCRv6 files on ONNX Runtime, or native Paddle models.
 
-A folder holds `inference.onnx` and `inference.yml`; the latter names the model and describes its pre- and
-post-processing. The recogniser's alphabet comes from the metadata of its own file.
+Without arguments it needs neither paddlepaddle nor the network: the files in RapidOCR's wheel are copied once into
+model folders that PaddleOCR can open. Such a folder holds `inference.onnx` and `inference.yml`; the latter names the
+model and describes its pre- and post-processing.
 
-PaddleOCR 3.7 as the second engine: the same PP-OCRv6 files on ONNX Runtime, or native Paddle models.
-
-Without arguments it needs neither paddlepaddle nor the network. With `engine="paddle"` (and paddlepaddle or
-paddlepaddle-gpu installed) it reads with any text models that PaddleOCR knows, given by folder, or by name when
-PaddleOCR has them on this machine. Paddle and torch must never meet in one process: native models are refused where
-torch is installed. On ONNX Runtime there is no Paddle in the process.
+With `engine="paddle"` (and paddlepaddle or paddlepaddle-gpu installed) it reads with any text models that PaddleOCR
+knows, given by folder, or by name when PaddleOCR has them on this machine. Paddle and torch must never meet in one
+process: native models are refused where torch is installed. On ONNX Runtime there is no Paddle in the process.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,29 +27,30 @@ import numpy as np
 from entx.core.errors import EngineError
 from entx.core.images import Image
 from entx.core.types import Polygon
+from entx.ocr_stage.engines import rapid
 from entx.ocr_stage.engines.base import Fingerprint, Param, RawLine
-from entx.ocr_stage.engines.rapid import (
-    DETECTION,
-    ORIENTATION,
-    ORIENTATION_WIDTH,
-    PADDING,
-    RECOGNITION,
-    TEXT_HEIGHT,
-    UPSIDE_DOWN,
-    characters,
-    models_folder,
-)
+
+VERSION = 1
+"""Raised with every change of this file or of the model folders' descriptions that can change the text."""
 
 LAYOUT = 1
-"""Raised with every change of what is written; other layouts live beside it under another name."""
+"""Raised with every change of the model folders; other layouts live beside it under another name."""
 
 NAMES = {"det": "PP-OCRv6_small_det", "rec": "PP-OCRv6_small_rec", "cls": "PP-LCNet_x0_25_textline_ori"}
 """The names under which PaddleOCR knows networks of these kinds and shapes."""
 
-FILES = {"det": DETECTION, "rec": RECOGNITION, "cls": ORIENTATION}
+FILES = {"det": rapid.DETECTION, "rec": rapid.RECOGNITION, "cls": rapid.ORIENTATION}
 
-_SCALE = {"scale": 1 / 255, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "order": ""}
-"""RapidOCR's values for these files."""
+SEARCH: dict[str, Any] = {"text_det_limit_side_len": 736, "text_det_limit_type": "min", "text_det_box_thresh": 0.5}
+"""As RapidOCR searches by default; PaddleOCR's own default (64) never enlarges and misses small print."""
+
+SMALLEST_SIDE = 64
+"""A side below this is enlarged even so: the network divides it by 32."""
+
+_ARGUMENTS = {"det": "text_detection", "rec": "text_recognition", "cls": "textline_orientation"}
+_DEFAULTS: dict[str, Param] = {"threads": 1, "engine": "onnxruntime", "device": "cpu"}
+_MODEL_PARAMS = [f"{kind}_{part}" for kind in _ARGUMENTS for part in ("dir", "name")]
+_SCALE = {"scale": 1 / 255, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "order": ""}  # as RapidOCR
 
 
 def cache_folder() -> Path:
@@ -70,7 +69,7 @@ def model_folders() -> dict[str, Path]:
     Raises:
         EngineError: rapidocr is not installed, or the cache cannot be written.
     """
-    source = models_folder("")
+    source = rapid.models_folder("")
     digest = hashlib.sha256(f"layout {LAYOUT}".encode())
     for file in FILES.values():
         path = source / file
@@ -114,32 +113,16 @@ def _description(kind: str, source: Path) -> dict[str, Any]:
     if kind == "det":
         steps = [decode, {"DetResizeForTest": {}}, {"NormalizeImage": _SCALE}, {"ToCHWImage": None}]
         after: dict[str, Any] = {
-            "name": "DBPostProcess",
-            "thresh": 0.3,
-            "box_thresh": 0.5,
-            "unclip_ratio": 1.6,
-            "max_candidates": 1000,
+            "name": "DBPostProcess", "thresh": 0.3, "box_thresh": 0.5, "unclip_ratio": 1.6, "max_candidates": 1000,
             "use_dilation": True,
-        }
+        }  # fmt: skip
     elif kind == "rec":
         steps = [decode, {"RecResizeImg": {"image_shape": [3, 48, 320]}}]
-        after = {"name": "CTCLabelDecode", "character_dict": characters(source / RECOGNITION)}
+        after = {"name": "CTCLabelDecode", "character_dict": rapid.characters(source / rapid.RECOGNITION)}
     else:
         steps = [{"ResizeImage": {"size": [192, 48]}}, {"NormalizeImage": _SCALE}, {"ToCHWImage": None}]
         after = {"Topk": {"topk": 1, "label_list": ["0_degree", "180_degree"]}}
     return {"Global": {"model_name": NAMES[kind]}, "PreProcess": {"transform_ops": steps}, "PostProcess": after}
-
-
-VERSION = 1
-"""Raised with every change of this file or of the model folders' descriptions that can change the text."""
-
-SEARCH: dict[str, Any] = {"text_det_limit_side_len": 736, "text_det_limit_type": "min", "text_det_box_thresh": 0.5}
-"""As RapidOCR searches by default; PaddleOCR's own default (64) never enlarges and misses small print."""
-
-SMALLEST_SIDE = 64
-"""A side below this is enlarged even so: the network divides it by 32."""
-
-_ARGUMENTS = {"det": "text_detection", "rec": "text_recognition", "cls": "textline_orientation"}
 
 
 class PaddleEngine:
@@ -178,21 +161,16 @@ class PaddleEngine:
             arguments[f"{_ARGUMENTS[kind]}_model_dir"] = str(folder)
         if settings["engine"] == "onnxruntime":
             arguments["engine_config"] = {
-                "intra_op_num_threads": settings["threads"],
-                "inter_op_num_threads": 1,
-                "enable_cpu_mem_arena": False,
+                "intra_op_num_threads": settings["threads"], "inter_op_num_threads": 1, "enable_cpu_mem_arena": False,
                 "log_severity_level": 4,
-            }
+            }  # fmt: skip
         else:
             arguments["cpu_threads"] = settings["threads"]
         try:
             self._ocr = PaddleOCR(
-                engine=settings["engine"],
-                device=settings["device"],
-                use_doc_orientation_classify=False,
-                use_doc_unwarping=False,
-                **arguments,
-            )
+                engine=settings["engine"], device=settings["device"], use_doc_orientation_classify=False,
+                use_doc_unwarping=False, **arguments,
+            )  # fmt: skip
         except Exception as error:  # of many kinds, from paddlex and the runtime under it
             raise EngineError(f"paddleocr cannot be loaded: {error}") from error
         if models.get("cls", (None,))[0] == NAMES["cls"]:
@@ -206,11 +184,11 @@ class PaddleEngine:
         settings = _settings(params)
         models = _models(settings)
         files = [path for _, folder in models.values() for path in sorted(folder.iterdir()) if path.is_file()]
-        told: dict[str, Param] = {"version": VERSION, "engine": settings["engine"], **SEARCH}
-        told |= {kind: name or "" for kind, (name, _) in models.items()}
+        decisive: dict[str, Param] = {"version": VERSION, "engine": settings["engine"], **SEARCH}
+        decisive |= {kind: name or "" for kind, (name, _) in models.items()}
         runtime = "onnxruntime" if settings["engine"] == "onnxruntime" else _paddle_package()
-        told |= {package: version(package) for package in ("paddleocr", "paddlex", runtime)}
-        return Fingerprint(tuple(files), told)
+        decisive |= {package: version(package) for package in ("paddleocr", "paddlex", runtime)}
+        return Fingerprint(tuple(files), decisive)
 
     def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
         """All lines of the image; `known` is not made use of: PaddleOCR searches and reads in one call."""
@@ -238,17 +216,13 @@ class _SureOrientation:
         wide = []
         for crop in crops:
             height, width = crop.shape[:2]
-            missing = max(0, height * ORIENTATION_WIDTH // TEXT_HEIGHT - width)
-            wide.append(np.pad(crop, ((0, 0), (0, missing), (0, 0)), constant_values=PADDING))
+            missing = max(0, height * rapid.ORIENTATION_WIDTH // rapid.TEXT_HEIGHT - width)
+            wide.append(np.pad(crop, ((0, 0), (0, missing), (0, 0)), constant_values=rapid.PADDING))
         turned = []
         for answer in self._model(wide):
             best, score = np.ravel(answer["class_ids"])[0], np.ravel(answer["scores"])[0]
-            turned.append({"class_ids": [int(best == 1 and score > UPSIDE_DOWN)]})
+            turned.append({"class_ids": [int(best == 1 and score > rapid.UPSIDE_DOWN)]})
         return turned
-
-
-_DEFAULTS: dict[str, Param] = {"threads": 1, "engine": "onnxruntime", "device": "cpu"}
-_MODEL_PARAMS = [f"{kind}_{part}" for kind in _ARGUMENTS for part in ("dir", "name")]
 
 
 def _settings(params: dict[str, Param]) -> dict[str, Any]:
@@ -276,41 +250,31 @@ def _models(settings: dict[str, Any]) -> dict[str, tuple[str | None, Path]]:
     for kind in _ARGUMENTS:
         if kind in own:
             name, folder = settings[f"{kind}_name"] or None, settings[f"{kind}_dir"]
-            models[kind] = (name, _own_folder(str(folder)) if folder else _downloaded(str(name)))
+            models[kind] = (name, _model_folder(str(name), str(folder)))
         elif settings["engine"] == "onnxruntime":
             models[kind] = (NAMES[kind], model_folders()[kind])
     return models
 
 
-def _own_folder(folder: str) -> Path:
-    if not (Path(folder) / "inference.yml").is_file():
-        raise EngineError(f"paddleocr: {folder} is no model folder: it has no inference.yml")
-    return Path(folder)
-
-
-def _downloaded(name: str) -> Path:
-    """Where PaddleOCR keeps a model that it has downloaded; workers themselves never download."""
+def _model_folder(name: str, folder: str) -> Path:
+    """The folder given, else where PaddleOCR keeps a model that it has downloaded; workers never download."""
     home = os.environ.get("PADDLE_PDX_CACHE_HOME") or str(Path.home() / ".paddlex")
-    folder = Path(home) / "official_models" / name
-    if not (folder / "inference.yml").is_file():
-        raise EngineError(
-            f"paddleocr: model {name!r} is not on this machine ({folder}); fetch it with PaddleOCR, or give its folder"
-        )
-    return folder
+    path = Path(folder) if folder else Path(home) / "official_models" / name
+    if (path / "inference.yml").is_file():
+        return path
+    if folder:
+        raise EngineError(f"paddleocr: {folder} is no model folder: it has no inference.yml")
+    raise EngineError(
+        f"paddleocr: model {name!r} is not on this machine ({path}); fetch it with PaddleOCR, or give its folder"
+    )
 
 
 def _paddle_package() -> str:
-    return "paddlepaddle-gpu" if find_spec("paddle") and _installed("paddlepaddle-gpu") else "paddlepaddle"
-
-
-def _installed(package: str) -> bool:
-    from importlib.metadata import PackageNotFoundError
-
     try:
-        version(package)
+        version("paddlepaddle-gpu")
     except PackageNotFoundError:
-        return False
-    return True
+        return "paddlepaddle"
+    return "paddlepaddle-gpu" if find_spec("paddle") else "paddlepaddle"
 
 
 def _turned(box: np.ndarray[Any, Any], angle: int) -> Polygon:
@@ -320,5 +284,4 @@ def _turned(box: np.ndarray[Any, Any], angle: int) -> Polygon:
     """
     top, right = np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[1] - box[2])
     turn = (1 if right >= 1.5 * top else 0) + (2 if angle == 1 else 0)
-    x1, y1, x2, y2, x3, y3, x4, y4 = (float(value) for value in np.roll(box, -turn, axis=0).reshape(8))
-    return x1, y1, x2, y2, x3, y3, x4, y4
+    return rapid.polygon_of(np.roll(box, -turn, axis=0))

@@ -1,25 +1,20 @@
-"""A network file on OpenVINO or on ONNX Runtime, fed with 8-bit pictures.
-
-Both take N x H x W x 3 BGR bytes, bring them to -1..1 (the mean and scale of all three PP-OCR networks) and return the
-network's output.
-
-The default engine: RapidOCR's PP-OCRv6 small files, post-processing and crops, on one core with a flat memory.
+"""The default engine: RapidOCR's PP-OCRv6 small files, post-processing and crops, on one core with a flat memory.
 
 The three networks are the files in RapidOCR's own wheel: nothing is downloaded. What differs from calling `RapidOCR()`:
 networks run on OpenVINO with one thread (the pool gives each core its own process), partly in bf16 where the processor
-has it, each line is read for itself, and a second pass skips the lines that the first one has read well.
+has it, each line is read for itself, and a second reading skips the lines that the first one has read well.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,23 +23,50 @@ from entx.core.errors import EngineError
 from entx.core.images import Image
 from entx.core.types import Polygon
 from entx.ocr_stage.engines.base import Fingerprint, Param, RawLine
+from entx.ocr_stage.geometry import area, common_area
 
 Batch = np.ndarray[Any, np.dtype[np.uint8]]
 Array = np.ndarray[Any, Any]
 
+VERSION = 1
+"""Raised with every change of this file that can change the text."""
+
+DETECTION = "PP-OCRv6_det_small.onnx"
+ORIENTATION = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
+RECOGNITION = "PP-OCRv6_rec_small.onnx"
+
 MIDDLE = 127.5
-"""(byte - 127.5) / 127.5 is -1..1."""
+"""(byte - 127.5) / 127.5 is -1..1, the mean and scale of all three networks."""
 
 PADDING = 128
 """The byte nearest to zero after normalisation: what pads a batch."""
 
+MIN_SIDE, MAX_SIDE = 736, 2000
+"""RapidOCR's own: the search enlarges a shorter side below the first and shrinks a longer side above the second."""
 
-class Network(Protocol):
-    """One loaded network; an array that it returns is valid until its next call."""
+TEXT_HEIGHT, TEXT_WIDTH, MAX_TEXT_WIDTH = 48, 320, 6400
+"""Pixels of a line given to the recogniser; narrower lines are padded to TEXT_WIDTH, as in its training."""
 
-    def __call__(self, batch: Batch) -> Array:
-        """The output, N x ..."""
-        ...
+WIDTH_STEP = 32
+"""Widths above TEXT_WIDTH are multiples of this: the first line of each new width costs 10 ms more."""
+
+ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
+"""Width and batch of the orientation network, and its probability from which a line is turned (RapidOCR's own)."""
+
+READ_SIDE = 2000
+"""Longer pictures are shrunk to this side before lines are cut out, as RapidOCR does."""
+
+LARGE = 640 * 640
+"""Pictures with more pixels than this may be searched in bf16: there it costs none of the numbers that a plain RapidOCR
+loop reads (98.96 % found either way, n = 385), in smaller ones about half a percent. Lines are always read in f32: bf16
+loses fine print (97.6 % found in small pictures, n = 291)."""
+
+KNOWN_SCORE, KNOWN_OVERLAP = 0.8, 0.6
+"""A box is not read again where a line read with this score overlaps it this much (intersection over union)."""
+
+
+Network = Callable[[Batch], Array]
+"""Takes N x H x W x 3 BGR bytes and returns N x ...; an array that it returns is valid until its next call."""
 
 
 def default_backend() -> str:
@@ -104,12 +126,9 @@ class _OpenVino:
         steps.input().model().set_layout(openvino.Layout("NCHW"))
         steps.input().preprocess().convert_element_type(openvino.Type.f32).mean([MIDDLE] * 3).scale([MIDDLE] * 3)
         settings = {
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-            # Said, not left to OpenVINO: the page key must know it.
-            "INFERENCE_PRECISION_HINT": precision,
-            "ENABLE_CPU_PINNING": False,
-        }
+            "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": precision,  # not left to OpenVINO: the page key must know it
+        }  # fmt: skip
         self._request = core.compile_model(steps.build(), "CPU", settings).create_infer_request()
 
     def __call__(self, batch: Batch) -> Array:
@@ -136,39 +155,6 @@ class _OnnxRuntime:
         return output
 
 
-VERSION = 1
-"""Raised with every change of this file that can change the text."""
-
-DETECTION, ORIENTATION, RECOGNITION = (
-    "PP-OCRv6_det_small.onnx",
-    "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-    "PP-OCRv6_rec_small.onnx",
-)
-
-MIN_SIDE, MAX_SIDE = 736, 2000
-"""RapidOCR's own: the search enlarges a shorter side below the first and shrinks a longer side above the second."""
-
-TEXT_HEIGHT, TEXT_WIDTH, MAX_TEXT_WIDTH = 48, 320, 6400
-"""Pixels of a line given to the recogniser; narrower lines are padded to TEXT_WIDTH, as in its training."""
-
-WIDTH_STEP = 32
-"""Widths above TEXT_WIDTH are multiples of this: the first line of each new width costs 10 ms more."""
-
-ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
-"""Width and batch of the orientation network, and its probability from which a line is turned (RapidOCR's own)."""
-
-READ_SIDE = 2000
-"""Longer pictures are shrunk to this side before lines are cut out, as RapidOCR does."""
-
-LARGE = 640 * 640
-"""Pictures with more pixels than this may be searched in bf16: there it costs none of the numbers that a plain RapidOCR
-loop reads (98.96 % found either way, n = 385), in smaller ones about half a percent. Lines are always read in f32: bf16
-loses fine print (97.6 % found in small pictures, n = 291)."""
-
-KNOWN_SCORE, KNOWN_OVERLAP = 0.8, 0.6
-"""A box is not read again where a line read with this score overlaps it this much (intersection over union)."""
-
-
 class RapidEngine:
     """PP-OCRv6 small through RapidOCR's parts.
 
@@ -187,13 +173,9 @@ class RapidEngine:
     """
 
     def __init__(
-        self,
-        threads: int = 1,
-        backend: str = "auto",
-        precision: str = "auto",
-        max_side: int = MAX_SIDE,
+        self, threads: int = 1, backend: str = "auto", precision: str = "auto", max_side: int = MAX_SIDE,
         models: str = "",
-    ) -> None:
+    ) -> None:  # fmt: skip
         backend, precision = _resolved(backend, precision, max_side)
         self._max_side = max_side
         folder = models_folder(models)
@@ -202,34 +184,27 @@ class RapidEngine:
         from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
         from rapidocr.utils.process_img import get_rotate_crop_image
 
-        options: dict[str, Any] = {"backend": backend, "threads": threads}
-        search = {each: load_network(folder / DETECTION, precision=each, **options) for each in {"f32", precision}}
-        self._detect_small, self._detect_large = search["f32"], search[precision]
-        self._orient = load_network(folder / ORIENTATION, precision="f32", **options)
-        self._recognise = load_network(folder / RECOGNITION, precision="f32", **options)
+        def load(file: str, precision: str = "f32") -> Network:
+            return load_network(folder / file, backend=backend, threads=threads, precision=precision)
+
+        self._detect_small, self._orient, self._recognise = map(load, (DETECTION, ORIENTATION, RECOGNITION))
+        self._detect_large = self._detect_small if precision == "f32" else load(DETECTION, precision)
         self._boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
         self._text = CTCLabelDecode(characters(folder / RECOGNITION))
         self._crop = get_rotate_crop_image
 
     @classmethod
     def fingerprint(
-        cls,
-        threads: int = 1,
-        backend: str = "auto",
-        precision: str = "auto",
-        max_side: int = MAX_SIDE,
+        cls, threads: int = 1, backend: str = "auto", precision: str = "auto", max_side: int = MAX_SIDE,
         models: str = "",
-    ) -> Fingerprint:
+    ) -> Fingerprint:  # fmt: skip
         """The three files, every setting but the number of threads (which does not change the text), the versions."""
         del threads
         backend, precision = _resolved(backend, precision, max_side)
         folder = models_folder(models)
         settings: dict[str, Param] = {
-            "version": VERSION,
-            "backend": backend,
-            "precision": precision,
-            "max_side": max_side,
-        }
+            "version": VERSION, "backend": backend, "precision": precision, "max_side": max_side,
+        }  # fmt: skip
         settings |= {name: version(name) for name in ("rapidocr", backend)}
         return Fingerprint(tuple(folder / name for name in (DETECTION, ORIENTATION, RECOGNITION)), settings)
 
@@ -238,7 +213,7 @@ class RapidEngine:
         factor = min(1.0, READ_SIDE / max(image.shape[:2]))
         if factor < 1.0:
             image = cv2.resize(image, None, fx=factor, fy=factor)
-            known = [replace(line, polygon=_polygon(np.array(line.polygon) * factor)) for line in known]
+            known = [replace(line, polygon=polygon_of(np.array(line.polygon) * factor)) for line in known]
         boxes = [box for box in self._search(image, enlarge=enlarge) if not _is_known(box, known)]
         crops, turns = [], []
         for box in boxes:
@@ -250,7 +225,7 @@ class RapidEngine:
             crops[index] = cv2.rotate(crops[index], cv2.ROTATE_180)
             turns[index] += 2
         return [
-            RawLine(text, score, _polygon(np.roll(box, -turn, axis=0) / factor))
+            RawLine(text, score, polygon_of(np.roll(box, -turn, axis=0) / factor))
             for box, turn, (text, score) in zip(boxes, turns, self._read(crops), strict=True)
             if text.strip()
         ]
@@ -310,22 +285,18 @@ def _sides(box: np.ndarray[Any, Any]) -> tuple[int, int]:
 
 
 def _is_known(box: np.ndarray[Any, Any], known: Sequence[RawLine]) -> bool:
-    area = _area(box)
+    polygon = polygon_of(box)
+    own = area(polygon)
     for line in known:
-        if line.score < KNOWN_SCORE:
-            continue
-        other = np.array(line.polygon, np.float32).reshape(4, 2)
-        common, _ = cv2.intersectConvexConvex(cv2.convexHull(box), cv2.convexHull(other))
-        if common >= KNOWN_OVERLAP * (area + _area(other) - common):
-            return True
+        if line.score >= KNOWN_SCORE:
+            common = common_area(polygon, line.polygon)
+            if common >= KNOWN_OVERLAP * (own + area(line.polygon) - common):
+                return True
     return False
 
 
-def _area(box: np.ndarray[Any, Any]) -> float:
-    return float(cv2.contourArea(cv2.convexHull(box)))
-
-
-def _polygon(box: np.ndarray[Any, Any]) -> Polygon:
+def polygon_of(box: np.ndarray[Any, Any]) -> Polygon:
+    """The 4 x 2 corners of a box as plain numbers."""
     x1, y1, x2, y2, x3, y3, x4, y4 = (float(value) for value in box.reshape(8))
     return x1, y1, x2, y2, x3, y3, x4, y4
 

@@ -23,8 +23,7 @@ from entx.core.types import Quantity, parse_written
 from entx.core.units import exact_size
 from entx.neural.reliability import reliability
 from entx.report.ablation.columns import ARM, ENSEMBLE_STAGE, Column, Gold, GoldRow, always_answering
-from entx.storage.questions import RunTotals, page_seconds, run_totals
-from entx.storage.runs import Arm
+from entx.storage.runs import Arm, RunTotals, page_seconds, run_totals
 from entx.storage.store import Store
 
 

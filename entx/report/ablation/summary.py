@@ -41,7 +41,7 @@ from entx.report.ablation.figures import (
 from entx.report.ablation.hybrids import Hybrids, decide_hybrids, frontier_figures
 from entx.rules.reader import READER_VERSION, RulesReader
 from entx.storage.pages import load_pages
-from entx.storage.questions import dimension_habits, find_labels, habits_digest
+from entx.storage.questions import find_labels, group_priors, priors_digest
 from entx.storage.runs import Arm, find_arms, load_arms, run_settings
 from entx.storage.store import Store
 
@@ -146,10 +146,10 @@ def without_geometry(store: Store, ablation: Ablation, schema: Schema) -> dict[s
     ]
     if not runs:
         return {}
-    habits, reader = dimension_habits(store), RulesReader(schema)
+    habits, reader = group_priors(store), RulesReader(schema)
     made_by = {
         "reader": READER_VERSION, "schema": schema.digest, "weights": reader.weights.digest,
-        "habits": habits_digest(habits),
+        "habits": priors_digest(habits),
     }.items()  # fmt: skip
     runs = [(run, column) for run, column in runs if made_by <= run_settings(store, run).items()]
     if not runs:

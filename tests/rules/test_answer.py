@@ -15,7 +15,7 @@ from entx.storage.pages import add_pages, choose_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import load_answers, run_settings
 from entx.storage.store import Store
-from tests.ocr_stage.pages import Text, page
+from tests.rules.pages import Text, page
 
 KEY = PageKey("rapidocr", "m", "p")
 TALL, WIDE = (100.0, 100.0, 100.0, 700.0), (100.0, 900.0, 700.0, 900.0)
@@ -36,18 +36,16 @@ def path(tmp_path: Path) -> Path:
 
 def _label(path: Path, width: str, depth: str) -> None:
     """Adds a labelled table about the same group, of other pictures."""
+    labels = {"g": (width, depth), "h": ("50.0 centimetre", "5.0 centimetre")}
     rows = [
-        Question(100 + 2 * n + k, f"t{n}.jpg", "g", name, None, label)
+        (f"{group}{n}.jpg", group, name, label)
+        for group, pair in labels.items()
         for n in range(40)
-        for k, (name, label) in enumerate((("width", width), ("depth", depth)))
-    ]
-    other = [
-        Question(300 + 2 * n + k, f"u{n}.jpg", "h", name, None, label)
-        for n in range(40)
-        for k, (name, label) in enumerate((("width", "50.0 centimetre"), ("depth", "5.0 centimetre")))
+        for name, label in zip(("width", "depth"), pair, strict=True)
     ]
     with Store(path, write=True) as store:
-        add_questions(store, [*rows, *other], "train.csv")
+        questions = [Question(100 + n, *row[:3], None, row[3]) for n, row in enumerate(rows)]
+        add_questions(store, questions, "train.csv")
 
 
 def _answers(path: Path, run: str) -> list[Answer]:
@@ -66,14 +64,11 @@ def test_the_geometry_of_the_store_is_used_and_the_score_is_kept(path: Path) -> 
     assert all(answer.score is not None and 0.0 < answer.score < 1.0 for answer in answers)
 
 
-def test_labels_in_the_store_are_a_prior_for_depth(path: Path) -> None:
-    _label(path, "8.0 centimetre", "8.0 centimetre")
-    assert _texts(_answers(path, "with"))[2] == "30.0 centimetre"
-
-
-def test_flat_groups_keep_their_depth_empty(path: Path) -> None:
-    _label(path, "8.0 centimetre", "1.0 centimetre")
-    assert _texts(_answers(path, "with"))[2] == ""
+@pytest.mark.parametrize(("label", "answer"), [("8.0 centimetre", "30.0 centimetre"), ("1.0 centimetre", "")])
+def test_labels_in_the_store_are_a_prior_for_depth(path: Path, label: str, answer: str) -> None:
+    """Where they say that depth repeats the width it does; where the group is flat the depth stays empty."""
+    _label(path, "8.0 centimetre", label)
+    assert _texts(_answers(path, "with"))[2] == answer
 
 
 def test_a_run_is_not_continued_with_other_labels(path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import math
+from importlib import resources
 
 import pytest
 
@@ -62,19 +64,21 @@ def test_each_entity_has_its_family() -> None:
 
 def test_the_digest_follows_the_bytes() -> None:
     assert parse_weights(_table()).digest == parse_weights(_table()).digest
+    shipped = resources.files("entx").joinpath("recipes", "rules_weights.toml").read_bytes()
+    assert parse_weights(shipped) == shipped_weights()
+    assert shipped_weights().digest == hashlib.sha256(shipped).hexdigest()[:16]
     assert parse_weights(_table()).digest != parse_weights(_table() + b"\n# more").digest
 
 
 def test_all_faults_are_named_at_once() -> None:
     text = _table(depth='bias = "much"\nthreshold = true\n', weight="bias = 1\n") + b"\n[hights]\nbias = 1\n"
     with pytest.raises(InputError) as caught:
-        parse_weights(text)
-    said = str(caught.value)
-    for part in (
-        "[hights] is no family", "[depth] bias must be a number", "[depth] threshold must be a number",
-        "[weight] threshold must be a number",
-    ):  # fmt: skip
-        assert part in said
+        parse_weights(text.replace(b"[upright]\n", b"[upright]\nslope = 1\n").replace(b"font = 1.0", b"font = '1'", 1))
+    assert str(caught.value) == (
+        "weights: upright.weights.font must be a number; upright.slope is not known; depth.bias must be a number; "
+        "depth.threshold must be a number; weight.threshold is missing; hights is not known "
+        f"(families: {', '.join(FAMILIES)})"
+    )
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"[upright", b""])

@@ -1,3 +1,5 @@
+"""The alarm for an engine that has gone blind."""
+
 from __future__ import annotations
 
 from entx.core.types import OcrLine, OcrPage, PageStatus

@@ -9,11 +9,11 @@ from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.types import OcrPage
 from entx.rules.features import Rivals, cue_pattern, is_second, quantity_features
-from entx.rules.lengths import Company, axis_features, depth_features, extents_of, round_words
+from entx.rules.lengths import PageLengths, axis_features, depth_features, extents_of
 from entx.rules.reader import shipped_weights
 from entx.rules.words import Layout
-from entx.storage.questions import Habit
-from tests.ocr_stage.pages import Text, page
+from entx.storage.questions import GroupPrior
+from tests.rules.pages import Text, page
 
 TALL = (100.0, 100.0, 100.0, 700.0)
 WIDE = (100.0, 900.0, 700.0, 900.0)
@@ -23,8 +23,8 @@ Features = dict[str, float]
 def _axis(drawn: OcrPage, axis: str) -> dict[str, Features]:
     layout = Layout.of(drawn)
     extents = extents_of(layout)
-    company = Company.of(extents)
-    return {one.candidate.quantity.text: axis_features(one, company, layout, axis) for one in extents}
+    lengths = PageLengths.of(extents)
+    return {one.candidate.quantity.text: axis_features(one, lengths, layout, axis) for one in extents}
 
 
 def _quantities(drawn: OcrPage, entity: str, cues: frozenset[str] = frozenset()) -> dict[str, Features]:
@@ -105,17 +105,20 @@ def test_lone_crowded_and_later() -> None:
     assert "later" not in crowd["1.0 centimetre"]
 
 
-def test_round_words() -> None:
-    assert round_words(Layout.of(page(Text("Ceramic Vase"))))
-    assert not round_words(Layout.of(page(Text("Surroundings"))))
-
-
 # Depth
 
 
-def _depth(drawn: OcrPage, heights: list[float], widths: list[float], habit: Habit | None = None) -> list[Features]:
+def _depth(
+    drawn: OcrPage, heights: list[float], widths: list[float], prior: GroupPrior | None = None
+) -> list[Features]:
     layout = Layout.of(drawn)
-    return depth_features(extents_of(layout), layout, heights, widths, habit)
+    return depth_features(extents_of(layout), layout, heights, widths, prior)
+
+
+@pytest.mark.parametrize(("text", "counts"), [("Ceramic Vase", 0.5), ("Surroundings", 0.0)])
+def test_round_words(text: str, counts: float) -> None:
+    (found,) = _depth(page(Text("30 cm", 0, 0, WIDE), Text(text, 400, 400)), [0.1], [0.5])
+    assert found.get("as_width_round_word", 0.0) == counts
 
 
 def test_the_width_of_a_round_product_is_offered_as_its_depth() -> None:
@@ -129,9 +132,9 @@ def test_the_width_of_a_round_product_is_offered_as_its_depth() -> None:
     assert "as_width_round" not in _depth(page(*texts), [0.9, 0.1], [0.1, 0.8])[1]
 
 
-def test_the_habit_of_the_group_counts_as_far_as_the_width_is_sure() -> None:
+def test_the_prior_of_the_group_counts_as_far_as_the_width_is_sure() -> None:
     texts = (Text("40 cm", 0, 0, TALL), Text("30 cm", 0, 300, WIDE))
-    found = _depth(page(*texts), [0.9, 0.1], [0.1, 0.5], Habit(depth_is_width=0.4, depth_share=0.6))
+    found = _depth(page(*texts), [0.9, 0.1], [0.1, 0.5], GroupPrior(depth_is_width=0.4, depth_share=0.6))
     assert found[1]["as_width_habit"] == pytest.approx(0.2)
     assert found[1]["as_width_alone"] == pytest.approx(0.1)
 
@@ -154,9 +157,8 @@ def test_one_number_for_both_axes_is_marked() -> None:
 
 
 def test_cue_words_on_the_line_and_beside() -> None:
-    found = _quantities(
-        page(Text("Net weight 500 g", 0, 0), Text("20 g", 0, 300), Text("WEIGHT", 0, 276)), "item_weight"
-    )
+    drawn = page(Text("Net weight 500 g", 0, 0), Text("20 g", 0, 300), Text("WEIGHT", 0, 276))
+    found = _quantities(drawn, "item_weight")
     assert found["500.0 gram"]["cue_on_line"] == 1.0
     assert found["500.0 gram"]["net"] == 1.0
     assert "cue_on_line" not in found["20.0 gram"]

@@ -1,26 +1,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import pytest
 
 from entx.core.entities import CHALLENGE, Entity, Schema
-from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus
+from entx.core.types import Alignment, Answer, OcrPage, PageStatus
 from entx.rules.reader import RulesReader
-from entx.storage.questions import Habit
-from tests.ocr_stage.pages import Text
-from tests.ocr_stage.pages import page as drawn_page
+from entx.storage.questions import GroupPrior
+from tests.rules.pages import Text
+from tests.rules.pages import page as drawn_page
 
 READER = RulesReader(CHALLENGE)
+TALL, WIDE = (100.0, 100.0, 100.0, 700.0), (100.0, 900.0, 700.0, 900.0)
+DRAWN = (Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL))
 
 
 def _page(*lines: tuple[str, float, float]) -> OcrPage:
-    """Lines of (text, left, top): 20 pixels high, 10 a letter."""
-    made = []
-    for text, x, y in lines:
-        right, bottom = x + 10 * len(text), y + 20
-        made.append(OcrLine(text, 0.99, (x, y, right, y, right, bottom, x, bottom)))
-    return OcrPage("s", PageStatus.OK, "", 1000, 1000, tuple(made))
+    """Lines of (text, left, top), without geometry."""
+    return drawn_page(*(Text(*line) for line in lines), geometry=False)
 
 
 def _ask(page: OcrPage, entity: str) -> Answer:
@@ -28,22 +27,63 @@ def _ask(page: OcrPage, entity: str) -> Answer:
     return answer
 
 
+def _texts(answers: Iterable[Answer]) -> list[str]:
+    return [answer.quantity.text if answer.quantity else "" for answer in answers]
+
+
 def _said(page: OcrPage, entity: str) -> str:
-    answer = _ask(page, entity)
-    return answer.quantity.text if answer.quantity else ""
+    return _texts([_ask(page, entity)])[0]
 
 
 def _best(page: OcrPage, entity: str) -> str:
     """The best candidate, however doubtful."""
-    (answer,) = RulesReader(CHALLENGE, abstain=False).read(page, [entity])
-    return answer.quantity.text if answer.quantity else ""
+    return _texts(RulesReader(CHALLENGE, abstain=False).read(page, [entity]))[0]
 
 
-def test_the_first_legal_quantity_is_the_answer_where_nothing_else_helps() -> None:
-    page = _page(("12V 30 cm", 0, 0), ("40 cm", 500, 500))
-    assert _said(page, "height") == "30.0 centimetre"
-    assert _said(page, "voltage") == "12.0 volt"
-    assert _said(page, "item_weight") == ""
+CASES: dict[str, tuple[OcrPage, dict[str, str]]] = {
+    "the first legal quantity where nothing else helps": (
+        _page(("12V 30 cm", 0, 0), ("40 cm", 500, 500)),
+        {"height": "30.0 centimetre", "voltage": "12.0 volt", "item_weight": ""},
+    ),
+    "a label at the number wins over order": (
+        _page(("W 30 cm", 0, 0), ("H 40 cm", 500, 500)), {"height": "40.0 centimetre", "width": "30.0 centimetre"},
+    ),
+    "a cue word on the line wins over order": (
+        _page(("Protein 20 g", 0, 0), ("Net weight 500 g", 500, 500)), {"item_weight": "500.0 gram"},
+    ),
+    "a cue word above": (
+        _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 100, 330)), {"item_weight": "500.0 gram"},
+    ),
+    "a cue word to the left": (
+        _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 180, 300)), {"item_weight": "500.0 gram"},
+    ),
+    "a cue word far away does not help": (
+        _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 100, 700)), {"item_weight": "20.0 gram"},
+    ),
+    "a number that is labelled for another entity is left alone": (
+        _page(("Height: 30 cm", 0, 0)), {"height": "30.0 centimetre", "width": ""},
+    ),
+    "the upper end of a range": (_page(("Input 100-240V", 0, 0)), {"voltage": "240.0 volt"}),
+    "dimension lines": (drawn_page(*DRAWN), {"height": "40.0 centimetre", "width": "30.0 centimetre"}),
+    "the whole wins over its part": (
+        drawn_page(Text("15 cm", 300, 0, (150.0, 300.0, 150.0, 500.0)), Text("40 cm", 0, 0, TALL)),
+        {"height": "40.0 centimetre"},
+    ),
+    "the width of a round thing is its depth": (drawn_page(*DRAWN, roundness=1.0), {"depth": "30.0 centimetre"}),
+    "the width of a flat thing is not": (drawn_page(*DRAWN, roundness=0.0), {"depth": ""}),
+    "an oblique line is a depth": (
+        drawn_page(*DRAWN, Text("20 cm", 0, 600, (700.0, 900.0, 800.0, 800.0))), {"depth": "20.0 centimetre"},
+    ),
+    "without geometry words still answer": (
+        _page(("Height", 0, 0), ("40 cm", 0, 24), ("30 cm", 0, 300)), {"height": "40.0 centimetre"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_answered(case: str) -> None:
+    page, said = CASES[case]
+    assert {entity: _said(page, entity) for entity in said} == said
 
 
 def test_where_geometry_was_looked_for_and_nothing_is_drawn_the_axis_stays_open() -> None:
@@ -52,43 +92,10 @@ def test_where_geometry_was_looked_for_and_nothing_is_drawn_the_axis_stays_open(
     assert _said(page, "height") == ""
 
 
-def test_a_label_at_the_number_wins_over_order() -> None:
-    page = _page(("W 30 cm", 0, 0), ("H 40 cm", 500, 500))
-    assert _said(page, "height") == "40.0 centimetre"
-    assert _said(page, "width") == "30.0 centimetre"
-
-
-def test_a_cue_word_on_the_line_wins_over_order() -> None:
-    page = _page(("Protein 20 g", 0, 0), ("Net weight 500 g", 500, 500))
-    assert _said(page, "item_weight") == "500.0 gram"
-
-
-def test_a_cue_word_above_or_to_the_left_wins_over_order() -> None:
-    above = _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 100, 330))
-    assert _said(above, "item_weight") == "500.0 gram"
-    left = _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 180, 300))
-    assert _said(left, "item_weight") == "500.0 gram"
-
-
-def test_a_cue_far_away_does_not_help() -> None:
-    page = _page(("20 g", 600, 0), ("NET WT", 100, 300), ("500 g", 100, 700))
-    assert _said(page, "item_weight") == "20.0 gram"
-
-
-def test_a_number_labelled_for_another_entity_of_the_kind_is_left_alone() -> None:
-    page = _page(("Height: 30 cm", 0, 0))
-    assert _said(page, "height") == "30.0 centimetre"
-    assert _said(page, "width") == ""
-
-
 def test_a_single_letter_in_a_text_is_no_cue() -> None:
     page = _page(("30 cm", 0, 0), ("vitamin d 40 cm", 500, 500))
     assert _said(page, "depth") == ""
     assert _best(_page(("30 cm", 0, 0), ("plan h", 500, 500), ("40 cm", 500, 530)), "height") == "30.0 centimetre"
-
-
-def test_the_upper_end_of_a_range_is_the_rated_value() -> None:
-    assert _said(_page(("Input 100-240V", 0, 0)), "voltage") == "240.0 volt"
 
 
 def test_the_evidence_is_the_line_and_its_polygon() -> None:
@@ -119,16 +126,7 @@ def test_an_answer_that_is_not_given_has_a_reason_and_no_evidence(page: OcrPage,
 def test_every_entity_asked_gets_its_answer_in_order() -> None:
     page = _page(("H 40 cm", 0, 0), ("12V", 0, 300))
     answers = READER.read(page, ["voltage", "height", "item_volume"])
-    assert [a.quantity.text if a.quantity else "" for a in answers] == ["12.0 volt", "40.0 centimetre", ""]
-
-
-TALL, WIDE = (100.0, 100.0, 100.0, 700.0), (100.0, 900.0, 700.0, 900.0)
-
-
-def test_dimension_lines_tell_the_axes() -> None:
-    page = drawn_page(Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL))
-    assert _said(page, "height") == "40.0 centimetre"
-    assert _said(page, "width") == "30.0 centimetre"
+    assert _texts(answers) == ["12.0 volt", "40.0 centimetre", ""]
 
 
 def test_a_number_on_the_other_axis_only_is_no_answer() -> None:
@@ -140,11 +138,6 @@ def test_a_number_on_the_other_axis_only_is_no_answer() -> None:
     assert answer.score < 0.4
 
 
-def test_the_whole_wins_over_its_part() -> None:
-    page = drawn_page(Text("15 cm", 300, 0, (150.0, 300.0, 150.0, 500.0)), Text("40 cm", 0, 0, TALL))
-    assert _said(page, "height") == "40.0 centimetre"
-
-
 def test_several_models_have_no_one_height() -> None:
     texts = [Text(f"H: {size} in", 250.0 * n, 0) for n, size in enumerate((9, 11, 13, 15))]
     answer = _ask(drawn_page(*texts), "height")
@@ -152,31 +145,11 @@ def test_several_models_have_no_one_height() -> None:
     assert answer.reason.startswith("several values of equal standing")
 
 
-def test_the_width_of_a_round_thing_is_its_depth() -> None:
-    texts = (Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL))
-    assert _said(drawn_page(*texts, roundness=1.0), "depth") == "30.0 centimetre"
-    assert _said(drawn_page(*texts, roundness=0.0), "depth") == ""
-
-
-def test_the_habit_of_the_group_decides_what_the_picture_leaves_open() -> None:
-    page = drawn_page(Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL), roundness=0.3)
-    usual, rare = Habit(0.5, 0.3), Habit(-0.3, 0.9)
+def test_the_prior_of_the_group_decides_what_the_picture_leaves_open() -> None:
+    page = drawn_page(*DRAWN, roundness=0.3)
+    usual, rare = GroupPrior(0.5, 0.3), GroupPrior(-0.3, 0.9)
     answers = READER.read(page, ["depth", "depth"], [usual, rare])
-    assert [a.quantity.text if a.quantity else "" for a in answers] == ["30.0 centimetre", ""]
-
-
-def test_an_oblique_line_is_a_depth() -> None:
-    texts = (
-        Text("30 cm", 0, 0, WIDE),
-        Text("40 cm", 0, 300, TALL),
-        Text("20 cm", 0, 600, (700.0, 900.0, 800.0, 800.0)),
-    )
-    assert _said(drawn_page(*texts), "depth") == "20.0 centimetre"
-
-
-def test_without_geometry_words_still_answer() -> None:
-    page = drawn_page(Text("Height", 0, 0), Text("40 cm", 0, 24), Text("30 cm", 0, 300), geometry=False)
-    assert _said(page, "height") == "40.0 centimetre"
+    assert _texts(answers) == ["30.0 centimetre", ""]
 
 
 def test_the_score_stands_beside_every_answer_with_a_candidate() -> None:
@@ -189,7 +162,7 @@ def test_the_score_stands_beside_every_answer_with_a_candidate() -> None:
 
 
 def test_explain_lists_every_candidate_the_best_first() -> None:
-    page = drawn_page(Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL))
+    page = drawn_page(*DRAWN)
     judged = READER.explain(page, "height")
     assert [one.candidate.quantity.text for one in judged] == ["40.0 centimetre", "30.0 centimetre"]
     assert judged[0].score > judged[1].score
@@ -202,10 +175,7 @@ def test_explain_lists_every_candidate_the_best_first() -> None:
 
 def test_a_schema_without_the_challenges_units_is_read_by_its_cue_words() -> None:
     schema = Schema({"height": Entity("height", "length", ("metre", "fathom"), ("water depth",))})
-    page = _page(("3 m", 0, 0), ("Water depth 5 m", 0, 300))
-    (answer,) = RulesReader(schema).read(page, ["height"])
-    assert answer.quantity is not None
-    assert answer.quantity.text == "5.0 metre"
+    assert _answers(schema, _page(("3 m", 0, 0), ("Water depth 5 m", 0, 300)), "height") == ["5.0 metre"]
 
 
 def test_the_same_page_gives_the_same_answers() -> None:
@@ -223,7 +193,7 @@ def _schema(**cues: tuple[str, ...]) -> Schema:
 
 
 def _answers(schema: Schema, page: OcrPage, *names: str) -> list[str]:
-    return [answer.quantity.text if answer.quantity else "" for answer in RulesReader(schema).read(page, names)]
+    return _texts(RulesReader(schema).read(page, names))
 
 
 @pytest.mark.parametrize(("axis", "line"), [("height", WIDE), ("width", TALL), ("depth", TALL)])
@@ -242,9 +212,7 @@ def test_a_schemas_cue_word_may_stand_in_the_box_beside() -> None:
 
 
 def test_the_nearest_cue_before_a_number_counts_on_a_line_with_several() -> None:
-    page = _page(
-        ("Rozmiar A 30 cm, rozmiar B 50 cm", 0, 0),
-    )
+    page = _page(("Rozmiar A 30 cm, rozmiar B 50 cm", 0, 0))
     schema = _schema(height=("rozmiar b",), width=("rozmiar a",))
     assert _answers(schema, page, "height", "width") == ["50.0 centimetre", "30.0 centimetre"]
 
@@ -258,9 +226,7 @@ def test_a_length_that_a_schema_adds_is_read_and_is_nobodys_height() -> None:
 
 def test_a_number_that_says_another_axis_is_no_answer_for_a_schemas_length() -> None:
     schema = _schema(cable_length=("cable length", "cord"))
-    page = _page(
-        ("Height 20 cm", 0, 0),
-    )
+    page = _page(("Height 20 cm", 0, 0))
     (answer,) = RulesReader(schema).read(page, ["cable_length"])
     assert (answer.quantity, answer.reason.partition(" (")[0]) == (None, "the only number says something else")
     both = _page(("Height 20 cm", 0, 0), ("Cable length 1.5 m", 0, 200))
