@@ -95,17 +95,9 @@ def calibrate(
             raise InputError("the model that ships is left as it is: name a copy by --out DIR, or a folder by --model")
         model = str(shipped_model())
     options = ModelOptions(
-        model,
-        adapter,
-        backend or "transformers",
-        "candidates",
-        dtype,
-        bool(four_bit),
-        threads,
-        None,
-        pixels,
+        model, adapter, backend or "transformers", "candidates", dtype, bool(four_bit), threads, None, pixels,
         bool(crops),
-    )
+    )  # fmt: skip
     target = _target(options, out)
     entities = load_schema(schema)
     reader, _ = stage_reader(stage)(options, entities, words.notice)
