@@ -20,11 +20,10 @@ from entx.core.files import atomic_text
 from entx.llm_stage.data import Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
 from entx.llm_stage.prompt import NONE, PROMPT_VERSION, Style
 from entx.neural.backends.base import Model, Query, Request
-from entx.neural.model_folder import LOCAL, load_weights
+from entx.neural.model_folder import load_model, load_tokenizer, named_fault
 from entx.neural.predict import SERVING
 from entx.neural.training.adapters import (
     Trainable,
-    nf4_config,
 )
 from entx.neural.training.merge import Side
 from entx.neural.training.sampling import TrainingData, evenly, training_data
@@ -118,18 +117,9 @@ class TextStage(Stage[TextRecipe]):
         """
         from entx.neural.backends.base import PromptTokenizer
 
-        return PromptTokenizer(self._tokenizer(), chat=self.chat, name=self.folder.path.name)
-
-    def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self.folder.path, **LOCAL)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{self.folder.path}: no tokenizer: {str(error).strip().splitlines()[0]}") from None
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        return tokenizer
+        with named_fault(self.folder.path, "no tokenizer"):
+            tokenizer = load_tokenizer(self.folder.path)
+        return PromptTokenizer(tokenizer, chat=self.chat, name=self.folder.path.name)
 
     def load_dataset(self, store: Store, engine: str | None) -> TextDataset:
         """The store's labelled questions as the recipe's [data] wants them.
@@ -156,26 +146,17 @@ class TextStage(Stage[TextRecipe]):
 
     @override
     def load_model(self, *, offload: bool) -> tuple[Any, Any]:
-        import torch
-        from transformers import AutoModelForCausalLM
-        from transformers.utils.logging import disable_progress_bar
-
-        disable_progress_bar()
-        settings = self.recipe.model
-        options: dict[str, Any] = {
-            "dtype": torch.float32 if settings.load == "fp32" else torch.bfloat16,
-            "attn_implementation": settings.attention,
-            "device_map": {"": "cuda" if torch.cuda.is_available() else "cpu"},
+        folder, settings = self.folder.path, self.recipe.model
+        how: dict[str, Any] = {
+            "dtype": settings.dtype,
+            "four_bit": settings.load == "nf4",
+            "attention": settings.attention,
         }
-        if settings.load == "nf4":
-            options["quantization_config"] = nf4_config(torch.bfloat16)
-        try:
-            model = load_weights(AutoModelForCausalLM, self.folder.path, **options)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{self.folder.path}: cannot be loaded: {str(error).strip().splitlines()[0]}") from None
+        with named_fault(folder, "cannot be loaded"):
+            model, tokenizer = load_model(self.AUTO_MODEL, folder, **how), load_tokenizer(folder)
         if model.config.get_text_config().__dict__.get("attn_logit_softcapping") and settings.attention != "eager":
             raise InputError('this model caps its attention logits, which only model.attention = "eager" computes')
-        return model, self._tokenizer()
+        return model, tokenizer
 
     @override
     def columns(self, rows: Sequence[TokenRow]) -> dict[str, list[Any]]:

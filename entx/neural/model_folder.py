@@ -19,9 +19,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 """Options of every `from_pretrained` call."""
@@ -180,8 +183,6 @@ def load_model(
     import transformers
     from transformers.utils.logging import disable_progress_bar
 
-    from entx.neural.training.adapters import nf4_config
-
     disable_progress_bar()
     device = default_device() if device is None else device
     config = load_config(folder)
@@ -195,6 +196,15 @@ def load_model(
     if device:
         options["device_map"] = {"": device}
     return load_weights(getattr(transformers, kind), folder, config=config, **options)
+
+
+def nf4_config(compute: torch.dtype) -> Any:
+    """nf4 weights, quantised twice, as QLoRA (Dettmers et al. 2023); `compute` is what they are multiplied in."""
+    from transformers import BitsAndBytesConfig
+
+    settings: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+    make: Any = BitsAndBytesConfig
+    return make(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **settings)
 
 
 def default_device() -> str:

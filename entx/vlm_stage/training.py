@@ -5,7 +5,7 @@ What both stages share is `neural.training.stage`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, outcomes
 from entx.neural.backends.base import Model, Query, Request
+from entx.neural.model_folder import default_device
 from entx.neural.predict import write_serving
 from entx.neural.training.adapters import (
     Trainable,
@@ -87,46 +88,50 @@ def _scores(counts: Counts) -> dict[str, float]:
 def read_answers(model: Model, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
     """The answers as `entx predict --mode free` gives them; "" for none, and for a picture that cannot be read."""
     reader = VisionReader(model, serving, schema)
-    answers = [""] * len(questions)
-    for chunk in _by_picture(questions):
-        asked = [
-            PictureQuestions(reader.view(Path(path)), tuple(questions[number].entity_name for number in numbers))
-            for path, numbers in chunk
-        ]
-        for (_, numbers), read in zip(chunk, reader.read(asked), strict=True):
-            for number, answer in zip(numbers, read, strict=True):
-                answers[number] = answer.quantity.text if answer.quantity else ""
-    return answers
+
+    def read(chunk: _Pictures) -> list[list[str]]:
+        asked = [PictureQuestions(reader.view(path), tuple(one.entity_name for one in group)) for path, group in chunk]
+        return [[one.quantity.text if one.quantity else "" for one in answers] for answers in reader.read(asked)]
+
+    return _by_picture(questions, read)
 
 
 def write_freely(model: Model, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
     """What the model writes when nothing constrains it; "" for a picture that cannot be read."""
-    texts = [""] * len(questions)
     reader = VisionReader(model, serving, schema)
-    for chunk in _by_picture(questions):
-        seen = [(reader.view(Path(path)), numbers) for path, numbers in chunk]
-        sound = [(views, numbers) for views, numbers in seen if isinstance(views, Views)]
-        batch = [
-            Request(
-                views.images,
-                tuple(Query(serving.form.ask(schema[questions[number].entity_name])) for number in numbers),
-            )
-            for views, numbers in sound
+
+    def write(chunk: _Pictures) -> list[list[str]]:
+        seen = [(reader.view(path), group) for path, group in chunk]
+        requests = [
+            Request(views.images, tuple(Query(serving.form.ask(schema[one.entity_name])) for one in group))
+            for views, group in seen
+            if isinstance(views, Views)
         ]
-        for (_, numbers), completions in zip(sound, model.complete(batch), strict=True):
-            for number, one in zip(numbers, completions, strict=True):
-                texts[number] = one.text
-    return texts
+        written = iter(model.complete(requests))
+        return [
+            [one.text for one in next(written)] if isinstance(views, Views) else [""] * len(group)
+            for views, group in seen
+        ]
+
+    return _by_picture(questions, write)
 
 
-def _by_picture(questions: Sequence[DevQuestion]) -> Iterator[list[tuple[str, list[int]]]]:
-    """Pictures with the numbers of their questions, a few at once."""
+_Pictures = Sequence[tuple[Path, Sequence[DevQuestion]]]
+
+
+def _by_picture(questions: Sequence[DevQuestion], read: Callable[[_Pictures], list[list[str]]]) -> list[str]:
+    """The answers in the order of the questions, of pictures with all of their questions, a few at once."""
     numbers: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
         numbers.setdefault(question.path, []).append(number)
-    pictures = list(numbers.items())
+    pictures, texts = list(numbers.items()), [""] * len(questions)
     for start in range(0, len(pictures), PICTURES_PER_COMMIT):
-        yield pictures[start : start + PICTURES_PER_COMMIT]
+        chunk = pictures[start : start + PICTURES_PER_COMMIT]
+        answers = read([(Path(path), [questions[number] for number in group]) for path, group in chunk])
+        for (_, group), found in zip(chunk, answers, strict=True):
+            for number, text in zip(group, found, strict=True):
+                texts[number] = text
+    return texts
 
 
 class PictureStage(Stage[PictureRecipe]):
@@ -189,14 +194,12 @@ class PictureStage(Stage[PictureRecipe]):
 
     def load_options(self, *, offload: bool = True) -> LoadOptions:
         """How the recipe wants its weights loaded."""
-        import torch
-
         model = self.recipe.model
         return LoadOptions(
-            dtype="float32" if model.load == "fp32" else "bfloat16",
+            dtype=model.dtype,
             four_bit=model.load == "nf4",
             attention="" if model.attention == "auto" else model.attention,
-            device="" if self.recipe.deepspeed and offload else "cuda" if torch.cuda.is_available() else "cpu",
+            device="" if self.recipe.deepspeed and offload else default_device(),
             remote_code=model.remote_code,
         )
 

@@ -13,13 +13,10 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from entx.core.errors import InputError
 from entx.neural.training.recipe import LoraSettings
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +92,6 @@ def lora_config(model: Any, lora: LoraSettings, targets: Sequence[str]) -> Any:
         r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(targets), bias="none",
         task_type="CAUSAL_LM",
     )  # fmt: skip
-
-
-def nf4_config(compute: torch.dtype) -> Any:
-    """nf4 weights, quantised twice, as QLoRA (Dettmers et al. 2023); `compute` is what they are multiplied in."""
-    from transformers import BitsAndBytesConfig
-
-    settings: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
-    make: Any = BitsAndBytesConfig
-    return make(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **settings)
 
 
 def keep_trainable(model: Any) -> None:

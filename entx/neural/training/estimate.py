@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from entx.neural.model_folder import LOCAL
+from entx.neural.model_folder import load_config
 from entx.neural.training.adapters import Trainable
 from entx.neural.training.recipe import Recipe, TrainSettings
 from entx.neural.training.sampling import TrainingData
@@ -44,9 +44,8 @@ def empty_model(stage: Stage[Any]) -> Any:
     import torch
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(stage.folder.path, **LOCAL)
     with torch.device("meta"):
-        return getattr(transformers, stage.AUTO_MODEL).from_config(config)
+        return getattr(transformers, stage.AUTO_MODEL).from_config(load_config(stage.folder.path))
 
 
 def count_parameters(stage: Stage[Any], model: Any) -> Parameters:

@@ -103,6 +103,11 @@ class ModelSettings(Settings):
     load: Literal["fp32", "bf16", "nf4"]
     hub: str = ""
 
+    @property
+    def dtype(self) -> str:
+        """Of the weights that are not in four bits."""
+        return "float32" if self.load == "fp32" else "bfloat16"
+
 
 class DataSettings(Settings):
     """How the labelled questions of a store become rows.
