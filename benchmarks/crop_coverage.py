@@ -18,13 +18,14 @@ from benchmarks.shared import arguments
 from entx.core.candidates import evidence_of, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, parse_written
+from entx.neural.backends.base import Model
 from entx.report.ablation.columns import GoldRow, read_gold
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.store import Store
-from entx.vlm_stage.crops import DEFAULT_CROPS, CropPlan, plan_crops, print_height
-from entx.vlm_stage.views import reduced_size
+from entx.vlm_stage.views import DEFAULT_CROPS, CropPlan, plan_crops, print_height
 
 HIGH = DEFAULT_CROPS.print_height
+ANY = Model()
 
 
 def place_of(row: GoldRow, page: OcrPage) -> int | None:
@@ -67,12 +68,12 @@ def main() -> None:
         for part in sorted({part for part, _, _ in placed}):
             some = [(page, line) for own, page, line in placed if own == part]
             began = time.perf_counter()
-            plans = [plan_crops(page, pixels, reduced_size) for page, _ in some]
+            plans = [plan_crops(page, pixels, ANY.view_size) for page, _ in some]
             spent = (time.perf_counter() - began) / len(some) * 1000
             for name, settings in (("whole", replace(DEFAULT_CROPS, most=0)), ("crops", DEFAULT_CROPS)):
                 heights = []
                 for (page, line), plan in zip(some, plans, strict=True):
-                    shown = plan if settings.most else CropPlan(reduced_size((page.width, page.height), pixels))
+                    shown = plan if settings.most else CropPlan(ANY.view_size((page.width, page.height), pixels))
                     heights.append(seen_height(page, line, shown))
                 share = sum(height >= 0.85 * HIGH for height in heights) / len(heights)
                 low = sum(height < 10 for height in heights) / len(heights)

@@ -20,9 +20,9 @@ from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 from entx.core.types import Answer, OcrLine, OcrPage, PageGeometry, PageStatus, Quantity, parse_written
-from entx.llm_stage.loading import ModelOptions, open_reader
 from entx.llm_stage.prompt import Hint
-from entx.llm_stage.reader import Asked, Mode, TextReader
+from entx.llm_stage.reader import PageQuestions, TextReader, open_reader
+from entx.neural.predict import Mode, ModelOptions
 from entx.rules.reader import RulesReader
 
 
@@ -126,7 +126,7 @@ def ask(reader: TextReader, rules: RulesReader | None, entity: str, pages: Seque
     if rules is not None:
         said = [rules.read(one, [entity])[0] for one in pages]
         hints = [Hint(answer.quantity, answer.score) for answer in said]
-    batch = [Asked(one, (entity,), (hint,)) for one, hint in zip(pages, hints, strict=True)]
+    batch = [PageQuestions(one, (entity,), (hint,)) for one, hint in zip(pages, hints, strict=True)]
     return [answers[0] for answers in reader.read(batch)]
 
 

@@ -26,11 +26,11 @@ from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 from entx.core.types import OcrPage, PageStatus
-from entx.llm_stage.backends.transformers import TransformersModel
-from entx.llm_stage.loading import ModelOptions, open_reader
 from entx.llm_stage.prompt import page_prompt, question_prompt
-from entx.llm_stage.reader import Asked, Mode, TextReader
-from entx.neural.constrain import Constrainer, answer_pattern
+from entx.llm_stage.reader import PageQuestions, TextReader, open_reader
+from entx.neural.backends.transformers import TransformersModel
+from entx.neural.decoding import Constrainer, answer_pattern
+from entx.neural.predict import Mode, ModelOptions
 from entx.storage.pages import choose_pages, unanswered_pages
 from entx.storage.store import Store
 
@@ -89,7 +89,7 @@ class Arm:
         self.reader = reader
 
     def read(self, pages: Sequence[tuple[OcrPage, Sequence[str]]]) -> list[str]:
-        batch = [Asked(page, tuple(names), (None,) * len(names)) for page, names in pages]
+        batch = [PageQuestions(page, tuple(names)) for page, names in pages]
         return [
             answer.quantity.text if answer.quantity else "" for found in self.reader.read(batch) for answer in found
         ]

@@ -80,25 +80,23 @@ def write_store(path: Path, count: int, seed: int, entities: Sequence[str]) -> P
 def measure(model: Path, adapter: Path | None, store: Path, schema: Path) -> dict[str, dict[str, float]]:
     """F1 by entity and mode."""
     from entx.core.postprocess import postprocess
-    from entx.llm_stage.adapters import prompt_tokenizer
-    from entx.llm_stage.backends.base import PageAsk
-    from entx.llm_stage.backends.transformers import TransformersModel
-    from entx.llm_stage.dev import measure_f1
-    from entx.llm_stage.recipe import load_recipe
-    from entx.llm_stage.training_data import dev_questions, load_dataset
-    from entx.neural.asking import Ask
+    from entx.llm_stage.data import TextRecipe
+    from entx.llm_stage.training import TextStage, dev_questions, measure_f1
+    from entx.neural.backends.base import Query, Request
+    from entx.neural.backends.transformers import TransformersModel
+    from entx.neural.training.recipe import load_recipe
 
     entities = load_schema(schema)
     reader = TransformersModel.load(model, adapter=adapter)
-    recipe = load_recipe("entx-small", ["data.unreadable=keep", "data.negatives=0"])
-    tokenizer = prompt_tokenizer(recipe, check_model_folder(model))
+    recipe = load_recipe(TextRecipe, "entx-small", ["data.unreadable=keep", "data.negatives=0"])
+    stage = TextStage(recipe, "entx-small", check_model_folder(model), entities)
     with Store(store) as opened:
-        examples = load_dataset(opened, KEY, entities, recipe, tokenizer).examples(sampled=False)
+        examples = stage.load_dataset(opened, KEY.engine).examples(sampled=False)
     found: dict[str, dict[str, float]] = {}
     for name in sorted({one.entity_name for one in examples}):
         asked = dev_questions([one for one in examples if one.entity_name == name], len(examples))
-        pages = [PageAsk(one.page, (Ask(one.question),)) for one in asked]
-        texts = [generated[0].text for generated in reader.generate(pages, max_tokens=12)]
+        pages = [Request(one.page, (Query(one.question),)) for one in asked]
+        texts = [completions[0].text for completions in reader.complete(pages, max_tokens=12)]
         answers = [postprocess(text, entities[name]).quantity for text in texts]
         free, _ = outcomes([one.text if one else "" for one in answers], [one.truth for one in asked])
         found[name] = {

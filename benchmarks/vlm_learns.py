@@ -28,9 +28,9 @@ from typing import Any
 from benchmarks.shared import arguments
 from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
-from entx.neural.checkpoints import last_whole
+from entx.neural.training.trainer import last_whole
+from tests.neural.training.inputs import Drawn, draw, entx, make_recipe, picture_store, valued
 from tests.vlm_stage.tiny_vlms import tiny_vlm
-from tests.vlm_stage.training import Drawn, draw, entx, make_recipe, make_store, valued
 
 ROOT = Path(__file__).parents[1]
 RECIPE = """
@@ -112,10 +112,10 @@ def prove(kind: str, count: int, hidden: int, epochs: float, folder: Path) -> di
     ]  # fmt: skip
     common = ["train", "--stage", "vlm", "--recipe", str(recipe)]
     began = time.monotonic()
-    entx(*common, "--store", make_store(folder / "others.duckdb", others), "--model", folder / "random", "--out",
+    entx(*common, "--store", picture_store(folder / "others.duckdb", others), "--model", folder / "random", "--out",
          folder / "base", "--quiet")  # fmt: skip
     base_seconds = time.monotonic() - began
-    store = make_store(folder / "asked.duckdb", asked)
+    store = picture_store(folder / "asked.duckdb", asked)
     before, _ = predict(folder, store, asked, "before", "--model", folder / "base", "--four-bit")
     arguments = [*common, "--store", str(store), "--model", str(folder / "base"), "--set", f"train.epochs={epochs}"]
     for one in QLORA:
@@ -145,7 +145,7 @@ def shuffled_store(folder: Path, asked: list[Drawn]) -> Path:
     swapped = [replace(one, printed=other.removeprefix(one.entity_name).removesuffix(".png") + "g")
                for one, other in zip(asked, order, strict=True)]  # fmt: skip
     draw(folder / "swapped", swapped)
-    return make_store(folder / "shuffled.duckdb", asked, folder / "swapped")
+    return picture_store(folder / "shuffled.duckdb", asked, folder / "swapped")
 
 
 def run() -> None:

@@ -20,10 +20,9 @@ from typing import Any
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.types import Answer
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
-from entx.vlm_stage.loading import ModelOptions, open_reader
-from entx.vlm_stage.reader import Asked, VisionReader
-from entx.vlm_stage.views import Look, see_file
+from entx.neural.predict import ModelOptions
+from entx.vlm_stage.model import PictureModel
+from entx.vlm_stage.reader import PictureQuestions, VisionReader, open_reader
 
 NAMES = ("item_weight", "height", "width")
 
@@ -31,7 +30,7 @@ NAMES = ("item_weight", "height", "width")
 class Counted:
     """Pictures that pass the vision tower, counted by the family's own entrance."""
 
-    def __init__(self, model: TransformersPictureModel):
+    def __init__(self, model: PictureModel):
         self.pictures = 0
         encode = model.family.encode
 
@@ -42,16 +41,14 @@ class Counted:
         model.family.encode = counting  # type: ignore[method-assign]
 
 
-def together(reader: VisionReader, look: Look, files: Sequence[Path]) -> list[str]:
-    asked = [Asked(see_file(file, reader.model, look), NAMES) for file in files]
+def together(reader: VisionReader, files: Sequence[Path]) -> list[str]:
+    asked = [PictureQuestions(reader.view(file), NAMES) for file in files]
     return [_text(answer) for answers in reader.read(asked) for answer in answers]
 
 
-def one_by_one(reader: VisionReader, look: Look, files: Sequence[Path]) -> list[str]:
+def one_by_one(reader: VisionReader, files: Sequence[Path]) -> list[str]:
     return [
-        _text(reader.read([Asked(see_file(file, reader.model, look), (name,))])[0][0])
-        for file in files
-        for name in NAMES
+        _text(reader.read([PictureQuestions(reader.view(file), (name,))])[0][0]) for file in files for name in NAMES
     ]
 
 
@@ -70,12 +67,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     files = sorted(given.images.iterdir())[: given.pictures]
-    reader, look, _ = open_reader(ModelOptions(given.model, threads=given.threads, pixels=given.pixels), CHALLENGE)
-    assert isinstance(reader.model, TransformersPictureModel)
+    reader, _ = open_reader(ModelOptions(given.model, threads=given.threads, pixels=given.pixels), CHALLENGE)
+    assert isinstance(reader.model, PictureModel)
     counted = Counted(reader.model)
     ways = {
-        "together": lambda some: together(reader, look, some),
-        "a call a row": lambda some: one_by_one(reader, look, some),
+        "together": lambda some: together(reader, some),
+        "a call a row": lambda some: one_by_one(reader, some),
     }
     for way in ways.values():  # the first call of each pays for what is made once
         way(files[:1])

@@ -33,11 +33,10 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
-from entx.neural.asking import Ask
-from entx.neural.constrain import Constrainer, answer_pattern
-from entx.vlm_stage.backends.base import PictureAsk
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
+from entx.neural.backends.base import Query, Request
+from entx.neural.decoding import Constrainer, answer_pattern
 from entx.vlm_stage.families.qwen_vl import QwenCodec, QwenVl
+from entx.vlm_stage.model import PictureModel
 from entx.vlm_stage.prompt import OWN
 from lab.drawings.draw import scenes
 
@@ -108,12 +107,12 @@ class Within(LogitsProcessor):
         return scores.masked_fill(~allowed, -torch.inf)
 
 
-def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: PictureAsk) -> list[str]:
+def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: Request) -> list[str]:
     """One call of `generate` a row."""
     answers = []
-    for ask in asked.asks:
-        pixels = codec.pixels(asked.views)
-        prompt = codec.prompt(pixels, ask.question).tokens
+    for ask in asked.queries:
+        pixels = codec.pixels(asked.shown)
+        prompt = codec.prompt(pixels, ask.question)
         inputs = codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
         with torch.inference_mode():
             out = model.generate(
@@ -125,7 +124,7 @@ def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: Picture
     return answers
 
 
-def operations(model: Any, codec: QwenCodec, batch: Sequence[PictureAsk], written: int) -> float:
+def operations(model: Any, codec: QwenCodec, batch: Sequence[Request], written: int) -> float:
     """Multiplications and additions in matrix products that reading the pictures once cannot do without."""
     text, vision = model.config.text_config, model.config.vision_config
     tower = model.model.visual
@@ -136,15 +135,15 @@ def operations(model: Any, codec: QwenCodec, batch: Sequence[PictureAsk], writte
     merger, blocks, layers = weights(tower.merger), weights(tower.blocks), weights(model.model.language_model)
     total = 0.0
     for asked in batch:
-        pixels = codec.pixels(asked.views)
+        pixels = codec.pixels(asked.shown)
         patches = len(pixels.tensors["pixel_values"])
         total += 2 * patches * (weights(tower.patch_embed) + blocks) + 2 * pixels.tokens * merger
         total += vision.depth * 4 * patches**2 * vision.embed_dim
-        prompts = [codec.prompt(pixels, ask.question) for ask in asked.asks]
-        shared = prompts[0].shared
+        prompts = [codec.prompt(pixels, query.question) for query in asked.queries]
+        shared = 2 + max(place for place, token in enumerate(prompts[0]) if token == codec.image_token)
         total += 2 * shared * layers + text.num_hidden_layers * 2 * shared**2 * text.hidden_size
         for prompt in prompts:
-            own = len(prompt.tokens) - shared + written
+            own = len(prompt) - shared + written
             total += 2 * own * layers + text.num_hidden_layers * 4 * own * (shared + own / 2) * text.hidden_size
             total += 2 * (written + 1) * text.vocab_size * text.hidden_size
     return total
@@ -171,16 +170,16 @@ def timed(run: Callable[[], Any], device: str) -> tuple[Any, float]:
 
 def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixels: int, given: Any) -> dict[str, Any]:
     """One pixel budget."""
-    arm = TransformersPictureModel(QwenVl(), model, codec, tokens_per_pass=given.tokens_per_pass)
+    arm = PictureModel(QwenVl(), model, codec, tokens_per_pass=given.tokens_per_pass)
     constrainer = Constrainer(codec.tokenizer, model.config.text_config.vocab_size, codec.ends)
-    asks = tuple(Ask(OWN.ask(CHALLENGE[name]), (), answer_pattern(CHALLENGE[name], "none")) for name in ASKED)
-    batch = [PictureAsk((picture.resize(arm.view_size(picture.size, pixels)),), asks) for picture in pictures]
+    asks = tuple(Query(OWN.ask(CHALLENGE[name]), (), answer_pattern(CHALLENGE[name], "none")) for name in ASKED)
+    batch = [Request((picture.resize(arm.view_size(picture.size, pixels)),), asks) for picture in pictures]
     encoded = [0]
 
     def count(_: Any, __: tuple[Any, ...], given: dict[str, Any]) -> None:
         encoded[0] += len(given["grid_thw"])
 
-    arm.read(batch[:1], max_tokens=MAX_TOKENS), plain(model, codec, constrainer, batch[0])  # what is made once
+    arm.complete(batch[:1], max_tokens=MAX_TOKENS), plain(model, codec, constrainer, batch[0])  # what is made once
     if given.device != "cpu":
         torch.cuda.reset_peak_memory_stats()
     hook = model.model.visual.register_forward_pre_hook(count, with_kwargs=True)
@@ -189,7 +188,7 @@ def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixel
     for start in range(0, len(batch), given.chunk):
         some = batch[start : start + given.chunk]
         encoded[0] = 0
-        found, seconds = timed(lambda some=some: arm.read(some, max_tokens=MAX_TOKENS), given.device)
+        found, seconds = timed(lambda some=some: arm.complete(some, max_tokens=MAX_TOKENS), given.device)
         ours += [[said.text for said in of_picture] for of_picture in found]
         spent[0], passes[0] = spent[0] + seconds, passes[0] + encoded[0]
         for asked in some[: max(0, compared - len(theirs))]:
@@ -204,7 +203,7 @@ def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixel
     limit = matrix_rate(given.device, model.dtype) / (operations(model, codec, batch, written) / len(batch))
     return {
         "pixels": pixels, "pictures": len(batch), "rows": 3 * len(batch), "encodings": passes[0],
-        "image_tokens": sum(arm.image_tokens(asked.views[0].size) for asked in batch) / len(batch),
+        "image_tokens": sum(arm.image_tokens(asked.shown[0].size) for asked in batch) / len(batch),
         "pictures_per_second": rate, "rows_per_second": 3 * rate, "plain_pictures": len(theirs),
         "plain_encodings": passes[1], "plain_rows_per_second": 3 * plain_rate, "times_plain": rate / plain_rate,
         "equal_answers": sum(

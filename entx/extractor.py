@@ -113,9 +113,9 @@ class Readers:
         """For each page and each entity that is asked of it, what each reader says."""
         said = {RULES: [self.rules.read(page, names) for page, names in pages]}
         if LLM in self.stages:
-            from entx.llm_stage.reader import Asked
+            from entx.llm_stage.reader import PageQuestions
 
-            said[LLM] = self._model.read([Asked(page, tuple(names), (None,) * len(names)) for page, names in pages])
+            said[LLM] = self._model.read([PageQuestions(page, tuple(names)) for page, names in pages])
         of_pages = zip(*(said[stage] for stage in self.stages), strict=True)
         return [list(zip(*arms, strict=True)) for arms in of_pages]
 
@@ -528,9 +528,9 @@ def _shipped_model(schema: Schema) -> tuple[TextReader, str]:
     """The shipped model without its own calibration, and what its answers depend on."""
     from dataclasses import replace
 
-    from entx.llm_stage.loading import ModelOptions, open_reader
     from entx.llm_stage.prompt import PROMPT_VERSION
-    from entx.llm_stage.reader import READER_VERSION, TextReader
+    from entx.llm_stage.reader import READER_VERSION, TextReader, open_reader
+    from entx.neural.predict import ModelOptions
 
     reader, settings = open_reader(ModelOptions(), schema)
     plain = TextReader(reader.model, replace(reader.serving, calibration=None), schema, reader.mode)

@@ -29,10 +29,10 @@ from transformers import AutoTokenizer
 
 from entx.core.entities import CHALLENGE
 from entx.core.files import atomic_path, atomic_text
-from entx.llm_stage.dataset import rough_tokens
+from entx.llm_stage.data import rough_tokens
 from entx.llm_stage.prompt import PROMPT_VERSION, Hint, Style, answer_text, page_prompt, question_prompt
-from entx.llm_stage.serving import SERVING
 from entx.neural.model_folder import check_model_folder
+from entx.neural.predict import SERVING
 from entx.rules.reader import RulesReader
 from lab.augment import augmented_pages
 from lab.corpora import easyocr_pages, real_pages

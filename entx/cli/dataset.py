@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -14,25 +16,11 @@ from entx.cli.output import Output
 from entx.core.errors import InputError
 
 if TYPE_CHECKING:
-    from entx.llm_stage.dataset import Dataset, Example
+    from entx.llm_stage.data import Row, TextDataset
     from entx.storage.store import Store
 
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-class Mix(StrEnum):
-    """Shares of the entities."""
-
-    STORE = "store"
-    TEST = "test"
-
-
-class Format(StrEnum):
-    """How examples are written."""
-
-    JSONL = "jsonl"
-    DATASETS = "datasets"
 
 
 @app.command("dataset")
@@ -65,9 +53,9 @@ def dataset_command(
     negatives: Annotated[
         float, typer.Option("--negatives", min=0.0, max=0.9, help="Share of rows with the answer none, filled up to.")
     ] = 0.3,
-    mix: Annotated[Mix, typer.Option("--mix", help="Entities as in the store, or as in the challenge's test.")] = (
-        Mix.STORE
-    ),
+    mix: Annotated[
+        Literal["store", "test"], typer.Option("--mix", help="Entities as in the store, or as in the challenge's test.")
+    ] = "store",
     dev: Annotated[float, typer.Option("--dev", min=0.0, max=0.9, help="Share of the rows held out.")] = 0.1,
     folds: Annotated[int, typer.Option("--folds", min=0, help="Cross-validation: a folder a fold.")] = 0,
     hint_run: Annotated[str | None, typer.Option("--hint-run", help="Run whose answers half of the rows see.")] = None,
@@ -78,7 +66,9 @@ def dataset_command(
     model: Annotated[
         Path | None, typer.Option("--model", help="Model folder whose tokenizer counts; default: a rough count.")
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="JSON lines, or folders for `datasets`.")] = Format.JSONL,
+    format_: Annotated[
+        Literal["jsonl", "datasets"], typer.Option("--format", help="JSON lines, or folders for `datasets`.")
+    ] = "jsonl",
     epoch: Annotated[int, typer.Option("--epoch", min=0, help="Other epochs draw other rows and hints.")] = 0,
     seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal files.")] = 0,
     schema: SchemaOption = None,
@@ -93,11 +83,19 @@ def dataset_command(
     Example: entx dataset --stage llm --store challenge.duckdb --out examples --weight 'train*=0.4'
     """
     from entx.core.entities import load_schema
-    from entx.llm_stage.dataset import Dataset, Hints, rough_tokens
+    from entx.core.files import atomic_text
+    from entx.llm_stage.data import (
+        Hints,
+        PageWriter,
+        TextData,
+        TextDataset,
+        Unreadable,
+        rough_tokens,
+        save_folder,
+        write_jsonl,
+    )
     from entx.llm_stage.prompt import Style
-    from entx.llm_stage.rows import PageWriter, RowSettings, Unreadable
-    from entx.neural.labels import RangePolicy
-    from entx.neural.sampling import TEST_MIX, SampleSettings
+    from entx.neural.training.labels import RangePolicy
     from entx.storage.pages import choose_pages
     from entx.storage.runs import run_settings
     from entx.storage.store import Store
@@ -109,9 +107,10 @@ def dataset_command(
     out = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
     sources = _weights(weight or [])
-    range_policy = _one_of(RangePolicy, ranges, "--ranges")
-    unreadable_policy = _one_of(Unreadable, unreadable, "--unreadable")
-    sampling = SampleSettings(TEST_MIX if mix is Mix.TEST else None, negatives, seed=seed)
+    wanted = TextData(
+        sources=sources, ranges=_one_of(RangePolicy, ranges, "--ranges"), negatives=negatives, mix=mix,
+        unreadable=_one_of(Unreadable, unreadable, "--unreadable"),
+    )  # fmt: skip
     writer = PageWriter(
         _one_of(Style, style, "--style"), rough_tokens if model is None else _token_counter(model), budget
     )
@@ -121,11 +120,8 @@ def dataset_command(
         if hint_run is not None:
             run_settings(opened, hint_run)  # an error that lists the runs, where there is none of that name
             hints = Hints.of_run(opened, hint_run)
-        settings = RowSettings(
-            sources, range_policy, unreadable_policy, negatives=negatives > 0,
-            held_out=_pictures(opened, held_out or []),
-        )  # fmt: skip
-        data = Dataset.load(opened, key, entities, writer, settings, sampling, hints)
+        withheld = _pictures(opened, held_out or [])
+        data = TextDataset.load(opened, key, entities, writer, wanted, hints=hints, held_out=withheld, seed=seed)
     if not any(not row.generated for row in data.rows):
         _show_tally(out, data)
         raise InputError(f"{store}: no labelled question of it can be used; see the counts above")
@@ -134,21 +130,28 @@ def dataset_command(
     for folder, (train, held) in parts.items():
         files = {"train": train.examples(epoch), "dev": held.examples(epoch, sampled=False)}
         for name, examples in files.items():
-            if examples or format_ is Format.JSONL:
-                target = _write(out_dir / folder, name, examples, format_)
-                written[str(target.relative_to(out_dir))] = _counts(examples)
+            if examples or format_ == "jsonl":
+                target = Path(folder, name if format_ == "datasets" else f"{name}.jsonl")
+                (save_folder if format_ == "datasets" else write_jsonl)(out_dir / target, examples)
+                written[str(target)] = _counts(examples)
     summary = {
-        "store": store.name, "engine": key.engine, "weights": sources, "ranges": range_policy.value,
-        "unreadable": unreadable_policy.value, "held_out_pictures": len(settings.held_out),
-        "negatives": negatives, "mix": mix.value, "style": writer.style.value,
+        "store": store.name, "engine": key.engine, "weights": sources, "ranges": wanted.ranges.value,
+        "unreadable": wanted.unreadable.value, "held_out_pictures": len(withheld),
+        "negatives": negatives, "mix": mix, "style": writer.style.value,
         "budget": budget, "hint_run": hint_run, "epoch": epoch, "seed": seed, "files": written,
-        "questions": dict(sorted(data.tally.questions.items())), "pages": dict(sorted(data.tally.pages.items())),
+        "questions": dict(sorted(data.tally["questions"].items())), "pages": dict(sorted(data.tally["pages"].items())),
     }  # fmt: skip
-    _write_summary(out_dir / "dataset.json", summary)
+    with atomic_text(out_dir / "dataset.json") as stream:
+        json.dump(summary, stream, indent=2, ensure_ascii=False)
+        stream.write("\n")
     _show_tally(out, data)
     names = sorted({name for counts in written.values() for name in counts["entities"]})
-    header = ("examples", "all", "none", "weight", *names)
-    out.table(header, [_line(name, counts, names) for name, counts in written.items()])
+    lines = [
+        (name, f"{one['rows']:,}", f"{one['none']:,}", f"{one['weight']:,.1f}",
+         *(f"{one['entities'].get(entity, 0):,}" for entity in names))
+        for name, one in written.items()
+    ]  # fmt: skip
+    out.table(("examples", "all", "none", "weight", *names), lines)
     out.result(summary)
 
 
@@ -195,19 +198,7 @@ def _token_counter(folder: Path) -> Callable[[list[str]], list[int]]:
     return lambda texts: [len(one.ids) for one in tokenizer.encode_batch(texts, add_special_tokens=False)]
 
 
-def _write(folder: Path, name: str, examples: list[Example], format_: Format) -> Path:
-    from entx.llm_stage.export import save_folder, write_jsonl
-
-    if format_ is Format.DATASETS:
-        save_folder(folder / name, examples)
-        return folder / name
-    write_jsonl(folder / f"{name}.jsonl", examples)
-    return folder / f"{name}.jsonl"
-
-
-def _counts(examples: list[Example]) -> dict[str, Any]:
-    from collections import Counter
-
+def _counts(examples: list[Row]) -> dict[str, Any]:
     return {
         "rows": len(examples),
         "none": sum(one.right == len(one.choices) - 1 for one in examples),
@@ -217,25 +208,10 @@ def _counts(examples: list[Example]) -> dict[str, Any]:
     }
 
 
-def _line(name: str, counts: dict[str, Any], names: list[str]) -> tuple[str, ...]:
-    shares = (f"{counts['entities'].get(entity, 0):,}" for entity in names)
-    return name, f"{counts['rows']:,}", f"{counts['none']:,}", f"{counts['weight']:,.1f}", *shares
-
-
-def _write_summary(path: Path, summary: dict[str, Any]) -> None:
-    import json
-
-    from entx.core.files import atomic_text
-
-    with atomic_text(path) as stream:
-        json.dump(summary, stream, indent=2, ensure_ascii=False)
-        stream.write("\n")
-
-
-def _show_tally(out: Output, data: Dataset) -> None:
+def _show_tally(out: Output, data: TextDataset) -> None:
     tally = data.tally
     out.table(
         ("labelled questions", "rows"),
-        [(reason, f"{count:,}") for reason, count in sorted(tally.questions.items()) if count],
+        [(reason, f"{count:,}") for reason, count in sorted(tally["questions"].items()) if count],
     )
-    out.table(("pages", ""), [(what, f"{count:,}") for what, count in sorted(tally.pages.items()) if count])
+    out.table(("pages", ""), [(what, f"{count:,}") for what, count in sorted(tally["pages"].items()) if count])

@@ -13,7 +13,7 @@ from entx.cli.tables import print_evaluation
 
 if TYPE_CHECKING:
     from entx.core.types import PageKey, Question
-    from entx.llm_stage.infer import InferReport
+    from entx.neural.predict import InferReport
     from entx.storage.store import Store
 
 
@@ -112,11 +112,11 @@ def demo(
 
 def _read_by_model(store: Store, key: PageKey) -> InferReport:
     from entx.core.entities import CHALLENGE
-    from entx.llm_stage.infer import answer_questions
-    from entx.llm_stage.loading import ModelOptions, open_reader
+    from entx.llm_stage.reader import open_reader
+    from entx.neural.predict import ModelOptions, Task, answer_questions
 
     reader, settings = open_reader(ModelOptions(), CHALLENGE)
-    return answer_questions(store, key, CHALLENGE, reader, "llm", settings)
+    return answer_questions(store, reader, "llm", settings, Task(key))
 
 
 def _is_shown(question: Question) -> bool:

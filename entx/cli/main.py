@@ -9,12 +9,12 @@ from typing import NoReturn
 
 from entx.cli import (  # noqa: F401 - importing a command registers it
     ablate,
+    calibrate,
     dataset,
     demo,
     doctor,
     ensemble,
     extract,
-    merge_adapter,
     predict,
     recipe,
     review,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,16 +13,32 @@ from entx.cli.output import Output
 from entx.core.errors import InputError
 
 if TYPE_CHECKING:
-    from entx.core.entities import Schema
-    from entx.core.splits import Shard
-    from entx.core.types import PageKey
-    from entx.llm_stage import loading as llm
-    from entx.storage.store import Store
-    from entx.vlm_stage import loading as vlm
-
-    Job = Callable[[Store, PageKey | None, str, Callable[[int], None]], tuple[int, float, dict[str, int]]]
+    from entx.neural.predict import Reader
 
 STAGES = ("rules", "llm", "vlm")
+
+EngineOption = Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")]
+AdapterOption = Annotated[Path | None, typer.Option("--adapter", help="Folder of a LoRA adapter on top of --model.")]
+DtypeOption = Annotated[
+    str | None, typer.Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
+]
+FourBitOption = Annotated[
+    bool | None, typer.Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)
+]
+BatchOption = Annotated[
+    int | None, typer.Option("--batch", min=1, help="Pages (pictures) read and committed together [llm: 64, vlm: 32].")
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch.")]
+PixelsOption = Annotated[
+    int | None, typer.Option("--pixels", help="vlm: budget of a picture; default: the model's, or 262144.")
+]
+CropsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--crops", help="vlm: spend it on the whole picture and close-ups of its numbers.", show_default=False
+    ),
+]
+"""Options of the commands that run a model."""
 
 
 @app.command("predict")
@@ -36,7 +52,7 @@ def predict(
         ),
     ],
     store: StoreOption,
-    engine: Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")] = None,
+    engine: EngineOption = None,
     run: Annotated[
         str | None, typer.Option("--run", help="Name of the run in the store; default: the stage's name.")
     ] = None,
@@ -46,9 +62,7 @@ def predict(
         str | None,
         typer.Option("--model", help="A model folder, or a server's name for it; llm: default the one that ships."),
     ] = None,
-    adapter: Annotated[
-        Path | None, typer.Option("--adapter", help="Folder of a LoRA adapter on top of --model.")
-    ] = None,
+    adapter: AdapterOption = None,
     backend: Annotated[
         str | None,
         typer.Option("--backend", help="transformers (default), vllm, openai (any such server); vlm: unsloth."),
@@ -67,28 +81,12 @@ def predict(
     hint_run: Annotated[
         str | None, typer.Option("--hint-run", help="llm: tell the model what this run of the store answered.")
     ] = None,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
-    ] = None,
-    four_bit: Annotated[
-        bool | None, typer.Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option("--batch", min=1, help="Pages (pictures) read and committed together [llm: 64, vlm: 32]."),
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch.")] = None,
-    pixels: Annotated[
-        int | None, typer.Option("--pixels", help="vlm: budget of a picture; default: the model's, or 262144.")
-    ] = None,
-    crops: Annotated[
-        bool | None,
-        typer.Option(
-            "--crops",
-            help="vlm: spend it on the whole picture and close-ups of its numbers.",
-            show_default=False,
-        ),
-    ] = None,
+    dtype: DtypeOption = None,
+    four_bit: FourBitOption = None,
+    batch: BatchOption = None,
+    threads: ThreadsOption = None,
+    pixels: PixelsOption = None,
+    crops: CropsOption = None,
     shards: Annotated[
         str | None, typer.Option("--shards", help="vlm: one of several parts, 1/4 to 4/4; see entx merge.")
     ] = None,
@@ -143,28 +141,29 @@ def predict(
     entities = load_schema(schema)
     indices = wanted_indices(only)
     shard = Shard.parse(shards) if shards else Shard()
-    if stage == "rules":
-        job = _rules(entities)
-    elif stage == "llm":
-        from entx.llm_stage.loading import ModelOptions
+    opened_reader: tuple[Reader, dict[str, Any]] | None = None
+    if stage != "rules":
+        from entx.neural.predict import ModelOptions, Task, answer_questions
 
         options = ModelOptions(
-            model, adapter, backend or "transformers", mode or "candidates", dtype, bool(four_bit), threads, base_url
-        )
-        job = _llm(options, entities, hint_run, batch)
-    else:
-        from entx.vlm_stage.loading import ModelOptions as VlmOptions
-
-        chosen = VlmOptions(
             model, adapter, backend or "transformers", mode, dtype, bool(four_bit), threads, base_url, pixels,
             bool(crops), remote_code or "",
         )  # fmt: skip
-        job = _vlm(chosen, entities, shard, batch, bool(retry_failed), words.notice)
+        opened_reader = stage_reader(stage)(options, entities, words.notice)
     with Store(store, write=True) as opened:
         key = choose_pages(opened, engine) if stage != "vlm" or engine or page_keys(opened) else None
         mine = indices_in_shard(opened, shard) if shards else None
         with words.progress("questions", coverage(opened, name, mine).questions) as advance:
-            read, seconds, counts = job(opened, key, name, advance)
+            if opened_reader is None:
+                from entx.rules.reader import answer_questions as answer_by_rules
+
+                assert key is not None
+                by_rules = answer_by_rules(opened, key, entities, name, advance=advance)
+                read, seconds, counts = by_rules.asked, by_rules.seconds, {}
+            else:
+                task = Task(key, hint_run, shard, bool(retry_failed), batch)
+                report = answer_questions(opened, opened_reader[0], name, opened_reader[1], task, advance)
+                read, seconds, counts = report.answered, report.seconds, dict(report.counts)
         if shards:
             indices = indices_in_shard(opened, shard, indices)
         covered = coverage(opened, name, indices)
@@ -184,58 +183,12 @@ def predict(
     })  # fmt: skip
 
 
-def _rules(entities: Schema) -> Job:
-    from entx.rules.reader import answer_questions
+def stage_reader(stage: str) -> Any:
+    """The function of a model stage that opens its reader."""
+    if stage == "llm":
+        from entx.llm_stage.reader import open_reader as open_text_reader
 
-    def job(
-        store: Store, key: PageKey | None, name: str, advance: Callable[[int], None]
-    ) -> tuple[int, float, dict[str, int]]:
-        assert key is not None
-        report = answer_questions(store, key, entities, name, advance=advance)
-        return report.asked, report.seconds, {}
+        return open_text_reader
+    from entx.vlm_stage.reader import open_reader as open_vision_reader
 
-    return job
-
-
-def _llm(options: llm.ModelOptions, entities: Schema, hint_run: str | None, batch: int | None) -> Job:
-    from entx.llm_stage.infer import PAGES_PER_COMMIT, answer_questions
-    from entx.llm_stage.loading import open_reader
-
-    reader, settings = open_reader(options, entities)
-
-    def job(
-        store: Store, key: PageKey | None, name: str, advance: Callable[[int], None]
-    ) -> tuple[int, float, dict[str, int]]:
-        assert key is not None
-        report = answer_questions(
-            store, key, entities, reader, name, settings, hint_run=hint_run,
-            pages_per_commit=batch or PAGES_PER_COMMIT, advance=advance,
-        )  # fmt: skip
-        return report.answered, report.seconds, dict(report.counts)
-
-    return job
-
-
-def _vlm(
-    options: vlm.ModelOptions,
-    entities: Schema,
-    shard: Shard,
-    batch: int | None,
-    retry_failed: bool,
-    notice: Callable[[str], None],
-) -> Job:
-    from entx.vlm_stage.infer import PICTURES_PER_COMMIT, answer_questions
-    from entx.vlm_stage.loading import open_reader
-
-    reader, look, settings = open_reader(options, entities, notice)
-
-    def job(
-        store: Store, key: PageKey | None, name: str, advance: Callable[[int], None]
-    ) -> tuple[int, float, dict[str, int]]:
-        report = answer_questions(
-            store, key, entities, reader, look, name, settings, shard=shard, retry_failed=retry_failed,
-            pictures_per_commit=batch or PICTURES_PER_COMMIT, advance=advance,
-        )  # fmt: skip
-        return report.answered, report.seconds, dict(report.counts)
-
-    return job
+    return open_vision_reader

@@ -1,20 +1,20 @@
-"""`entx recipe`: the shipped training recipes; list, show with comments, copy to change."""
+"""`entx recipe`: the shipped training recipes; list, show with comments, copy to change, check."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from entx.cli.app import Json, Quiet, app
 from entx.cli.output import Output
+from entx.core.errors import InputError
 
 if TYPE_CHECKING:
-    from entx.llm_stage import recipe as llm
-    from entx.vlm_stage import recipe as vlm
+    from entx.neural.training.recipe import Recipe
+    from entx.neural.training.stage import Stage
 
 recipes = typer.Typer(
     no_args_is_help=True,
@@ -53,9 +53,9 @@ def show_recipe(name: _Name, assignments: SetOption = None, quiet: Quiet = False
     from entx.core.settings import find_recipe
 
     out = Output(quiet=quiet, as_json=as_json)
-    recipe = _load(name, assignments or ())
+    recipe = load_any(name, assignments or ())
     out.line(find_recipe(name).text.rstrip())
-    out.result({"name": name, "digest": recipe.digest, "settings": dataclasses.asdict(recipe)})
+    out.result({"name": name, "digest": recipe.digest, "settings": recipe.settings})
 
 
 @recipes.command("copy")
@@ -69,7 +69,6 @@ def copy_recipe(
 
     Example: entx recipe copy qwen3-1.7b mine.toml
     """
-    from entx.core.errors import InputError
     from entx.core.files import atomic_text
     from entx.core.settings import find_recipe
 
@@ -86,11 +85,51 @@ def copy_recipe(
     out.result({"written": str(target)})
 
 
-def _load(name: str, assignments: Sequence[str]) -> llm.Recipe | vlm.Recipe:
-    """The recipe as its own stage reads it."""
-    from entx.core.settings import find_recipe, parse_toml
-    from entx.llm_stage import recipe as llm
-    from entx.vlm_stage import recipe as vlm
+@recipes.command("check")
+def check_recipe(
+    name: _Name,
+    stage: Annotated[str | None, typer.Option("--stage", help="llm or vlm; default: as the recipe says.")] = None,
+    assignments: SetOption = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Check a recipe as `entx train` reads it; all faults are printed at once, and the exit code is 2.
 
-    stage = parse_toml(find_recipe(name).text, name).get("stage")
-    return vlm.load_recipe(name, assignments) if stage == "vlm" else llm.load_recipe(name, assignments)
+    Example: entx recipe check mine.toml --set train.batch=4
+    """
+    out = Output(quiet=quiet, as_json=as_json)
+    recipe = load_any(name, assignments or (), stage)
+    out.line(f"{name}: a recipe of --stage {recipe.STAGE}, settings {recipe.digest}")
+    out.result({"name": name, "stage": recipe.STAGE, "digest": recipe.digest})
+
+
+def stage_type(name: str) -> type[Stage[Any]]:
+    """What trains a stage.
+
+    Raises:
+        InputError: no such stage.
+    """
+    if name == "llm":
+        from entx.llm_stage.training import TextStage
+
+        return TextStage
+    if name == "vlm":
+        from entx.vlm_stage.training import PictureStage
+
+        return PictureStage
+    raise InputError(f"--stage {name}: this version trains: llm, vlm")
+
+
+def load_any(name: str, assignments: Sequence[str] = (), stage: str | None = None) -> Recipe:
+    """The recipe as its own stage reads it, or as that one.
+
+    Raises:
+        InputError: faults in it, all at once.
+    """
+    from entx.core.settings import find_recipe, parse_toml
+    from entx.neural.training.recipe import load_recipe
+
+    if stage is None:
+        stage = "vlm" if parse_toml(find_recipe(name).text, name).get("stage") == "vlm" else "llm"
+    recipe: Recipe = load_recipe(stage_type(stage).RECIPE, name, assignments)
+    return recipe

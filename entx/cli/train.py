@@ -1,9 +1,7 @@
-"""`entx train`: a stage's model is trained on the labelled questions of a store."""
+"""`entx train` and `entx merge-adapter`: a stage's model trained on a store's questions, and its adapter merged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,29 +9,17 @@ import typer
 
 from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app
 from entx.cli.output import Output
-from entx.cli.recipe import SetOption
+from entx.cli.recipe import SetOption, stage_type
 from entx.core.errors import InputError
 
 if TYPE_CHECKING:
-    from entx.neural.training import Trained
+    from entx.neural.training.estimate import Plan
+    from entx.neural.training.recipe import Recipe
+    from entx.neural.training.sampling import TrainingData
+    from entx.neural.training.stage import Trained
 
 SHIPPED = "entx-small"
 """The recipe, and the model folder of the package, that need no `--model`."""
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What the user wants, whatever the stage."""
-
-    recipe: str
-    assignments: Sequence[str]
-    store: Path
-    out: Path
-    model: Path | None
-    engine: str | None
-    schema: Path | None
-    dry_run: bool
-    resume: bool
 
 
 @app.command("train")
@@ -70,128 +56,106 @@ def train_command(
 
     Example: entx train --stage llm --recipe entx-small --store challenge.duckdb --out my-model --set train.epochs=2
     """
-    words = Output(quiet=quiet, as_json=as_json)
-    request = _Request(
-        recipe_name, assignments or (), store, out_dir, model, engine, schema, dry_run, resume
-    )  # fmt: skip
-    if stage == "llm":
-        _text(request, words)
-    elif stage == "vlm":
-        _vision(request, words)
-    else:
-        raise InputError(f"--stage {stage}: this version trains: llm, vlm")
-
-
-def _text(request: _Request, words: Output) -> None:
-    from entx.core.entities import load_schema
-    from entx.llm_stage.recipe import load_recipe
-    from entx.neural.model_folder import check_model_folder
-
-    recipe = load_recipe(request.recipe, request.assignments)
-    entities = load_schema(request.schema)
-    folder = check_model_folder(_base(request, recipe.model.hub, shipped=True))
-    require_libraries()
-
-    from entx.llm_stage.adapters import prompt_tokenizer
-    from entx.neural.backend import choose_backend
-
-    backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-    from entx.llm_stage.plan import optimiser_steps, plan_training
-    from entx.llm_stage.train import train
-    from entx.llm_stage.training_data import load_dataset, training_data
-    from entx.storage.pages import choose_pages
-    from entx.storage.store import Store
-
-    tokenizer = prompt_tokenizer(recipe, folder)
-    with Store(request.store) as opened:
-        dataset = load_dataset(opened, choose_pages(opened, request.engine), entities, recipe, tokenizer)
-    data = training_data(dataset, recipe, tokenizer)
-    _say_data(words, data)
-    if request.dry_run:
-        plan = plan_training(recipe, folder, data)
-        words.line(
-            f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})"
-        )
-        _say_plan(words, plan, data, recipe.train.evaluate_every)
-        return
-    steps = optimiser_steps(recipe, [len(row.tokens) for row in data.visits])
-    with words.progress("steps", steps, unit="steps") as advance:
-        ended = train(
-            recipe, request.recipe, folder, data, request.out, backend=backend, restart=not request.resume,
-            advance=advance,
-        )  # fmt: skip
-    _say_end(words, ended, request.out)
-
-
-def _vision(request: _Request, words: Output) -> None:
     import tempfile
 
     from entx.core.entities import load_schema
     from entx.neural.model_folder import check_model_folder
-    from entx.vlm_stage.recipe import load_recipe
-
-    recipe = load_recipe(request.recipe, request.assignments)
-    entities = load_schema(request.schema)
-    folder = check_model_folder(_base(request, recipe.model.hub), remote_code=recipe.model.remote_code)
-    require_libraries()
-
-    from entx.neural.backend import choose_backend
-
-    backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-    from entx.storage.pages import choose_pages, page_keys
+    from entx.neural.training.adapters import choose_backend
+    from entx.neural.training.recipe import load_recipe
     from entx.storage.store import Store
-    from entx.vlm_stage.dataset import Dataset
-    from entx.vlm_stage.families.lookup import family_of
-    from entx.vlm_stage.plan import optimiser_steps, plan_training
-    from entx.vlm_stage.train import check_deepspeed, train
-    from entx.vlm_stage.training_data import training_data
 
-    if not request.dry_run:
-        check_deepspeed(recipe)
-    codec = family_of(folder.path).codec(folder.path)
-    with Store(request.store) as opened:
-        key = None
-        if recipe.data.negatives > 0 and (request.engine or page_keys(opened)):
-            key = choose_pages(opened, request.engine)
-        elif recipe.data.negatives > 0:
-            words.notice("no OCR pages to find negatives by: only questions whose label is empty have an empty answer")
-        dataset = Dataset.load(opened, entities, recipe.data, key=key, seed=recipe.train.seed)
-    data = training_data(dataset, recipe, entities, codec)
+    words = Output(quiet=quiet, as_json=as_json)
+    kind = stage_type(stage)
+    recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
+    entities = load_schema(schema)
+    base = model or _base(recipe_name, recipe)
+    folder = check_model_folder(base, remote_code=getattr(recipe.model, "remote_code", ""))
+    require_libraries()
+    backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
+    from entx.neural.training.estimate import optimiser_steps, plan_training
+    from entx.neural.training.stage import train
+
+    trained = kind(recipe, recipe_name, folder, entities)
+    if not dry_run:
+        trained.check()
+    with Store(store) as opened:
+        data = trained.load_data(opened, engine, words.notice)
     _say_data(words, data)
-    if request.dry_run:
+    if dry_run:
         with tempfile.TemporaryDirectory() as scratch:
-            plan = plan_training(recipe, folder, data, Path(scratch))
-        words.line(
-            f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})"
-        )
-        words.line(
-            f"pictures of at most {plan.pixels:,} pixels: {plan.image_tokens:g} image tokens a row (at most "
-            f"{plan.most_image_tokens}), {plan.text_tokens:g} of text and answer; {plan.left_out:,} visits left out"
-        )
-        if plan.peak_bytes:
-            words.line(f"measured while {recipe.train.batch} rows passed: {plan.peak_bytes / 2**30:.2f} GiB")
-        _say_plan(words, plan, data, recipe.train.evaluate_every)
+            _say_plan(words, plan_training(trained, data, Path(scratch)), recipe, data)
         return
-    with words.progress("steps", optimiser_steps(recipe, len(data.visits)), unit="steps") as advance:
-        ended = train(
-            recipe, request.recipe, folder, data, entities, request.out, backend=backend, restart=not request.resume,
-            advance=advance,
-        )  # fmt: skip
-    _say_end(words, ended, request.out)
+    with words.progress("steps", optimiser_steps(recipe, data.lengths), unit="steps") as advance:
+        ended = train(trained, data, out_dir, backend=backend, restart=not resume, advance=advance)
+    _say_end(words, ended, out_dir)
 
 
-def _base(request: _Request, hub: str, *, shipped: bool = False) -> Path:
+@app.command("merge-adapter")
+def merge_adapter_command(
+    model: Annotated[Path, typer.Option("--model", help="Folder of the base model, 16-bit or wider weights.")],
+    adapter: Annotated[Path, typer.Option("--adapter", help="Folder that `entx train` made, of either stage.")],
+    store: StoreOption,
+    out_dir: Annotated[Path, typer.Option("--out", help="Model folder to make.")],
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
+    allow: Annotated[int, typer.Option("--allow", min=0, help="Answers that may differ.")] = 0,
+    dtype: Annotated[str, typer.Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="Whose pages a text model reads; default: those written last.")
+    ] = None,
+    schema: SchemaOption = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Merge an adapter into its base model, for servers that load whole models.
+
+    The merge guard asks both the same questions: a text model by scoring candidates and by free writing, a
+    vision-language model by reading the pictures within the legal answers and by free writing. Where an answer changes,
+    nothing is written and the exit code is 2.
+
+    Example: entx merge-adapter --model gemma-2-9b-it --adapter my-adapter --store s.duckdb --out merged
+    """
+    require_libraries()
+    from entx.core.entities import load_schema
+    from entx.core.settings import read_settings
+    from entx.neural.model_folder import check_model_folder
+    from entx.neural.training.merge import DTYPES, adapter_record, merge_adapter
+    from entx.storage.store import Store
+
+    if dtype not in DTYPES:
+        raise InputError(f"--dtype {dtype}: choose one of: {', '.join(DTYPES)}")
+    words = Output(quiet=quiet, as_json=as_json)
+    record = adapter_record(adapter)
+    kind = stage_type(record.get("stage", "llm"))
+    recipe = read_settings(kind.RECIPE, record["recipe"]["settings"], "training.json")
+    stage = kind(recipe, record["recipe"]["name"], check_model_folder(model), load_schema(schema))
+    with Store(store) as opened:
+        questions = stage.guard_questions(opened, engine, rows)
+    merged = merge_adapter(stage, adapter, out_dir, questions, dtype=dtype, allowed=allow, tell=words.line)
+    words.line(f"guard: {merged.guard.questions} questions, {merged.guard.changed} answers differ")
+    if merged.trained is not None:
+        words.notice(
+            f"against the adapter on 4-bit weights, as it was trained: {merged.trained.chosen} chosen and "
+            f"{merged.trained.written} written answers of {merged.trained.questions} differ"
+        )
+    words.line(f"Written: {out_dir}")
+    trained = merged.trained and {"chosen": merged.trained.chosen, "written": merged.trained.written}
+    words.result({
+        "out": str(out_dir), "questions": merged.guard.questions, "chosen": merged.guard.chosen,
+        "written": merged.guard.written, "against_4bit": trained,
+    })  # fmt: skip
+
+
+def _base(recipe_name: str, recipe: Recipe) -> Path:
+    """The folder of the shipped model, for a recipe of the text stage that names no other."""
     from importlib import resources
 
-    if request.model is not None:
-        return request.model
-    own = Path(str(resources.files("entx"))) / "models" / SHIPPED
-    if shipped and not hub and own.is_dir():
+    own, hub = Path(str(resources.files("entx"))) / "models" / SHIPPED, recipe.model.hub
+    if recipe.STAGE == "llm" and not hub and own.is_dir():
         return own
     if not hub:
-        raise InputError(f"recipe {request.recipe} names no published model: give its folder with --model")
+        raise InputError(f"recipe {recipe_name} names no published model: give its folder with --model")
     raise InputError(
-        f"recipe {request.recipe} starts from {hub}; nothing is downloaded by itself: "
+        f"recipe {recipe_name} starts from {hub}; nothing is downloaded by itself: "
         f"hf download {hub} --local-dir FOLDER, then --model FOLDER"
     )
 
@@ -209,25 +173,36 @@ def require_libraries() -> None:
         raise InputError(f"{', '.join(missing)} not installed; pip install 'entx-hybrid[llm]'")
 
 
-def _say_data(words: Output, data: Any) -> None:
+def _say_data(words: Output, data: TrainingData) -> None:
     questions = data.counts["questions"]
     words.table(
         ("labelled questions", "rows"), [(reason, f"{count:,}") for reason, count in questions.items() if count]
     )
     if data.too_long:
         words.notice(f"{data.too_long} examples have more tokens than model.max_length and are left out")
-    if not data.dev:
+    if data.rows and not data.dev:
         words.notice("no rows to measure F1 on: the training runs to its end and the last weights are kept")
 
 
-def _say_plan(words: Output, plan: Any, data: Any, every: int) -> None:
+def _say_plan(words: Output, plan: Plan, recipe: Recipe, data: TrainingData) -> None:
     import dataclasses
 
-    words.line(f"{plan.steps:,} steps; F1 on {len(data.dev)} dev questions every {every} steps")
+    numbers: dict[str, Any] = dataclasses.asdict(plan)
+    sizes = numbers.pop("sizes")
+    words.line(f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})")
+    if sizes:
+        words.line(
+            f"pictures of at most {sizes['pixels']:,} pixels: {sizes['image_tokens']:g} image tokens a row (at most "
+            f"{sizes['most_image_tokens']}), {sizes['text_tokens']:g} of text and answer; "
+            f"{plan.left_out:,} visits left out"
+        )
+    if plan.peak_bytes:
+        words.line(f"measured while {recipe.train.batch} rows passed: {plan.peak_bytes / 2**30:.2f} GiB")
+    words.line(f"{plan.steps:,} steps; F1 on {len(data.dev)} dev questions every {recipe.train.evaluate_every} steps")
     words.line(f"{plan.parameters:,} parameters, {plan.trained:,} of them trained")
     words.line(f"memory about {plan.memory_bytes / 2**30:.2f} GiB on {plan.device}")
     words.line(f"time about {_duration(plan.seconds)}, measurements not counted (from {plan.basis})")
-    words.result({**dataclasses.asdict(plan), "dev": len(data.dev), "data": dict(data.counts)})
+    words.result({**numbers, **sizes, "dev": len(data.dev), "data": dict(data.counts)})
 
 
 def _say_end(words: Output, ended: Trained, out_dir: Path) -> None:

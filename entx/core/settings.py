@@ -1,16 +1,9 @@
-"""Plug-ins by entry point: a name's object from an installed distribution, or from the built-in table.
+"""What is named and read: plug-ins by entry point, settings as checked models, and the recipes that ship with entx.
 
-Settings files: a TOML table into a frozen dataclass, with every fault named at once.
+A settings file is a TOML table. `read_settings` makes a pydantic model of it and names every fault at once, with its
+place in the file; a key that no field has is a fault, so that a misspelt setting is never silently without effect.
 
-    @dataclass(frozen=True)
-    class Train:
-        lr: float = setting(2e-4, above=0)
-        scheduler: str = setting("cosine", choices=("cosine", "linear"))
-
-A field without a default must be in the file. A field whose type is another such dataclass is a sub-table. A key that
-no field has is a fault, so that a misspelt setting is never silently without effect.
-
-The recipes that ship with the package: commented TOML files, each a whole training of one stage.
+This module does not say what a recipe holds (`neural.training.recipe`).
 """
 
 from __future__ import annotations
@@ -19,16 +12,23 @@ import difflib
 import hashlib
 import importlib
 import json
+import re
 import tomllib
-import types
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from entx.core.errors import EntxError, InputError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+    ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def plugin_names(group: str, built_in: Mapping[str, str]) -> list[str]:
@@ -57,38 +57,6 @@ def load_plugin(kind: str, name: str, group: str, built_in: Mapping[str, str], e
         f"unknown {kind} {name!r}; there are: {', '.join(plugin_names(group, built_in))}. "
         f"Others plug in by an entry point of the group {group!r}"
     )
-
-
-T = TypeVar("T")
-
-_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", dict: "a table"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    choices: tuple[str, ...] = ()
-    least: float | None = None
-    most: float | None = None
-    above: float | None = None
-
-
-def setting(
-    default: Any = MISSING,
-    *,
-    choices: Sequence[str] = (),
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-) -> Any:
-    """A dataclass field with limits on its value.
-
-    Args:
-        default: leave it out for a setting that the file must have.
-        choices: the allowed texts.
-        least, most: the allowed numbers, both ends included.
-        above: the value must be greater.
-    """
-    return field(default=default, metadata={"limits": _Limits(tuple(choices), least, most, above)})
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:
@@ -136,78 +104,76 @@ def _value(text: str) -> Any:
         return text
 
 
-def read_settings(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    """The table as the dataclass.
+_TYPES = {
+    "int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
+    "bool_type": "true or false", "string_type": "a text", "dict_type": "a table",
+}  # fmt: skip
+
+
+def read_settings(kind: type[ModelT], table: Mapping[str, Any], where: str) -> ModelT:
+    """The table as the model.
 
     Raises:
         InputError: unknown or missing keys, wrong types, values out of bounds; all of them in one message.
     """
-    faults: list[str] = []
-    found = _read(kind, table, "", faults)
-    if faults:
-        raise InputError(f"{where}: " + "; ".join(faults))
-    return found
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        faults = dict.fromkeys(_fault(kind, one) for one in error.errors(include_url=False))
+        raise InputError(f"{where}: " + "; ".join(faults)) from None
 
 
-def settings_digest(settings: Any) -> str:
-    """Hash of a settings dataclass: equal digests mean equal settings, however the file was written."""
-    return hashlib.sha256(json.dumps(asdict(settings), sort_keys=True, default=str).encode()).hexdigest()[:16]
+def settings_digest(settings: BaseModel) -> str:
+    """Hash of a model's values: equal digests mean equal settings, however the file was written."""
+    text = json.dumps(settings.model_dump(), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _read(kind: type[T], table: Mapping[str, Any], path: str, faults: list[str]) -> T:
-    hints = get_type_hints(kind)
-    known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
-    for key in table.keys() - known.keys():
-        near = difflib.get_close_matches(key, known, 1)
-        faults.append(
-            f"unknown key {path}{key}" + (f" (did you mean {near[0]}?)" if near else f" (known: {', '.join(known)})")
-        )
-    values = {}
-    for name, one in known.items():
-        if name in table:
-            values[name] = _checked(hints[name], table[name], one, path + name, faults)
-        elif one.default is MISSING and one.default_factory is MISSING:
-            faults.append(f"{path}{name} is missing")
-    return kind(**values) if not faults else None  # type: ignore[return-value]
+def _fault(kind: type[BaseModel], error: ErrorDetails) -> str:
+    """One fault in the file's own terms, with the dotted path of its key."""
+    type_, value, context = error["type"], error["input"], error.get("ctx", {})
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    path = ".".join(names)
+    if type_ == "value_error":  # of a validator of ours, which names its keys itself
+        return str(context["error"])
+    if type_ == "missing":
+        return f"{path} is missing"
+    if type_ == "extra_forbidden":
+        known = _fields(kind, names[:-1])
+        near = difflib.get_close_matches(names[-1], known, 1)
+        return f"unknown key {path}" + (f" (did you mean {near[0]}?)" if near else f" (known: {', '.join(known)})")
+    if type_ == "model_type":
+        return f"{path} must be a table"
+    if type_ == "tuple_type" or len(names) < len(error["loc"]):  # the list, or one of its items
+        return f"{path} must be a list of texts"
+    if type_ in _TYPES:
+        return f"{path} must be {_TYPES[type_]}, not {value!r}"
+    if type_ in ("literal_error", "enum"):
+        allowed = re.findall(r"'([^']*)'", context["expected"])
+        return f"{path} must be one of {', '.join(allowed)}, not {value!r}"
+    bounds = _bounds(_fields(kind, names[:-1])[names[-1]], type_)
+    return f"{path} must be {bounds or error['msg']}, not {value!r}"
 
 
-def _checked(hint: Any, value: Any, one: Field[Any], path: str, faults: list[str]) -> Any:
-    if get_origin(hint) in (Union, types.UnionType):
-        hint = next(choice for choice in get_args(hint) if choice is not type(None))
-    if is_dataclass(hint):
-        if isinstance(value, Mapping):
-            return _read(hint, value, path + ".", faults)  # type: ignore[arg-type]
-        faults.append(f"{path} must be a table")
-        return None
-    if get_origin(hint) is tuple:
-        if isinstance(value, list) and all(isinstance(word, str) and word for word in value):
-            return tuple(value)
-        faults.append(f"{path} must be a list of texts")
-        return None
-    plain = dict if get_origin(hint) is dict else hint
-    if plain is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
-        faults.append(f"{path} must be {_WORDS[plain]}, not {value!r}")
-        return None
-    fault = _out_of_bounds(value, one.metadata.get("limits", _Limits()))
-    if fault:
-        faults.append(f"{path} must be {fault}, not {value!r}")
-    return value
+def _fields(kind: type[BaseModel], path: Sequence[str]) -> dict[str, FieldInfo]:
+    """The fields of the model at a path of tables."""
+    for name in path:
+        hint = kind.model_fields[name].annotation
+        kind = next(one for one in (hint, *get_args(hint)) if hasattr(one, "model_fields"))
+    return kind.model_fields
 
 
-def _out_of_bounds(value: Any, limits: _Limits) -> str:
-    if limits.choices and value not in limits.choices:
-        return "one of " + ", ".join(limits.choices)
-    if limits.above is not None and not value > limits.above:
-        return f"greater than {limits.above:g}"
-    low = limits.least is not None and not value >= limits.least
-    high = limits.most is not None and not value <= limits.most
-    if not low and not high:
-        return ""
-    if limits.least is not None and limits.most is not None:
-        return f"from {limits.least:g} to {limits.most:g}"
-    return f"at least {limits.least:g}" if limits.least is not None else f"at most {limits.most:g}"
+def _bounds(field: FieldInfo, type_: str) -> str:
+    """What a number of that field must be."""
+    limits = {name: getattr(one, name) for one in field.metadata for name in ("gt", "ge", "le") if hasattr(one, name)}
+    if {"ge", "le"} <= limits.keys():
+        return f"from {limits['ge']:g} to {limits['le']:g}"
+    words = {"greater_than": ("greater than", "gt"), "greater_than_equal": ("at least", "ge"),
+             "less_than_equal": ("at most", "le")}  # fmt: skip
+    word, name = words.get(type_, ("", ""))
+    return f"{word} {limits[name]:g}" if name in limits else ""
 
 
 @dataclass(frozen=True, slots=True)

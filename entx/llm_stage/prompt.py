@@ -16,12 +16,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
 
 from entx.core.boxes import frame_of
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.types import LineGeometry, OcrLine, OcrPage, PageGeometry, Quantity
 from entx.core.units import BY_NAME
+from entx.neural.calibration import Calibration
+from entx.neural.predict import read_serving as read_described
 
 PROMPT_VERSION = 1
 """Raised with every change of the text: a model answers only prompts of the version it was trained on."""
@@ -71,6 +75,40 @@ class Style(StrEnum):
 
     COMPACT = "compact"  # for a model trained on this format from nothing
     INSTRUCT = "instruct"  # for a model that knows language: says what the tags mean and which units are allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a model is asked; the defaults are those of any instruction-tuned one that entx has not trained.
+
+    Args:
+        style: of the prompt.
+        budget: tokens that the page part may have.
+        calibration: of the mode that scores candidates; None for a model that was never calibrated.
+    """
+
+    style: Style = Style.INSTRUCT
+    budget: int = 2048
+    calibration: Calibration | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a model folder's entx.json."""
+        return {
+            "style": self.style.value, "budget": self.budget, "prompt_version": PROMPT_VERSION,
+            **({"calibration": self.calibration.as_dict()} if self.calibration else {}),
+        }  # fmt: skip
+
+
+def read_serving(folder: Path | None) -> Serving:
+    """How a folder's model is asked, by its entx.json.
+
+    Raises:
+        InputError: not readable, of a vision-language model, or trained on prompts of another version.
+    """
+    found: Serving = read_described(
+        folder, "llm", PROMPT_VERSION, Serving(), lambda raw: Serving(Style(raw["style"]), int(raw["budget"]))
+    )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,60 +7,79 @@ read better than the OCR; what it writes is looked for in the lines afterwards, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from itertools import islice
 from math import exp
+from pathlib import Path
+from typing import Any
 
 from entx.core.candidates import Candidate, find_candidates, ground, page_quantities
 from entx.core.entities import Entity, Schema
+from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
 from entx.core.types import ALIGNMENTS, Answer, Evidence, OcrPage, PageStatus, Quantity
-from entx.llm_stage.backends.base import PageAsk, TextModel
-from entx.llm_stage.prompt import NONE, Hint, answer_text, page_prompt, question_prompt
-from entx.llm_stage.serving import Serving
-from entx.neural.asking import Ask, Generated
-from entx.neural.confidence import Posterior, judge
-from entx.neural.constrain import answer_pattern
+from entx.llm_stage.prompt import (
+    NONE,
+    PROMPT_VERSION,
+    Hint,
+    Serving,
+    Style,
+    answer_text,
+    page_prompt,
+    question_prompt,
+    read_serving,
+)
+from entx.neural.backends.base import MAX_TOKENS, Completion, Model, Query, Request
+from entx.neural.calibration import Posterior, decide, unseen_answer
+from entx.neural.decoding import answer_pattern
+from entx.neural.predict import Mode, ModelOptions, Task, open_model
+from entx.storage.pages import OpenQuestion, unanswered_pages
+from entx.storage.runs import load_answers, run_settings, settings_hash
+from entx.storage.store import Store
 
 READER_VERSION = 1
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
+BACKENDS = ("transformers", "vllm", "openai")
+SHIPPED = "entx-small"
+
+PAGES_PER_COMMIT = 64
+"""Pages read side by side and committed together: enough to sort by length, few enough to lose in a crash."""
+
 NO_CANDIDATE = "no quantity with a legal unit in the text"
 
 
-class Mode(StrEnum):
-    """How the model answers."""
-
-    CANDIDATES = "candidates"
-    FREE = "free"
-
-
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageQuestions:
     """A page and the questions about it.
 
     Args:
         entities: one a question.
-        hints: what another run answered to each; None where there is none.
+        hints: what another run answered to each, None where it has no answer; () for none at all.
     """
 
     page: OcrPage
     entities: tuple[str, ...]
-    hints: tuple[Hint | None, ...]
+    hints: tuple[Hint | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What may be answered to one question, and what the model thinks of it.
+class _Question:
+    """A question as it is put to the model.
 
     Args:
-        candidates: the distinct legal quantities, each where it stands best.
-        posterior: over them and none; None where there is no candidate, so that the model was not asked.
+        quantities: all of its page.
+        candidates: the distinct legal ones, in candidates mode, each where it stands best.
+        query: None where the model is not asked: a page without text, or without a candidate.
     """
 
+    entity: Entity
+    page: OcrPage
+    quantities: Sequence[Candidate]
     candidates: tuple[Candidate, ...]
-    posterior: Posterior | None
+    query: Query | None
 
 
 @dataclass
@@ -81,7 +100,7 @@ class ReaderCounts:
 
 
 class TextReader:
-    """Reads the answers to the questions of one schema.
+    """Reads the answers to the questions of one schema; a `Reader`.
 
     Args:
         model: scores or writes.
@@ -90,106 +109,163 @@ class TextReader:
         mode: see `Mode`.
     """
 
-    def __init__(self, model: TextModel, serving: Serving, schema: Schema, mode: Mode = Mode.CANDIDATES):
+    stage = "llm"
+
+    def __init__(self, model: Model, serving: Serving, schema: Schema, mode: Mode = Mode.CANDIDATES):
         self.model = model
         self.serving = serving
+        self.schema = schema
         self.mode = mode
         self.counts = ReaderCounts()
-        self._schema = schema
-        self._patterns = {name: answer_pattern(entity, NONE) for name, entity in schema.entities.items()}
 
-    def read(self, batch: Sequence[Asked]) -> list[list[Answer]]:
+    def settings(self, store: Store, task: Task) -> dict[str, Any]:
+        """See `Reader`; a run of hints that is not there is an error."""
+        hints = run_settings(store, task.hint_run) if task.hint_run else None
+        return {
+            "reader": READER_VERSION, "prompt_version": PROMPT_VERSION, "style": self.serving.style.value,
+            "budget": self.serving.budget, "mode": self.mode.value, "hint_run": task.hint_run,
+            "hint_settings": settings_hash(hints) if hints is not None else None,
+        }  # fmt: skip
+
+    def work(self, store: Store, run: str, task: Task) -> Iterator[list[tuple[list[int], PageQuestions]]]:
+        """Pages with open questions, in batches."""
+        if task.key is None:
+            raise InputError("--stage llm reads OCR pages, and the store has none: run entx ocr-cache")
+        hints = load_hints(store, task.hint_run)
+        pages = (
+            ([one.index for one in asked], _page_questions(page, asked, hints))
+            for page, questions in unanswered_pages(store, task.key, run)
+            if (asked := [one for one in questions if task.only is None or one.index in task.only])
+        )
+        while batch := list(islice(pages, task.size or PAGES_PER_COMMIT)):
+            yield batch
+
+    def read(self, batch: Sequence[PageQuestions]) -> list[list[Answer]]:
         """For each page, one answer a question; pages are read side by side."""
-        answers: list[list[Answer]] = [[_unread(asked.page)] * len(asked.entities) for asked in batch]
-        legible = [number for number, asked in enumerate(batch) if _legible(asked.page)]
-        self.counts.without_page += sum(len(asked.entities) for asked in batch if not _legible(asked.page))
-        read = self._choose if self.mode is Mode.CANDIDATES else self._write
-        for number, found in zip(legible, read([batch[number] for number in legible]), strict=True):
-            answers[number] = found
-        return answers
-
-    def choices(self, batch: Sequence[Asked]) -> list[list[Choice]]:
-        """For each legible page, what may be answered to each question, scored."""
-        quantities = [page_quantities(asked.page) for asked in batch]
-        found = [
-            [distinct(find_candidates(asked.page, self._schema[name], parsed)) for name in asked.entities]
-            for asked, parsed in zip(batch, quantities, strict=True)
-        ]
-        prompts, wanted = [], []
-        for asked, parsed, of_page in zip(batch, quantities, found, strict=True):
-            asks = [
-                Ask(self._question(asked, place), (*(answer_text(one.quantity) for one in candidates), NONE))
-                for place, candidates in enumerate(of_page)
-                if candidates
-            ]
-            wanted.append(bool(asks))
-            if asks:
-                prompts.append(PageAsk(self._page(asked.page, parsed), tuple(asks)))
-            self.counts.asked += len(asks)
-            self.counts.without_candidate += len(of_page) - len(asks)
-        scored = iter(self.model.score(prompts))
-        made = []
-        for of_page, some in zip(found, wanted, strict=True):
-            scores = iter(next(scored) if some else ())
-            made.append([
-                Choice(candidates, _posterior(next(scores)) if candidates else None) for candidates in of_page
-            ])  # fmt: skip
-        return made
-
-    def _choose(self, batch: Sequence[Asked]) -> list[list[Answer]]:
-        return [[self._chosen(choice) for choice in of_page] for of_page in self.choices(batch)]
-
-    def _chosen(self, choice: Choice) -> Answer:
-        calibration = self.serving.calibration
-        if choice.posterior is None:
-            present = calibration.unseen if calibration else None
-            return Answer(None, reason=NO_CANDIDATE, p_correct=present and 1.0 - present, p_present=present)
-        judged = judge(choice.posterior, calibration)
-        best = choice.candidates[judged.best]
-        text = answer_text(best.quantity)
-        if judged.given:
-            evidence = Evidence(best.alignment, best.line_ids, best.polygon)
-            return Answer(
-                best.quantity, text, "", evidence, choice.posterior.candidates[judged.best], judged.p_correct,
-                judged.p_present, score=judged.share,
-            )  # fmt: skip
-        return Answer(
-            None, NONE, judged.withheld(text), log_prob=choice.posterior.none, p_correct=judged.p_absent,
-            p_present=judged.p_present, score=judged.share,
-        )  # fmt: skip
-
-    def _write(self, batch: Sequence[Asked]) -> list[list[Answer]]:
-        quantities = [page_quantities(asked.page) for asked in batch]
-        prompts = [
-            PageAsk(
-                self._page(asked.page, parsed),
-                tuple(
-                    Ask(self._question(asked, place), pattern=self._patterns[name])
-                    for place, name in enumerate(asked.entities)
-                ),
-            )
-            for asked, parsed in zip(batch, quantities, strict=True)
-        ]
-        self.counts.asked += sum(len(asked.entities) for asked in batch)
-        written = self.model.generate(prompts)
+        answer = self._chosen if self.mode is Mode.CANDIDATES else self._written
         return [
-            [
-                _written(generated, asked.page, self._schema[name], parsed)
-                for name, generated in zip(asked.entities, of_page, strict=True)
-            ]
-            for asked, parsed, of_page in zip(batch, quantities, written, strict=True)
+            [answer(question, made) if _legible(asked.page) else _unread(asked.page) for question, made in of_page]
+            for asked, of_page in zip(batch, self._ask(batch), strict=True)
         ]
+
+    def posteriors(self, batch: Sequence[PageQuestions]) -> list[list[Posterior | None]]:
+        """For each page what may be answered to each question, scored; None where the model was not asked."""
+        return [[self._posterior(question, made) for question, made in of_page] for of_page in self._ask(batch)]
+
+    def _ask(self, batch: Sequence[PageQuestions]) -> list[list[tuple[_Question, Completion | None]]]:
+        """What the model makes of each question; None of those that it is not asked."""
+        questions = [self._questions(asked) for asked in batch]
+        requests = []
+        for asked, of_page in zip(batch, questions, strict=True):
+            queries = tuple(one.query for one in of_page if one.query is not None)
+            if queries:
+                requests.append(Request(self._page(asked.page, of_page[0].quantities), queries))
+            self.counts.asked += len(queries)
+            if _legible(asked.page):
+                self.counts.without_candidate += len(of_page) - len(queries)
+            else:
+                self.counts.without_page += len(of_page)
+        completed = self.model.complete(requests, max_tokens=0 if self.mode is Mode.CANDIDATES else MAX_TOKENS)
+        made = (one for of_page in completed for one in of_page)
+        return [[(one, next(made) if one.query is not None else None) for one in of_page] for of_page in questions]
+
+    def _questions(self, asked: PageQuestions) -> list[_Question]:
+        legible = _legible(asked.page)
+        quantities = page_quantities(asked.page) if legible else ()
+        made = []
+        for place, entity in enumerate(map(self.schema.__getitem__, asked.entities)):
+            text = question_prompt(entity, self.serving.style, asked.hints[place] if asked.hints else None)
+            candidates: tuple[Candidate, ...] = ()
+            query = None
+            if legible and self.mode is Mode.FREE:
+                query = Query(text, pattern=answer_pattern(entity, NONE))
+            elif legible and (candidates := distinct(find_candidates(asked.page, entity, quantities))):
+                query = Query(text, (*(answer_text(one.quantity) for one in candidates), NONE))
+            made.append(_Question(entity, asked.page, quantities, candidates, query))
+        return made
 
     def _page(self, page: OcrPage, quantities: Sequence[Candidate]) -> str:
         prompt = page_prompt(
-            page, self._schema, self.serving.style, count_tokens=self.model.count_tokens, budget=self.serving.budget,
+            page, self.schema, self.serving.style, count_tokens=self.model.count_tokens, budget=self.serving.budget,
             quantities=quantities,
         )  # fmt: skip
         self.counts.lines_dropped += prompt.dropped
         return prompt.text
 
-    def _question(self, asked: Asked, place: int) -> str:
-        return question_prompt(self._schema[asked.entities[place]], self.serving.style, asked.hints[place])
+    def _posterior(self, question: _Question, made: Completion | None) -> Posterior | None:
+        if made is None:
+            return None
+        *scores, none = made.all_scores(self.model.name)
+        return Posterior(tuple(scores), none, tuple(one.quantity for one in question.candidates))
+
+    def _chosen(self, question: _Question, made: Completion | None) -> Answer:
+        """The best candidate, where it stands, or none."""
+        posterior = self._posterior(question, made)
+        if posterior is None:
+            return unseen_answer(self.serving.calibration, "", NO_CANDIDATE)
+
+        def evidence(place: int) -> Evidence:
+            one = question.candidates[place]
+            return Evidence(one.alignment, one.line_ids, one.polygon)
+
+        return decide(posterior, self.serving.calibration, answer_text, evidence)
+
+    def _written(self, question: _Question, made: Completion | None) -> Answer:
+        """A written text through the shared postprocessor, and where it stands."""
+        assert made is not None  # a legible page is asked about in free mode
+        share = None if made.log_prob is None else min(exp(made.log_prob), 1.0)
+        reading = postprocess(made.text, question.entity)
+        if reading.quantity is None:
+            says = "the model says none" if made.text.strip() == NONE else reading.reason
+            reason = says if share is None else f"{says} (p = {share:.2f})"
+            return Answer(None, made.text, reason, log_prob=made.log_prob, score=share)
+        evidence = ground(reading.quantity, question.page, question.entity, question.quantities)
+        return Answer(reading.quantity, made.text, "", evidence, made.log_prob, score=share)
+
+
+def open_reader(
+    options: ModelOptions, schema: Schema, notice: Callable[[str], None] = lambda _: None
+) -> tuple[TextReader, dict[str, Any]]:
+    """Loads the model; returns its reader and what the run has to record of it.
+
+    Args:
+        options: without a model the one that ships.
+
+    Raises:
+        InputError: an option does not fit the backend, or the model cannot be loaded or reached.
+    """
+    options.check(BACKENDS)
+    if options.model is None and options.backend != "openai":
+        options = replace(options, model=str(shipped_model()))
+    serving = read_serving(options.described)
+    chat = serving.style is Style.INSTRUCT
+
+    def load(folder: Path, **how: Any) -> Model:
+        from entx.neural.backends.transformers import TransformersModel
+
+        return TransformersModel.load(folder, chat=chat, **how)
+
+    model, settings = open_model(options, "llm", load, chat=chat, notice=notice)
+    return TextReader(model, serving, schema, Mode(options.mode or Mode.CANDIDATES)), settings
+
+
+def shipped_model() -> Path:
+    """The folder of the model that ships with entx.
+
+    Raises:
+        InputError: this installation has none.
+    """
+    folder = Path(str(resources.files("entx"))) / "models" / SHIPPED
+    if not folder.is_dir():
+        raise InputError(f"this installation ships no text model ({SHIPPED}); name a model folder: --model DIR")
+    return folder
+
+
+def load_hints(store: Store, run: str | None) -> Mapping[int, Hint]:
+    """What another run of the store answered to each question; empty for None."""
+    if run is None:
+        return {}
+    return {index: Hint(answer.quantity, answer.score) for index, answer in load_answers(store, run)}
 
 
 def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -202,8 +278,10 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(best.values())
 
 
-def _posterior(scores: Sequence[float]) -> Posterior:
-    return Posterior(tuple(scores[:-1]), scores[-1])
+def _page_questions(page: OcrPage, asked: Sequence[OpenQuestion], hints: Mapping[int, Hint]) -> PageQuestions:
+    return PageQuestions(
+        page, tuple(one.entity_name for one in asked), tuple(hints.get(one.index) for one in asked)
+    )  # fmt: skip
 
 
 def _legible(page: OcrPage) -> bool:
@@ -214,15 +292,3 @@ def _unread(page: OcrPage) -> Answer:
     if page.status is not PageStatus.OK:
         return Answer(None, reason=f"picture {page.status}: {page.reason}")
     return Answer(None, reason="no text in the picture")
-
-
-def _written(generated: Generated, page: OcrPage, entity: Entity, quantities: Sequence[Candidate]) -> Answer:
-    """A generated text through the shared postprocessor, and where it stands."""
-    share = None if generated.log_prob is None else min(exp(generated.log_prob), 1.0)
-    reading = postprocess(generated.text, entity)
-    if reading.quantity is None:
-        says = "the model says none" if generated.text.strip() == NONE else reading.reason
-        reason = says if share is None else f"{says} (p = {share:.2f})"
-        return Answer(None, generated.text, reason, log_prob=generated.log_prob, score=share)
-    evidence = ground(reading.quantity, page, entity, quantities)
-    return Answer(reading.quantity, generated.text, "", evidence, generated.log_prob, score=share)

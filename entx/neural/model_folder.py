@@ -1,14 +1,12 @@
-"""Code that a model folder brings with it: is it that of the revision that a user has read and named?
+"""Model folders: is one safe to load, which model is it, and how do its weights get into memory?
 
-A folder that huggingface_hub has downloaded says of each file which commit it is of and, of text, its git blob id
-(`.cache/huggingface/download/NAME.metadata`). That tells a mistaken or changed folder from the named revision. It is no
-signature: who can write the folder can write these files, too.
+Checked before any library opens a folder. Allowed are safetensors weights with plain JSON and text beside them.
+Refused: pickled weights (they run code when they are loaded), code or references to code (`auto_map`, `*.py`; but for
+one revision that the user names), links and special files, and JSON that cannot be read. No hub is ever asked.
 
-Is a model folder safe to load? Checked before any library opens it; needs no tensor library itself.
-
-Allowed are safetensors weights with plain JSON and text beside them. Refused: pickled weights (they run code when they
-are loaded), code or references to code (`auto_map`, `*.py`; but for one revision that the user names), links and
-special files, and JSON that cannot be read.
+Of code of a named revision: a folder that huggingface_hub has downloaded says of each file which commit it is of and,
+of text, its git blob id (`.cache/huggingface/download/NAME.metadata`). That tells a mistaken or changed folder from the
+named revision. It is no signature: who can write the folder can write these files, too.
 """
 
 from __future__ import annotations
@@ -17,90 +15,34 @@ import hashlib
 import json
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_METADATA = Path(".cache", "huggingface", "download")
+if TYPE_CHECKING:
+    import torch
 
-
-def code_faults(folder: Path, revision: str) -> list[str]:
-    """What speaks against running the code files of a folder as those of a revision; empty for nothing.
-
-    Args:
-        revision: 40 hexadecimal digits of a commit: branches and tags move.
-    """
-    if not _COMMIT.fullmatch(revision):
-        return [f"the revision {revision!r} is no commit of 40 hexadecimal digits, and a branch or a tag may move"]
-    faults = [
-        f"{name} asks for code of another place: {reference}"
-        for name, reference in _references(folder)
-        if "--" in reference
-    ]
-    config = _read(folder / "config.json")
-    configured = config.get("_commit_hash") if isinstance(config, dict) else None
-    for file in sorted(folder.glob("*.py")):
-        downloaded, blob = _downloaded(folder, file.name)
-        of = downloaded or configured
-        if of is None:
-            faults.append(f"{file.name} does not say of which revision it is; download the folder by `hf download`")
-        elif of != revision:
-            faults.append(f"{file.name} is of revision {of}, not {revision}")
-        elif blob is not None and blob != _blob_id(file):
-            faults.append(f"{file.name} was changed after it was downloaded")
-    return faults
-
-
-def _downloaded(folder: Path, name: str) -> tuple[str | None, str | None]:
-    """A file's commit and git blob id, as huggingface_hub noted them."""
-    try:
-        lines = (folder / _METADATA / f"{name}.metadata").read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return None, None
-    if len(lines) < 2:
-        return None, None
-    return lines[0].strip(), lines[1].strip()
-
-
-def _blob_id(file: Path) -> str:
-    content = file.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def _references(folder: Path) -> list[tuple[str, str]]:
-    """What the folder's `auto_map`s name: "module.Class" of its own, "owner/name--module.Class" of another place."""
-    found = []
-    for file in sorted(folder.glob("*.json")):
-        stack: list[Any] = [_read(file)]
-        while stack:
-            one = stack.pop()
-            if isinstance(one, list):
-                stack += one
-            elif isinstance(one, dict):
-                stack += one.values()
-                listed = one.get("auto_map")
-                for value in listed.values() if isinstance(listed, dict) else ():
-                    found += [(file.name, str(each)) for each in (value if isinstance(value, list) else [value])]
-    return found
-
-
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-
+LOCAL = {"local_files_only": True, "trust_remote_code": False}
+"""Options of every `from_pretrained` call."""
 
 _PICKLED = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".h5", ".keras"}
 _CODE = {".py", ".pyc", ".pyd", ".pyx", ".so", ".dll", ".dylib"}
 _ARCHIVES = {".zip", ".tar", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".whl", ".egg"}
 _CODE_KEYS = {"auto_map", "custom_pipelines", "trust_remote_code"}
-_HEADER_LIMIT = 100_000_000  # bytes; the limit of the safetensors library itself
 _JSON_LIMIT = 200_000_000  # bytes; the largest tokenizer.json in use are about 35 MB
 _SAMPLE = 1 << 20  # bytes at either end of a weight file that its fingerprint covers
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_METADATA = Path(".cache", "huggingface", "download")
+_HASHED = {".safetensors", ".model", ".jinja"}
+_HASHED_STEMS = {
+    "config", "generation_config", "tokenizer", "special_tokens_map", "added_tokens", "vocab", "adapter_config",
+    "preprocessor_config", "processor_config", "tokenizer_config", "merges",
+}  # fmt: skip
+"""Names, without their ending, of the files beside the weights that decide what a model answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +65,7 @@ def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
 
     Args:
         remote_code: commit of which the user has read the code and lets it run: Python files of it, and references to
-            them, are allowed (see `entx.neural.model_folder`). "" refuses all code.
+            them, are allowed. "" refuses all code.
 
     Raises:
         InputError: no folder, no weights, or something in it that must not be loaded; all faults are named at once.
@@ -176,6 +118,212 @@ def fingerprint(folder: ModelFolder) -> str:
     return hashed.hexdigest()[:16]
 
 
+def model_hash(*folders: Path) -> str:
+    """Hash over the weights, configurations and tokenizers of a model and perhaps its adapter.
+
+    Left out: entx.json, whose parts a run records by themselves, and files that only describe the model.
+    """
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.iterdir()):
+            if file.suffix not in _HASHED and file.name.split(".")[0] not in _HASHED_STEMS:
+                continue
+            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+            with file.open("rb") as stream:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def named_fault(folder: Path, doing: str = "the model cannot be loaded") -> Iterator[None]:
+    """Turns what a library says of a folder that it cannot load into one line.
+
+    Raises:
+        InputError: whatever went wrong inside.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, AttributeError) as error:
+        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError(f"{folder}: {doing}: {why}") from error
+
+
+def load_weights(kind: Any, folder: Path, **options: Any) -> Any:
+    """The model of a checked folder, in evaluation mode.
+
+    Args:
+        kind: one of the transformers library's Auto classes.
+        options: of its `from_pretrained`.
+
+    Raises:
+        ValueError: the folder lacks weights of the model; the library would fill them with random numbers.
+        OSError, KeyError, RuntimeError: as the library says.
+    """
+    model, found = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **LOCAL, **options)
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(f"its weights lack {missing[0]} ({len(missing)} in all), which would be random numbers")
+    return model.eval()
+
+
+def load_model(
+    kind: str, folder: Path, *, dtype: str | None = None, four_bit: bool = False, attention: str = "",
+    device: str | None = None,
+) -> Any:  # fmt: skip
+    """The model of a checked folder, in evaluation mode.
+
+    Args:
+        kind: name of one of the transformers library's Auto classes.
+        dtype: "float32" or "bfloat16"; default: the first on a CPU, the second on a GPU.
+        four_bit: nf4 weights by bitsandbytes.
+        attention: sdpa or eager; "" for what fits the model.
+        device: of torch; default: cuda where there is one, else cpu; "" lets the library place the weights.
+    """
+    import torch
+    import transformers
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    device = default_device() if device is None else device
+    config = load_config(folder)
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype or default_dtype(device))}
+    if attention:
+        options["attn_implementation"] = attention
+    elif getattr(config.get_text_config(), "attn_logit_softcapping", None):
+        options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
+    if four_bit:
+        options["quantization_config"] = nf4_config(options["dtype"])
+    if device:
+        options["device_map"] = {"": device}
+    return load_weights(getattr(transformers, kind), folder, config=config, **options)
+
+
+def nf4_config(compute: torch.dtype) -> Any:
+    """nf4 weights, quantised twice, as QLoRA (Dettmers et al. 2023); `compute` is what they are multiplied in."""
+    from transformers import BitsAndBytesConfig
+
+    settings: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+    make: Any = BitsAndBytesConfig
+    return make(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **settings)
+
+
+def default_device() -> str:
+    """The GPU where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def default_dtype(device: str) -> str:
+    """Of weights on that device."""
+    return "float32" if device == "cpu" else "bfloat16"
+
+
+def load_config(folder: Path) -> Any:
+    """The configuration of a folder."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, **LOCAL)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a folder, padding set."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, **LOCAL)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def add_adapter(model: Any, adapter: Path | None, folder: Path) -> Any:
+    """The model with a PEFT adapter on top; as it is for None.
+
+    Raises:
+        InputError: the adapter is not one of this model.
+    """
+    if adapter is None:
+        return model
+    with named_fault(adapter, f"the adapter cannot be loaded on {folder.name}"):
+        from peft import PeftModel
+
+        return PeftModel.from_pretrained(model, adapter, use_safetensors=True)
+
+
+def code_faults(folder: Path, revision: str) -> list[str]:
+    """What speaks against running the code files of a folder as those of a revision; empty for nothing.
+
+    Args:
+        revision: 40 hexadecimal digits of a commit: branches and tags move.
+    """
+    if not _COMMIT.fullmatch(revision):
+        return [f"the revision {revision!r} is no commit of 40 hexadecimal digits, and a branch or a tag may move"]
+    faults = [
+        f"{name} asks for code of another place: {reference}"
+        for name, reference in _references(folder)
+        if "--" in reference
+    ]
+    config = _read(folder / "config.json")
+    configured = config.get("_commit_hash") if isinstance(config, dict) else None
+    for file in sorted(folder.glob("*.py")):
+        downloaded, blob = _downloaded(folder, file.name)
+        of = downloaded or configured
+        if of is None:
+            faults.append(f"{file.name} does not say of which revision it is; download the folder by `hf download`")
+        elif of != revision:
+            faults.append(f"{file.name} is of revision {of}, not {revision}")
+        elif blob is not None and blob != _blob_id(file):
+            faults.append(f"{file.name} was changed after it was downloaded")
+    return faults
+
+
+def _downloaded(folder: Path, name: str) -> tuple[str | None, str | None]:
+    """A file's commit and git blob id, as huggingface_hub noted them."""
+    try:
+        lines = (folder / _METADATA / f"{name}.metadata").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return None, None
+    if len(lines) < 2:
+        return None, None
+    return lines[0].strip(), lines[1].strip()
+
+
+def _blob_id(file: Path) -> str:
+    content = file.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _references(folder: Path) -> list[tuple[str, str]]:
+    """What the folder's `auto_map`s name: "module.Class" of its own, "owner/name--module.Class" of another place."""
+    return [
+        (file.name, str(each))
+        for file in sorted(folder.glob("*.json"))
+        for one in _objects(_read(file))
+        if isinstance(named := one.get("auto_map"), dict)
+        for value in named.values()
+        for each in (value if isinstance(value, list) else [value])
+    ]
+
+
+def _objects(content: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON, at any depth."""
+    stack = [content]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict):
+            yield one
+            stack += one.values()
+        elif isinstance(one, list):
+            stack += one
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
 def _kind_fault(file: Path, code: set[str]) -> str:
     mode = file.lstat().st_mode
     suffixes = {suffix.lower() for suffix in file.suffixes}
@@ -195,20 +343,16 @@ def _kind_fault(file: Path, code: set[str]) -> str:
 
 
 def _weight_faults(file: Path) -> list[str]:
-    """Whether it is a safetensors file at all: 8 bytes of header length, then a JSON object of that length."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if size < 8 or length > min(size - 8, _HEADER_LIMIT):
-            return ["is not a whole safetensors file"]
-        try:
-            header = json.loads(stream.read(length))
-        except (ValueError, RecursionError):
-            return ["is not a safetensors file: its header is no JSON"]
-    if not isinstance(header, dict):
-        return ["is not a safetensors file: its header is no object"]
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    return ["is cut off"] if max(ends, default=0) > size - 8 - length else []
+    """Whether the library takes it for a whole safetensors file; only its header is read."""
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as error:
+        raise InputError(f"model folders are read by safetensors ({error}): pip install 'entx-hybrid[llm]'") from None
+    try:
+        with safe_open(file, "np"):
+            return []
+    except (SafetensorError, OSError, ValueError) as error:
+        return [f"is not a whole safetensors file: {' '.join(str(error).split())}"]
 
 
 def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:
@@ -218,22 +362,9 @@ def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         return None, [f"is no readable JSON: {error}"]
-    keys = sorted(code_keys & _keys(content)) if file.name != "tokenizer.json" else []
+    held = {key for one in _objects(content) for key, value in one.items() if value}
+    keys = sorted(code_keys & held) if file.name != "tokenizer.json" else []
     return content, [f"asks for code of its own by {key!r}" for key in keys]
-
-
-def _keys(content: Any) -> set[str]:
-    """Every key that holds something, at any depth."""
-    found: set[str] = set()
-    stack = [content]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            found |= {key for key, value in one.items() if value}
-            stack += one.values()
-        elif isinstance(one, list):
-            stack += one
-    return found
 
 
 def _index_faults(path: Path, index: dict[str, Any]) -> list[str]:

@@ -5,12 +5,16 @@ The words are data: the published systems each have their own, and a recipe carr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from string import Formatter
+from typing import Any
 
 from entx.core.entities import Entity
 from entx.core.errors import InputError
 from entx.core.types import Quantity
+from entx.neural.calibration import Calibration
+from entx.neural.predict import read_serving as read_described
 
 PROMPT_VERSION = 1
 """Raised with every change of how a form becomes a prompt: a model answers only prompts of its own version."""
@@ -60,3 +64,39 @@ OWN = PromptForm(
     "none",
 )
 """Of models that entx trains by itself, and of any other model that no entx.json describes."""
+
+DEFAULT_PIXELS = 512 * 512
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a model is asked; the defaults are those of any published one that entx has not trained.
+
+    Args:
+        form: of the prompt.
+        pixels: budget of a picture, all its views together.
+        calibration: of its answers' log-probabilities; None for a model that was never calibrated.
+    """
+
+    form: PromptForm = OWN
+    pixels: int = DEFAULT_PIXELS
+    calibration: Calibration | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a model folder's entx.json."""
+        return {
+            "stage": "vlm", "prompt_version": PROMPT_VERSION, "prompt": asdict(self.form), "pixels": self.pixels,
+            "calibration": self.calibration.as_dict() if self.calibration else None,
+        }  # fmt: skip
+
+
+def read_serving(folder: Path | None) -> Serving:
+    """How a folder's model is asked, by its entx.json.
+
+    Raises:
+        InputError: not readable, of a text model, or trained on prompts of another version.
+    """
+    found: Serving = read_described(
+        folder, "vlm", PROMPT_VERSION, Serving(), lambda raw: Serving(PromptForm(**raw["prompt"]), int(raw["pixels"]))
+    )
+    return found

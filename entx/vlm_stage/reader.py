@@ -3,30 +3,42 @@
 `free` lets the model write, within "number allowed-unit" or its word for "not shown"; that is how the published systems
 answer. `candidates` has it write the value that it would give if it had to, and weighs that, the quantities that OCR
 found in the picture, and "not shown": a posterior for every question, which a calibration can turn into probabilities.
-Neither needs OCR. Where there is a page of the picture, it says where the answer stands.
+Neither needs OCR. Where there is a page of the picture, it says where the answer stands, and guides crops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
 from math import exp
+from pathlib import Path
+from typing import Any
 
 from entx.core.candidates import Candidate, find_candidates, ground, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError, PictureError
 from entx.core.postprocess import postprocess
 from entx.core.types import NO_EVIDENCE, Answer, Evidence, OcrPage, PageStatus, Quantity
-from entx.neural.asking import Ask
-from entx.neural.confidence import Posterior, judge
-from entx.neural.constrain import answer_pattern, value_pattern
-from entx.vlm_stage.backends.base import PictureAsk, PictureModel, Said
-from entx.vlm_stage.serving import Serving
-from entx.vlm_stage.views import Views
+from entx.neural.backends.base import Completion, Model, Query, Request
+from entx.neural.calibration import Posterior, decide, unseen_answer
+from entx.neural.decoding import answer_pattern, value_pattern
+from entx.neural.predict import Mode, ModelOptions, Task, open_model
+from entx.storage.pages import load_pages, open_pictures
+from entx.storage.runs import forget_answers
+from entx.storage.store import Store
+from entx.vlm_stage.prompt import PROMPT_VERSION, Serving, read_serving
+from entx.vlm_stage.views import DEFAULT_CROPS, VIEWS_VERSION, Look, Views, see_file
 
 READER_VERSION = 1
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
+
+BACKENDS = ("transformers", "unsloth", "vllm", "openai")
+LEAST_PIXELS = 56 * 56
+"""Of a budget: what the Qwen models enlarge the smallest picture to."""
+
+PICTURES_PER_COMMIT = 32
+"""Pictures read side by side and committed together: enough to sort by size, few enough to lose in a crash."""
 
 PICTURE = "picture: "
 """How the reason begins where a picture could not be shown to the model."""
@@ -34,15 +46,8 @@ PICTURE = "picture: "
 _REFUSALS = 8  # so many pictures refused, and none taken, are the model's or the server's fault
 
 
-class Mode(StrEnum):
-    """How the model answers."""
-
-    FREE = "free"
-    CANDIDATES = "candidates"
-
-
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PictureQuestions:
     """A picture and the questions about it.
 
     Args:
@@ -70,20 +75,11 @@ class _Question:
     quantities: tuple[Candidate, ...]
     texts: tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What may be answered to one question, and what the model thinks of it.
-
-    Args:
-        quantities: the distinct values: of the page's candidates, and the one that the model wrote.
-        posterior: over them and none; None where there is no value at all.
-        none: log-probability of the answer that there is none.
-    """
-
-    quantities: tuple[Quantity, ...]
-    posterior: Posterior | None
-    none: float
+    def evidence(self, quantity: Quantity) -> Evidence:
+        """Where an answer stands on the picture's page; nowhere where nothing has read the picture."""
+        if self.page is None:
+            return NO_EVIDENCE
+        return ground(quantity, self.page, self.entity, self.quantities)
 
 
 @dataclass
@@ -108,98 +104,150 @@ class ReaderCounts:
 
 
 class VisionReader:
-    """Reads the answers to the questions of one schema.
+    """Reads the answers to the questions of one schema; a `Reader`.
 
     Args:
         model: answers about pictures.
         serving: how it is asked, and the calibration of its scores (applied in candidates mode).
         schema: entities and their units.
         mode: see `Mode`.
+        look: how pictures are looked at; None for the whole picture in the budget of `serving`.
     """
 
-    def __init__(self, model: PictureModel, serving: Serving, schema: Schema, mode: Mode = Mode.FREE):
+    stage = "vlm"
+
+    def __init__(
+        self, model: Model, serving: Serving, schema: Schema, mode: Mode = Mode.FREE, look: Look | None = None
+    ):
         self.model = model
         self.serving = serving
+        self.schema = schema
         self.mode = mode
+        self.look = look or Look(serving.pixels)
         self.counts = ReaderCounts()
-        self._schema = schema
         self._empty = serving.form.empty
         self._refused = 0
         self._weighs = mode is Mode.CANDIDATES
 
-    def read(self, batch: Sequence[Asked]) -> list[list[Answer]]:
+    def settings(self, store: Store, task: Task) -> dict[str, Any]:  # noqa: ARG002 - of the text stage's hints
+        """See `Reader`."""
+        look = self.look
+        return {
+            "reader": READER_VERSION, "views": VIEWS_VERSION, "prompt_version": PROMPT_VERSION,
+            "prompt": asdict(self.serving.form), "mode": self.mode.value, "pixels": look.pixels,
+            "crops": asdict(look.crops) if look.crops else None, "max_pixels": look.max_pixels,
+            "shards": str(task.shard),
+        }  # fmt: skip
+
+    def work(self, store: Store, run: str, task: Task) -> Iterator[list[tuple[list[int], PictureQuestions]]]:
+        """Pictures that have a file and open questions, in batches, each decoded once for all of its questions.
+
+        A file that cannot be shown to the model is handed on with the reason.
+        """
+        if task.retry_failed:
+            forget_answers(store, run, PICTURE)
+        pictures = (
+            (one, asked)
+            for one in open_pictures(store, run, task.shard)
+            if (asked := [each for each in one.questions if task.only is None or each.index in task.only])
+        )
+        while batch := list(islice(pictures, task.size or PICTURES_PER_COMMIT)):
+            found = load_pages(store, task.key, [one.picture for one, _ in batch]) if task.key else ()
+            pages = {page.picture: page for page in found}
+            yield [
+                (
+                    [each.index for each in asked],
+                    PictureQuestions(self.view(one.path, page), tuple(each.entity_name for each in asked), page),
+                )
+                for one, asked in batch
+                for page in (pages.get(one.picture),)
+            ]
+
+    def view(self, path: Path, page: OcrPage | None = None) -> Views | PictureError:
+        """What the model sees of a picture file, or why it sees nothing."""
+        try:
+            return see_file(path, self.model.view_size, self.look, page)
+        except PictureError as error:
+            return error
+
+    def read(self, batch: Sequence[PictureQuestions]) -> list[list[Answer]]:
         """For each picture, one answer a question; pictures are read side by side, like ones together."""
-        answer = self._chosen if self.mode is Mode.CANDIDATES else self._written
+        answer = self._chosen if self._weighs else self._written
         return [
-            [_unseen(said) if isinstance(said, PictureError) else answer(question, said) for question, said in found]
-            for found in self._ask(batch)
+            [
+                Answer(None, reason=f"{PICTURE}{made}") if isinstance(made, PictureError) else answer(question, made)
+                for question, made in of_picture
+            ]
+            for of_picture in self._ask(batch)
         ]
 
-    def choices(self, batch: Sequence[Asked]) -> list[list[Choice | None]]:
+    def posteriors(self, batch: Sequence[PictureQuestions]) -> list[list[Posterior | None]]:
         """For each picture what may be answered to each question, scored; None where it could not be shown.
 
         Raises:
             InputError: the mode is not `candidates`, or the model does not score.
         """
-        if self.mode is not Mode.CANDIDATES:
-            raise InputError("choices are weighed in candidates mode only")
+        if not self._weighs:
+            raise InputError("answers are weighed in candidates mode only")
         return [
-            [None if isinstance(said, PictureError) else self._choice(question, said) for question, said in found]
-            for found in self._ask(batch)
+            [None if isinstance(made, PictureError) else self._posterior(question, made) for question, made in one]
+            for one in self._ask(batch)
         ]
 
-    def _ask(self, batch: Sequence[Asked]) -> list[list[tuple[_Question, Said | PictureError]]]:
-        """What the model says to each question, or why it was not asked."""
+    def _ask(self, batch: Sequence[PictureQuestions]) -> list[list[tuple[_Question, Completion | PictureError]]]:
+        """What the model makes of each question, or why it was not asked."""
         questions = [self._questions(asked) for asked in batch]
-        found: list[list[Said] | PictureError] = [
-            asked.views if isinstance(asked.views, PictureError) else [] for asked in batch
-        ]
-        shown: list[tuple[int, int, PictureAsk]] = []  # image tokens, place in the batch
+        shown: list[tuple[int, int, Request]] = []  # image tokens, place in the batch
+        found: list[list[Completion] | PictureError] = []
         for place, asked in enumerate(batch):
+            found.append(asked.views if isinstance(asked.views, PictureError) else [])
             if isinstance(asked.views, PictureError):
                 self.counts.without_picture += len(asked.entities)
             else:
-                asks = tuple(
-                    Ask(self.serving.form.ask(one.entity), (*one.texts, self._empty), self._pattern(one.entity))
+                queries = tuple(
+                    Query(self.serving.form.ask(one.entity), (*one.texts, self._empty), self._pattern(one.entity))
                     for one in questions[place]
                 )
-                shown.append((self._count(asked.views), place, PictureAsk(asked.views.images, asks)))
+                shown.append((self._count(asked.views), place, Request(asked.views.images, queries)))
         shown.sort(key=lambda one: one[:2])  # so that pictures of like size share a forward pass
-        for (_, place, _), said in zip(shown, self._read([ask for _, _, ask in shown]), strict=True):
-            found[place] = said
+        for (_, place, _), made in zip(shown, self._complete([one for _, _, one in shown]), strict=True):
+            found[place] = made
         return [
-            [(question, said) for question, said in zip(of_picture, _each(said, len(of_picture)), strict=True)]
-            for of_picture, said in zip(questions, found, strict=True)
+            [
+                (question, made if isinstance(made, PictureError) else made[number])
+                for number, question in enumerate(of_picture)
+            ]
+            for of_picture, made in zip(questions, found, strict=True)
         ]
 
-    def _questions(self, asked: Asked) -> list[_Question]:
+    def _questions(self, asked: PictureQuestions) -> list[_Question]:
         page = asked.page if asked.page is not None and asked.page.status is PageStatus.OK else None
         quantities = page_quantities(page) if page is not None else ()
         made = []
-        for entity in map(self._schema.__getitem__, asked.entities):
+        for entity in map(self.schema.__getitem__, asked.entities):
             weighed = find_candidates(page, entity, quantities) if page is not None and self._weighs else ()
             texts = dict.fromkeys(self.serving.form.answer(one.quantity) for one in weighed)
             made.append(_Question(entity, page, quantities, tuple(texts)))
         return made
 
-    def _read(self, asks: Sequence[PictureAsk]) -> list[list[Said] | PictureError]:
+    def _complete(self, requests: Sequence[Request]) -> list[list[Completion] | PictureError]:
         """The model's answers; a picture that makes it refuse a batch is found by asking one by one."""
-        found: list[list[Said] | PictureError] = []
+        found: list[list[Completion] | PictureError] = []
         try:
-            found += self.model.read(asks) if asks else []
+            found += self.model.complete(requests) if requests else []
         except PictureError:
-            for ask in asks:
+            for request in requests:
                 try:
-                    found += self.model.read([ask])
+                    found += self.model.complete([request])
                 except PictureError as error:
                     found.append(error)
-        for ask, said in zip(asks, found, strict=True):
-            if isinstance(said, PictureError):
-                self.counts.without_picture += len(ask.asks)
+        for request, made in zip(requests, found, strict=True):
+            if isinstance(made, PictureError):
+                self.counts.without_picture += len(request.queries)
             else:
                 self.counts.pictures += 1
-                self.counts.asked += len(ask.asks)
-        refused = [said for said in found if isinstance(said, PictureError)]
+                self.counts.asked += len(request.queries)
+        refused = [made for made in found if isinstance(made, PictureError)]
         self._refused += len(refused)
         if refused and self._refused >= _REFUSALS and self.counts.pictures == 0:
             raise InputError(f"{self.model.name} takes no picture; it says: {refused[0]}")
@@ -216,69 +264,77 @@ class VisionReader:
         self.counts.lines_left_out += views.left_out
         return tokens
 
-    def _written(self, question: _Question, said: Said) -> Answer:
+    def _written(self, question: _Question, made: Completion) -> Answer:
         """What the model wrote, through the shared postprocessor, and where it stands."""
-        if said.text.strip() == self._empty:
-            sure = None if said.log_prob is None else min(exp(said.log_prob), 1.0)
-            return Answer(None, said.text, _says_none(sure), log_prob=said.log_prob)
-        none = said.scores[-1] if said.scores else None
+        if made.text.strip() == self._empty:
+            return Answer(None, made.text, _says_none(made.log_prob), log_prob=made.log_prob)
+        none = made.scores[-1] if made.scores else None
         share = None
-        if said.log_prob is not None and none is not None:
-            share = Posterior((said.log_prob,), none).shares()[0]
-        reading = postprocess(said.text, question.entity)
+        if made.log_prob is not None and none is not None:
+            share = Posterior((made.log_prob,), none).shares()[0]
+        reading = postprocess(made.text, question.entity)
         if reading.quantity is None:
-            return Answer(None, said.text, reading.reason, log_prob=said.log_prob, score=share)
-        evidence = _evidence(reading.quantity, question)
-        return Answer(reading.quantity, said.text, "", evidence, said.log_prob, score=share)
+            return Answer(None, made.text, reading.reason, log_prob=made.log_prob, score=share)
+        return Answer(
+            reading.quantity, made.text, "", question.evidence(reading.quantity), made.log_prob, score=share
+        )  # fmt: skip
 
-    def _choice(self, question: _Question, said: Said) -> Choice:
-        """The posterior over the page's candidates, the written value, and none."""
-        *scores, none = said.scores or (None,)
-        if none is None or said.log_prob is None or None in scores:
+    def _posterior(self, question: _Question, made: Completion) -> Posterior:
+        """Over the page's candidates, the written value, and none; without any where it wrote 0 or was cut short."""
+        *scores, none = made.scores or (None,)
+        if none is None or made.log_prob is None or None in scores:
             raise InputError(f"{self.model.name} does not return log-probabilities of given answers; use --mode free")
         best: dict[Quantity, float] = {}
-        for text, score in [*zip(question.texts, scores, strict=True), (said.text, said.log_prob)]:
+        for text, score in [*zip(question.texts, scores, strict=True), (made.text, made.log_prob)]:
             quantity = postprocess(text, question.entity).quantity
             if quantity is not None and score is not None:
                 best[quantity] = max(score, best.get(quantity, score))
-        return Choice(tuple(best), Posterior(tuple(best.values()), none) if best else None, none)
+        return Posterior(tuple(best.values()), none, tuple(best))
 
-    def _chosen(self, question: _Question, said: Said) -> Answer:
-        choice = self._choice(question, said)
-        form, calibration = self.serving.form, self.serving.calibration
-        if choice.posterior is None:  # it wrote 0, or was cut short
-            present = calibration.unseen if calibration else None
-            reason = _says_none(min(exp(choice.none), 1.0))
-            absent = present and 1.0 - present
-            return Answer(None, said.text, reason, log_prob=choice.none, p_correct=absent, p_present=present)
-        judged = judge(choice.posterior, calibration)
-        best = choice.quantities[judged.best]
-        text = form.answer(best)
-        if judged.given:
-            return Answer(
-                best, text, "", _evidence(best, question), choice.posterior.candidates[judged.best], judged.p_correct,
-                judged.p_present, score=judged.share,
-            )  # fmt: skip
-        return Answer(
-            None, form.empty, judged.withheld(text), log_prob=choice.none, p_correct=judged.p_absent,
-            p_present=judged.p_present, score=judged.share,
+    def _chosen(self, question: _Question, made: Completion) -> Answer:
+        posterior = self._posterior(question, made)
+        if not posterior.candidates:
+            return unseen_answer(self.serving.calibration, made.text, _says_none(posterior.none), posterior.none)
+        return decide(
+            posterior, self.serving.calibration, self.serving.form.answer,
+            lambda place: question.evidence(posterior.quantities[place]),
         )  # fmt: skip
 
 
-def _each(said: list[Said] | PictureError, questions: int) -> Sequence[Said | PictureError]:
-    return [said] * questions if isinstance(said, PictureError) else said
+def open_reader(
+    options: ModelOptions, schema: Schema, notice: Callable[[str], None] = lambda _: None
+) -> tuple[VisionReader, dict[str, Any]]:
+    """Loads the model; returns its reader and what the run has to record of it.
+
+    Args:
+        options: without a mode candidates for a calibrated model that can score, else free.
+        notice: told in one line what the user should know.
+
+    Raises:
+        InputError: an option does not fit the backend, or the model cannot be loaded or reached.
+    """
+    options.check(BACKENDS)
+    served = options.backend == "openai"
+    if options.pixels is not None and options.pixels < LEAST_PIXELS:
+        raise InputError(f"--pixels {options.pixels}: a picture takes at least {LEAST_PIXELS}")
+    if served and options.mode == Mode.CANDIDATES:
+        raise InputError("--mode candidates: no server scores given answers to a picture; use --mode free")
+    if options.backend == "vllm" and options.remote_code:
+        raise InputError("--remote-code is for the backends transformers and unsloth")
+    if not served and options.model is None:
+        raise InputError("--stage vlm needs a model folder: --model DIR (entx ships none)")
+    serving = read_serving(options.described)
+
+    def load(folder: Path, **how: Any) -> Model:
+        from entx.vlm_stage.model import PictureModel
+
+        return PictureModel.load(folder, remote_code=options.remote_code, **how)
+
+    model, settings = open_model(options, "vlm", load, chat=served, notice=notice)
+    mode = options.mode or (Mode.CANDIDATES if serving.calibration and not served else Mode.FREE)
+    look = Look(options.pixels or serving.pixels, DEFAULT_CROPS if options.crops else None)
+    return VisionReader(model, serving, schema, Mode(mode), look), {**settings, "remote_code": options.remote_code}
 
 
-def _unseen(error: PictureError) -> Answer:
-    return Answer(None, reason=f"{PICTURE}{error}")
-
-
-def _says_none(share: float | None) -> str:
-    return "the model says none" if share is None else f"the model says none (p = {share:.2f})"
-
-
-def _evidence(quantity: Quantity, question: _Question) -> Evidence:
-    """Where the answer stands on the picture's page; nowhere where nothing has read the picture."""
-    if question.page is None:
-        return NO_EVIDENCE
-    return ground(quantity, question.page, question.entity, question.quantities)
+def _says_none(log_prob: float | None) -> str:
+    return "the model says none" if log_prob is None else f"the model says none (p = {min(exp(log_prob), 1.0):.2f})"

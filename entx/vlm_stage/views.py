@@ -1,33 +1,60 @@
-"""One picture file to what a model sees of it: decoded once, the whole picture and perhaps crops, each in its size."""
+"""What a model sees of a picture: decoded once, the whole picture and perhaps crops, each in its size.
+
+Crops are guided by OCR: one pixel budget for the whole picture, small, and close-ups of the lines with numbers. Print
+below some 20 pixels is where vision models begin to misread digits, and a picture of 2000 pixels that is shrunk to a
+budget of 512 x 512 has most of its print below that. Where the store holds OCR of the picture, it is known where
+numbers stand and how high they are; by geometry alone it is decided what is worth a closer look.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot
 from pathlib import Path
-from typing import Protocol
 
 from PIL import Image
 
 from entx.core.errors import PictureError
 from entx.core.images import MAX_PIXELS, decode_rgb
-from entx.core.types import OcrPage, PageStatus
-from entx.vlm_stage.crops import CropSettings, Size, plan_crops
+from entx.core.types import OcrLine, OcrPage, PageStatus
+from entx.neural.backends.base import Size
+
+Fit = Callable[[Size, int], Size]
+"""`view_size` of a model or a codec: the size at which a picture of some size is seen for a budget of pixels."""
 
 VIEWS_VERSION = 1
 """Raised with every change that can change what a model sees of a picture."""
 
 _SMALLEST_SIDE = 8  # pixels; no print is readable below it
 _LONGEST = 100  # times the shorter side; vision towers refuse 200, and round the shorter side up to some 28 pixels
-_PATCH = 28  # pixels; side of an image token of the Qwen models
+_NEARLY = 0.85
+"""Share of the wanted print height at which a crop still serves: models round the sizes of their views."""
+
+_JOIN = 1.3
+"""Two crops are joined for up to so many times their pixels: what stands between them is context, and a view fewer."""
 
 
-class Sizes(Protocol):
-    """As much of a model as decides how large a picture is seen: a `PictureModel`, or a family's `Codec`."""
+@dataclass(frozen=True, slots=True)
+class CropSettings:
+    """How a budget is spent.
 
-    def view_size(self, size: Size, pixels: int) -> Size:
-        """The size at which a picture of that size is seen for a budget of so many pixels."""
-        ...
+    Args:
+        print_height: pixels that print is to be high; lower print gets a closer look.
+        most: crops of one picture.
+        whole_share: of the budget that the whole picture keeps in any case; what crops leave over goes to it as well.
+        margin: around a line, in heights of its print: enough for a unit in the next box and the end of an arrow.
+        largest_scale: a crop is enlarged no further.
+    """
+
+    print_height: float = 20.0
+    most: int = 6
+    whole_share: float = 0.4
+    margin: float = 1.0
+    largest_scale: float = 3.0
+
+
+DEFAULT_CROPS = CropSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +86,7 @@ class Views:
     left_out: int = 0
 
 
-def see_file(path: Path, sizes: Sizes, look: Look, page: OcrPage | None = None) -> Views:
+def see_file(path: Path, fit: Fit, look: Look, page: OcrPage | None = None) -> Views:
     """Reads and decodes a picture file, once.
 
     Raises:
@@ -69,10 +96,10 @@ def see_file(path: Path, sizes: Sizes, look: Look, page: OcrPage | None = None) 
         data = path.read_bytes()
     except OSError as error:
         raise PictureError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
-    return see(decode_rgb(data, look.max_pixels), sizes, look, page)
+    return see(decode_rgb(data, look.max_pixels), fit, look, page)
 
 
-def see(picture: Image.Image, sizes: Sizes, look: Look, page: OcrPage | None = None) -> Views:
+def see(picture: Image.Image, fit: Fit, look: Look, page: OcrPage | None = None) -> Views:
     """The views of an upright RGB picture.
 
     Args:
@@ -86,23 +113,166 @@ def see(picture: Image.Image, sizes: Sizes, look: Look, page: OcrPage | None = N
         raise PictureError(f"{picture.width} x {picture.height} pixels: too narrow to show anything")
     guided = page is not None and page.status is PageStatus.OK and (page.width, page.height) == picture.size
     if look.crops is None or page is None or not guided:
-        return Views((_resized(picture, sizes.view_size(picture.size, look.pixels)),))
-    plan = plan_crops(page, look.pixels, sizes.view_size, look.crops)
+        return Views((_resized(picture, fit(picture.size, look.pixels)),))
+    plan = plan_crops(page, look.pixels, fit, look.crops)
     close = tuple(_resized(picture, crop.size, crop.box) for crop in plan.crops)
     return Views((_resized(picture, plan.whole), *close), len(plan.left_out))
-
-
-def reduced_size(size: Size, pixels: int) -> Size:
-    """The picture's own size, or the largest of its aspect that has no more pixels: for a model that resizes itself."""
-    scale = min(1.0, sqrt(pixels / (size[0] * size[1])))
-    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
-
-
-def rough_tokens(size: Size) -> int:
-    """Image tokens of a view as Qwen models count them, to tell pictures apart where the real rule is not known."""
-    return -(-size[0] // _PATCH) * -(-size[1] // _PATCH)
 
 
 def _resized(picture: Image.Image, size: Size, box: tuple[int, int, int, int] | None = None) -> Image.Image:
     """The picture or a part of it in that size; bicubic, as the processors of the models do."""
     return picture.resize(size, Image.Resampling.BICUBIC, box=box)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of a picture and how large it is seen.
+
+    Args:
+        box: x1 y1 x2 y2 in pixels of the upright picture, inside it, of at least one pixel.
+        size: of the view.
+    """
+
+    box: tuple[int, int, int, int]
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class CropPlan:
+    """The views of one picture.
+
+    Args:
+        whole: size at which the whole picture is seen.
+        crops: in reading order; empty where the whole picture shows all print large enough.
+        covered: positions in `OcrPage.lines` of the lines with numbers that a crop shows.
+        left_out: of those whose print is too low in the whole picture, and that no crop shows.
+    """
+
+    whole: Size
+    crops: tuple[Crop, ...] = ()
+    covered: tuple[int, ...] = ()
+    left_out: tuple[int, ...] = ()
+
+    @property
+    def pixels(self) -> int:
+        """Of all views together."""
+        return _area(self.whole) + sum(_area(crop.size) for crop in self.crops)
+
+
+def plan_crops(page: OcrPage, budget: int, fit: Fit, settings: CropSettings = DEFAULT_CROPS) -> CropPlan:
+    """What a model is to see of a picture for a budget of pixels.
+
+    Args:
+        page: its OCR, of status OK; its width and height are the picture's.
+        budget: pixels of all views together. Never exceeded, unless one view of the whole picture alone exceeds it.
+        fit: of the model.
+    """
+    size = (page.width, page.height)
+    numeric = [place for place, line in enumerate(page.lines) if any(letter.isdigit() for letter in line.text)]
+    alone = fit(size, budget)
+    low = _too_low(page, numeric, _scale(alone, size), settings)
+    if not low:
+        return CropPlan(alone)
+    coarse = fit(size, int(budget * settings.whole_share))
+    left = budget - _area(coarse)
+    low = _too_low(page, numeric, _scale(coarse, size), settings)
+    spots = [_spot(page, place, settings) for place in low]
+    crops: list[Crop] = []
+    covered: set[int] = set()
+    joined = _joined([spot for spot in spots if spot is not None])
+    for spot in sorted(joined, key=lambda one: one.cost / len(one.lines)):
+        if len(crops) == settings.most or left <= 0:
+            break
+        view = fit(spot.view, left)
+        if _area(view) <= left and _scale(view, spot.view) >= _NEARLY:
+            crops.append(Crop(spot.box, view))
+            covered.update(spot.lines)
+            left -= _area(view)
+    whole = fit(size, budget - sum(_area(crop.size) for crop in crops))
+    low = _too_low(page, numeric, _scale(whole, size), settings)
+    return CropPlan(
+        whole, tuple(sorted(crops, key=lambda crop: (crop.box[1], crop.box[0]))), tuple(sorted(covered)),
+        tuple(place for place in low if place not in covered),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A part of the picture that needs a closer look.
+
+    Args:
+        box: as in `Crop`.
+        scale: at which it is to be seen.
+        lines: positions of the lines that it is for.
+    """
+
+    box: tuple[int, int, int, int]
+    scale: float
+    lines: tuple[int, ...]
+
+    @property
+    def view(self) -> Size:
+        """Pixels of its view."""
+        x1, y1, x2, y2 = self.box
+        return max(1, round((x2 - x1) * self.scale)), max(1, round((y2 - y1) * self.scale))
+
+    @property
+    def cost(self) -> int:
+        return _area(self.view)
+
+    def __or__(self, other: _Spot) -> _Spot:
+        box = (
+            min(self.box[0], other.box[0]), min(self.box[1], other.box[1]),
+            max(self.box[2], other.box[2]), max(self.box[3], other.box[3]),
+        )  # fmt: skip
+        return _Spot(box, max(self.scale, other.scale), self.lines + other.lines)
+
+
+def print_height(line: OcrLine) -> float:
+    """Height of a line's print in pixels: of its polygon across the direction of the text."""
+    x1, y1, _, _, _, _, x4, y4 = line.polygon
+    return hypot(x4 - x1, y4 - y1)
+
+
+def _too_low(page: OcrPage, places: Sequence[int], scale: float, settings: CropSettings) -> list[int]:
+    """Which lines are printed too low to be read in a view of that scale."""
+    return [place for place in places if print_height(page.lines[place]) * scale < settings.print_height]
+
+
+def _spot(page: OcrPage, place: int, settings: CropSettings) -> _Spot | None:
+    """The line with a margin, as far as it lies in the picture; None where it does not."""
+    line = page.lines[place]
+    height = print_height(line)
+    margin = settings.margin * height
+    xs, ys = line.polygon[0::2], line.polygon[1::2]
+    box = (
+        max(0, int(min(xs) - margin)), max(0, int(min(ys) - margin)),
+        min(page.width, int(max(xs) + margin) + 1), min(page.height, int(max(ys) + margin) + 1),
+    )  # fmt: skip
+    if box[0] >= box[2] or box[1] >= box[3]:
+        return None
+    return _Spot(box, min(settings.print_height / max(height, 1.0), settings.largest_scale), (place,))
+
+
+def _joined(spots: Sequence[_Spot]) -> list[_Spot]:
+    """Spots of which no two are about as cheap as one."""
+    found: list[_Spot] = []
+    for spot in spots:
+        joined = spot
+        while True:  # a joined spot may reach others that its parts did not
+            near = next((one for one in found if (one | joined).cost <= _JOIN * (one.cost + joined.cost)), None)
+            if near is None:
+                break
+            found.remove(near)
+            joined = near | joined
+        found.append(joined)
+    return found
+
+
+def _scale(view: Size, size: Size) -> float:
+    """How much smaller a view is than what it shows, along the side that lost more."""
+    return min(view[0] / size[0], view[1] / size[1])
+
+
+def _area(size: Size) -> int:
+    return size[0] * size[1]

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from entx.core.types import Answer, parse_written
-from entx.llm_stage.export import load_folder, read_jsonl
 from entx.storage.runs import add_answers, begin_run
 from tests.cli.runner import Ended, run_entx
 from tests.llm_stage.stores import Asked, Shown, fill
@@ -31,6 +31,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def read(path: Path) -> list[SimpleNamespace]:
+    """The examples of a file."""
+    return [SimpleNamespace(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def _dataset(capsys: pytest.CaptureFixture[str], store: Path, out: Path, *options: object) -> Ended:
     return run_entx(capsys, "dataset", "--stage", "llm", "--store", store, "--out", out, *options)
 
@@ -38,7 +43,7 @@ def _dataset(capsys: pytest.CaptureFixture[str], store: Path, out: Path, *option
 def test_train_and_dev_are_written_and_counted(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
     ended = _dataset(capsys, store, tmp_path, "--weight", "train*=0.4", "--dev", 0.25, "--json")
     assert ended.code == 0, ended.err
-    train, dev = (list(read_jsonl(tmp_path / f"{part}.jsonl")) for part in ("train", "dev"))
+    train, dev = (read(tmp_path / f"{part}.jsonl") for part in ("train", "dev"))
     said = json.loads(ended.out)
     assert said == json.loads((tmp_path / "dataset.json").read_text(encoding="utf-8"))
     assert said["files"]["train.jsonl"]["rows"] == len(train)
@@ -75,21 +80,22 @@ def test_pictures_of_a_test_set_are_held_out(capsys: pytest.CaptureFixture[str],
     (tmp_path / "gold.csv").write_text("image_link,value\n3.jpg,\n4.jpg,\nelsewhere.jpg,\n")
     ended = _dataset(capsys, store, tmp_path, "--held-out", tmp_path / "gold.csv", "--json")
     assert json.loads(ended.out)["questions"]["dropped: picture is held out"] == 4
-    pictures = {one.picture for part in ("train", "dev") for one in read_jsonl(tmp_path / f"{part}.jsonl")}
+    pictures = {one.picture for part in ("train", "dev") for one in read(tmp_path / f"{part}.jsonl")}
     assert pictures == {f"p{n}" for n in range(DRAWINGS)} - {"p3", "p4"}
 
 
 def test_folds_hold_every_row_once(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
     assert _dataset(capsys, store, tmp_path, "--folds", 4).code == 0
-    held = [one.index for n in range(4) for one in read_jsonl(tmp_path / f"fold-{n}" / "dev.jsonl")]
+    held = [one.index for n in range(4) for one in read(tmp_path / f"fold-{n}" / "dev.jsonl")]
     assert sorted(index for index in held if index is not None) == list(range(2 * DRAWINGS))
 
 
 def test_a_datasets_folder_holds_the_same(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
-    pytest.importorskip("datasets", reason="the llm extra is not installed")
+    datasets = pytest.importorskip("datasets", reason="the llm extra is not installed")
     for name in ("jsonl", "datasets"):
         assert _dataset(capsys, store, tmp_path / name, "--format", name, "--quiet").code == 0
-    assert list(load_folder(tmp_path / "datasets" / "train")) == list(read_jsonl(tmp_path / "jsonl" / "train.jsonl"))
+    rows = datasets.load_from_disk(str(tmp_path / "datasets" / "train"))
+    assert [SimpleNamespace(**row) for row in rows] == read(tmp_path / "jsonl" / "train.jsonl")
 
 
 def test_the_tokenizer_of_a_model_keeps_the_budget(
@@ -102,8 +108,8 @@ def test_the_tokenizer_of_a_model_keeps_the_budget(
     options = ("--budget", 5, "--negatives", 0, "--json")  # the page's tags are one word, each line three
     ended = _dataset(capsys, store, tmp_path / "out", "--model", tmp_path, *options)
     assert json.loads(ended.out)["pages"]["dropped lines"] == DRAWINGS
-    for one in read_jsonl(tmp_path / "out" / "train.jsonl"):
-        assert len(one.page.split()) <= 5
+    for one in read(tmp_path / "out" / "train.jsonl"):
+        assert len(one.prompt[: one.page_length].split()) <= 5
 
 
 @pytest.mark.parametrize(

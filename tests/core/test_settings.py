@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from entx.core.errors import InputError
-from entx.core.settings import override, parse_toml, read_settings, setting, settings_digest
+from entx.core.settings import override, parse_toml, read_settings, settings_digest
 
 
-@dataclass(frozen=True, slots=True)
-class Inner:
-    r: int = setting(least=1)
-    names: tuple[str, ...] = ("a",)
+class Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Outer:
+class Inner(Table):
+    r: int = Field(ge=1)
+    names: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ("a",)
+
+
+class Outer(Table):
     title: str
-    rate: float = setting(0.5, above=0, most=1)
-    kind: str = setting("x", choices=("x", "y"))
+    rate: float = Field(default=0.5, gt=0, le=1)
+    share: float = Field(default=0.5, ge=0, le=1)
+    kind: Literal["x", "y"] = "x"
     deep: bool = False
     inner: Inner | None = None
-    free: dict[str, float] = field(default_factory=dict)
+    free: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Outer:
+        if self.title == "deep" and not self.deep:
+            raise ValueError('title = "deep" needs deep = true')
+        return self
 
 
-def test_a_table_becomes_the_dataclass() -> None:
+def test_a_table_becomes_the_model() -> None:
     table = parse_toml('title = "t"\nrate = 1\ndeep = true\n[inner]\nr = 3\nnames = ["p", "q"]\n[free]\na = 2', "f")
-    assert read_settings(Outer, table, "f") == Outer("t", 1.0, "x", True, Inner(3, ("p", "q")), {"a": 2})
+    assert read_settings(Outer, table, "f") == Outer(
+        title="t", rate=1.0, deep=True, inner=Inner(r=3, names=("p", "q")), free={"a": 2}
+    )  # fmt: skip
 
 
 def test_whole_numbers_serve_as_numbers_and_become_floats() -> None:
@@ -42,7 +54,7 @@ def test_all_faults_come_in_one_message() -> None:
     message = str(caught.value)
     assert message.startswith("mine.toml: ")
     for part in (
-        "title is missing", "rate must be at most 1, not 2.0", "kind must be one of x, y, not 'z'",
+        "title is missing", "rate must be at most 1, not 2", "kind must be one of x, y, not 'z'",
         "deep must be true or false, not 1", "inner.r must be at least 1, not 0", "inner.names must be a list of texts",
         "unknown key inner.q", "free must be a table, not 3",
     ):  # fmt: skip
@@ -52,15 +64,20 @@ def test_all_faults_come_in_one_message() -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"title": "t", "rte": 1}, "did you mean rate?"), ({"title": "t", "zzzzz": 1}, "known: title, rate, kind"),
-        ({"title": "t", "rate": 0}, "greater than 0"), ({"title": "t", "rate": "fast"}, "rate must be a number"),
-        ({"title": "t", "rate": True}, "rate must be a number"), ({"title": 5}, "title must be a text"),
+        ({"title": "t", "rte": 1}, "did you mean rate?"),
+        ({"title": "t", "zzzzz": 1}, "known: title, rate, share, kind"),
+        ({"title": "t", "rate": 0}, "greater than 0"),
+        ({"title": "t", "share": 2}, "share must be from 0 to 1, not 2"),
+        ({"title": "deep"}, 'title = "deep" needs deep = true'),
+        ({"title": "t", "rate": "fast"}, "rate must be a number"),
+        ({"title": "t", "rate": True}, "rate must be a number"),
+        ({"title": 5}, "title must be a text"),
         ({"title": "t", "inner": 5}, "inner must be a table"),
         ({"title": "t", "inner": {"r": 1.5}}, "inner.r must be a whole number"),
         ({"title": "t", "inner": {"r": True}}, "inner.r must be a whole number"),
         ({"title": "t", "inner": {"r": 1, "names": [""]}}, "list of texts"),
     ],
-)  # fmt: skip
+)
 def test_each_fault_says_what_and_where(table: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=r"^f: ") as caught:
         read_settings(Outer, table, "f")

@@ -18,9 +18,9 @@ from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.job import DefaultEnsemble, load_default, save_defaults, shipped_path
 from entx.ensemble.judge import fit_judge
 from entx.llm_stage import reader as text_reader
-from entx.llm_stage.loading import shipped_model
 from entx.llm_stage.prompt import PROMPT_VERSION
-from entx.neural.weights import model_hash
+from entx.llm_stage.reader import shipped_model
+from entx.neural.model_folder import model_hash
 from entx.rules import reader as rules_reader
 from entx.rules.reader import shipped_weights
 from tests.ensemble.arms import answer

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
-from entx.llm_stage.dataset import rough_tokens
+from entx.llm_stage.data import PageWriter, rough_tokens
 from entx.llm_stage.prompt import Style
-from entx.llm_stage.rows import PageWriter
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store

@@ -10,13 +10,13 @@ import pytest
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageStatus, Polygon, Quantity
-from entx.llm_stage.backends.transformers import TransformersModel
-from entx.llm_stage.prompt import Hint, Style
-from entx.llm_stage.reader import Asked, Mode, TextReader, distinct
-from entx.llm_stage.serving import Serving
-from entx.neural.confidence import Calibration, Platt
-from tests.llm_stage.fake_model import FakeModel
+from entx.llm_stage.prompt import Hint, Serving, Style
+from entx.llm_stage.reader import PageQuestions, TextReader, distinct
+from entx.neural.backends.transformers import TransformersModel
+from entx.neural.calibration import Calibration, Platt
+from entx.neural.predict import Mode
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
+from tests.neural.fake_model import FakeModel
 
 SERVING = Serving(Style.COMPACT, 400)
 
@@ -37,12 +37,12 @@ def ask(
     model: object, page: OcrPage, *entities: str, hints: tuple[Hint | None, ...] = (), **options: object
 ) -> list[Answer]:
     reader = TextReader(model, options.pop("serving", SERVING), CHALLENGE, **options)  # type: ignore[arg-type]
-    (answers,) = reader.read([Asked(page, entities, hints or (None,) * len(entities))])
+    (answers,) = reader.read([PageQuestions(page, entities, hints)])
     return answers
 
 
 def test_the_most_probable_candidate_is_the_answer_where_it_stands() -> None:
-    (answer,) = ask(FakeModel("500 gram"), page("TEA", "NET WT 500 G", "1 kg box"), "item_weight")
+    (answer,) = ask(FakeModel(favourite="500 gram"), page("TEA", "NET WT 500 G", "1 kg box"), "item_weight")
     assert answer.quantity == Quantity(Decimal(500), "gram")
     assert answer.text == "500 gram"
     assert answer.reason == ""
@@ -56,7 +56,7 @@ def test_the_most_probable_candidate_is_the_answer_where_it_stands() -> None:
 
 
 def test_none_is_an_empty_answer_with_the_odds_in_its_reason() -> None:
-    (answer,) = ask(FakeModel("none"), page("NET WT 500 G"), "item_weight")
+    (answer,) = ask(FakeModel(favourite="none"), page("NET WT 500 G"), "item_weight")
     assert answer.quantity is None
     assert answer.text == "none"
     assert answer.reason == "the model says none (p = 0.95; best: 500 gram, p = 0.05)"
@@ -65,9 +65,9 @@ def test_none_is_an_empty_answer_with_the_odds_in_its_reason() -> None:
 
 
 def test_equal_quantities_are_scored_once_and_grounded_where_they_stand_best() -> None:
-    model = FakeModel("500 gram")
+    model = FakeModel(favourite="500 gram")
     (answer,) = ask(model, page("50O g", "500.0 gram", "500g"), "item_weight")
-    assert model.seen[0].asks[0].completions == ("500 gram", "none")
+    assert model.seen[0].queries[0].choices == ("500 gram", "none")
     assert answer.evidence.line_ids == (1,)
     assert answer.evidence.alignment is Alignment.EXACT
 
@@ -76,15 +76,15 @@ def test_questions_of_one_picture_share_its_page_part() -> None:
     model = FakeModel()
     ask(model, page("12 cm", "NET WT 500 G"), "height", "item_weight", "width")
     (asked,) = model.seen
-    assert [one.question for one in asked.asks] == ["<q> height<a>", "<q> item weight<a>", "<q> width<a>"]
-    assert "[12 centimetre]" in asked.page
-    assert "[500 gram]" in asked.page
+    assert [one.question for one in asked.queries] == ["<q> height<a>", "<q> item weight<a>", "<q> width<a>"]
+    assert "[12 centimetre]" in asked.shown
+    assert "[500 gram]" in asked.shown
 
 
 def test_without_a_legal_candidate_the_model_is_not_asked() -> None:
     model = FakeModel()
     reader = TextReader(model, SERVING, CHALLENGE)
-    (answers,) = reader.read([Asked(page("12 cm"), ("item_weight", "voltage"), (None, None))])
+    (answers,) = reader.read([PageQuestions(page("12 cm"), ("item_weight", "voltage"))])
     assert [answer.reason for answer in answers] == ["no quantity with a legal unit in the text"] * 2
     assert model.seen == []
     assert reader.counts.without_candidate == 2
@@ -97,8 +97,8 @@ def test_pages_that_cannot_be_read_are_answers_with_a_reason(mode: Mode) -> None
     reader = TextReader(model, SERVING, CHALLENGE, mode)
     broken = OcrPage("b", PageStatus.UNREADABLE, "no picture")
     found = reader.read([
-        Asked(broken, ("height", "width"), (None, None)), Asked(page(), ("height",), (None,)),
-        Asked(page("5 cm"), ("height",), (None,)),
+        PageQuestions(broken, ("height", "width")), PageQuestions(page(), ("height",)),
+        PageQuestions(page("5 cm"), ("height",)),
     ])  # fmt: skip
     reasons = [[answer.reason for answer in answers] for answers in found]
     assert reasons[:2] == [["picture unreadable: no picture"] * 2, ["no text in the picture"]]
@@ -111,14 +111,14 @@ def test_a_hint_is_put_into_its_own_question() -> None:
     model = FakeModel()
     hint = Hint(Quantity(Decimal("12.0"), "centimetre"), 0.83)
     ask(model, page("12 cm 14 cm"), "height", "width", "depth", hints=(hint, None, Hint(None)))
-    assert [one.question for one in model.seen[0].asks] == [
+    assert [one.question for one in model.seen[0].queries] == [
         "<q> height <hint> [12 centimetre]<p8><a>", "<q> width<a>", "<q> depth <hint> [none]<a>",
     ]  # fmt: skip
 
 
 def test_lines_that_the_budget_drops_are_counted_and_still_answer() -> None:
-    reader = TextReader(FakeModel("3 gram"), Serving(Style.COMPACT, 8), CHALLENGE)
-    ((answer,),) = reader.read([Asked(page("9000 gram", "3 g", "words words"), ("item_weight",), (None,))])
+    reader = TextReader(FakeModel(favourite="3 gram"), Serving(Style.COMPACT, 8), CHALLENGE)
+    ((answer,),) = reader.read([PageQuestions(page("9000 gram", "3 g", "words words"), ("item_weight",))])
     assert reader.counts.lines_dropped >= 1
     assert answer.quantity == Quantity(Decimal(3), "gram")
 
@@ -126,13 +126,13 @@ def test_lines_that_the_budget_drops_are_counted_and_still_answer() -> None:
 def test_a_calibration_gives_probabilities_and_decides() -> None:
     flat = Calibration(temperature=8.0, correct=Platt(1.0, -1.0), f1=0.9)
     serving = Serving(Style.COMPACT, 400, flat)
-    (answer,) = ask(FakeModel("5 gram"), page("5 g 6 g 7 g 8 g"), "item_weight", serving=serving)
+    (answer,) = ask(FakeModel(favourite="5 gram"), page("5 g 6 g 7 g 8 g"), "item_weight", serving=serving)
     assert answer.quantity is None  # 0.12 (2 - 0.9) < 0.9 (1 - 0.82)
     assert answer.reason.startswith("the model is not sure enough (best: 5 gram, p = 0.26; none: p = 0.18)")
     assert answer.p_present == pytest.approx(0.817, abs=0.005)
     assert answer.p_correct == pytest.approx(1.0 - (answer.p_present or 0.0))
     bold = replace(serving, calibration=replace(flat, f1=0.5))
-    (answer,) = ask(FakeModel("5 gram"), page("5 g 6 g 7 g 8 g"), "item_weight", serving=bold)
+    (answer,) = ask(FakeModel(favourite="5 gram"), page("5 g 6 g 7 g 8 g"), "item_weight", serving=bold)
     assert answer.quantity == Quantity(Decimal(5), "gram")
     assert answer.p_correct == pytest.approx(0.117, abs=0.005)
 
@@ -151,7 +151,7 @@ def test_free_answers_pass_the_postprocessor_and_are_grounded() -> None:
     ]
     lines = page("TEA", "NET WT 500 G", "code 64")
     for written, expected, alignment, line_ids in cases:
-        (answer,) = ask(FakeModel(written=written), lines, "item_weight", mode=Mode.FREE)
+        (answer,) = ask(FakeModel(written, obeys=False), lines, "item_weight", mode=Mode.FREE)
         assert answer.quantity is not None
         assert answer.quantity.text == expected.replace("500 gram", "500.0 gram")
         assert (answer.evidence.alignment, answer.evidence.line_ids) == (alignment, line_ids), written
@@ -169,7 +169,7 @@ def test_free_answers_pass_the_postprocessor_and_are_grounded() -> None:
     ],
 )
 def test_free_answers_that_say_nothing_have_a_reason(written: str, reason: str) -> None:
-    (answer,) = ask(FakeModel(written=written), page("NET WT 500 G"), "item_weight", mode=Mode.FREE)
+    (answer,) = ask(FakeModel(written, obeys=False), page("NET WT 500 G"), "item_weight", mode=Mode.FREE)
     assert answer.quantity is None
     assert answer.reason.startswith(reason)
 
@@ -177,7 +177,7 @@ def test_free_answers_that_say_nothing_have_a_reason(written: str, reason: str) 
 def test_free_mode_asks_with_the_pattern_of_the_entity_also_without_candidates() -> None:
     model = FakeModel()
     ask(model, page("words"), "height", "voltage", mode=Mode.FREE)
-    patterns = [one.pattern for one in model.seen[0].asks]
+    patterns = [one.pattern for one in model.seen[0].queries]
     assert "inch" in patterns[0]
     assert "volt" not in patterns[0]
     assert "kilovolt" in patterns[1]
@@ -196,7 +196,7 @@ def test_a_real_model_answers_only_what_stands_there() -> None:
 def test_a_real_model_gives_the_same_answers_whatever_is_read_beside() -> None:
     model = TransformersModel(tiny_model("llama", seed=5), tiny_tokenizer())
     pages = [page("12 cm", "14 cm"), page(*(f"line {n} of {n + 3} inch" for n in range(12))), page("H 3 m", "W 2 m")]
-    batch = [Asked(one, ("height", "width"), (None, None)) for one in pages]
+    batch = [PageQuestions(one, ("height", "width")) for one in pages]
     for mode in Mode:
         reader = TextReader(model, SERVING, CHALLENGE, mode)
         together = reader.read(batch)

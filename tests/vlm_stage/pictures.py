@@ -8,12 +8,10 @@ import numpy as np
 from PIL import Image
 
 from entx.core.entities import CHALLENGE
-from entx.neural.asking import Ask
-from entx.neural.constrain import answer_pattern
-from entx.vlm_stage.backends.base import PictureAsk
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
-from entx.vlm_stage.families.base import Loaded, LoadOptions
-from entx.vlm_stage.families.lookup import family_of
+from entx.neural.backends.base import Query, Request
+from entx.neural.decoding import answer_pattern
+from entx.vlm_stage.families.base import Loaded, LoadOptions, family_of
+from entx.vlm_stage.model import PictureModel
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
 KINDS = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "paligemma", "paligemma2", "idefics3", "smolvlm")
@@ -34,25 +32,25 @@ def tiny_loaded(kind: str, folder: Path) -> Loaded:
     return family_of(folder).load(folder, LoadOptions())
 
 
-def views(model: TransformersPictureModel, *pictures: Image.Image) -> tuple[Image.Image, ...]:
+def views(model: PictureModel, *pictures: Image.Image) -> tuple[Image.Image, ...]:
     """Pictures at the sizes at which the model sees them."""
     return tuple(picture.resize(model.view_size(picture.size, BUDGET)) for picture in pictures)
 
 
-def asks(model: TransformersPictureModel) -> tuple[PictureAsk, ...]:
+def asks(model: PictureModel) -> tuple[Request, ...]:
     """A batch of pictures of several shapes, several views, and several numbers of questions."""
     return (
-        PictureAsk(
+        Request(
             views(model, noise(0, 200, 160)),
             (
-                Ask("What is the height?", ("24.5 inch", "none", ""), HEIGHT),
-                Ask("What is the item weight?", ("", "5 gram", "5 kilogram"), WEIGHT),
-                Ask("What is the height of the box, if one is shown?", (), HEIGHT),
+                Query("What is the height?", ("24.5 inch", "none", ""), HEIGHT),
+                Query("What is the item weight?", ("", "5 gram", "5 kilogram"), WEIGHT),
+                Query("What is the height of the box, if one is shown?", (), HEIGHT),
             ),
         ),
-        PictureAsk(views(model, noise(1, 60, 300)), (Ask("What is the height?", ("1 foot", "none"), HEIGHT),)),
-        PictureAsk(
+        Request(views(model, noise(1, 60, 300)), (Query("What is the height?", ("1 foot", "none"), HEIGHT),)),
+        Request(
             views(model, noise(2, 90, 90), noise(3, 40, 70)),
-            (Ask("What is the item weight?", ("500 gram",), WEIGHT), Ask("Which?", ("none",), HEIGHT)),
+            (Query("What is the item weight?", ("500 gram",), WEIGHT), Query("Which?", ("none",), HEIGHT)),
         ),
     )

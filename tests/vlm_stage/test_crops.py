@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.types import OcrLine, OcrPage, PageStatus
-from entx.vlm_stage.crops import CropPlan, CropSettings, plan_crops, print_height
+from entx.vlm_stage.views import CropPlan, CropSettings, plan_crops, print_height
 from tests.vlm_stage.pages import in_patches, line, page
 
 BUDGET = 512 * 512

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from entx.core.errors import InputError
-from entx.neural.model_folder import check_model_folder
-from entx.vlm_stage.families.base import Codec, Loaded, LoadOptions, Pixels, Prompt, Seen
-from entx.vlm_stage.families.loading import bare, load_tokenizer, loading
+from entx.neural.backends.base import Size
+from entx.neural.model_folder import check_model_folder, load_tokenizer, named_fault
+from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Loaded, LoadOptions, Pixels, bare
 
 if TYPE_CHECKING:
     import torch
@@ -28,27 +28,23 @@ IMAGE_TOKENS = 729
 _PLACEHOLDER = 1 << 30  # of no vocabulary: the family has no token for a picture
 
 
-class MoondreamCodec:
-    """See `Codec`.
-
-    Args:
-        tokenizer: of the folder.
-    """
+class MoondreamCodec(Codec):
+    """See `Codec`."""
 
     lead = " "
     image_token = _PLACEHOLDER
 
     def __init__(self, tokenizer: Any):
-        self.tokenizer = tokenizer
+        super().__init__(tokenizer)
         self.ends: tuple[int, ...] = (int(tokenizer.eos_token_id),)
 
-    def view_size(self, size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    def view_size(self, size: Size, pixels: int) -> Size:
         """The picture's own size within the budget; the folder's code makes one to five squares of it."""
         scale = min(1.0, (max(pixels, 1) / (size[0] * size[1])) ** 0.5)
         wide, high = (max(1, int(side * scale)) for side in size)
         return wide, high
 
-    def image_tokens(self, size: tuple[int, int]) -> int:  # noqa: ARG002
+    def image_tokens(self, size: Size) -> int:  # noqa: ARG002
         """As many for every picture."""
         return IMAGE_TOKENS
 
@@ -65,15 +61,10 @@ class MoondreamCodec:
             raise InputError("Moondream2 sees one view of a picture; read it without close-ups")
         return Pixels({"picture": torch.from_numpy(np.array(views[0].convert("RGB")))}, (IMAGE_TOKENS,))
 
-    def prompt(self, pixels: Pixels, question: str) -> Prompt:
+    def prompt(self, pixels: Pixels, question: str) -> tuple[int, ...]:
         """Start of text, the picture, the question in the family's words."""
         asked = self.tokenizer(f"\n\nQuestion: {question}\n\nAnswer:", add_special_tokens=False)["input_ids"]
-        head = (self.tokenizer.bos_token_id, *[_PLACEHOLDER] * pixels.tokens)
-        return Prompt((*head, *asked), len(head))
-
-    def completion(self, text: str) -> tuple[int, ...]:
-        """Its tokens with the space that leads them."""
-        return tuple(self.tokenizer(self.lead + text, add_special_tokens=False)["input_ids"]) if text else ()
+        return (self.tokenizer.bos_token_id, *[_PLACEHOLDER] * pixels.tokens, *asked)
 
     def batch(
         self,
@@ -86,23 +77,16 @@ class MoondreamCodec:
         """Always refused: the folder's code has no forward pass over a picture and its question."""
         _untrained()
 
-    def positions(self, pixels: Pixels, tokens: Sequence[int]) -> torch.Tensor:  # noqa: ARG002
-        """One axis, counted from zero."""
-        import torch
-
-        return torch.arange(len(tokens))[None]
-
     def save(self, folder: Path) -> None:  # noqa: ARG002
         """Always refused."""
         _untrained()
 
 
-class Moondream:
+class Moondream(Family):
     """See `Family`."""
 
     name = "moondream"
     model_types = ("moondream1", "moondream2")
-    shares_prefix = True
 
     def load(self, folder: Path, options: LoadOptions) -> Loaded:
         """Runs the folder's own code, of the revision that the options name, and warns that it does."""
@@ -115,13 +99,12 @@ class Moondream:
         warnings.warn(
             f"running the Python code of {folder}, revision {options.remote_code}", RuntimeWarning, stacklevel=2
         )
-        with loading(folder):
+        with named_fault(folder):
             return Loaded(_load(folder, options), self.codec(folder))
 
-    def codec(self, folder: Path) -> Codec:
+    def read_codec(self, folder: Path) -> MoondreamCodec:
         """The tokenizer; needs none of the folder's code."""
-        with loading(folder):
-            return MoondreamCodec(load_tokenizer(folder))
+        return MoondreamCodec(load_tokenizer(folder))
 
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:  # noqa: ARG002
         """Always refused."""
@@ -140,12 +123,12 @@ class Moondream:
         """The output head, which normalises by itself."""
         return bare(model).text_model.lm_head
 
-    def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
+    def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[ImageEmbeddings]:
         """All pictures in one call of the folder's code."""
         from PIL import Image
 
         pictures = [Image.fromarray(one.tensors["picture"].numpy()) for one in pixels]
-        return [Seen(embeddings) for embeddings in self.vision_tower(model)(pictures)]
+        return [ImageEmbeddings(embeddings) for embeddings in self.vision_tower(model)(pictures)]
 
 
 def _load(folder: Path, options: LoadOptions) -> Any:

@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entx.neural.loading import LOCAL
-from entx.vlm_stage.families.base import Loaded, LoadOptions, Pixels, Prompt, Seen
-from entx.vlm_stage.families.chat import ChatForm, adopt_template, expand, pad_rows, special_token
-from entx.vlm_stage.families.loading import bare, linear_layers, load_config, load_model, load_tokenizer, loading
+from entx.neural.backends.base import Size
+from entx.neural.model_folder import LOCAL, load_config, load_tokenizer
+from entx.vlm_stage.families.base import (
+    ChatForm,
+    Codec,
+    Family,
+    ImageEmbeddings,
+    Pixels,
+    adopt_template,
+    expand,
+    pad_rows,
+    special_token,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -30,20 +39,12 @@ CHAT_3 = _BODY
 """The form of Qwen3-VL-Instruct: no system message."""
 
 
-class QwenCodec:
-    """See `Codec`.
-
-    Args:
-        tokenizer: with the family's special tokens.
-        images: its image processor, the one that works without torchvision.
-        config: of the model.
-    """
+class QwenCodec(Codec):
+    """See `Codec`; `config` is the model's."""
 
     def __init__(self, tokenizer: Any, images: Any, config: Any):
-        self.tokenizer = tokenizer
-        self.images = images
+        super().__init__(tokenizer, images)
         self.image_token = special_token(tokenizer, "<|image_pad|>")
-        self._vision_end = special_token(tokenizer, "<|vision_end|>")
         self._chat = ChatForm(tokenizer, CHAT_3 if config.model_type == "qwen3_vl" else CHAT, "<|image_pad|>")
         self.ends, self.lead = self._chat.ends, self._chat.lead
 
@@ -52,7 +53,7 @@ class QwenCodec:
         """Sides of a view are multiples of this."""
         return int(self.images.patch_size * self.images.merge_size)
 
-    def view_size(self, size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    def view_size(self, size: Size, pixels: int) -> Size:
         """The family's rule (whole patches, about the picture's aspect), within the budget for every shape.
 
         Pictures below the processor's smallest size are seen at that, as the family does; lines of a few pixels
@@ -72,7 +73,7 @@ class QwenCodec:
             wide, tall = (min(wide, long), short) if wide >= tall else (short, min(tall, long))
         return wide, tall
 
-    def image_tokens(self, size: tuple[int, int]) -> int:
+    def image_tokens(self, size: Size) -> int:
         """One for each square of merged patches."""
         width, height = size
         return (width // self.factor) * (height // self.factor)
@@ -85,16 +86,10 @@ class QwenCodec:
             tuple(self.image_tokens(view.size) for view in views),
         )  # fmt: skip
 
-    def prompt(self, pixels: Pixels, question: str) -> Prompt:
-        """All views and the question as one user message."""
+    def prompt(self, pixels: Pixels, question: str) -> tuple[int, ...]:
+        """All views and the question as one user message; ends in a line break, with which no answer merges."""
         plain = self.tokenizer(self._chat.text(len(pixels.views), question), add_special_tokens=False)["input_ids"]
-        tokens = expand(plain, self.image_token, pixels.views)
-        shared = len(tokens) - tokens[::-1].index(self.image_token)
-        return Prompt(tokens, shared + (tokens[shared] == self._vision_end))
-
-    def completion(self, text: str) -> tuple[int, ...]:
-        """Its tokens; the prompt ends in a line break, with which no text merges."""
-        return tuple(self.tokenizer(self.lead + text, add_special_tokens=False)["input_ids"]) if text else ()
+        return expand(plain, self.image_token, pixels.views)
 
     def batch(
         self,
@@ -134,52 +129,23 @@ class QwenCodec:
                 at, place = at + 1, place + 1
         return torch.cat(parts, dim=1)
 
-    def save(self, folder: Path) -> None:
-        """tokenizer.json, chat_template.jinja, preprocessor_config.json and what belongs to them."""
-        self.tokenizer.save_pretrained(folder)
-        self.images.save_pretrained(folder)
 
-
-class QwenVl:
+class QwenVl(Family):
     """See `Family`."""
 
     name = "qwen-vl"
     model_types = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
-    shares_prefix = True
+    vision = ("visual",)
 
-    def load(self, folder: Path, options: LoadOptions) -> Loaded:
-        """Loads the model, its tokenizer and its image processor."""
-        with loading(folder):
-            return Loaded(load_model(folder, options), self.codec(folder))
-
-    def codec(self, folder: Path) -> QwenCodec:
+    def read_codec(self, folder: Path) -> QwenCodec:
         """Tokenizer and image processor."""
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-        with loading(folder):
-            tokenizer = load_tokenizer(folder)
-            adopt_template(tokenizer, folder)
-            images = Qwen2VLImageProcessorPil.from_pretrained(folder, **LOCAL)
-            return QwenCodec(tokenizer, images, load_config(folder))
+        tokenizer = load_tokenizer(folder)
+        adopt_template(tokenizer, folder)
+        return QwenCodec(tokenizer, Qwen2VLImageProcessorPil.from_pretrained(folder, **LOCAL), load_config(folder))
 
-    def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
-        """Attention and MLP of the language layers, of the vision blocks (with their mergers), or of both."""
-        parts = {"language": ["language_model"], "vision": ["visual"], "all": ["visual", "language_model"]}[scope]
-        return linear_layers(model, *(getattr(bare(model).model, part) for part in parts))
-
-    def vision_tower(self, model: Any) -> Any:
-        """Patches to image tokens, merger included."""
-        return bare(model).model.visual
-
-    def language_model(self, model: Any) -> Any:
-        """The decoder layers."""
-        return bare(model).model.language_model
-
-    def head(self, model: Any) -> Any:
-        """The output head."""
-        return bare(model).get_output_embeddings()
-
-    def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[Seen]:
+    def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[ImageEmbeddings]:
         """With the features of early vision layers, which Qwen3-VL adds behind its first decoder layers."""
         import torch
 
@@ -188,8 +154,8 @@ class QwenVl:
         grids = torch.cat([one.tensors["image_grid_thw"] for one in pixels]).to(tower.device)
         found = tower(patches, grid_thw=grids)
         counts = [one.tokens for one in pixels]
-        deeper = [layer.split(counts) for layer in getattr(found, "deepstack_features", None) or ()]
+        layers = [layer.split(counts) for layer in getattr(found, "deepstack_features", None) or ()]
         return [
-            Seen(embeddings, tuple(layer[number] for layer in deeper))
+            ImageEmbeddings(embeddings, tuple(layer[number] for layer in layers))
             for number, embeddings in enumerate(found.pooler_output.split(counts))
         ]

@@ -12,8 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from entx.core.errors import InputError
 from entx.neural.model_folder import check_model_folder
-from entx.vlm_stage.families.base import LoadOptions
-from entx.vlm_stage.families.lookup import family_of
+from entx.vlm_stage.families.base import LoadOptions, family_of
 from tests.vlm_stage.pictures import KINDS, noise
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
@@ -102,7 +101,7 @@ def test_the_published_template_is_found_where_it_stands(place: str, tmp_path: P
         (folder / place).write_text(json.dumps({**held, "chat_template": template}))
     codec = family_of(folder).codec(folder)
     pixels = codec.pixels([noise(0, 56, 56), noise(1, 56, 84)])
-    text = codec.tokenizer.decode(codec.prompt(pixels, "How high?").tokens)
+    text = codec.tokenizer.decode(codec.prompt(pixels, "How high?"))
     view = "<|vision_start|>{}<|vision_end|>"
     assert text == (
         f"<|im_start|>system\nYou are of {place}.<|im_end|>\n<|im_start|>user\n{view.format('<|image_pad|>' * 4)}"
@@ -126,4 +125,4 @@ def test_saved_folders_pass_the_check_and_the_codec_needs_no_weights(kind: str, 
     codec = family_of(folder).codec(folder)
     pixels = codec.pixels([noise(0, *codec.view_size((100, 80), 10**5))])
     assert pixels.tokens == codec.image_tokens(codec.view_size((100, 80), 10**5))
-    assert codec.prompt(pixels, "What?").tokens.count(codec.image_token) > 0
+    assert codec.prompt(pixels, "What?").count(codec.image_token) > 0

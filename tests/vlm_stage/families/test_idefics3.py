@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from transformers import Idefics3Processor
 
 from entx.core.errors import InputError
+from entx.neural.token_tree import PromptTokens
 from entx.vlm_stage.families.base import Loaded, LoadOptions
 from entx.vlm_stage.families.idefics3 import CHAT, Idefics3
 from tests.vlm_stage.pictures import noise, tiny_loaded
@@ -47,7 +48,7 @@ def test_prompts_and_tiles_are_those_of_the_familys_processor(codec: Any, sizes:
     )
     processor = Idefics3Processor(codec.images, codec.tokenizer, image_seq_len=4)
     expected = processor(images=[pictures], text=[text], return_tensors="pt")
-    made = codec.batch([pixels], [prompt.tokens], prompts=[len(prompt.tokens)], left=True)
+    made = codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
     for name in ("input_ids", "attention_mask", "pixel_values"):
         assert torch.equal(made[name], expected[name]), name
     assert (expected["pixel_attention_mask"] == 1).all()  # which is why none is made here
@@ -57,7 +58,7 @@ def test_a_view_of_one_tile_is_not_cut(codec: Any) -> None:
     picture = noise(0, TILE, TILE)
     pixels = codec.pixels([picture])
     assert pixels.tensors["pixel_values"].shape == (1, 3, TILE, TILE)
-    text = codec.tokenizer.decode(codec.prompt(pixels, "What?").tokens)
+    text = codec.tokenizer.decode(codec.prompt(pixels, "What?"))
     mark = "<fake_token_around_image>"
     assert text.startswith(f"<|im_start|>User:{mark}<global-img>{'<image>' * 4}{mark}What?<end_of_utterance>\n")
     assert text.endswith("Assistant:")
@@ -69,18 +70,18 @@ def test_image_tokens_are_what_the_prompt_holds(loaded: Loaded) -> None:
     pixels = codec.pixels(views)
     assert pixels.views == tuple(codec.image_tokens(view.size) for view in views)
     bare = codec.tokenizer(codec._chat.text(3, "What?"), add_special_tokens=False)["input_ids"]
-    prompt = codec.prompt(pixels, "What?").tokens
+    prompt = codec.prompt(pixels, "What?")
     assert len(prompt) == len(bare) - 3 + pixels.tokens
     tiles = 1 + (6 + 1) + (4 + 1)
     assert prompt.count(codec.image_token) == 4 * tiles
     with torch.inference_mode():
         (seen,) = FAMILY.encode(loaded.model, [pixels])
-    assert seen.embeddings.shape == (4 * tiles, 32)
+    assert seen.tokens.shape == (4 * tiles, 32)
 
 
 def test_pictures_of_many_and_few_tiles_share_a_batch(loaded: Loaded) -> None:
     pixels = [loaded.codec.pixels([noise(0, TILE, TILE)]), loaded.codec.pixels([noise(1, 2 * TILE, TILE)])]
-    rows = [loaded.codec.prompt(one, "What?").tokens for one in pixels]
+    rows = [loaded.codec.prompt(one, "What?") for one in pixels]
     made = loaded.codec.batch(pixels, rows, prompts=[len(row) for row in rows], left=False)
     assert made["pixel_values"].shape == (2, 3, 3, TILE, TILE)
     with torch.inference_mode():
@@ -90,7 +91,7 @@ def test_pictures_of_many_and_few_tiles_share_a_batch(loaded: Loaded) -> None:
             torch.testing.assert_close(together[number, : len(row)], alone, atol=1e-4, rtol=1e-4)
         for one, seen in zip(pixels, FAMILY.encode(loaded.model, pixels), strict=True):
             (alone_seen,) = FAMILY.encode(loaded.model, [one])
-            torch.testing.assert_close(seen.embeddings, alone_seen.embeddings, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(seen.tokens, alone_seen.tokens, atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=200, deadline=None)
@@ -114,9 +115,9 @@ def test_a_larger_budget_never_makes_a_coarser_grid(codec: Any) -> None:
 
 def test_the_shared_part_ends_behind_the_last_picture(codec: Any) -> None:
     pixels = codec.pixels([noise(0, TILE, TILE), noise(1, 2 * TILE, TILE)])
-    one, other = codec.prompt(pixels, "Height?"), codec.prompt(pixels, "A width?")
-    assert one.tokens[: one.shared] == other.tokens[: other.shared]
-    assert codec.tokenizer.decode(one.tokens[one.shared :]).startswith("Height?")
+    prompts = [list(codec.prompt(pixels, question)) for question in ("Height?", "A width?")]
+    tokens = PromptTokens.of(prompts, [[], []], ["", ""])
+    assert codec.tokenizer.decode(tokens.questions[0]).startswith("Height?")
 
 
 def test_answers_are_led_by_a_space_unless_they_are_empty(codec: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from entx.core.errors import InputError
-from entx.vlm_stage.families.lookup import family_by_name, family_of
+from entx.vlm_stage.families.base import family_by_name, family_of
 
 
 def folder_of(path: Path, config: object) -> Path:

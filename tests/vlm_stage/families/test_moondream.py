@@ -18,12 +18,10 @@ from tokenizers import pre_tokenizers
 from transformers import GPT2Tokenizer, PhiConfig, PhiForCausalLM
 
 from entx.core.errors import InputError
-from entx.neural.asking import Ask
-from entx.vlm_stage.backends.base import PictureAsk
-from entx.vlm_stage.backends.transformers import TransformersPictureModel
-from entx.vlm_stage.families.base import LoadOptions
-from entx.vlm_stage.families.lookup import family_of
+from entx.neural.backends.base import Query, Request
+from entx.vlm_stage.families.base import LoadOptions, family_of
 from entx.vlm_stage.families.moondream import IMAGE_TOKENS, Moondream
+from entx.vlm_stage.model import PictureModel
 from tests.vlm_stage.pictures import HEIGHT, noise
 from tests.vlm_stage.tiny_vlms import MERGED, MERGES
 
@@ -160,8 +158,8 @@ def test_the_codec_needs_no_code(folder: Path, tmp_path: Path) -> None:
     codec = Moondream().codec(folder)
     pixels = codec.pixels([noise(0, 60, 40)])
     prompt = codec.prompt(pixels, "What is the height?")
-    assert prompt.shared == 1 + IMAGE_TOKENS == 1 + pixels.tokens
-    text = codec.tokenizer.decode(prompt.tokens[prompt.shared :])
+    assert pixels.tokens == IMAGE_TOKENS
+    text = codec.tokenizer.decode(prompt[1 + IMAGE_TOKENS :])
     assert text == "\n\nQuestion: What is the height?\n\nAnswer:"
     assert codec.tokenizer.decode(codec.completion("5 inch")) == " 5 inch"
     assert codec.completion("") == ()
@@ -180,16 +178,16 @@ def test_with_the_revision_named_the_code_runs_and_is_warned_of(folder: Path, tm
 def test_answers_are_what_the_parts_compute(folder: Path) -> None:
     """Start of text, picture, question, answer, as the published code puts them together."""
     loaded = load(folder)
-    model = TransformersPictureModel(Moondream(), loaded.model, loaded.codec)
-    asks = (Ask("What is the height?", ("5 inch", "none"), HEIGHT), Ask("Width?", ("", "1 foot"), HEIGHT))
-    batch = [PictureAsk((noise(seed, 80, 60),), asks) for seed in range(2)]
+    model = PictureModel(Moondream(), loaded.model, loaded.codec)
+    asks = (Query("What is the height?", ("5 inch", "none"), HEIGHT), Query("Width?", ("", "1 foot"), HEIGHT))
+    batch = [Request((noise(seed, 80, 60),), asks) for seed in range(2)]
     tokenizer, text_model = loaded.codec.tokenizer, loaded.model.text_model
     embed = text_model.get_input_embeddings()
-    for asked, of_picture in zip(batch, model.read(batch, max_tokens=12), strict=True):
-        seen = loaded.model.vision_encoder(list(asked.views))[0]
+    for asked, of_picture in zip(batch, model.complete(batch, max_tokens=12), strict=True):
+        seen = loaded.model.vision_encoder(list(asked.shown))[0]
         for ask, said in zip(asks, of_picture, strict=True):
             question = tokenizer(f"\n\nQuestion: {ask.question}\n\nAnswer:")["input_ids"]
-            for completion, score in zip(ask.completions, said.scores, strict=True):
+            for completion, score in zip(ask.choices, said.scores, strict=True):
                 answer = [*(tokenizer(f" {completion}")["input_ids"] if completion else ()), tokenizer.eos_token_id]
                 rows = torch.cat([
                     embed(torch.tensor([tokenizer.bos_token_id])), seen, embed(torch.tensor([*question, *answer]))

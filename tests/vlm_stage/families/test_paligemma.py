@@ -38,17 +38,16 @@ def test_prompts_and_pixels_are_those_of_the_familys_processor(loaded: Loaded, p
     pixels = loaded.codec.pixels(pictures)
     prompt = loaded.codec.prompt(pixels, question)
     given = processor(images=[pictures], text=["<image>" * views + question])
-    made = loaded.codec.batch([pixels], [prompt.tokens], prompts=[len(prompt.tokens)], left=True)
+    made = loaded.codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
     for name, tensor in made.items():
         assert torch.equal(tensor, torch.tensor(np.array(given[name]))), name
-    assert prompt.shared == 0
     assert pixels.views == (16,) * views
 
 
 def test_prompts_with_answers_are_those_of_the_familys_processor(loaded: Loaded, processor: Any) -> None:
     picture = noise(0, 56, 56)
     pixels = loaded.codec.pixels([picture])
-    prompt = loaded.codec.prompt(pixels, "height?").tokens
+    prompt = loaded.codec.prompt(pixels, "height?")
     row = [*prompt, *loaded.codec.completion("5.0 inch"), loaded.codec.ends[0]]
     given = processor(images=[[picture]], text=["<image>height?"], suffix=["5.0 inch"])
     made = loaded.codec.batch([pixels], [row], prompts=[len(prompt)], left=False)
@@ -59,7 +58,7 @@ def test_prompts_with_answers_are_those_of_the_familys_processor(loaded: Loaded,
 def test_an_answers_tokens_do_not_reach_those_before_them(loaded: Loaded) -> None:
     """The same prompt with two answers: states of the prompt and of what the answers share must not differ."""
     pixels = loaded.codec.pixels([noise(0, 56, 56)])
-    prompt = loaded.codec.prompt(pixels, "height?").tokens
+    prompt = loaded.codec.prompt(pixels, "height?")
     rows = [[*prompt, *loaded.codec.completion(answer)] for answer in ("5 inch", "5 gram")]
     same = next(place for place, (one, other) in enumerate(zip(*rows, strict=True)) if one != other)
     with torch.inference_mode():
@@ -74,7 +73,7 @@ def test_an_answers_tokens_do_not_reach_those_before_them(loaded: Loaded) -> Non
 def test_the_question_reaches_the_pictures_tokens(loaded: Loaded) -> None:
     """Which is why nothing of a prompt can be shared between questions."""
     pixels = loaded.codec.pixels([noise(0, 56, 56)])
-    rows = [loaded.codec.prompt(pixels, question).tokens for question in ("height?", "weight?")]
+    rows = [loaded.codec.prompt(pixels, question) for question in ("height?", "weight?")]
     with torch.inference_mode():
         inputs = loaded.codec.batch([pixels] * 2, rows, prompts=[len(row) for row in rows], left=False)
         one, other = loaded.model(**inputs).logits
@@ -84,7 +83,7 @@ def test_the_question_reaches_the_pictures_tokens(loaded: Loaded) -> None:
 
 def test_token_types_follow_the_padding(loaded: Loaded) -> None:
     pixels = [loaded.codec.pixels([noise(number, 56, 56)]) for number in range(2)]
-    prompts = [loaded.codec.prompt(pixels[0], question).tokens for question in ("a?", "a longer one?")]
+    prompts = [loaded.codec.prompt(pixels[0], question) for question in ("a?", "a longer one?")]
     rows = [[*prompt, *loaded.codec.completion("5")] for prompt in prompts]
     for left in (True, False):
         made = loaded.codec.batch(pixels, rows, prompts=[len(prompt) for prompt in prompts], left=left)
@@ -106,8 +105,8 @@ def test_pictures_encoded_together_are_as_encoded_alone(loaded: Loaded) -> None:
     with torch.inference_mode():
         for one, seen in zip(pixels, FAMILY.encode(loaded.model, pixels), strict=True):
             (alone,) = FAMILY.encode(loaded.model, [one])
-            assert seen.embeddings.shape == (one.tokens, 32)
-            torch.testing.assert_close(seen.embeddings, alone.embeddings, atol=1e-5, rtol=1e-5)
+            assert seen.tokens.shape == (one.tokens, 32)
+            torch.testing.assert_close(seen.tokens, alone.tokens, atol=1e-5, rtol=1e-5)
 
 
 def test_a_question_with_a_placeholder_is_refused(loaded: Loaded) -> None:

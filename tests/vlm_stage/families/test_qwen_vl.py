@@ -15,6 +15,7 @@ from transformers import Qwen2VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from entx.core.errors import InputError
+from entx.neural.token_tree import PromptTokens
 from entx.vlm_stage.families.base import Loaded, LoadOptions
 from entx.vlm_stage.families.qwen_vl import CHAT, QwenVl
 from tests.vlm_stage.pictures import noise, tiny_loaded
@@ -60,7 +61,7 @@ def test_prompts_and_pixels_are_those_of_the_familys_processor(codec: Any, sizes
         [{"role": "user", "content": content}], chat_template=CHAT, tokenize=False, add_generation_prompt=True
     )
     given = PictureProcessor(codec.images, codec.tokenizer)(images=pictures, text=[text], return_tensors="pt")
-    made = codec.batch([pixels], [prompt.tokens], prompts=[len(prompt.tokens)], left=True)
+    made = codec.batch([pixels], [prompt], prompts=[len(prompt)], left=True)
     for name, tensor in made.items():
         assert torch.equal(tensor, given[name]), name
     assert set(made) == set(given)
@@ -72,9 +73,9 @@ def test_image_tokens_are_what_the_tower_returns(loaded: Loaded) -> None:
     assert pixels.views == tuple(loaded.codec.image_tokens(view.size) for view in views) == (15, 4, 29)
     with torch.inference_mode():
         (seen,) = FAMILY.encode(loaded.model, [pixels])
-    assert seen.embeddings.shape == (pixels.tokens, 32)
+    assert seen.tokens.shape == (pixels.tokens, 32)
     prompt = loaded.codec.prompt(pixels, "What?")
-    assert prompt.tokens.count(loaded.codec.image_token) == pixels.tokens == 48
+    assert prompt.count(loaded.codec.image_token) == pixels.tokens == 48
 
 
 def test_pictures_encoded_together_are_as_encoded_alone(loaded: Loaded) -> None:
@@ -83,16 +84,16 @@ def test_pictures_encoded_together_are_as_encoded_alone(loaded: Loaded) -> None:
         together = FAMILY.encode(loaded.model, pixels)
         for one, seen in zip(pixels, together, strict=True):
             (alone,) = FAMILY.encode(loaded.model, [one])
-            torch.testing.assert_close(seen.embeddings, alone.embeddings, atol=1e-5, rtol=1e-5)
-            assert len(seen.deeper) == len(alone.deeper) == (2 if loaded.model.config.model_type == "qwen3_vl" else 0)
-            for layer, other in zip(seen.deeper, alone.deeper, strict=True):
+            torch.testing.assert_close(seen.tokens, alone.tokens, atol=1e-5, rtol=1e-5)
+            assert len(seen.layers) == len(alone.layers) == (2 if loaded.model.config.model_type == "qwen3_vl" else 0)
+            for layer, other in zip(seen.layers, alone.layers, strict=True):
                 torch.testing.assert_close(layer, other, atol=1e-5, rtol=1e-5)
 
 
 def test_positions_are_those_that_the_model_computes(loaded: Loaded) -> None:
     for views in ([noise(0, 84, 140)], [noise(0, 280, 28), noise(1, 56, 56), noise(2, 56, 112)]):
         pixels = loaded.codec.pixels(views)
-        tokens = loaded.codec.prompt(pixels, "What is the height?").tokens
+        tokens = loaded.codec.prompt(pixels, "What is the height?")
         inputs = loaded.codec.batch([pixels], [tokens], prompts=[len(tokens)], left=False)
         expected, delta = loaded.model.model.get_rope_index(
             inputs["input_ids"], inputs["mm_token_type_ids"], image_grid_thw=inputs["image_grid_thw"]
@@ -143,11 +144,10 @@ def test_thin_pictures_pass_the_processor(codec: Any) -> None:
 
 def test_the_shared_part_ends_behind_the_last_picture(codec: Any) -> None:
     pixels = codec.pixels([noise(0, 56, 56), noise(1, 84, 56)])
-    one, other = codec.prompt(pixels, "Height?"), codec.prompt(pixels, "A width?")
-    assert one.shared == other.shared
-    assert one.tokens[: one.shared] == other.tokens[: one.shared]
-    assert codec.tokenizer.decode(one.tokens[one.shared :]).startswith("Height?")
-    assert codec.tokenizer.decode([one.tokens[one.shared - 1]]) == "<|vision_end|>"
+    prompts = [list(codec.prompt(pixels, question)) for question in ("Height?", "A width?")]
+    tokens = PromptTokens.of(prompts, [[], []], ["", ""])
+    assert codec.tokenizer.decode(tokens.questions[0]).startswith("Height?")
+    assert codec.tokenizer.decode(tokens.prefix[-1:]) == "<|vision_end|>"
 
 
 def test_a_question_with_a_placeholder_is_refused(codec: Any) -> None:
@@ -163,7 +163,7 @@ def test_an_answer_ends_as_the_template_ends_it(codec: Any) -> None:
 
 def test_rows_are_padded_on_the_side_asked_for(codec: Any) -> None:
     pixels = [codec.pixels([noise(0, 56, 56)]), codec.pixels([noise(1, 84, 56)])]
-    rows = [codec.prompt(one, question).tokens for one, question in zip(pixels, ("A?", "A longer one?"), strict=True)]
+    rows = [codec.prompt(one, question) for one, question in zip(pixels, ("A?", "A longer one?"), strict=True)]
     widths = [len(row) for row in rows]
     for left in (True, False):
         made = codec.batch(pixels, rows, prompts=widths, left=left)
@@ -195,7 +195,7 @@ def test_the_folders_own_template_is_used(tmp_path: Path) -> None:
     own = CHAT.replace("You are a helpful assistant.", "Answer in short.")
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": own}))
     codec = FAMILY.load(folder, LoadOptions()).codec
-    text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?").tokens)
+    text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?"))
     assert text.startswith("<|im_start|>system\nAnswer in short.<|im_end|>")
     codec.save(tmp_path / "saved")
     assert (tmp_path / "saved" / "chat_template.jinja").read_text() == own
@@ -214,7 +214,7 @@ def test_a_template_without_pictures_is_not_used(template: str, tmp_path: Path) 
     folder = tiny_vlm("qwen2_vl", tmp_path / "model")
     (folder / "chat_template.jinja").write_text(template)
     codec = FAMILY.codec(folder)
-    text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?").tokens)
+    text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?"))
     assert text.startswith("<|im_start|>system\nYou are a helpful assistant.")
 
 

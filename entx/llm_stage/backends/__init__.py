@@ -1,1 +1,0 @@
-"""What runs a text model: one adapter file each, behind `TextModel`."""

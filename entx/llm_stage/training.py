@@ -1,0 +1,204 @@
+"""The text stage as a trainer sees it: prompts as tokens, F1 by scoring candidates.
+
+What both stages share is `neural.training.stage`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from entx.core.errors import InputError
+from entx.core.evaluation import Counts, outcomes
+from entx.core.files import atomic_text
+from entx.llm_stage.data import Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
+from entx.llm_stage.prompt import NONE, PROMPT_VERSION, Style
+from entx.neural.backends.base import Model, Query, Request
+from entx.neural.model_folder import load_model, load_tokenizer, named_fault
+from entx.neural.predict import SERVING
+from entx.neural.training.adapters import (
+    Trainable,
+)
+from entx.neural.training.merge import Side
+from entx.neural.training.sampling import TrainingData, evenly, training_data
+from entx.neural.training.stage import Stage
+from entx.storage.pages import choose_pages
+from entx.storage.runs import run_settings
+from entx.storage.store import Store
+
+if TYPE_CHECKING:
+    from entx.neural.backends.base import PromptTokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class DevQuestion:
+    """A question with a known truth.
+
+    Args:
+        page, question: the parts of its prompt.
+        candidates: texts that may be answered, `NONE` among them.
+        truth: the right one as a written answer, "" where the picture does not show it. It need not be among the
+            candidates: a value that OCR missed is a question lost, not one left out.
+    """
+
+    page: str
+    question: str
+    candidates: tuple[str, ...]
+    truth: str
+
+    @property
+    def identity(self) -> object:
+        """All of it."""
+        return self
+
+
+def dev_questions(examples: Sequence[Row], most: int) -> list[DevQuestion]:
+    """Questions for a measurement: at most so many, evenly from all."""
+    return [
+        DevQuestion(one.page, one.question, one.choices, "" if one.completion == NONE else one.completion)
+        for one in evenly(examples, most)
+    ]
+
+
+def measure_f1(model: Model, questions: Sequence[DevQuestion]) -> Counts:
+    """Counts of the challenge's metric when each question gets its most probable candidate.
+
+    The early stop goes by this and not by the loss, which keeps falling on the easy tokens of an answer while the
+    choice between numbers gets worse.
+    """
+    answers = choose(model, questions)
+    by_quantity, _ = outcomes(answers, [question.truth for question in questions])
+    return Counts.of(by_quantity)
+
+
+def choose(model: Model, questions: Sequence[DevQuestion]) -> list[str]:
+    """The most probable candidate of each question, "" for `NONE`; each page is read once for all of its questions."""
+    by_page: dict[str, list[int]] = {}
+    for number, question in enumerate(questions):
+        by_page.setdefault(question.page, []).append(number)
+    batch = [
+        Request(page, tuple(Query(questions[number].question, questions[number].candidates) for number in numbers))
+        for page, numbers in by_page.items()
+    ]
+    answers = [""] * len(questions)
+    for numbers, completions in zip(by_page.values(), model.complete(batch, max_tokens=0), strict=True):
+        for number, completion in zip(numbers, completions, strict=True):
+            scores = completion.all_scores(model.name)
+            best = questions[number].candidates[scores.index(max(scores))]
+            answers[number] = "" if best == NONE else best
+    return answers
+
+
+class TextStage(Stage[TextRecipe]):
+    """Training of text models."""
+
+    RECIPE = TextRecipe
+    PROMPT_VERSION = PROMPT_VERSION
+    AUTO_MODEL = "AutoModelForCausalLM"
+    UNSLOTH = "FastLanguageModel"
+
+    @property
+    def chat(self) -> bool:
+        """Whether prompts go through the model's chat template."""
+        return self.recipe.model.style is Style.INSTRUCT
+
+    @cached_property
+    def tokenizer(self) -> PromptTokenizer:
+        """The folder's tokenizer as prompts of the recipe's style need it.
+
+        Raises:
+            InputError: there is none, or the style needs a chat template and there is none.
+        """
+        from entx.neural.backends.base import PromptTokenizer
+
+        with named_fault(self.folder.path, "no tokenizer"):
+            tokenizer = load_tokenizer(self.folder.path)
+        return PromptTokenizer(tokenizer, chat=self.chat, name=self.folder.path.name)
+
+    def load_dataset(self, store: Store, engine: str | None) -> TextDataset:
+        """The store's labelled questions as the recipe's [data] wants them.
+
+        Raises:
+            InputError: data.hint_run is no run of the store.
+        """
+        data, model = self.recipe.data, self.recipe.model
+        hints = Hints()
+        if data.hint_run:
+            run_settings(store, data.hint_run)  # an error that lists the runs, where there is none of that name
+            hints = Hints.of_run(store, data.hint_run, data.hint_share)
+        writer = PageWriter(model.style, self.tokenizer.count, model.budget)
+        key = choose_pages(store, engine)
+        return TextDataset.load(store, key, self.schema, writer, data, hints=hints, seed=self.recipe.train.seed)
+
+    @override
+    def load_data(self, store: Store, engine: str | None, notice: Callable[[str], None]) -> TrainingData:
+        return training_data(
+            self.load_dataset(store, engine), self.recipe,
+            lambda dataset, epoch: encode(dataset.examples(epoch), self.tokenizer),
+            lambda dataset, most: dev_questions(dataset.examples(sampled=False), most),
+        )  # fmt: skip
+
+    @override
+    def load_model(self, *, offload: bool) -> tuple[Any, Any]:
+        folder, settings = self.folder.path, self.recipe.model
+        how: dict[str, Any] = {
+            "dtype": settings.dtype,
+            "four_bit": settings.load == "nf4",
+            "attention": settings.attention,
+        }
+        with named_fault(folder, "cannot be loaded"):
+            model, tokenizer = load_model(self.AUTO_MODEL, folder, **how), load_tokenizer(folder)
+        if model.config.get_text_config().__dict__.get("attn_logit_softcapping") and settings.attention != "eager":
+            raise InputError('this model caps its attention logits, which only model.attention = "eager" computes')
+        return model, tokenizer
+
+    @override
+    def columns(self, rows: Sequence[TokenRow]) -> dict[str, list[Any]]:
+        return {"input_ids": [list(row.tokens) for row in rows], "labels": [row.labels for row in rows]}
+
+    @override
+    def loss(self, trainable: Trainable, model: Any, rows: Sequence[TokenRow], scratch: Path) -> Any:
+        import torch
+
+        tokens = torch.zeros((len(rows), max(row.length for row in rows)), dtype=torch.long, device=model.device)
+        for place, row in enumerate(rows):
+            tokens[place, : row.length] = torch.tensor(row.tokens)
+        logits = model(input_ids=tokens, logits_to_keep=max(row.learnt for row in rows)).logits
+        return logits.float().logsumexp(-1).mean()
+
+    @override
+    def measure(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> dict[str, Any]:
+        from entx.neural.backends.transformers import TransformersModel
+
+        counts = measure_f1(TransformersModel(model, trainable.tokenizer, chat=self.chat), dev)
+        return {"f1": counts.f1, "precision": counts.precision or 0.0, "recall": counts.recall or 0.0}
+
+    @override
+    def write_serving(self, folder: Path, record: Mapping[str, Any]) -> None:
+        model = self.recipe.model
+        serving = {"style": model.style, "budget": model.budget, "prompt_version": record["prompt_version"]}
+        with atomic_text(folder / SERVING) as stream:
+            json.dump({**serving, "base": record["base"]}, stream, indent=1)
+
+    @override
+    def guard_questions(self, store: Store, engine: str | None, most: int) -> list[DevQuestion]:
+        return dev_questions(self.load_dataset(store, engine).examples(sampled=False), most)
+
+    @override
+    def open_side(self, folder: Path, adapter: Path | None, questions: Sequence[DevQuestion], **options: Any) -> Side:
+        """A loaded model: it chooses among candidates, and writes what it writes when nothing constrains it."""
+        from entx.neural.backends.transformers import TransformersModel
+
+        reader = TransformersModel.load(folder, adapter=adapter, chat=self.chat, **options)
+
+        def answers() -> tuple[list[str], list[str]]:
+            pages = [Request(one.page, (Query(one.question),)) for one in questions]
+            return choose(reader, questions), [completions[0].text for completions in reader.complete(pages)]
+
+        return Side(reader.model, reader.tokenizer.save_pretrained, answers)

@@ -1,0 +1,1 @@
+"""What runs a model: the transformers library, vLLM, or a server."""

@@ -1,0 +1,198 @@
+"""What the stages ask of a model and what it answers, whatever runs it; and how a text prompt becomes tokens.
+
+A text model is asked about a page (a text), a vision-language model about a picture (its views). Nothing here needs a
+tensor library: a model behind a server is asked without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+from entx.core.errors import InputError
+from entx.neural.token_tree import PromptTokens
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+MAX_TOKENS = 32
+"""Of a written answer: no legal one needs as many, even of a tokenizer that spells units out."""
+
+_BYTES_PER_TOKEN = 3  # a careful guess where no tokenizer is at hand: layout tags and digits are short
+_PATCH = 28  # pixels; side of an image token of the Qwen models
+_SLOT = "\ue000"  # a private-use character that no chat template holds and no OCR text keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question about a page or a picture.
+
+    Args:
+        question: the question part of the prompt; ends where the answer begins.
+        choices: answers to be scored.
+        pattern: regular expression that a written answer must match as a whole; "" for none.
+    """
+
+    question: str
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a model about one page or picture.
+
+    Args:
+        shown: the page part of a text prompt; or the views of a picture, RGB and of the size at which they are to be
+            seen, the whole picture first.
+        queries: of one page or picture all at once: it is encoded once for them.
+    """
+
+    shown: str | tuple[Image.Image, ...]
+    queries: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model made of one query.
+
+    Args:
+        text: the answer that it wrote within the pattern, without the end token; "" where none was wanted.
+        log_prob: sum over its tokens and the end token under the model alone, not under the constraint; None where
+            nothing was written or the backend does not tell.
+        scores: log-probability of each of the query's choices followed by the end of the answer; None for those that
+            the backend cannot score.
+    """
+
+    text: str = ""
+    log_prob: float | None = None
+    scores: tuple[float | None, ...] = ()
+
+    def all_scores(self, name: str) -> tuple[float, ...]:
+        """The scores, of a model of that name that must have given every one.
+
+        Raises:
+            InputError: it has not.
+        """
+        known = tuple(score for score in self.scores if score is not None)
+        if len(known) < len(self.scores):
+            raise InputError(f"{name} does not return log-probabilities of given answers; use --mode free")
+        return known
+
+
+class Model:
+    """A model of either stage.
+
+    Attributes:
+        name: for messages and the run's record.
+    """
+
+    name: str
+
+    def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
+        """The most probable answer token by token, and the scores of the choices; for each request one a query.
+
+        Args:
+            max_tokens: of a written answer; 0 to write none and score alone.
+
+        Raises:
+            InputError: the backend cannot do what is asked.
+        """
+        raise NotImplementedError
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, special tokens not counted; here an estimate, more likely high than low."""
+        return [len(text.encode()) // _BYTES_PER_TOKEN + 1 for text in texts]
+
+    def view_size(self, size: Size, pixels: int) -> Size:
+        """The size at which a picture of that size is to be seen for a budget of so many pixels.
+
+        Here its own, or the largest of its aspect within the budget: for what resizes pictures itself.
+        """
+        scale = min(1.0, sqrt(pixels / (size[0] * size[1])))
+        return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+
+    def image_tokens(self, size: Size) -> int:
+        """Tokens that a view of that size takes up in a prompt; here as Qwen models count them."""
+        return -(-size[0] // _PATCH) * -(-size[1] // _PATCH)
+
+
+class PromptTokenizer:
+    """Turns requests about pages into tokens, the way a trainer saw them.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers.
+        chat: put page and question into its chat template as one user message.
+        name: of the model, for messages.
+
+    Attributes:
+        ends: tokens that end an answer; the first is the one that a trainer puts there.
+
+    Raises:
+        InputError: `chat` without a chat template, or no end-of-text token.
+    """
+
+    def __init__(self, tokenizer: Any, *, chat: bool, name: str):
+        self.tokenizer = tokenizer
+        self.chat = chat
+        self.ends: tuple[int, ...] = (tokenizer.eos_token_id,)
+        self._head, self._tail = "", ""
+        if chat:
+            self._head, self._tail, self.ends = _frame(tokenizer, name)
+        if self.ends[0] is None:
+            raise InputError(f"the tokenizer of {name} has no end-of-text token")
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, special tokens not counted."""
+        return [len(tokens) for tokens in self._tokenize(texts, special=False)]
+
+    def prepare(self, batch: Sequence[Request]) -> list[PromptTokens]:
+        """Tokens of page, questions and choices, split where the questions of a page begin to differ."""
+        queries = [query for request in batch for query in request.queries]
+        behind = [query.question + self._tail for query in queries]
+        fronts = [f"{self._head}{request.shown}" for request in batch for _ in request.queries]
+        prompts = iter(self._tokenize([a + b for a, b in zip(fronts, behind, strict=True)], special=not self.chat))
+        questions = self._tokenize(behind, special=False)
+        choices = iter([
+            self._choices(text, question, query.choices)
+            for text, question, query in zip(behind, questions, queries, strict=True)
+        ])  # fmt: skip
+        return [
+            PromptTokens.of(
+                [next(prompts) for _ in request.queries], [next(choices) for _ in request.queries],
+                [query.pattern for query in request.queries],
+            )
+            for request in batch
+        ]  # fmt: skip
+
+    def _choices(self, text: str, question: list[int], choices: Sequence[str]) -> list[list[int]]:
+        """Tokens of each choice as they stand behind the question, which is how a trainer sees them."""
+        behind = self._tokenize([text + one for one in choices], special=False)
+        alone = self._tokenize(choices, special=False)
+        return [
+            whole[len(question) :] if whole[: len(question)] == question else own
+            for whole, own in zip(behind, alone, strict=True)
+        ]
+
+    def _tokenize(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
+        if not texts:
+            return []
+        found: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=special)["input_ids"]
+        return found
+
+
+def _frame(tokenizer: Any, name: str) -> tuple[str, str, tuple[int, ...]]:
+    """What a chat template writes before a user message and before its answer; the tokens that end an answer."""
+    if not tokenizer.chat_template:
+        raise InputError(f"{name} has no chat template; use the compact style, or a model that has one")
+    user = {"role": "user", "content": _SLOT}
+    asked = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
+    answered = tokenizer.apply_chat_template([user, {"role": "assistant", "content": _SLOT}], tokenize=False)
+    head, _, tail = asked.partition(_SLOT)
+    closing = tokenizer.encode(answered.rpartition(_SLOT)[2], add_special_tokens=False)
+    return head, tail, tuple(dict.fromkeys([*closing[:1], tokenizer.eos_token_id]))

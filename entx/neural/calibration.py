@@ -1,0 +1,398 @@
+"""From a model's log-probabilities to calibrated probabilities, and how good those are.
+
+A model scores every legal candidate of a page and "none". Divided by a temperature, with an offset for "none", and
+normalised, that is a posterior (Guo et al. 2017, On Calibration of Modern Neural Networks). The best candidate's share
+and the share of all candidates then each pass a Platt map (Platt 1999), which also pays for truths that OCR missed.
+Everything is fitted by maximum likelihood on rows with known truth: few parameters, because such rows are few. The
+fits are a few lines of NumPy: a general minimiser would end elsewhere in the fourth digit, and wants SciPy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from math import exp, log
+from typing import Any
+
+import numpy as np
+
+from entx.core.evaluation import ALSO_SEPARATOR, Counts, FloatArray, Truth, outcomes
+from entx.core.types import Answer, Evidence, Quantity
+
+_SURE = 1e-6  # probabilities are kept this far from 0 and 1
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Log-probabilities of all that may be answered to one question.
+
+    Args:
+        candidates: one a distinct legal quantity.
+        none: of the answer that there is none.
+        quantities: the candidates themselves.
+    """
+
+    candidates: tuple[float, ...]
+    none: float
+    quantities: tuple[Quantity, ...] = ()
+
+    @property
+    def best(self) -> int:
+        """Position of the most probable candidate, the first among equals."""
+        return self.candidates.index(max(self.candidates))
+
+    def shares(self, temperature: float = 1.0, offset: float = 0.0) -> tuple[float, ...]:
+        """Normalised probabilities: of each candidate, and of none at the end."""
+        scaled = [value / temperature for value in self.candidates]
+        scaled.append(self.none / temperature + offset)
+        top = max(scaled)
+        weights = [exp(value - top) for value in scaled]
+        total = sum(weights)
+        return tuple(weight / total for weight in weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a posterior comes to.
+
+    Args:
+        best: position of the most probable candidate.
+        given: whether to answer it.
+        share: of the best candidate in the posterior.
+        none: share of "none".
+        p_correct: calibrated probability that the best candidate is right; None without a calibration.
+        p_present: calibrated probability that there is a value at all; None without.
+    """
+
+    best: int
+    given: bool
+    share: float
+    none: float
+    p_correct: float | None = None
+    p_present: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Platt:
+    """p -> 1 / (1 + exp(-(slope * logit p + offset)))."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def __call__(self, p: float) -> float:
+        """Maps one probability."""
+        p = min(max(p, _SURE), 1.0 - _SURE)
+        return 1.0 / (1.0 + exp(-(self.slope * log(p / (1.0 - p)) + self.offset)))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Fitted maps of one model in one setting.
+
+    Args:
+        temperature: the model's log-probabilities are divided by it; above 1 where the model is too sure of itself.
+        none_offset: added to the log-probability of "none" after that: the share of empty truths here against training.
+        correct, present: Platt maps of the best candidate's share, and of all candidates' share.
+        unseen: share of questions with a value among those without any candidate.
+        f1: what the decision by expected F1 reaches on the rows of the fit (domain rule p (2 - F) > F (1 - q)).
+        rows: of the fit.
+    """
+
+    temperature: float = 1.0
+    none_offset: float = 0.0
+    correct: Platt = Platt()
+    present: Platt = Platt()
+    unseen: float = 0.0
+    f1: float = 1.0
+    rows: int = 0
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Calibration:
+        """Reads what `as_dict` wrote."""
+        return cls(**{**raw, "correct": Platt(**raw["correct"]), "present": Platt(**raw["present"])})
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the model folder's entx.json."""
+        return asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all its numbers; part of what makes two runs the same."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def judge(posterior: Posterior, calibration: Calibration | None) -> Judgement:
+    """Decides between the best candidate and none.
+
+    Without a calibration the larger share wins; with one, the answer is given where that raises the expected F1.
+    """
+    if calibration is None:
+        shares = posterior.shares()
+        best = posterior.best
+        return Judgement(best, shares[best] > shares[-1], shares[best], shares[-1])
+    shares = posterior.shares(calibration.temperature, calibration.none_offset)
+    best = posterior.best
+    p, q = calibration.correct(shares[best]), calibration.present(1.0 - shares[-1])
+    given = p * (2.0 - calibration.f1) > calibration.f1 * (1.0 - q)
+    return Judgement(best, given, shares[best], shares[-1], p, q)
+
+
+def decide(
+    posterior: Posterior,
+    calibration: Calibration | None,
+    text_of: Callable[[Quantity | None], str],
+    evidence_of: Callable[[int], Evidence],
+) -> Answer:
+    """The answer that a posterior with at least one candidate comes to.
+
+    Args:
+        text_of: how the model is to write a quantity, or None.
+        evidence_of: where a candidate stands, by its position.
+    """
+    judged = judge(posterior, calibration)
+    best, present = posterior.quantities[judged.best], judged.p_present
+    if judged.given:
+        log_prob = posterior.candidates[judged.best]
+        evidence = evidence_of(judged.best)
+        return Answer(best, text_of(best), "", evidence, log_prob, judged.p_correct, present, score=judged.share)
+    odds = f"best: {text_of(best)}, p = {judged.share:.2f}"
+    if judged.none >= judged.share:
+        reason = f"the model says none (p = {judged.none:.2f}; {odds})"
+    else:
+        reason = f"the model is not sure enough ({odds}; none: p = {judged.none:.2f})"
+    absent = None if present is None else 1.0 - present
+    return Answer(
+        None, text_of(None), reason, log_prob=posterior.none, p_correct=absent, p_present=present, score=judged.share
+    )  # fmt: skip
+
+
+def unseen_answer(calibration: Calibration | None, text: str, reason: str, log_prob: float | None = None) -> Answer:
+    """The empty answer to a question without any candidate, and how likely it is that there is a value all the same."""
+    present = calibration.unseen if calibration else None
+    absent = present and 1.0 - present
+    return Answer(None, text, reason, log_prob=log_prob, p_correct=absent, p_present=present)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A posterior with its truth.
+
+    Args:
+        right: positions of the candidates that are right; empty where none of them is.
+        present: whether the picture states a value at all.
+    """
+
+    posterior: Posterior
+    right: frozenset[int]
+    present: bool
+
+
+def fit(rows: Sequence[Labelled], unseen: Sequence[bool] = ()) -> Calibration:
+    """Fits all maps.
+
+    Args:
+        rows: questions with candidates.
+        unseen: of each question without candidates, whether the picture states a value all the same.
+
+    Raises:
+        ValueError: no rows.
+    """
+    if not rows:
+        raise ValueError("a calibration is fitted on labelled rows, and there are none")
+
+    table = _Table.of(rows)
+
+    def loss(log_inverse: float, offset: float) -> float:
+        return table.loss(exp(log_inverse), offset)
+
+    log_inverse, offset = 0.0, 0.0
+    for _ in range(6):  # the loss has one minimum and two coordinates: one by one gets there
+        log_inverse = _minimum(partial(loss, offset=offset), -3.0, 2.0)
+        offset = _minimum(partial(loss, log_inverse), -6.0, 6.0)
+    shares = [row.posterior.shares(exp(-log_inverse), offset) for row in rows]
+    best = [share[row.posterior.best] for share, row in zip(shares, rows, strict=True)]
+    fitted = Calibration(
+        temperature=exp(-log_inverse),
+        none_offset=offset,
+        correct=_fit_platt(best, [row.posterior.best in row.right for row in rows]),
+        present=_fit_platt([1.0 - share[-1] for share in shares], [row.present for row in rows]),
+        unseen=(sum(unseen) + 1.0) / (len(unseen) + 2.0),
+        rows=len(rows) + len(unseen),
+    )
+    return replace(fitted, f1=_reached(rows, unseen, fitted))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Posteriors as one array, for the fit.
+
+    Args:
+        scores: log-probabilities, shape (rows, most candidates + 1); none in the last column, -inf where there is none.
+        truths: of the same shape: the answers that the truth allows. A row whose truth OCR missed allows all
+            candidates: it only says that "none" is wrong.
+    """
+
+    scores: FloatArray
+    truths: np.ndarray[Any, np.dtype[np.bool_]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Labelled]) -> _Table:
+        width = max(len(row.posterior.candidates) for row in rows) + 1
+        scores = np.full((len(rows), width), -np.inf)
+        truths = np.zeros((len(rows), width), dtype=np.bool_)
+        for number, row in enumerate(rows):
+            candidates = row.posterior.candidates
+            scores[number, : len(candidates)] = candidates
+            scores[number, -1] = row.posterior.none
+            truths[number, sorted(row.right) or (range(len(candidates)) if row.present else [-1])] = True
+        return cls(scores, truths)
+
+    def loss(self, inverse: float, offset: float) -> float:
+        """Negative log-likelihood at a temperature of 1 / inverse and an offset of none."""
+        scaled = self.scores * inverse
+        scaled[:, -1] += offset
+        weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        chances = (weights * self.truths).sum(axis=1) / weights.sum(axis=1)
+        return -float(np.log(np.maximum(chances, _SURE)).sum())
+
+
+def _fit_platt(shares: Sequence[float], truths: Sequence[bool]) -> Platt:
+    """Platt's maximum likelihood with his smoothed targets, by Newton's method."""
+    p = np.clip(np.asarray(shares), _SURE, 1.0 - _SURE)
+    design = np.column_stack([np.log(p / (1.0 - p)), np.ones(len(p))])
+    hits = sum(truths)
+    high, low = (hits + 1.0) / (hits + 2.0), 1.0 / (len(truths) - hits + 2.0)
+    target = np.where(np.asarray(truths), high, low)
+    weights = np.array([1.0, 0.0])
+    for _ in range(50):
+        guess = 1.0 / (1.0 + np.exp(-np.clip(design @ weights, -35.0, 35.0)))
+        gradient = design.T @ (guess - target) + 1e-3 * (weights - [1.0, 0.0])
+        hessian = (design * (guess * (1.0 - guess))[:, None]).T @ design + 1e-3 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        weights = weights - step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < 1e-9:
+            break
+    return Platt(float(weights[0]), float(weights[1]))
+
+
+def _reached(rows: Sequence[Labelled], unseen: Sequence[bool], calibration: Calibration) -> float:
+    """The F1 at which the decision rule reproduces itself on the rows."""
+    judged = [judge(row.posterior, calibration) for row in rows]
+    p = np.array([one.p_correct for one in judged], dtype=np.float64)
+    q = np.array([one.p_present for one in judged], dtype=np.float64)
+    right = np.array([one.best in row.right for row, one in zip(rows, judged, strict=True)])
+    present = np.array([row.present for row in rows])
+    f1 = 1.0
+    for _ in range(50):
+        given = p * (2.0 - f1) > f1 * (1.0 - q)
+        tp, fp = int((given & right).sum()), int((given & ~right).sum())
+        reached = 2.0 * tp / max(2 * tp + fp + int((present & ~given).sum()) + sum(unseen), 1)
+        if reached == f1:
+            break
+        f1 = reached
+    return f1
+
+
+def _minimum(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Golden-section search of a convex function, to 1e-4."""
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    while high - low > 1e-4:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = loss(right)
+    return (low + high) / 2.0
+
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRow:
+    """A question with its truth, and what a model thinks of it.
+
+    Args:
+        picture: sha256 of the file.
+        truth: what is right.
+        posterior: None, or one without candidates, where there was nothing to choose from.
+    """
+
+    picture: str
+    truth: Truth
+    posterior: Posterior | None
+
+    @property
+    def labelled(self) -> Labelled | None:
+        """For a fit; None where there was nothing to choose from."""
+        if self.posterior is None or not self.posterior.candidates:
+            return None
+        rights = self.truth.rights
+        right = frozenset(place for place, one in enumerate(self.posterior.quantities) if one in rights)
+        return Labelled(self.posterior, right, self.truth.present)
+
+
+def fit_gold(rows: Sequence[GoldRow]) -> Calibration:
+    """A calibration fitted on all rows.
+
+    Raises:
+        ValueError: none of them had something to choose from.
+    """
+    labelled = [row.labelled for row in rows]
+    unseen = [row.truth.present for row, one in zip(rows, labelled, strict=True) if one is None]
+    return fit([one for one in labelled if one is not None], unseen)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFit:
+    """What a calibration is worth on rows that it was not fitted on.
+
+    Args:
+        before, after: the answers without one, and by one from the other folds of pictures; "" for none.
+        stated, fitted, right: of each best candidate its share, its p_correct, and whether it is right.
+    """
+
+    before: list[str]
+    after: list[str]
+    stated: list[float]
+    fitted: list[float]
+    right: list[bool]
+
+
+def cross_fit(rows: Sequence[GoldRow]) -> CrossFit:
+    """Answers and probabilities of each row by a calibration from the other pictures, in `FOLDS` parts by their hash.
+
+    Raises:
+        ValueError: a fold's rest holds no row to fit on.
+    """
+    labelled = [row.labelled for row in rows]
+    folds = [int(row.picture[:8], 16) % FOLDS for row in rows]
+    made = CrossFit([""] * len(rows), [""] * len(rows), [], [], [])
+    for fold in sorted(set(folds)):
+        calibration = fit_gold([row for row, of in zip(rows, folds, strict=True) if of != fold])
+        for number, one in enumerate(labelled):
+            if folds[number] != fold or one is None:
+                continue
+            for answers, given in ((made.before, None), (made.after, calibration)):
+                judged = judge(one.posterior, given)
+                if judged.given:
+                    answers[number] = one.posterior.quantities[judged.best].text
+            made.stated.append(one.posterior.shares()[judged.best])
+            made.fitted.append(judged.p_correct or 0.0)
+            made.right.append(judged.best in one.right)
+    return made
+
+
+def f1(rows: Sequence[GoldRow], answers: Sequence[str]) -> float:
+    """The challenge's metric of the answers."""
+    also = [ALSO_SEPARATOR.join(row.truth.also) for row in rows]
+    found, _ = outcomes(answers, [row.truth.value for row in rows], also)
+    return Counts.of(found).f1

@@ -1,0 +1,203 @@
+"""A recipe: all that decides a training but the rows and the weights it starts from.
+
+A recipe is a TOML file. Both stages share what stands here; each adds the fields that only it has and says what of them
+does not go together. Values are checked when the file is read, every fault at once (`core.settings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from entx.core.errors import InputError
+from entx.core.settings import find_recipe, override, parse_toml, read_settings, settings_digest
+from entx.neural.training.labels import RangePolicy
+
+LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""All linear layers of a Llama, Mistral, Gemma or Qwen block; the output head is left as it is."""
+
+Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]
+"""A list of texts: TOML and JSON know no tuples, so this one field is not strict."""
+
+
+class Settings(BaseModel):
+    """A table of a recipe: unknown keys and values of another type are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+def _weights(sources: dict[str, Any]) -> dict[str, float]:
+    """Whole numbers stay whole: the digest of a recipe is of its values as written."""
+    for name, weight in sources.items():
+        if not isinstance(weight, int | float) or isinstance(weight, bool):
+            raise ValueError(f"data.sources: the weight of {name!r} must be a number, not {weight!r}")
+    return sources
+
+
+class LoraSettings(Settings):
+    """A LoRA adapter (Hu et al. 2021): each target layer gets alpha / r times a product of two matrices of rank r.
+
+    Args:
+        targets: names of layers; none for all linear layers of the model's scope, output head left out.
+    """
+
+    r: int = Field(ge=1)
+    alpha: float = Field(gt=0)
+    dropout: float = Field(default=0.0, ge=0, le=0.9)
+    targets: Texts = ()
+
+
+class TrainSettings(Settings):
+    """The optimisation.
+
+    Args:
+        method: lora trains an adapter (table [lora]), full every weight.
+        backend: transformers, or unsloth (CUDA only; falls back to transformers with a notice).
+        epochs: visits of each row of weight 1; a row of weight w is visited w times an epoch on average.
+        max_steps: ends earlier; 0 for no limit.
+        batch, accumulation: rows (packs, if packed) of a forward pass, and passes of an optimiser step.
+        warmup: share of the steps during which the rate rises from 0.
+        group_by_length: rows of like length share a batch; saves padding where rows are not packed.
+        packing: several rows in one sequence of max_length, each seeing itself only; saves padding.
+        autocast: bf16 computes in bfloat16 beside fp32 weights; auto: on a GPU that has it.
+        checkpointing: recompute activations in the backward pass; slower, less memory.
+        evaluate_every: steps between two measurements of f1 on the dev rows, each followed by a checkpoint.
+        patience: measurements without a better f1 after which the training stops; 0: never.
+        dev_rows: at most so many of the dev rows are measured.
+    """
+
+    method: Literal["lora", "full"]
+    lr: float = Field(gt=0)
+    epochs: float = Field(gt=0)
+    batch: int = Field(ge=1)
+    accumulation: int = Field(default=1, ge=1)
+    backend: Literal["transformers", "unsloth"] = "transformers"
+    scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
+    warmup: float = Field(default=0.05, ge=0, le=0.9)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, ge=0)
+    optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = "adamw_torch"
+    max_steps: int = Field(default=0, ge=0)
+    group_by_length: bool = True
+    packing: bool = False
+    autocast: Literal["auto", "bf16", "none"] = "auto"
+    checkpointing: bool = False
+    evaluate_every: int = Field(default=100, ge=1)
+    patience: int = Field(default=5, ge=0)
+    dev_rows: int = Field(default=500, ge=0)
+    seed: int = Field(default=0, ge=0)
+
+
+class ModelSettings(Settings):
+    """The model that the training starts from, and how it is loaded.
+
+    Args:
+        max_length: tokens of a whole row, image tokens included; a longer one is left out and counted, never cut.
+        load: weights in memory: fp32, bf16, or nf4 (four bits by bitsandbytes: QLoRA).
+        hub: where the weights are published, for the message that asks for `--model`; "" for none.
+    """
+
+    max_length: int = Field(ge=32)
+    load: Literal["fp32", "bf16", "nf4"]
+    hub: str = ""
+
+    @property
+    def dtype(self) -> str:
+        """Of the weights that are not in four bits."""
+        return "float32" if self.load == "fp32" else "bfloat16"
+
+
+class DataSettings(Settings):
+    """How the labelled questions of a store become rows.
+
+    Args:
+        sources: weight by table name, as patterns; see `labels.source_weight`.
+        ranges: what becomes of labels with two ends.
+        negatives: share of rows whose answer is "none" that each entity is filled up to with generated ones; 0 for
+            none. They need OCR pages.
+        mix: share of each entity in an epoch; "test" is the challenge's, "store" takes them as they are.
+        repeats: how often a row may come in one epoch where the mix asks for more than there are.
+        dev_share: of the rows, kept out of the training by picture and cluster, for the early stop.
+    """
+
+    sources: Annotated[dict[str, Any], AfterValidator(_weights)] = {}
+    ranges: Annotated[RangePolicy, Field(strict=False)] = RangePolicy.UPPER
+    negatives: float = Field(default=0.3, ge=0, le=0.9)
+    mix: Literal["store", "test"] = "store"
+    repeats: int = Field(default=2, ge=1)
+    dev_share: float = Field(default=0.1, ge=0, le=0.5)
+
+
+class Recipe(Settings):
+    """A whole recipe of either stage.
+
+    Args:
+        reproduces: the published system that it stands for, "" for our own.
+        lora: None where whole weights are trained.
+        pretrain: a free table that says how the base was made; part of the digest, and otherwise left alone.
+    """
+
+    STAGE: ClassVar[str]
+
+    stage: str
+    title: str
+    model: ModelSettings
+    train: TrainSettings
+    lora: LoraSettings | None = None
+    reproduces: str = ""
+    data: DataSettings
+    pretrain: dict[str, Any] = {}
+
+    @property
+    def digest(self) -> str:
+        """Hash of all settings: recipes of one digest train alike."""
+        return settings_digest(self)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings, for a record."""
+        return self.model_dump()
+
+    @property
+    def adapts(self) -> LoraSettings | None:
+        """The adapter that is trained; None where whole weights are."""
+        return self.lora if self.train.method == "lora" else None
+
+    def contradictions(self) -> list[str]:
+        """What of the settings does not go together."""
+        train, faults = self.train, []
+        if self.stage != self.STAGE:
+            faults.append(f'stage must be "{self.STAGE}", not {self.stage!r}')
+        if train.method == "lora" and self.lora is None:
+            faults.append('train.method = "lora" needs a table [lora]')
+        if train.method == "full" and self.model.load == "nf4":
+            faults.append('model.load = "nf4" can only train an adapter: train.method = "lora"')
+        if train.method == "full" and train.backend == "unsloth":
+            faults.append('train.backend = "unsloth" is for adapters here: train.method = "lora"')
+        return faults
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if faults := self.contradictions():
+            raise ValueError("; ".join(faults))
+        return self
+
+
+RecipeT = TypeVar("RecipeT", bound=Recipe)
+
+_NAMES = {"llm": "text", "vlm": "vision-language"}
+
+
+def load_recipe(kind: type[RecipeT], name: str, assignments: Sequence[str] = ()) -> RecipeT:
+    """A shipped recipe or a user's own file, with `--set` assignments applied.
+
+    Raises:
+        InputError: no such recipe, one of another stage, or faults in it; all of them at once.
+    """
+    table = override(parse_toml(find_recipe(name).text, name), assignments)
+    stage = table.get("stage")
+    if stage in _NAMES and stage != kind.STAGE:
+        raise InputError(f"{name} is a recipe of the {_NAMES[stage]} stage; train it by --stage {stage}")
+    return read_settings(kind, table, name)

@@ -1,0 +1,367 @@
+"""Which rows an epoch gets and in which order, and which part each row belongs to; equal input and seed, equal rows.
+
+Weights are sampling: a row of weight w comes w times an epoch on average, once for the whole part, and for the rest by
+systematic sampling (Madow 1949), which keeps every count within one of its weight. So a weak row costs only its share
+of the time, any trainer serves, and packing stays possible, which a weight on the loss would not allow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+
+from entx.core.errors import InputError
+from entx.core.splits import deal_families, join_families
+from entx.core.types import Quantity
+from entx.neural.training.recipe import DataSettings, Recipe
+
+TEST_MIX: Mapping[str, float] = {
+    "height": 0.246, "depth": 0.215, "width": 0.205, "item_weight": 0.168, "maximum_weight_recommendation": 0.054,
+    "voltage": 0.042, "wattage": 0.042, "item_volume": 0.029,
+}  # fmt: skip
+"""Share of each entity in the 131,187 questions of the challenge's test table."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """One question about a picture with its truth; each stage adds what its model is shown.
+
+    Args:
+        index: of the question; None for a generated one.
+        picture: sha256 of the file.
+        truth: what is to be answered; None for "none".
+        weight: how often an epoch visits it on average.
+        source: the table it came from, or a `Negative`.
+        weak: its label is not trusted, and not to be measured by.
+    """
+
+    index: int | None
+    picture: str
+    group_id: str
+    entity_name: str
+    truth: Quantity | None
+    weight: float
+    source: str
+    weak: bool
+
+    @property
+    def generated(self) -> bool:
+        """Whether no table asked it."""
+        return self.index is None
+
+
+T = TypeVar("T")
+RowT = TypeVar("RowT", bound=LabelledRow)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSettings:
+    """What an epoch looks like.
+
+    Args:
+        mix: share of each entity; those it does not name are left out. None: as many as there are.
+        negative_share: share of rows whose answer is "none", labelled ones included, that each entity is filled up to
+            with generated negatives as far as there are any; 0 generates none. Below 1.
+        most_repeats: how often a labelled row may come in one epoch where the mix asks for more than there are.
+        seed: of every draw.
+    """
+
+    mix: Mapping[str, float] | None = None
+    negative_share: float = 0.3
+    most_repeats: int = 2
+    seed: int = 0
+
+    @classmethod
+    def of(cls, data: DataSettings, seed: int) -> SampleSettings:
+        """As a recipe wants it."""
+        return cls(TEST_MIX if data.mix == "test" else None, data.negatives, data.repeats, seed)
+
+
+def sample_rows(rows: Sequence[RowT], settings: SampleSettings, epoch: int = 0) -> list[RowT]:
+    """The rows of one epoch, rows of one page together; another epoch draws others where there are more than needed.
+
+    Entities without a labelled row get no generated ones: the model would only learn to say "none" to them.
+    """
+    labelled: dict[str, list[int]] = {}
+    generated: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        (generated if row.generated else labelled).setdefault(row.entity_name, []).append(place)
+    shares = _shares(labelled, settings)
+    total = sum(len(labelled[name]) for name in shares) / (1.0 - settings.negative_share)
+    drawn: list[int] = []
+    for name, share in shares.items():
+        places, spare = labelled[name], generated.get(name, [])
+        empty = sum(rows[place].truth is None for place in places) / len(places)
+        per_labelled = max(settings.negative_share - empty, 0.0) / (1.0 - settings.negative_share)
+        most = settings.most_repeats * len(places)
+        quota = len(places) * (1.0 + per_labelled) if share is None else total * share
+        kept = min(round(quota / (1.0 + per_labelled)), most)
+        added = min(round(kept * per_labelled), len(spare))
+        if share is not None:
+            kept = min(round(quota) - added, most)
+        draw = random.Random(f"{settings.seed} {epoch} {name}")
+        drawn += _draw(places, kept, draw)
+        drawn += _draw(spare, added, draw)
+    return [rows[place] for place in sorted(drawn)]
+
+
+def _shares(labelled: Mapping[str, Sequence[int]], settings: SampleSettings) -> dict[str, float | None]:
+    """The share of each entity that an epoch holds; None for as many rows as there are."""
+    if settings.mix is None:
+        return dict.fromkeys(sorted(labelled))
+    shares = {name: settings.mix[name] for name in sorted(labelled) if settings.mix.get(name, 0.0) > 0}
+    return {name: share / sum(shares.values()) for name, share in shares.items()}
+
+
+def _draw(places: Sequence[int], count: int, draw: random.Random) -> list[int]:
+    """That many of them, each as often as any other or once more."""
+    whole, rest = divmod(count, len(places)) if places else (0, 0)
+    return [*list(places) * whole, *draw.sample(list(places), rest)]
+
+
+def draw_rows(rows: Sequence[RowT], most: int, shares: Mapping[str, float] | None = None, seed: int = 0) -> list[RowT]:
+    """At most so many labelled rows, drawn by entity, with all generated ones; in their order.
+
+    An entity that has fewer rows than its share gives all of them, and the others share what is left.
+
+    Args:
+        shares: of the entities, in any scale; those it does not name are left out. None: as they are in the rows.
+    """
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        if not row.generated:
+            places.setdefault(row.entity_name, []).append(place)
+    open_to = {name: (shares or {}).get(name, 0.0) if shares else float(len(found)) for name, found in places.items()}
+    open_to = {name: share for name, share in open_to.items() if share > 0}
+    quota = dict.fromkeys(open_to, 0)
+    left = min(most, sum(len(places[name]) for name in open_to))
+    while left:
+        total = sum(open_to.values())
+        ideal = {name: left * share / total for name, share in open_to.items()}
+        full = [name for name in open_to if ideal[name] >= len(places[name])]
+        for name in full:
+            quota[name] = len(places[name])
+            left -= quota[name]
+            del open_to[name]
+        if not full:  # largest remainders
+            quota |= {name: int(ideal[name]) for name in ideal}
+            short = left - sum(int(one) for one in ideal.values())
+            for name in sorted(ideal, key=lambda one: (int(ideal[one]) - ideal[one], one))[:short]:
+                quota[name] += 1
+            break
+    drawn = {place for place, row in enumerate(rows) if row.generated}
+    for name in sorted(quota):
+        drawn.update(random.Random(f"{seed} draw {name}").sample(places[name], quota[name]))
+    return [rows[place] for place in sorted(drawn)]
+
+
+def split_rows(rows: Sequence[RowT], dev_share: float, seed: int = 0) -> tuple[list[RowT], list[RowT]]:
+    """Train and dev rows, stratified by entity, with no picture and no (group, entity, value) on both sides.
+
+    Dev holds trusted labels only (all labels where none is trusted) and nothing generated.
+    """
+    parts = _parts(rows, [1.0 - dev_share, dev_share], seed)
+    return _train_and_dev(rows, parts, 1)
+
+
+def fold_rows(rows: Sequence[RowT], folds: int, seed: int = 0) -> list[tuple[list[RowT], list[RowT]]]:
+    """Train and dev rows of each fold of a cross-validation; every trusted label is in the dev rows of one fold."""
+    parts = _parts(rows, [1.0] * folds, seed)
+    return [_train_and_dev(rows, parts, fold) for fold in range(folds)]
+
+
+def _parts(rows: Sequence[LabelledRow], ratios: Sequence[float], seed: int) -> list[int]:
+    """The part of each row: labelled ones are dealt, generated ones go where their picture's labelled ones are."""
+    dealt = [row for row in rows if not row.generated]
+    clusters = [
+        (row.group_id, row.entity_name, row.truth) if row.group_id and row.truth is not None else None for row in dealt
+    ]
+    families = join_families([row.picture for row in dealt], clusters)
+    parts = deal_families(families, [f"{row.entity_name} {row.weak}" for row in dealt], ratios, seed=seed)
+    of_picture = {row.picture: part for row, part in zip(dealt, parts, strict=True)}
+    return [of_picture.get(row.picture, 0) for row in rows]
+
+
+def _train_and_dev(rows: Sequence[RowT], parts: Sequence[int], dev: int) -> tuple[list[RowT], list[RowT]]:
+    weak_too = not any(not row.weak and not row.generated for row in rows)
+    train = [row for row, part in zip(rows, parts, strict=True) if part != dev]
+    held = [
+        row
+        for row, part in zip(rows, parts, strict=True)
+        if part == dev and not row.generated and (weak_too or not row.weak)
+    ]
+    return train, held
+
+
+def coin(share: float, *key: object) -> bool:
+    """True for that share of all keys, always the same for one key."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < share * 2**64
+
+
+WINDOW = 16
+"""Batches that are made of rows of like length together: enough to spare most padding, few enough to stay random."""
+
+
+def epoch_order(weights: Sequence[float], *, seed: int, epoch: int = 0, share: float = 1.0) -> list[int]:
+    """Row numbers in the order in which one epoch visits them.
+
+    Args:
+        weights: of the rows, each at least 0.
+        seed, epoch: equal ones give equal orders.
+        share: of a last, broken epoch.
+    """
+    random = np.random.default_rng((seed, epoch))
+    shuffled = random.permutation(len(weights))  # systematic sampling is blind to patterns in the order of the rows
+    ticks = np.floor(np.cumsum(np.asarray(weights, dtype=np.float64)[shuffled]) + random.random())
+    drawn = random.permutation(np.repeat(shuffled, np.diff(ticks, prepend=0.0).astype(np.int64)))
+    return [int(number) for number in drawn[: round(share * len(drawn))]]
+
+
+def group_by_length(lengths: Sequence[int], batch: int, seed: int) -> list[int]:
+    """An order in which the rows of a batch are of like length, and the batches in random order.
+
+    Args:
+        lengths: of the rows, in tokens.
+        batch: rows of one forward pass.
+    """
+    random = np.random.default_rng((seed, len(lengths)))
+    order: list[int] = []
+    for start in range(0, len(lengths), batch * WINDOW):
+        window = sorted(range(start, min(start + batch * WINDOW, len(lengths))), key=lambda number: lengths[number])
+        batches = [window[at : at + batch] for at in range(0, len(window), batch)]
+        whole = [one for one in batches if len(one) == batch]
+        order += [number for at in random.permutation(len(whole)) for number in whole[at]]
+        order += [number for one in batches if len(one) < batch for number in one]  # only the last window has one
+    return order
+
+
+@dataclass(frozen=True)
+class Dataset(Generic[RowT]):
+    """Training rows of a store.
+
+    Args:
+        rows: in the order of their pictures.
+        tally: what became of all labelled questions ("questions") and of what they are about, also of parts.
+    """
+
+    rows: Sequence[RowT]
+    sampling: SampleSettings
+    tally: Mapping[str, Mapping[str, int]]
+
+    def split(self, dev_share: float) -> tuple[Self, Self]:
+        """Train and dev; see `split_rows`."""
+        train, dev = split_rows(self.rows, dev_share, self.sampling.seed)
+        return replace(self, rows=train), replace(self, rows=dev)
+
+    def folds(self, folds: int) -> list[tuple[Self, Self]]:
+        """Train and dev of each fold; see `fold_rows`."""
+        pairs = fold_rows(self.rows, folds, self.sampling.seed)
+        return [(replace(self, rows=train), replace(self, rows=dev)) for train, dev in pairs]
+
+    def epoch(self, epoch: int = 0) -> list[RowT]:
+        """The rows of one epoch; see `sample_rows`."""
+        return sample_rows(self.rows, self.sampling, epoch)
+
+
+DatasetT = TypeVar("DatasetT", bound=Dataset[Any])
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is learnt and what is measured.
+
+    Args:
+        rows: in the order of their visits, all epochs behind each other. Each has its weight, its length in tokens, how
+            many of these are learnt, and an identity, by which the training is known again.
+        dev: questions whose F1 decides, with identities; none to train to the end without measuring.
+        counts: for the record: what became of the store's rows.
+        too_long: rows left out because they have more than `max_length` tokens.
+    """
+
+    rows: Sequence[Any]
+    dev: Sequence[Any]
+    counts: Mapping[str, Any]
+    too_long: int = 0
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each row."""
+        return [row.length for row in self.rows]
+
+    @property
+    def digest(self) -> str:
+        """Hash of all rows in their order, and of the dev questions."""
+        hashed = hashlib.sha256()
+        for one in (*self.rows, *self.dev):
+            hashed.update(repr(one.identity).encode())
+        return hashed.hexdigest()[:16]
+
+    def require_rows(self) -> None:
+        """Refuses to train on nothing.
+
+        Raises:
+            InputError: there are no rows; says what became of all.
+        """
+        if self.rows:
+            return
+        found: dict[str, int] = {reason: count for reason, count in self.counts["questions"].items() if count}
+        if self.too_long:
+            found["left out: more tokens than model.max_length"] = self.too_long
+        if held := self.counts["rows held out"]:
+            found["held out to measure F1 on (data.dev_share)"] = held
+        why = ", ".join(f"{count:,} {reason}" for reason, count in found.items())
+        raise InputError(f"no rows to train on: {why or 'the store has no labelled questions'}")
+
+
+def training_data(
+    dataset: DatasetT,
+    recipe: Recipe,
+    encode: Callable[[DatasetT, int], Sequence[Any]],
+    ask: Callable[[DatasetT, int], Sequence[Any]],
+) -> TrainingData:
+    """All epochs of a dataset, encoded, and the dev questions.
+
+    Rows that have more tokens than the model may read are left out and counted, never cut.
+
+    Args:
+        encode: a dataset's rows of an epoch, by its number, as a model sees them.
+        ask: a dataset's rows as questions to measure, at most so many.
+    """
+    train, data = recipe.train, recipe.data
+    learnt, held = dataset.split(data.dev_share) if data.dev_share > 0 else (dataset, None)
+    rows: list[Any] = []
+    too_long = epoch = 0
+    while epoch < train.epochs:
+        drawn = encode(learnt, epoch)
+        fit = [row for row in drawn if row.length <= recipe.model.max_length]
+        too_long += len(drawn) - len(fit)
+        share = min(1.0, train.epochs - epoch)
+        order = epoch_order([row.weight for row in fit], seed=train.seed, epoch=epoch, share=share)
+        rows += [fit[number] for number in order]
+        epoch += 1
+    if not train.packing:
+        if train.max_steps:
+            rows = rows[: train.max_steps * train.batch * train.accumulation]
+        if train.group_by_length:
+            rows = [rows[number] for number in group_by_length([row.length for row in rows], train.batch, train.seed)]
+    counts = {
+        **{name: dict(sorted(counts.items())) for name, counts in dataset.tally.items()},
+        "pictures": len({row.picture for row in dataset.rows}),
+        "labelled rows to learn from": sum(not row.generated for row in learnt.rows),
+        "of these with an empty truth": sum(not row.generated and row.truth is None for row in learnt.rows),
+        "generated negatives to draw from": sum(row.generated for row in learnt.rows),
+        "rows held out": len(held.rows) if held else 0,
+    }
+    return TrainingData(rows, ask(held, train.dev_rows) if held else [], counts, too_long)
+
+
+def evenly(rows: Sequence[T], most: int) -> list[T]:
+    """At most so many rows, evenly from all."""
+    most = min(most, len(rows))
+    return [rows[number * len(rows) // most] for number in range(most)]

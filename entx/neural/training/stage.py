@@ -1,0 +1,378 @@
+"""A training of either stage: rows and a base model into a model folder that appears whole or not at all.
+
+`Stage` is what the text stage and the vision stage differ in: which rows they have, how their models are loaded, asked
+and described. All else is one: `train` here, `estimate.plan_training`, `merge.merge_adapter`.
+
+While a training runs, everything lies in `OUT.part`: the plan (what this training is), checkpoints, at last the model.
+A killed training goes on from its last whole checkpoint and ends with the same steps and losses as one that was never
+broken.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
+
+from entx.core.entities import Schema
+from entx.core.errors import InputError
+from entx.core.files import atomic_text
+from entx.neural.model_folder import ModelFolder, check_model_folder, fingerprint
+from entx.neural.training.adapters import Trainable, keep_trainable, lora_config
+from entx.neural.training.card import draw_curve, write_record
+from entx.neural.training.recipe import RecipeT
+from entx.neural.training.sampling import TrainingData
+from entx.storage.runs import library_versions
+from entx.storage.store import Store
+
+if TYPE_CHECKING:
+    from entx.neural.training.estimate import Passes
+    from entx.neural.training.merge import Side
+
+_LIBRARIES = (
+    "accelerate", "bitsandbytes", "deepspeed", "entx-hybrid", "peft", "tokenizers", "torch", "transformers", "trl",
+    "unsloth",
+)  # fmt: skip
+
+
+class Stage(ABC, Generic[RecipeT]):
+    """How a stage trains.
+
+    Args:
+        recipe_name: for the record.
+        folder: the base model, checked.
+
+    Raises:
+        InputError: the folder holds an adapter only.
+    """
+
+    RECIPE: type[RecipeT]
+    PROMPT_VERSION: ClassVar[int]
+    AUTO_MODEL: ClassVar[str]  # the class of transformers that makes its models
+    UNSLOTH: ClassVar[str]  # and that of Unsloth
+
+    def __init__(self, recipe: RecipeT, recipe_name: str, folder: ModelFolder, schema: Schema):
+        if folder.is_adapter:
+            raise InputError(f"{folder.path} holds an adapter; training starts from a whole model (entx merge-adapter)")
+        self.recipe = recipe
+        self.recipe_name = recipe_name
+        self.folder = folder
+        self.schema = schema
+
+    @abstractmethod
+    def load_data(self, store: Store, engine: str | None, notice: Callable[[str], None]) -> TrainingData:
+        """The store's labelled questions as the recipe's [data] wants them.
+
+        Args:
+            engine: whose pages; None for those written last.
+        """
+
+    def load(self, backend: str, *, offload: bool = True) -> Trainable:
+        """The base model, ready for training.
+
+        Args:
+            offload: let DeepSpeed place the weights, where the recipe has it.
+
+        Raises:
+            InputError: a model that no installed library knows, or the adapter's target layers are not in it.
+        """
+        if backend == "unsloth":
+            loader = getattr(importlib.import_module("unsloth"), self.UNSLOTH)
+            model, inputs = loader.from_pretrained(**self.unsloth_load_arguments())
+            model = loader.get_peft_model(model, **self.unsloth_adapter_arguments())
+            return Trainable(model, self.unsloth_codec(inputs), None)
+        model, codec = self.load_model(offload=offload)
+        keep_trainable(model)
+        return Trainable(model, codec, self.prepare(model))
+
+    @abstractmethod
+    def load_model(self, *, offload: bool) -> tuple[Any, Any]:
+        """The base model, and what feeds it: its tokenizer, or its codec of pictures."""
+
+    def unsloth_codec(self, tokenizer: Any) -> Any:
+        """What feeds a model that Unsloth loaded with that tokenizer."""
+        return tokenizer
+
+    def unsloth_load_arguments(self) -> dict[str, Any]:
+        """The arguments of Unsloth's `from_pretrained`."""
+        recipe = self.recipe
+        return {
+            "model_name": str(self.folder.path),
+            "max_seq_length": recipe.model.max_length,
+            "dtype": None,
+            "load_in_4bit": recipe.model.load == "nf4",
+            "load_in_16bit": recipe.model.load == "bf16",
+            "trust_remote_code": False,
+            "use_exact_model_name": True,
+            "random_state": recipe.train.seed,
+        }
+
+    def unsloth_adapter_arguments(self) -> dict[str, Any]:
+        """The arguments of Unsloth's `get_peft_model`, beside the model."""
+        recipe, lora = self.recipe, self.recipe.lora
+        assert lora is not None  # a recipe refuses unsloth without an adapter
+        return {
+            "r": lora.r,
+            "lora_alpha": lora.alpha,
+            "lora_dropout": lora.dropout,
+            "target_modules": list(lora.targets) or None,
+            "bias": "none",
+            "use_gradient_checkpointing": "unsloth" if recipe.train.checkpointing else False,
+            "random_state": recipe.train.seed,
+        }
+
+    def prepare(self, model: Any) -> Any:
+        """The adapter that the trainer is to put into a model; without one, freezes what is not to learn."""
+        if lora := self.recipe.adapts:
+            return lora_config(model, lora, self.adapter_targets(model))
+        self.freeze(model)
+        return None
+
+    def freeze(self, model: Any) -> None:
+        """Freezes what of a model does not learn where whole weights do."""
+
+    @abstractmethod
+    def columns(self, rows: Sequence[Any]) -> dict[str, list[Any]]:
+        """What the trainer is given of each row."""
+
+    def collator(self, trainable: Trainable, rows: Sequence[Any], scratch: Path) -> Callable[..., Any] | None:  # noqa: ARG002
+        """Rows of a batch into the model's inputs and labels; None where the rows are tokens.
+
+        Args:
+            scratch: a folder to leave notes in.
+        """
+        return None
+
+    def trainer_options(self) -> dict[str, Any]:
+        """Arguments of TRL's configuration that only this stage has."""
+        return {}
+
+    def adapter_targets(self, model: Any) -> Sequence[str]:  # noqa: ARG002
+        """Names of the layers that the recipe's adapter changes."""
+        assert self.recipe.lora is not None
+        return self.recipe.lora.targets
+
+    def sizes(self, rows: Sequence[Any]) -> dict[str, float]:  # noqa: ARG002
+        """What an estimate tells of the rows beside their tokens."""
+        return {}
+
+    def more_passes(self, config: Any, rows: Sequence[Any]) -> Sequence[Passes]:  # noqa: ARG002
+        """Passes beside the language model's that take memory: a vision tower's."""
+        return ()
+
+    @abstractmethod
+    def loss(self, trainable: Trainable, model: Any, rows: Sequence[Any], scratch: Path) -> Any:
+        """A forward pass of that batch, to be timed."""
+
+    @abstractmethod
+    def measure(self, trainable: Trainable, model: Any, dev: Sequence[Any]) -> dict[str, Any]:
+        """F1, precision and recall of a model on dev questions; perhaps a table "by_entity"."""
+
+    def row_counts(self, rows: Sequence[Any], scratch: Path) -> dict[str, int]:  # noqa: ARG002
+        """What the record tells of the rows beside their number and tokens."""
+        return {}
+
+    def check(self) -> None:
+        """Refuses what cannot be run here.
+
+        Raises:
+            InputError: several processes were launched, which would write one folder.
+        """
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise InputError("entx trains in one process; launch it with torchrun --nproc-per-node 1")
+
+    @abstractmethod
+    def write_serving(self, folder: Path, record: Mapping[str, Any]) -> None:
+        """How the model is to be asked. A base model's calibration is not taken over: it is not this model's."""
+
+    @abstractmethod
+    def guard_questions(self, store: Store, engine: str | None, most: int) -> Sequence[Any]:
+        """Questions that a merge asks both models; their truths do not matter."""
+
+    @abstractmethod
+    def open_side(self, folder: Path, adapter: Path | None, questions: Sequence[Any], **options: Any) -> Side:
+        """A loaded model for the guard of a merge.
+
+        Args:
+            options: dtype and four_bit, as the stage's backend takes them.
+        """
+
+    def write_about(self, folder: Path, record: Mapping[str, Any]) -> None:
+        """Record, card and serving settings beside the weights of a model."""
+        write_record(folder, record)
+        self.write_serving(folder, record)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a training ended.
+
+    Args:
+        signal: number of the signal that stopped it before its end, 0 where it ended by itself.
+        record: of a finished training, as in training.json; of a stopped one {"steps": ...}.
+    """
+
+    signal: int
+    record: Mapping[str, Any]
+
+
+def train(
+    stage: Stage[Any],
+    data: TrainingData,
+    out: Path,
+    *,
+    backend: str,
+    restart: bool = False,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Trained:
+    """Trains, or goes on with a training that was broken off.
+
+    Args:
+        out: the model folder to make.
+        backend: as `adapters.choose_backend` said.
+        restart: throw away what an unfinished training of the same `out` left.
+        advance: told of optimiser steps.
+
+    Raises:
+        InputError: nothing to train on; `out` exists; an unfinished training of other rows, settings or base is in the
+            way; the disk is full; the loss is no number any more.
+    """
+    data.require_rows()
+    stage.check()
+    if out.exists():
+        raise InputError(f"{out} exists already; choose another --out")
+    part = out.with_name(out.name + ".part")
+    recipe = stage.recipe
+    plan = {
+        "recipe": recipe.digest, "rows": data.digest, "base": fingerprint(stage.folder), "backend": backend,
+        "prompt_version": stage.PROMPT_VERSION,
+    }  # fmt: skip
+    _claim(part, plan, restart=restart)
+
+    from transformers import set_seed
+
+    from entx.neural.training.trainer import Interrupted, Progress, Stop, build_trainer, last_whole, step_of
+
+    set_seed(recipe.train.seed)  # before the adapter's random matrices are drawn
+    stop = Stop()
+    callbacks = [Progress(recipe.train.patience, advance), stop]
+    trainable, trainer = build_trainer(stage, data, part, backend, callbacks)
+    began = time.monotonic()
+    checkpoint = last_whole(part / "checkpoints")
+    try:
+        with stop.listening():
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Interrupted:
+        checkpoint = last_whole(part / "checkpoints")
+        return Trained(stop.signal, {"steps": step_of(checkpoint)})
+    if stop.signal:
+        return Trained(stop.signal, {"steps": trainer.state.global_step})
+    spent = {"seconds": round(time.monotonic() - began, 1), "resumed at step": step_of(checkpoint)}
+    record = {
+        "title": recipe.title,
+        "method": recipe.train.method,
+        "stage": recipe.STAGE,
+        "prompt_version": stage.PROMPT_VERSION,
+        "recipe": {"name": Path(stage.recipe_name).name, "digest": recipe.digest, "settings": recipe.settings},
+        "base": {"name": recipe.model.hub or stage.folder.path.name, "fingerprint": plan["base"]},
+        "data": dict(data.counts),
+        "rows": {
+            "visits": len(data.rows),
+            "prompt tokens": sum(row.length - row.learnt for row in data.rows),
+            "answer tokens": sum(row.learnt for row in data.rows),
+            **stage.row_counts(data.rows, part),
+            "left out, too long": data.too_long,
+            "digest": plan["rows"],
+        },
+        **course(trainer.state, backend, len(data.dev), spent),
+    }
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_deepspeed_enabled else None
+    _write_model(part / "model", stage, trainer.model, trainable, record, weights)
+    (part / "model").replace(out)
+    shutil.rmtree(part)
+    return Trained(0, record)
+
+
+def _claim(part: Path, plan: Mapping[str, Any], *, restart: bool) -> None:
+    """Begins the folder of an unfinished training, or finds the one of this very plan."""
+    if restart and part.exists():
+        shutil.rmtree(part)
+    shutil.rmtree(part / "model", ignore_errors=True)
+    path = part / "plan.json"
+    if not path.exists():
+        with atomic_text(path) as stream:
+            json.dump(plan, stream, indent=1)
+        return
+    known = json.loads(path.read_text(encoding="utf-8"))
+    changed = sorted(key for key in plan if known.get(key) != plan[key])
+    if changed:
+        raise InputError(
+            f"{part} holds an unfinished training with another {' and '.join(changed)}; go on with the same, choose "
+            "another --out, or throw it away with --restart"
+        )
+
+
+def course(state: Any, backend: str, dev_questions: int, spent: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a record that tells how the training went: dev, by entity, training, history, versions.
+
+    Args:
+        state: the trainer's.
+        dev_questions: how many F1 was measured on.
+        spent: the time that it took.
+    """
+    history = [entry for entry in state.log_history if "loss" in entry or "eval_f1" in entry]
+    measured = [entry for entry in history if "eval_f1" in entry]
+    best = max(measured, key=lambda entry: (entry["eval_f1"], -entry["step"])) if measured else None
+    dev = best and {
+        "questions": dev_questions, "f1": best["eval_f1"], "step": best["step"], "measurements": len(measured),
+    }  # fmt: skip
+    return {
+        "dev": dev,
+        **({"by entity": best["eval_by_entity"]} if best and "eval_by_entity" in best else {}),
+        "training": {
+            "backend": backend,
+            "steps": state.global_step,
+            "steps planned": state.max_steps,
+            "last loss": next((entry["loss"] for entry in reversed(history) if "loss" in entry), None),
+            **spent,
+        },
+        "history": history,
+        "versions": library_versions(_LIBRARIES),
+    }
+
+
+def _write_model(
+    folder: Path,
+    stage: Stage[Any],
+    model: Any,
+    trainable: Trainable,
+    record: Mapping[str, Any],
+    weights: Mapping[str, Any] | None,
+) -> None:
+    """The model with its card, curve and record, checked as any folder is before it is loaded.
+
+    Args:
+        weights: its state where it is parted among devices, gathered; None to take the model's own.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    options: dict[str, Any] = {} if weights is None else {"state_dict": weights}
+    if record["method"] == "lora":
+        model.peft_config["default"].base_model_name_or_path = record["base"]["name"]  # not this machine's path
+        options["save_embedding_layers"] = False  # they are not trained; "auto" would ask the hub
+    try:
+        model.save_pretrained(folder, **options)
+        trainable.save_codec(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: the model cannot be written: {error.strerror or error}") from None
+    stage.write_about(folder, record)
+    draw_curve(record["history"], folder / "curve.png", str(record["title"]))
+    check_model_folder(folder)

@@ -1,1 +1,0 @@
-"""What runs a vision-language model: one adapter file each, behind `PictureModel`."""

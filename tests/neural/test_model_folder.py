@@ -1,0 +1,283 @@
+"""Model folders: what must not be loaded is refused before any library opens it, code of another revision too."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from entx.core.errors import InputError
+from entx.neural.model_folder import check_model_folder, code_faults, fingerprint
+
+
+def safetensors(path: Path, shape: tuple[int, ...] = (2, 2), fill: int = 0) -> None:
+    count = 4 * shape[0] * shape[1]
+    header = json.dumps({"weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, count]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes([fill]) * count)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "config.json").write_text('{"model_type": "llama"}')
+    (path / "tokenizer.json").write_text("{}")
+    (path / "README.md").write_text("card")
+    safetensors(path / "model.safetensors")
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        check_model_folder(path)
+    return str(caught.value)
+
+
+def test_a_plain_folder_passes(folder: Path) -> None:
+    found = check_model_folder(folder)
+    assert found.path == folder.resolve()
+    assert not found.is_adapter
+    assert found.weight_bytes == (folder / "model.safetensors").stat().st_size
+
+
+def test_an_adapter_is_told_from_a_model(folder: Path) -> None:
+    (folder / "config.json").rename(folder / "adapter_config.json")
+    assert check_model_folder(folder).is_adapter
+
+
+class Bomb:
+    """A pickle that leaves a mark when it is loaded."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "x.pt", "x.pth", "x.pkl", "x.PICKLE", "x.ckpt", "x.npy", "x.pt.1"]
+)
+def test_pickled_weights_are_refused_and_never_opened(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / name).write_bytes(pickle.dumps(Bomb(tmp_path / "mark")))
+    assert f"{name} may hold pickled code" in refusal(folder)
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("name", ["modeling_x.py", "x.so", "x.pyc"])
+def test_code_is_refused(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"")
+    assert f"{name} is code" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [{"auto_map": {"AutoModel": "x.Y"}}, {"a": [{"auto_map": {"A": "b"}}]}])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "generation_config.json"])
+def test_references_to_code_are_refused(folder: Path, name: str, content: dict[str, object]) -> None:
+    (folder / name).write_text(json.dumps(content))
+    assert f"{name} asks for code of its own by 'auto_map'" in refusal(folder)
+
+
+def test_an_empty_auto_map_is_none(folder: Path) -> None:
+    (folder / "config.json").write_text('{"auto_map": {}}')
+    check_model_folder(folder)
+
+
+def test_links_are_refused_wherever_they_lead(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.safetensors"
+    safetensors(outside)
+    (folder / "a.safetensors").symlink_to(outside)
+    (folder / "b.json").symlink_to("config.json")
+    (folder / "deeper").symlink_to(tmp_path, target_is_directory=True)
+    said = refusal(folder)
+    for name in ("a.safetensors", "b.json", "deeper"):
+        assert f"{name} is a link" in said
+
+
+def test_special_files_are_refused_without_waiting_for_them(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.json")
+    assert "pipe.json is no plain file" in refusal(folder)
+
+
+def test_archives_are_refused(folder: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("../../evil.py", "x")
+    (folder / "weights.zip").write_bytes(stream.getvalue())
+    assert "weights.zip is an archive" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\x00" * 7, (10**15).to_bytes(8, "little") + b"{}", (4).to_bytes(8, "little") + b"nope",
+        (4).to_bytes(8, "little") + b"[12]", pickle.dumps({"a": 1}),
+    ],
+)  # fmt: skip
+def test_what_only_calls_itself_safetensors_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "model.safetensors").write_bytes(content)
+    assert "model.safetensors is not a whole safetensors file: " in refusal(folder)
+
+
+def test_cut_weights_are_refused(folder: Path) -> None:
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[:-1])
+    assert "model.safetensors is not a whole safetensors file: " in refusal(folder)
+
+
+def test_an_index_names_files_of_the_folder_only(folder: Path) -> None:
+    index = {"weight_map": {"a": "model.safetensors", "b": "../other.safetensors", "c": "gone.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    said = refusal(folder)
+    assert "'../other.safetensors', which is no safetensors file of this folder" in said
+    assert "'gone.safetensors'" in said
+    assert "'model.safetensors'" not in said
+
+
+def test_all_faults_come_in_one_message(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    (folder / "model.safetensors").unlink()
+    (folder / "x.bin").write_bytes(b"")
+    (folder / "broken.json").write_text("{")
+    said = refusal(folder)
+    for part in ("x.bin may hold", "broken.json is no readable JSON", "neither config.json", "no .safetensors weights"):
+        assert part in said
+
+
+def test_deep_json_is_a_refusal_and_no_crash(folder: Path) -> None:
+    (folder / "config.json").write_text("[" * 200_000)
+    assert "config.json is no readable JSON" in refusal(folder)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    assert "no such model folder" in refusal(tmp_path / "gone")
+    (tmp_path / "file").write_text("")
+    assert "no such model folder" in refusal(tmp_path / "file")
+
+
+def test_the_fingerprint_follows_weights_and_configuration(folder: Path) -> None:
+    first = fingerprint(check_model_folder(folder))
+    (folder / "README.md").write_text("another card")
+    assert fingerprint(check_model_folder(folder)) == first
+    safetensors(folder / "model.safetensors", fill=1)
+    second = fingerprint(check_model_folder(folder))
+    (folder / "config.json").write_text('{"model_type": "mistral"}')
+    assert len({first, second, fingerprint(check_model_folder(folder))}) == 3
+
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+OTHER = "f" * 40
+CODE = b"class Model:\n    pass\n"
+
+
+def note(folder: Path, name: str, revision: str = REVISION) -> None:
+    """Writes what huggingface_hub notes of a downloaded file."""
+    content = (folder / name).read_bytes()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    path = folder / ".cache" / "huggingface" / "download" / f"{name}.metadata"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{revision}\n{blob}\n1726000000.0\n")
+
+
+@pytest.fixture
+def coded(tmp_path: Path) -> Path:
+    """A folder with code, as huggingface_hub downloads it."""
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "config.json").write_text('{"model_type": "moondream1", "auto_map": {"AutoConfig": "modeling.Config"}}')
+    (path / "modeling.py").write_bytes(CODE)
+    safetensors(path / "model.safetensors")
+    note(path, "modeling.py")
+    note(path, "config.json")
+    return path
+
+
+def test_without_a_revision_all_code_is_refused(coded: Path) -> None:
+    with pytest.raises(InputError, match=r"modeling\.py is code") as caught:
+        check_model_folder(coded)
+    assert "config.json asks for code of its own by 'auto_map'" in str(caught.value)
+
+
+def test_the_named_revision_passes(coded: Path) -> None:
+    assert code_faults(coded, REVISION) == []
+    assert check_model_folder(coded, remote_code=REVISION).path == coded.resolve()
+
+
+def test_another_revision_is_refused(coded: Path) -> None:
+    assert code_faults(coded, OTHER) == [f"modeling.py is of revision {REVISION}, not {OTHER}"]
+    with pytest.raises(InputError, match=r"refused before loading: modeling\.py is of revision"):
+        check_model_folder(coded, remote_code=OTHER)
+
+
+@pytest.mark.parametrize("revision", ["main", "2024-08-26", REVISION[:12], REVISION.upper(), f"{REVISION}\n", " " * 40])
+def test_what_may_move_is_no_revision(coded: Path, revision: str) -> None:
+    (fault,) = code_faults(coded, revision)
+    assert "no commit of 40 hexadecimal digits" in fault
+
+
+def test_code_changed_after_the_download_is_refused(coded: Path) -> None:
+    (coded / "modeling.py").write_bytes(CODE + b"import os\n")
+    assert code_faults(coded, REVISION) == ["modeling.py was changed after it was downloaded"]
+
+
+def test_code_that_was_not_downloaded_is_refused(coded: Path) -> None:
+    (coded / "more.py").write_bytes(CODE)
+    (fault,) = code_faults(coded, REVISION)
+    assert fault.startswith("more.py does not say of which revision it is")
+    note(coded, "more.py", OTHER)
+    assert code_faults(coded, REVISION) == [f"more.py is of revision {OTHER}, not {REVISION}"]
+
+
+def test_a_configuration_may_say_the_revision(coded: Path) -> None:
+    (coded / ".cache" / "huggingface" / "download" / "modeling.py.metadata").unlink()
+    assert "does not say of which revision" in code_faults(coded, REVISION)[0]
+    (coded / "config.json").write_text(json.dumps({"model_type": "x", "_commit_hash": REVISION}))
+    assert code_faults(coded, REVISION) == []
+    assert code_faults(coded, OTHER) == [f"modeling.py is of revision {REVISION}, not {OTHER}"]
+
+
+@pytest.mark.parametrize("content", ["", REVISION, "\n\n", "\xff"])
+def test_broken_notes_tell_nothing(coded: Path, content: str) -> None:
+    path = coded / ".cache" / "huggingface" / "download" / "modeling.py.metadata"
+    path.write_bytes(content.encode("latin-1"))
+    assert len(code_faults(coded, REVISION)) == 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"auto_map": {"AutoModel": "someone/else--modeling.Model"}},
+        {"text_config": {"auto_map": {"AutoModel": "someone/else--modeling.Model"}}},
+        {"auto_map": {"AutoTokenizer": [None, "someone/else--modeling.Model"]}},
+        [{"auto_map": {"AutoModel": "someone/else--modeling.Model"}}],
+    ],
+)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_code_of_another_place_is_refused(coded: Path, name: str, config: object) -> None:
+    (coded / name).write_text(json.dumps(config))
+    assert f"{name} asks for code of another place: someone/else--modeling.Model" in code_faults(coded, REVISION)
+
+
+@pytest.mark.parametrize("name", ["native.so", "cached.pyc", "weights.bin", "more.zip"])
+def test_everything_else_is_refused_as_ever(coded: Path, name: str) -> None:
+    (coded / name).write_bytes(b"")
+    with pytest.raises(InputError, match=name):
+        check_model_folder(coded, remote_code=REVISION)
+
+
+def test_a_request_to_trust_everything_is_refused_as_ever(coded: Path) -> None:
+    (coded / "generation_config.json").write_text('{"trust_remote_code": true}')
+    with pytest.raises(InputError, match="asks for code of its own by 'trust_remote_code'"):
+        check_model_folder(coded, remote_code=REVISION)
+
+
+def test_links_are_refused_as_ever(coded: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_bytes(CODE)
+    (coded / "linked.py").symlink_to(tmp_path / "outside.py")
+    with pytest.raises(InputError, match=r"linked\.py is a link"):
+        check_model_folder(coded, remote_code=REVISION)

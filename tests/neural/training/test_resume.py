@@ -1,0 +1,78 @@
+"""A training that is killed or stopped goes on and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from tests.neural.training.inputs import Inputs, break_off, entx, record_of, text_inputs
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Inputs, Path]:
+    """What a training is given, and the folder that it made without a break."""
+    inputs = text_inputs(tmp_path_factory.mktemp("unbroken"))
+    finish(inputs, inputs.folder / "whole")
+    return inputs, inputs.folder / "whole"
+
+
+def finish(inputs: Inputs, out: Path) -> None:
+    """Trains to the end in this process, on one thread like the processes that are broken off."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        entx(*inputs.arguments, "--out", out, "--quiet")
+    finally:
+        torch.set_num_threads(threads)
+
+
+def children_seconds() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_broken_training_goes_on_to_the_same_end(
+    unbroken: tuple[Inputs, Path], tmp_path: Path, number: signal.Signals
+) -> None:
+    inputs, whole = unbroken
+    out = tmp_path / "broken"
+    earlier = children_seconds()
+    process, used = break_off(inputs.arguments, out, number)
+    _, errors = process.communicate(timeout=120)
+    code, seconds = process.returncode, children_seconds() - earlier - used
+    assert not out.exists()
+    if number == signal.SIGTERM:
+        assert code == 128 + signal.SIGTERM
+        assert seconds < 5  # of the processor: a busy machine makes the clock's longer
+        assert "stopped by SIGTERM after step" in errors
+        assert "Traceback" not in errors
+    else:
+        assert code == -signal.SIGKILL
+    finish(inputs, out)
+    resumed, expected = record_of(out), record_of(whole)
+    assert resumed["training"]["resumed at step"] >= 10
+    assert resumed["training"]["steps"] == expected["training"]["steps"]
+    assert resumed["training"]["last loss"] == pytest.approx(expected["training"]["last loss"], rel=1e-6)
+    f1 = [[entry["eval_f1"] for entry in one["history"] if "eval_f1" in entry] for one in (resumed, expected)]
+    assert f1[0] == f1[1]
+    assert resumed["dev"] == expected["dev"]
+    left, right = load_file(out / "model.safetensors"), load_file(whole / "model.safetensors")
+    assert left.keys() == right.keys()
+    assert all(abs(left[name] - right[name]).max() < 1e-6 for name in left)
+    assert not out.with_name("broken.part").exists()
+
+
+def test_finished_folder_is_never_overwritten(
+    unbroken: tuple[Inputs, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs, whole = unbroken
+    before = (whole / "training.json").read_bytes()
+    ended = inputs.train(capsys, whole)
+    assert (ended.code, "exists already" in ended.err) == (2, True)
+    assert (whole / "training.json").read_bytes() == before
