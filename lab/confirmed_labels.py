@@ -7,8 +7,8 @@ Writes tables for `entx ingest` into a second store, one per trust, so that a tr
     supported.csv   answers that at least one other gives
     abstained.csv   questions that the reader leaves empty, where no two others agree on a value
 A question's own label, where its table has one, counts as one more of the others. An answer that nobody else gives is
-left out. Measured on the gold rows of the challenge's pictures with four public submissions as the others: right in .97,
-.82 and .84 of the rows. The tables have no index: ingest each with an --index-from of its own.
+left out. Measured on the gold rows of the challenge's pictures with four public submissions as the others: right in
+.97, .82 and .84 of the rows. The tables have no index: ingest each with an --index-from of its own.
 """
 
 from __future__ import annotations
