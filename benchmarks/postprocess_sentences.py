@@ -1,7 +1,7 @@
 """How fast the postprocessor reads a real model's sentences, and why it makes no quantity of some of them.
 
 Measures on the 131,066 zero-shot answers of Qwen2-VL-2B-Instruct: rows per second on one core. What its answers are
-worth: `entx import-predictions`, then `entx evaluate` (docs/results.md).
+worth: `entx import-predictions`, then `entx evaluate` (docs/history/results.md).
 
     python benchmarks/postprocess_sentences.py --data ../shared/data
 """
