@@ -1,6 +1,6 @@
 """vLLM in this process, on a GPU: many prompts at once, constrained, their shared beginnings computed once.
 
-vLLM pins its own torch and lives in an environment of its own (docs/llm.md), so nothing of it is imported until a model
+vLLM pins its own torch and lives in an environment of its own (docs/use.md), so nothing of it is imported until a model
 is loaded. Signatures as of vLLM 0.33. A text's choices are scored by the log-probabilities of its prompt. Of pictures
 vLLM knows each model's own prompt form, so it is given messages, and a choice is scored by having it written: a
 constraint that allows nothing else, under the model's own log-probabilities. That reads no picture again, as prompt
