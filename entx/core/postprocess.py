@@ -215,16 +215,11 @@ _MAX_DECIMALS = 20  # the train tables hold thirds: "0.3333333333333333 kilogram
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer says.
+    """What an answer says."""
 
-    Args:
-        quantity: legal for the entity; None where the answer says nothing usable.
-        reason: why there is no quantity; "" when there is one.
-        alignment: how the quantity stood in the text: EXACT, NORMALISED or FUZZY; NONE without one.
-    """
-
-    quantity: Quantity | None
-    reason: str = ""
+    quantity: Quantity | None  # legal for the entity; None where the answer says nothing usable
+    reason: str = ""  # why there is no quantity; "" when there is one
+    # how the quantity stood in the text: EXACT, NORMALISED or FUZZY; NONE without one
     alignment: Alignment = Alignment.NONE
 
 

@@ -178,19 +178,12 @@ def _bounds(field: FieldInfo, type_: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RecipeFile:
-    """A recipe as written.
+    """A recipe as written."""
 
-    Args:
-        name: its file name without .toml.
-        stage: "llm" or "vlm": which trainer it is for.
-        title: one line that says what it makes.
-        text: the file, comments included.
-    """
-
-    name: str
-    stage: str
-    title: str
-    text: str
+    name: str  # its file name without .toml
+    stage: str  # "llm" or "vlm": which trainer it is for
+    title: str  # one line that says what it makes
+    text: str  # the file, comments included
 
 
 def shipped_recipes() -> list[RecipeFile]:

@@ -30,19 +30,12 @@ _WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, cod
 
 @dataclass(frozen=True)
 class Table:
-    """The asked columns of a file.
+    """The asked columns of a file."""
 
-    Args:
-        path: where it was read from.
-        header: the names of all columns of the file, asked for or not.
-        columns: the required columns and those of the optional ones that are there; one text a row.
-        lines: 1-based line of the file on which each row starts, as a text editor counts (for Parquet the 1-based
-            row number).
-    """
-
-    path: Path
-    header: tuple[str, ...]
-    columns: dict[str, list[str]]
+    path: Path  # where it was read from
+    header: tuple[str, ...]  # the names of all columns of the file, asked for or not
+    columns: dict[str, list[str]]  # the required columns and those of the optional ones that are there; one text a row
+    # 1-based line of the file on which each row starts, as a text editor counts (for Parquet the 1-based row number)
     lines: list[int]
 
     def __getitem__(self, column: str) -> list[str]:

@@ -166,23 +166,17 @@ class LineGeometry:
 
 @dataclass(frozen=True, slots=True)
 class PageGeometry:
-    """What one picture shows besides its text, computed once and stored with the page.
+    """What one picture shows besides its text, computed once and stored with the page."""
 
-    Args:
-        product: x1 y1 x2 y2 in pixels of the upright picture, of what stands on a plain background without its text
-            and dimension lines; None where the background is not plain (a photograph of a room).
-        white: share of nearly white pixels, 0 to 1.
-        parts: number of separate things on the plain background; 0 where it is not plain.
-        lines: of the OCR lines that hold a digit, in their order.
-        marks: positions in `OcrPage.lines` of one-letter lines that lie on a stroke: an arrow `|-|` read as H.
-        roundness: 0 to 1, how much the product looks like a round body on its axis (a jar); None: it cannot be told.
-    """
-
+    # x1 y1 x2 y2 in pixels of the upright picture, of what stands on a plain background without its text and dimension
+    # lines; None where the background is not plain (a photograph of a room)
     product: tuple[float, float, float, float] | None = None
-    white: float = 0.0
-    parts: int = 0
-    lines: tuple[LineGeometry, ...] = ()
+    white: float = 0.0  # share of nearly white pixels, 0 to 1
+    parts: int = 0  # number of separate things on the plain background; 0 where it is not plain
+    lines: tuple[LineGeometry, ...] = ()  # of the OCR lines that hold a digit, in their order
+    # positions in `OcrPage.lines` of one-letter lines that lie on a stroke: an arrow `|-|` read as H
     marks: tuple[int, ...] = ()
+    # 0 to 1, how much the product looks like a round body on its axis (a jar); None: it cannot be told
     roundness: float | None = None
 
     def of(self, line: int) -> LineGeometry | None:

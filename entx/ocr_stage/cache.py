@@ -34,19 +34,12 @@ _BATCH_SECONDS = 2.0  # a kill loses no more than this much reading either; a co
 
 @dataclass(frozen=True, slots=True)
 class CacheReport:
-    """What one call did.
+    """What one call did."""
 
-    Args:
-        key: of the pages.
-        read: pictures read by this call.
-        pages: all pages of the key now in the store, by status.
-        seconds: wall time of this call.
-    """
-
-    key: PageKey
-    read: int
-    pages: dict[str, int]
-    seconds: float
+    key: PageKey  # of the pages
+    read: int  # pictures read by this call
+    pages: dict[str, int]  # all pages of the key now in the store, by status
+    seconds: float  # wall time of this call
 
 
 def fill_cache(

@@ -68,19 +68,13 @@ Span = tuple[float, float, int]
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """The mean grey levels across each of n lines.
+    """The mean grey levels across each of n lines."""
 
-    Args:
-        thinness: (n,), 0 to 1: 1 where both sides of a line are equal and its middle differs, 0 at the edge of an area.
-        contrast: (n,), grey levels from its sides to its ink; negative for ink darker than both sides.
-        middle: (n,), pixels from the line as given to the middle of its ink, along (-dy, dx).
-        sides: (n, 2), grey levels beside it.
-    """
-
+    # (n,), 0 to 1: 1 where both sides of a line are equal and its middle differs, 0 at the edge of an area
     thinness: Array
-    contrast: Array
-    middle: Array
-    sides: Array
+    contrast: Array  # (n,), grey levels from its sides to its ink; negative for ink darker than both sides
+    middle: Array  # (n,), pixels from the line as given to the middle of its ink, along (-dy, dx)
+    sides: Array  # (n, 2), grey levels beside it
 
 
 def find_segments(grey: Grey) -> Array:
@@ -193,35 +187,22 @@ def end_ticks(grey: Grey, lines: Array, across_lines: Profiles) -> Array:
 
 @dataclass(slots=True)
 class Bridge:
-    """Where a line runs through texts, in pixels along it.
+    """Where a line runs through texts, in pixels along it."""
 
-    Args:
-        low, high: of the texts themselves.
-        height: of the text, the unit of the room around it.
-        texts: which; several where one stands above the other.
-        central: whether the line runs through their middle.
-    """
-
-    low: float
+    low: float  # low, high: of the texts themselves
     high: float
-    height: float
-    texts: tuple[int, ...]
-    central: bool
+    height: float  # of the text, the unit of the room around it
+    texts: tuple[int, ...]  # which; several where one stands above the other
+    central: bool  # whether the line runs through their middle
 
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """n texts as rectangles that stand turned.
+    """n texts as rectangles that stand turned."""
 
-    Args:
-        centre: (n, 2).
-        way: (n, 2), unit vectors along the text.
-        half: (n, 2), half its length along `way` and half its height across.
-    """
-
-    centre: Array
-    way: Array
-    half: Array
+    centre: Array  # (n, 2)
+    way: Array  # (n, 2), unit vectors along the text
+    half: Array  # (n, 2), half its length along `way` and half its height across
 
     @classmethod
     def of(cls, polygons: Array) -> Boxes:
@@ -245,19 +226,12 @@ class Boxes:
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """n whole lines.
+    """n whole lines."""
 
-    Args:
-        ends: (n, 4), x1 y1 x2 y2.
-        drawn: (n, 4), the longest piece of each that is surely drawn.
-        ink: (n,), share of the length that is drawn.
-        parted: for each, the texts that stand between two halves of it.
-    """
-
-    ends: Array
-    drawn: Array
-    ink: Array
-    parted: Sequence[frozenset[int]]
+    ends: Array  # (n, 4), x1 y1 x2 y2
+    drawn: Array  # (n, 4), the longest piece of each that is surely drawn
+    ink: Array  # (n,), share of the length that is drawn
+    parted: Sequence[frozenset[int]]  # for each, the texts that stand between two halves of it
 
 
 def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
@@ -414,23 +388,14 @@ def _union_length(spans: list[tuple[float, float]]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Strokes:
-    """The m lines near n numbers, with their scores.
+    """The m lines near n numbers, with their scores."""
 
-    Args:
-        ends: (m, 4).
-        direction: (m,), position in DIRECTIONS.
-        ticks: (m,), 0 to 2.
-        gap: (n, m), pixels from text to line.
-        score: (n, m), 0 to 1.
-        broken: (n, m), whether the text stands between two halves of the line.
-    """
-
-    ends: Array
-    direction: Indices
-    ticks: Indices
-    gap: Array
-    score: Array
-    broken: Mask
+    ends: Array  # (m, 4)
+    direction: Indices  # (m,), position in DIRECTIONS
+    ticks: Indices  # (m,), 0 to 2
+    gap: Array  # (n, m), pixels from text to line
+    score: Array  # (n, m), 0 to 1
+    broken: Mask  # (n, m), whether the text stands between two halves of the line
 
 
 def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> Strokes:

@@ -106,13 +106,9 @@ def _has_digit(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """See `PageGeometry`; boxes in pixels of the image given.
+    """See `PageGeometry`; boxes in pixels of the image given."""
 
-    Args:
-        boxes: of all parts, the largest first.
-    """
-
-    boxes: tuple[Box, ...]
+    boxes: tuple[Box, ...]  # of all parts, the largest first
     white: float
     roundness: float | None
 

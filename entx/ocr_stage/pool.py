@@ -50,42 +50,28 @@ _THREAD_COUNTS = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a worker is replaced, and when a picture is given up.
+    """When a worker is replaced, and when a picture is given up."""
 
-    Args:
-        seconds_per_picture: a worker that takes longer is killed; the picture gets a strike.
-        seconds_to_start: a worker that takes longer to build its reader is killed; nobody gets a strike. When workers
-            are killed from outside while they start, the pool tries for this long before it gives up.
-        strikes: dead workers after which a picture is quarantined.
-        quiet_seconds: see `Quarantine`.
-        pictures_per_worker: a worker is replaced after so many, since engines leak.
-        rss_bytes: a worker whose resident memory is over this after a picture is replaced.
-        address_space: RLIMIT_AS of a worker in bytes (POSIX), None for no limit. A picture that needs more becomes
-            FAILED by a MemoryError. Addresses are more than memory: leave twice `rss_bytes`.
-    """
-
-    seconds_per_picture: float = 60.0
+    seconds_per_picture: float = 60.0  # a worker that takes longer is killed; the picture gets a strike
+    # a worker that takes longer to build its reader is killed; nobody gets a strike. When workers are killed from
+    # outside while they start, the pool tries for this long before it gives up
     seconds_to_start: float = 120.0
-    strikes: int = 3
-    quiet_seconds: float = 10.0
-    pictures_per_worker: int = 2000
-    rss_bytes: int = 2 * 2**30
+    strikes: int = 3  # dead workers after which a picture is quarantined
+    quiet_seconds: float = 10.0  # see `Quarantine`
+    pictures_per_worker: int = 2000  # a worker is replaced after so many, since engines leak
+    rss_bytes: int = 2 * 2**30  # a worker whose resident memory is over this after a picture is replaced
+    # RLIMIT_AS of a worker in bytes (POSIX), None for no limit. A picture that needs more becomes FAILED by a
+    # MemoryError. Addresses are more than memory: leave twice `rss_bytes`
     address_space: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a worker ended.
+    """How a worker ended."""
 
-    Args:
-        how: in words, for example "killed by SIGSEGV".
-        outside: whether something outside the process may have done it.
-        seconds: for how long it had been reading its picture.
-    """
-
-    how: str
-    outside: bool
-    seconds: float = 0.0
+    how: str  # in words, for example "killed by SIGSEGV"
+    outside: bool  # whether something outside the process may have done it
+    seconds: float = 0.0  # for how long it had been reading its picture
 
 
 def death_of(exit_code: int | None, seconds: float = 0.0) -> Death:
@@ -171,27 +157,17 @@ class Quarantine:
 
 @dataclass(eq=False, slots=True)
 class WorkerProcess:
-    """The parent's side of one worker: its process, its pipe and what it holds; times are monotonic.
-
-    Args:
-        deadline: when it is killed: while it starts, or while it reads `cases[0]`.
-        ready: its reader is built.
-        cases: the first is being read, the second waits in the pipe.
-        since: when the first of `cases` became the first.
-        answered: pages so far.
-        retiring: due for replacement; it reads on until its successor is ready.
-        leaving: its successor is ready; it gets no more pictures.
-    """
+    """The parent's side of one worker: its process, its pipe and what it holds; times are monotonic."""
 
     process: SpawnProcess
     pipe: Connection
-    deadline: float
-    ready: bool = False
-    cases: deque[Case] = field(default_factory=deque)
-    since: float = 0.0
-    answered: int = 0
-    retiring: bool = False
-    leaving: bool = False
+    deadline: float  # when it is killed: while it starts, or while it reads `cases[0]`
+    ready: bool = False  # its reader is built
+    cases: deque[Case] = field(default_factory=deque)  # the first is being read, the second waits in the pipe
+    since: float = 0.0  # when the first of `cases` became the first
+    answered: int = 0  # pages so far
+    retiring: bool = False  # due for replacement; it reads on until its successor is ready
+    leaving: bool = False  # its successor is ready; it gets no more pictures
 
     @classmethod
     def start(

@@ -36,27 +36,16 @@ _LONG = 40
 
 @dataclass(frozen=True)
 class Rivals:
-    """What the legal candidates of one question say together: computed once, for all of them.
+    """What the legal candidates of one question say together: computed once, for all of them."""
 
-    Args:
-        primary: those that say no size again (`is_second`), in reading order.
-        orders: of the primary ones.
-        seconds: reading order of all others.
-        repeats: how often each quantity is printed.
-        values: number of different primary quantities.
-        largest: the largest primary value; zero without any.
-        counts: the lines on which a whole number stands that may count the pieces of a pack.
-        adapter: the page speaks of an adapter or a charger.
-    """
-
-    primary: tuple[Candidate, ...]
-    orders: tuple[int, ...]
-    seconds: frozenset[int]
-    repeats: Counter[Quantity]
-    values: int
-    largest: Decimal
-    counts: dict[int, list[str]]
-    adapter: bool
+    primary: tuple[Candidate, ...]  # those that say no size again (`is_second`), in reading order
+    orders: tuple[int, ...]  # of the primary ones
+    seconds: frozenset[int]  # reading order of all others
+    repeats: Counter[Quantity]  # how often each quantity is printed
+    values: int  # number of different primary quantities
+    largest: Decimal  # the largest primary value; zero without any
+    counts: dict[int, list[str]]  # the lines on which a whole number stands that may count the pieces of a pack
+    adapter: bool  # the page speaks of an adapter or a charger
 
     @classmethod
     def of(cls, candidates: Sequence[Candidate], layout: Layout) -> Rivals:

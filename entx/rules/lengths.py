@@ -52,43 +52,29 @@ _ROUND_WORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A length on the page with what tells its axis.
+    """A length on the page with what tells its axis."""
 
-    Args:
-        candidate: the quantity.
-        centimetres: its size, to compare sizes in different units.
-        words: axis (as `cues` names them), or length of the schema, that words name for it -> how directly, 0 to 1.
-        vertical, horizontal, oblique: score of its dimension line in each direction.
-        pixels: length of its best stroke, 0 without one.
-        turned, slanted: the text stands on its side; askew.
-        place: where it stands to the product.
-        position, count: its place in `A x B x C` and their number; count 0 outside a list.
-        second: it says a size again that another candidate says first.
-        lookalike: its line or captions speak of a part, a person, a package.
-        guess: the axis that the strongest of these says, "" where none does.
-        span: where its dimension line begins and ends along its direction, None without one.
-        slope: rise over run of its oblique dimension line (absolute), or of slanted text; None otherwise.
-        tilted: an oblique line taken for the width's or the height's, because no line is level or upright.
-    """
-
-    candidate: Candidate
-    centimetres: float
+    candidate: Candidate  # the quantity
+    centimetres: float  # its size, to compare sizes in different units
+    # axis (as `cues` names them), or length of the schema, that words name for it -> how directly, 0 to 1
     words: dict[str, float]
-    vertical: float
+    vertical: float  # vertical, horizontal, oblique: score of its dimension line in each direction
     horizontal: float
     oblique: float
-    pixels: float
-    turned: bool
+    pixels: float  # length of its best stroke, 0 without one
+    turned: bool  # turned, slanted: the text stands on its side; askew
     slanted: bool
-    place: Place | None
-    position: int
+    place: Place | None  # where it stands to the product
+    position: int  # position, count: its place in `A x B x C` and their number; count 0 outside a list
     count: int
-    second: bool
-    lookalike: bool
-    guess: str
+    second: bool  # it says a size again that another candidate says first
+    lookalike: bool  # its line or captions speak of a part, a person, a package
+    guess: str  # the axis that the strongest of these says, "" where none does
+    # where its dimension line begins and ends along its direction, None without one
     span: tuple[float, float] | None = None
+    # rise over run of its oblique dimension line (absolute), or of slanted text; None otherwise
     slope: float | None = None
-    tilted: bool = False
+    tilted: bool = False  # an oblique line taken for the width's or the height's, because no line is level or upright
 
     def same_size_as(self, other: Extent) -> bool:
         """Whether both say one size, perhaps in two units, each rounded."""
@@ -324,22 +310,14 @@ class PageLengths:
     """What the lengths of a page say together: computed once, for all of them and all axes.
 
     A length that says another one's size again (`Extent.second`) has no say in it, but for the words at it.
-
-    Args:
-        printed: axes that words name.
-        guessed: axes that any length has, by words or otherwise.
-        orders: reading order of the lengths, ascending.
-        values: number of different ones.
-        peers: the lengths of each guess, the longest dimension line first.
-        largest: of each guess, in centimetres.
     """
 
-    printed: frozenset[str]
-    guessed: frozenset[str]
-    orders: tuple[int, ...]
-    values: int
-    peers: dict[str, list[Extent]]
-    largest: dict[str, float]
+    printed: frozenset[str]  # axes that words name
+    guessed: frozenset[str]  # axes that any length has, by words or otherwise
+    orders: tuple[int, ...]  # reading order of the lengths, ascending
+    values: int  # number of different ones
+    peers: dict[str, list[Extent]]  # the lengths of each guess, the longest dimension line first
+    largest: dict[str, float]  # of each guess, in centimetres
 
     @classmethod
     def of(cls, extents: Sequence[Extent]) -> PageLengths:

@@ -56,17 +56,11 @@ _ANSWERS_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class Family:
-    """The weights of one family.
+    """The weights of one family."""
 
-    Args:
-        bias: log-odds of a candidate without any feature.
-        threshold: score from which an answer is given.
-        weights: log-odds that one unit of a feature adds, by name.
-    """
-
-    bias: float
-    threshold: float
-    weights: Mapping[str, float]
+    bias: float  # log-odds of a candidate without any feature
+    threshold: float  # score from which an answer is given
+    weights: Mapping[str, float]  # log-odds that one unit of a feature adds, by name
 
     def score(self, features: Mapping[str, float]) -> float:
         """0 to 1; monotone in each feature. A feature that the table does not name counts nothing."""
@@ -135,18 +129,12 @@ def _weights(text: bytes) -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A candidate as the reader judged it.
-
-    Args:
-        score: 0 to 1.
-        features: name -> value; zeros are left out.
-        reasons: feature -> log-odds that it added, the largest effect first.
-    """
+    """A candidate as the reader judged it."""
 
     candidate: Candidate
-    score: float
-    features: dict[str, float]
-    reasons: list[tuple[str, float]]
+    score: float  # 0 to 1
+    features: dict[str, float]  # name -> value; zeros are left out
+    reasons: list[tuple[str, float]]  # feature -> log-odds that it added, the largest effect first
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""

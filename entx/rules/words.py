@@ -90,24 +90,16 @@ _ROW_FACTOR = 20.0  # in a row of a table the number may stand farther to the ri
 
 @dataclass(frozen=True)
 class Layout:
-    """A page with what the features need of it.
+    """A page with what the features need of it."""
 
-    Args:
-        page: with or without geometry.
-        quantities: all of the page (`page_quantities`).
-        captions: for the position of a number's line the positions of the lines without a quantity that stand nearest
-            to it: above, below or to the left, each line a caption of one number only.
-        geometry: the geometry of a line by its position; empty for a page without.
-        heights: text height of each line in pixels.
-        tallest: the largest height of a number's line, at least 1.
-    """
-
-    page: OcrPage
-    quantities: tuple[Candidate, ...]
+    page: OcrPage  # with or without geometry
+    quantities: tuple[Candidate, ...]  # all of the page (`page_quantities`)
+    # for the position of a number's line the positions of the lines without a quantity that stand nearest to it: above,
+    # below or to the left, each line a caption of one number only
     captions: dict[int, tuple[int, ...]]
-    geometry: dict[int, LineGeometry]
-    heights: tuple[float, ...]
-    tallest: float
+    geometry: dict[int, LineGeometry]  # the geometry of a line by its position; empty for a page without
+    heights: tuple[float, ...]  # text height of each line in pixels
+    tallest: float  # the largest height of a number's line, at least 1
 
     @classmethod
     def of(cls, page: OcrPage) -> Layout:

@@ -51,15 +51,10 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What decides an engine's text; found without loading a model.
+    """What decides an engine's text; found without loading a model."""
 
-    Args:
-        model_files: the files whose bytes are the model, in a fixed order.
-        settings: every setting and version that can change the text.
-    """
-
-    model_files: tuple[Path, ...]
-    settings: Mapping[str, Param]
+    model_files: tuple[Path, ...]  # the files whose bytes are the model, in a fixed order
+    settings: Mapping[str, Param]  # every setting and version that can change the text
 
 
 class EngineFactory(Protocol):
@@ -85,16 +80,12 @@ GEOMETRY_VERSION = 1
 class ReaderSettings:
     """How a picture is read, whatever the engine.
 
-    Args:
-        passes: "auto" reads small pictures at 2x as well, "single" never.
-        max_pixels: pictures with more are refused from their header.
-
     Raises:
         EngineError: a value that is not allowed.
     """
 
-    passes: str = "auto"
-    max_pixels: int = MAX_PIXELS
+    passes: str = "auto"  # "auto" reads small pictures at 2x as well, "single" never
+    max_pixels: int = MAX_PIXELS  # pictures with more are refused from their header
 
     def __post_init__(self) -> None:
         if self.passes not in ("auto", "single"):
@@ -116,14 +107,10 @@ BUILT_IN = {
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Which engine reads, and how: small, frozen and picklable, so that it travels to the workers.
+    """Which engine reads, and how: small, frozen and picklable, so that it travels to the workers."""
 
-    Args:
-        engine: the entry point's name.
-        params: sorted pairs; those named in `ReaderSettings` are the reader's, all others the engine's own.
-    """
-
-    engine: str = "rapidocr"
+    engine: str = "rapidocr"  # the entry point's name
+    # sorted pairs; those named in `ReaderSettings` are the reader's, all others the engine's own
     params: tuple[tuple[str, Param], ...] = ()
 
     @classmethod
