@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.shared import arguments
+from entx.core.boxes import print_height
 from entx.core.candidates import evidence_of, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, parse_written
@@ -22,7 +23,7 @@ from entx.neural.backends.base import Model
 from entx.report.ablation.columns import GoldRow, read_gold
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.store import Store
-from entx.vlm_stage.views import DEFAULT_CROPS, CropPlan, plan_crops, print_height
+from entx.vlm_stage.views import DEFAULT_CROPS, CropPlan, plan_crops
 
 HIGH = DEFAULT_CROPS.print_height
 ANY = Model()
@@ -49,7 +50,7 @@ def seen_height(page: OcrPage, line: int, plan: CropPlan) -> float:
         across = x1 <= max(min(xs), 0) and x2 >= min(max(xs), page.width)
         if across and y1 <= max(min(ys), 0) and y2 >= min(max(ys), page.height):
             scales.append(min(crop.size[0] / (x2 - x1), crop.size[1] / (y2 - y1)))
-    return print_height(page.lines[line]) * max(scales)
+    return print_height(page.lines[line].polygon) * max(scales)
 
 
 def main() -> None:

@@ -105,10 +105,10 @@ def reading_order(lines: Iterable[OcrLine]) -> list[OcrLine]:
 
 
 def _placed(line: OcrLine) -> _Placed:
-    x1, y1, x2, y2, x3, y3, x4, y4 = line.polygon
-    xs, ys = line.polygon[0::2], line.polygon[1::2]
-    height = (hypot(x4 - x1, y4 - y1) + hypot(x3 - x2, y3 - y2)) / 2
-    return _Placed(line, min(xs), max(xs), sum(xs) / 4, sum(ys) / 4, height)
+    (x2, y2), (x3, y3) = corners(line.polygon)[1:3]
+    left, _, right, _ = bounds(line.polygon)
+    height = (print_height(line.polygon) + hypot(x3 - x2, y3 - y2)) / 2
+    return _Placed(line, left, right, *centre(line.polygon), height)
 
 
 def _by_columns(lines: list[_Placed], height: float) -> list[_Placed]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from entx.core.boxes import Frame, around, frame_of
+from entx.core.boxes import Frame, around, corners, frame_of
 from entx.core.entities import Entity
 from entx.core.parser import QuantityMatch, find_own_quantities, find_quantities, unit_behind
 from entx.core.types import (
@@ -169,18 +169,15 @@ def _unit_of_metres(value: Decimal, inches: Sequence[float], metric: set[str]) -
 
 def _of_the_drawings_unit(page: OcrPage, found: Sequence[Candidate]) -> list[Candidate]:
     """Decimals on their own whose unit the engine lost (41.25, 31.1°), where all sizes of the page share one unit."""
-    units = {one.quantity.unit for one in found if kind_of(one.quantity.unit) == "length"}
-    if len(units) != 1:
-        return []
-    taken = {line for one in found if kind_of(one.quantity.unit) == "length" for line in one.line_ids}
-    unit = units.pop()
+    lengths = [one for one in found if kind_of(one.quantity.unit) == "length"]
+    units = {one.quantity.unit for one in lengths}
+    taken = {line for one in lengths for line in one.line_ids}
     return [
-        Candidate(
-            Quantity(Decimal(match[1].replace(",", ".")), unit), (index,), line.polygon, Alignment.FUZZY, match[1]
-        )
+        Candidate(Quantity(Decimal(text.replace(",", ".")), unit), (index,), line.polygon, Alignment.FUZZY, text)
+        for unit in units if len(units) == 1
         for index, line in enumerate(page.lines)
-        if index not in taken and (match := _LONE_DECIMAL.fullmatch(line.text.strip())) is not None
-    ]
+        if index not in taken and (match := _LONE_DECIMAL.fullmatch(line.text.strip())) for text in match.groups()
+    ]  # fmt: skip
 
 
 def _candidate(match: QuantityMatch, line_ids: tuple[int, ...], text: str, polygon: Polygon, groups: int) -> Candidate:
@@ -244,7 +241,8 @@ def _joined(
 
 def _reach(polygon: Polygon) -> float:
     """How far any corner of a polygon may lie from its first, pixels."""
-    return max(abs(polygon[i] - polygon[0]) + abs(polygon[i + 1] - polygon[1]) for i in (2, 4, 6))
+    (left, top), *others = corners(polygon)
+    return max(abs(x - left) + abs(y - top) for x, y in others)
 
 
 def _opens_with_unit(text: str) -> bool:
@@ -289,11 +287,7 @@ def _bare_ounces(page: OcrPage, quantities: Sequence[Candidate]) -> list[Candida
     """Ounces as fluid ounces, but for those that say a weight: by a word before them, or repeated in grams."""
     weighed = {one.group for one in quantities if one.group >= 0 and one.quantity.unit in ("gram", "kilogram", "pound")}
     return [
-        replace(
-            one,
-            quantity=Quantity(one.quantity.value, "fluid ounce"),
-            alignment=least_sure(Alignment.NORMALISED, one.alignment),
-        )
+        _in_unit(one, "fluid ounce", Alignment.NORMALISED)
         for one in quantities
         if one.quantity.unit == "ounce"
         and one.group not in weighed

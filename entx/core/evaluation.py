@@ -135,9 +135,7 @@ def _split_also(cell: str) -> tuple[str, ...]:
     return tuple(text.strip() for text in cell.split(ALSO_SEPARATOR) if text.strip()) if cell else ()
 
 
-RESAMPLES = 2000
-"""Enough that a bound moves by about 0.001 from seed to seed at 1,000 pictures."""
-
+RESAMPLES = 2000  # enough that a bound moves by about 0.001 from seed to seed at 1,000 pictures
 _CELLS = 4_000_000  # draws held in memory at once: 32 MB
 
 
@@ -432,9 +430,7 @@ def evaluate(
         TableError: a table breaks its contract.
         InputError: no gold row is left to score.
     """
-    truths = read_truth(
-        gold, schema, columns=by, optional=[*PICTURE_COLUMNS, *_USUAL_PARTS], where=where
-    )  # fmt: skip
+    truths = read_truth(gold, schema, columns=by, optional=[*PICTURE_COLUMNS, *_USUAL_PARTS], where=where)
     answers = read_table(predictions, ["index", "prediction"])
     answer_of = dict(zip(parse_indices(answers), answers["prediction"], strict=True))
     by_quantity, by_text = outcomes(

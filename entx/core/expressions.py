@@ -8,6 +8,7 @@ Compounds (5'11", 5 lb 3 oz), lists with a shared unit (10 x 5 x 3 cm), ranges (
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -43,7 +44,13 @@ _AXES = {  # the words of each axis: those that label a number that they stand a
 AXIS_WORDS = {axis: labels + others for axis, (labels, others) in _AXES.items()}
 """All words by the axis that they name, lower case. Which entity an axis answers depends on the whole page."""
 
-_WORD = "|".join(sorted((word for labels, _ in _AXES.values() for word in labels), key=len, reverse=True))
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern of any of the words, the longest first."""
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+
+
+_WORD = any_of(word for labels, _ in _AXES.values() for word in labels)
 _LABEL_BEFORE = re.compile(
     rf"(?:(?<![^\W\d_])(?P<word>{_WORD})|(?<![^\W_])(?P<letter>[HWDLTØø]|[hwdl](?=[ ]?[:=.])|[hwdl]$))"
     r"(?:[ ]?[)\]])?[ ]?(?:is|[:=.-]{0,2})[ ]?(?:approx\.?|about|[~≈])?[ ]?$",

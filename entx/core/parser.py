@@ -21,7 +21,7 @@ from functools import lru_cache
 from math import gcd
 from typing import NamedTuple
 
-from entx.core.expressions import Found, label, link, merge_compounds, share
+from entx.core.expressions import Found, any_of, label, link, merge_compounds, share
 from entx.core.types import Alignment, Quantity, least_sure
 from entx.core.units import BY_NAME, MULTI_WORD_HEADS, Unit, lookup, same_size
 
@@ -35,8 +35,7 @@ _PLAIN = {
     }.items()
     for char in chars
 }  # fmt: skip
-_FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
-"""One-character fractions, kept as they are: NFKC would turn 8½ into 81/2."""
+_FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"  # one-character fractions, kept as they are: NFKC would turn 8½ into 81/2
 
 
 def plain(text: str) -> tuple[str, Sequence[int]]:
@@ -371,18 +370,12 @@ class QuantityMatch:
     """A quantity found in a text."""
 
     quantity: Quantity  # number as an exact decimal, canonical unit
-    # start, end: the span in the text it was found in (of the number and its unit where that stands beside it)
-    start: int
+    start: int  # the span in the text, of the number and its unit where that stands beside it
     end: int
     alignment: Alignment  # EXACT, NORMALISED or FUZZY (see `Alignment`)
-    # the axis letter or word written with the number, lower case ("h", "width"), "" where there is none
-    label: str = ""
-    # matches of one expression (a range, `10 x 5 x 3 cm`, `5 kg (11 lb)`) share a number >= 0 and stand in order; -1
-    # for a match on its own
-    group: int = -1
-    # what it is in its group: "" | "low" | "high" (range) | "axis" (of A x B x C) | "same" (the same size said again in
-    # another unit)
-    role: str = ""
+    label: str = ""  # the axis letter or word written with the number, lower case ("h", "width")
+    group: int = -1  # shared by the matches of one expression (a range, `10 x 5 x 3 cm`, `5 kg (11 lb)`)
+    role: str = ""  # in it: "low", "high" (range), "axis" (of A x B x C), "same" (one size again in another unit)
 
 
 def find_quantities(text: str, default_unit: str | None = None) -> list[QuantityMatch]:
@@ -424,9 +417,8 @@ def find_own_quantities(text: str, units: tuple[str, ...]) -> list[QuantityMatch
 
 @lru_cache(maxsize=256)
 def _own_units(units: tuple[str, ...]) -> re.Pattern[str] | None:
-    own = sorted((unit for unit in units if unit not in BY_NAME), key=len, reverse=True)
-    forms = "|".join(map(re.escape, own))
-    return re.compile(rf"(?<![\w.])([0-9]{{1,12}}(?:\.[0-9]{{1,12}})?)[ ]{{0,2}}({forms})(?!\w)") if own else None
+    own = any_of(unit for unit in units if unit not in BY_NAME)
+    return re.compile(rf"(?<![\w.])([0-9]{{1,12}}(?:\.[0-9]{{1,12}})?)[ ]{{0,2}}({own})(?!\w)") if own else None
 
 
 def _scan(text: str) -> list[Found]:

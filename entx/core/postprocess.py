@@ -219,8 +219,7 @@ class Reading:
 
     quantity: Quantity | None  # legal for the entity; None where the answer says nothing usable
     reason: str = ""  # why there is no quantity; "" when there is one
-    # how the quantity stood in the text: EXACT, NORMALISED or FUZZY; NONE without one
-    alignment: Alignment = Alignment.NONE
+    alignment: Alignment = Alignment.NONE  # how the quantity stood in the text; NONE without one
 
 
 def postprocess(text: str, entity: Entity) -> Reading:

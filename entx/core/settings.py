@@ -189,17 +189,12 @@ class RecipeFile:
 def shipped_recipes() -> list[RecipeFile]:
     """All recipes of the package by name; its other TOML files (weight tables) have no `stage` and are not recipes."""
     folder = resources.files("entx") / "recipes"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".toml")),
-        key=lambda file: file.name.removesuffix(".toml"),
-    )
-    found = []
-    for file in files:
-        text = file.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-        if "stage" in table:
-            found.append(RecipeFile(file.name.removesuffix(".toml"), table["stage"], table["title"], text))
-    return found
+    texts = {
+        file.name.removesuffix(".toml"): file.read_text(encoding="utf-8")
+        for file in folder.iterdir() if file.name.endswith(".toml")
+    }  # fmt: skip
+    tables = ((name, text, tomllib.loads(text)) for name, text in sorted(texts.items()))
+    return [RecipeFile(name, table["stage"], table["title"], text) for name, text, table in tables if "stage" in table]
 
 
 def find_recipe(name: str) -> RecipeFile:
@@ -214,9 +209,9 @@ def find_recipe(name: str) -> RecipeFile:
             return RecipeFile(path.stem, "", "", path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read: {error}") from None
-    shipped = shipped_recipes()
-    for recipe in shipped:
-        if recipe.name == name:
-            return recipe
-    names = ", ".join(recipe.name for recipe in shipped)
-    raise InputError(f"no recipe {name!r}; shipped: {names}; your own is given as a path that ends in .toml")
+    shipped = {recipe.name: recipe for recipe in shipped_recipes()}
+    if name in shipped:
+        return shipped[name]
+    raise InputError(
+        f"no recipe {name!r}; shipped: {', '.join(shipped)}; your own is given as a path that ends in .toml"
+    )

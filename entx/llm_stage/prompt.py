@@ -19,10 +19,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from entx.core.boxes import frame_of
+from entx.core.boxes import centre, frame_of
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
-from entx.core.types import LineGeometry, OcrLine, OcrPage, PageGeometry, Quantity
+from entx.core.types import LineGeometry, OcrPage, PageGeometry, Quantity
 from entx.core.units import BY_NAME
 from entx.neural.calibration import Calibration
 from entx.neural.predict import read_serving as read_described
@@ -244,7 +244,7 @@ def _page_tags(page: OcrPage) -> str:
 
 def _line_tags(page: OcrPage, number: int) -> str:
     line = page.lines[number]
-    x, y = _centre(line)
+    x, y = centre(line.polygon)
     width, height = max(page.width, 1), max(page.height, 1)
     tags = [
         f"x{_cell(x / width):02}",
@@ -288,7 +288,7 @@ def _turn(rotation: float) -> list[str]:
 
 def _ranked(page: OcrPage, shown: Sequence[int], numbers: set[int]) -> list[int]:
     """Lines with a quantity first, larger print first; then the others by their distance from the nearest of those."""
-    centres = {number: _centre(page.lines[number]) for number in shown}
+    centres = {number: centre(page.lines[number].polygon) for number in shown}
     anchors = [centres[number] for number in shown if number in numbers]
 
     def rank(number: int) -> tuple[bool, float]:
@@ -297,10 +297,6 @@ def _ranked(page: OcrPage, shown: Sequence[int], numbers: set[int]) -> list[int]
         return True, min(math.dist(centres[number], anchor) for anchor in anchors)
 
     return sorted(shown, key=rank)
-
-
-def _centre(line: OcrLine) -> tuple[float, float]:
-    return sum(line.polygon[0::2]) / 4.0, sum(line.polygon[1::2]) / 4.0
 
 
 def _cell(share: float) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -30,6 +30,9 @@ from entx.storage.store import Store
 
 _BATCH_PAGES = 32
 _BATCH_SECONDS = 2.0  # a kill loses no more than this much reading either; a commit takes some milliseconds
+_WINDOW = 200  # latest pages watched: one broken worker must not hide behind the good pages of an hour ago
+_LEAST = 50  # pages before which no share is judged
+_TOO_MANY = 0.3  # of 220 real pictures drawn at random none was without text; one blind worker in three is noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,47 +95,22 @@ def fill_cache(
 
 
 class PageHealth:
-    """Counts how pages end, and says once when something is wrong with all of them.
+    """Watches how pages end, and says once when something is wrong with all of them."""
 
-    Args:
-        window: how many of the latest pages a share is taken of; a single broken worker must not hide behind the
-            good pages of an hour ago.
-        least: pages before which no share is judged.
-        empty_share: of the readable pictures, the share without a line of text that is too much. Of 220 real product
-            pictures drawn at random none was without text, so 0.3 is far from chance, and one blind worker in three
-            is noticed.
-        broken_share: of all pictures, the share FAILED or QUARANTINED that is too much.
-    """
-
-    def __init__(
-        self, *, window: int = 200, least: int = 50, empty_share: float = 0.3, broken_share: float = 0.3
-    ) -> None:
-        self.statuses: Counter[PageStatus] = Counter()
-        self.empty = 0
-        self._least, self._empty_share, self._broken_share = least, empty_share, broken_share
-        self._recent_empty: deque[bool] = deque(maxlen=window)
-        self._recent_broken: deque[bool] = deque(maxlen=window)
+    def __init__(self) -> None:
+        self._recent = {kind: deque[bool](maxlen=_WINDOW) for kind in ("empty", "broken")}
         self._warned: set[str] = set()
-
-    @property
-    def read(self) -> int:
-        """Pictures that were read well, with or without text in them."""
-        return self.statuses[PageStatus.OK]
 
     def observe(self, page: OcrPage) -> str | None:
         """Counts a page; a warning when its kind has become too common, None else and after the first time."""
-        self.statuses[page.status] += 1
-        self._recent_broken.append(page.status in (PageStatus.FAILED, PageStatus.QUARANTINED))
+        self._recent["broken"].append(page.status in (PageStatus.FAILED, PageStatus.QUARANTINED))
         if page.status is PageStatus.OK:
-            self.empty += not page.lines
-            self._recent_empty.append(not page.lines)
-        for kind, recent, limit, what in (
-            ("empty", self._recent_empty, self._empty_share, "had no text"),
-            ("broken", self._recent_broken, self._broken_share, f"could not be read (the last: {page.reason})"),
-        ):
+            self._recent["empty"].append(not page.lines)
+        for kind, recent in self._recent.items():
             count = sum(recent)
-            if len(recent) >= self._least and count > limit * len(recent) and kind not in self._warned:
+            if len(recent) >= _LEAST and count > _TOO_MANY * len(recent) and kind not in self._warned:
                 self._warned.add(kind)
+                what = "had no text" if kind == "empty" else f"could not be read (the last: {page.reason})"
                 return f"{count} of the last {len(recent)} pictures {what}: check the engine with `entx doctor`"
         return None
 

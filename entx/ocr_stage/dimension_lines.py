@@ -25,45 +25,30 @@ Indices = np.ndarray[Any, np.dtype[np.intp]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Grey = np.ndarray[Any, np.dtype[np.uint8]]
 
-MIN_LENGTH = 7.0
-"""Pixels; shorter segments are noise and letters."""
-
-REACH = 8
-"""Pixels to either side of a segment that its profile covers: wider than a dimension line with its soft edges."""
-
+MIN_LENGTH = 7.0  # pixels; shorter segments are noise and letters
+REACH = 8  # pixels to either side of a segment that its profile covers: wider than a dimension line with its soft edges
 _MAX_WIDTH = 12.0  # an edge is 3 to 6 pixels wide for the detector; soft shading makes "segments" of 40
 _POINTS = 24
 _RIDGE = 4  # the ink lies within this many pixels of the segment: the detector finds a line's edges, not its middle
 _VISIBLE = 10.0  # grey levels by which a line must stand out from both its sides
 
-MAX_DASH_GAP = 9.0
-"""Pixels between two fragments of one line, in an image of at most 1000 pixels."""
-
+MAX_DASH_GAP = 9.0  # pixels between two fragments of one line, in an image of at most 1000 pixels
 _ASIDE = 3.2  # pixels by which fragments of one line lie beside each other: its two edges
 _TURN = np.sin(np.radians(4.0))
 _SHORT, _SHORT_TURN = 16.0, np.sin(np.radians(20.0))  # the way of a fragment of a few pixels is rough
 _BRIDGE = 1.2  # text heights of empty room between a text and the two halves that it parts
 _WIDE_BRIDGE = 8.0  # the same where both halves are alike and equally far from the text
 
-STEEP, FLAT = 78.0, 12.0
-"""Degrees to the horizontal: above the first a line is vertical, below the second horizontal, between them oblique."""
-
-NEAR = 1.2
-"""Text heights of distance at which a line's score has fallen to 1/e."""
-
-FAR = 3.5
-"""Text heights beyond which a line is not looked at."""
-
-IN_LINE = 8.0
-"""The same for a line that points at the middle of the text."""
-
+STEEP, FLAT = 78.0, 12.0  # degrees to the horizontal from which a line is vertical, and below which horizontal
+NEAR = 1.2  # text heights of distance at which a line's score has fallen to 1/e
+FAR = 3.5  # text heights beyond which a line is not looked at
+IN_LINE = 8.0  # the same for a line that points at the middle of the text
 _SHARED = 3  # numbers that one line may have: a size in two units, on two or three lines of text
 _TOGETHER = 1.2  # text heights between two numbers that may share a line: a size in two units
 
 DIRECTIONS = (Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE)
 
-Span = tuple[float, float, int]
-"""From, to in pixels along a line, and which segment it is."""
+Span = tuple[float, float, int]  # from, to in pixels along a line, and which segment it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +111,7 @@ def sample(grey: Grey, points: Array) -> Array:
 
 
 def profiles(grey: Grey, segments: Array, hidden: Grey) -> Profiles:
-    """What the pixels across each segment say.
-
-    Args:
-        grey: the image.
-        segments: (n, 4).
-        hidden: nonzero where text stands, which says nothing about a line.
-    """
+    """What the pixels across each segment say; `hidden` is nonzero where text stands, which says nothing of a line."""
     along = np.linspace(0.06, 0.94, _POINTS, dtype=np.float32)
     offsets = np.arange(-REACH, REACH + 1, dtype=np.float32)
     way = ways(segments)
@@ -189,7 +168,7 @@ def end_ticks(grey: Grey, lines: Array, across_lines: Profiles) -> Array:
 class Bridge:
     """Where a line runs through texts, in pixels along it."""
 
-    low: float  # low, high: of the texts themselves
+    low: float  # of the texts themselves
     high: float
     height: float  # of the text, the unit of the room around it
     texts: tuple[int, ...]  # which; several where one stands above the other
@@ -235,13 +214,7 @@ class Chains:
 
 
 def join(segments: Array, seeds: Indices, boxes: Boxes) -> Chains:
-    """The whole lines that the seeds are part of, each once.
-
-    Args:
-        segments: (n, 4), all there are.
-        seeds: which of them to start from.
-        boxes: of the texts.
-    """
+    """The whole lines that the seeds (some of the segments) are part of, each once."""
     if not len(seeds):
         return Chains(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
     long = lengths(segments)
@@ -399,13 +372,9 @@ class Strokes:
 
 
 def find_strokes(grey: Grey, boxes: Boxes, numbers: Indices, hidden: Grey) -> Strokes:
-    """The lines near the numbers.
+    """The lines near the numbers: those texts that hold a digit, or may be an arrow read as a letter.
 
-    Args:
-        grey: the image.
-        boxes: of all texts.
-        numbers: which of them hold a digit (or may be an arrow read as a letter).
-        hidden: nonzero where text stands.
+    `boxes` are of all texts, and `hidden` is nonzero where one stands.
     """
     segments = np.zeros((0, 4), np.float32) if not len(numbers) else _outside(find_segments(grey), boxes, hidden)
     seeds = np.zeros(len(segments), bool)

@@ -17,27 +17,14 @@ from entx.core.images import Image
 from entx.core.types import LineGeometry, OcrLine, PageGeometry, Polygon, Stroke
 from entx.ocr_stage.dimension_lines import DIRECTIONS, Array, Boxes, Grey, Strokes, find_strokes
 
-SIDE = 850
-"""Pixels of the longer side to which larger pictures are shrunk before their lines are looked for."""
+SIDE = 850  # pixels of the longer side to which larger pictures are shrunk before their lines are looked for
+MIN_SCORE = 0.02  # lines with a lower score are not kept
+MARK_SCORE = 0.3  # score of a line from which a lone letter that it runs through is taken for an arrow
+PRODUCT_SIDE = 400  # pixels of the longer side of the picture in which the product is looked for
+WHITE = 240  # from this level in all three channels a pixel is nearly white
+PLAIN = 0.6  # share of the picture's rim that must have the background's colour for it to be a plain one
 
-MIN_SCORE = 0.02
-"""Lines with a lower score are not kept."""
-
-MARK_SCORE = 0.3
-"""Score of a line from which a lone letter that it runs through is taken for an arrow."""
-
-PRODUCT_SIDE = 400
-"""Pixels of the longer side of the picture in which the product is looked for."""
-
-WHITE = 240
-"""From this level in all three channels a pixel is nearly white."""
-
-PLAIN = 0.6
-"""Share of the picture's rim that must have the background's colour for it to be a plain one."""
-
-PART = 0.15
-"""Things smaller than this share of the largest are not counted as parts."""
-
+PART = 0.15  # things smaller than this share of the largest are not counted as parts
 _TOLERANCE = 14  # sum of the three channels' differences to the background
 _MIN_BODY = 16  # pixels; smaller things have no shape
 _FULL_BULGE = 0.12  # of its width: a round body seen from some 14 degrees above
@@ -48,12 +35,7 @@ Box = tuple[float, float, float, float]
 
 
 def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
-    """The geometry of a picture.
-
-    Args:
-        image: the upright picture, BGR.
-        lines: its text.
-    """
+    """The geometry of an upright picture (BGR) with these lines of text."""
     height, width = image.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
@@ -77,10 +59,8 @@ def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
             found.append(LineGeometry(text, vertical, horizontal, oblique, across, down))
         elif len(strokes.ends) and strokes.score[row].max() >= MARK_SCORE and strokes.gap[row].min() == 0:
             marks.append(text)
-    box = None
-    if product.boxes:
-        x1, y1, x2, y2 = product.boxes[0]
-        box = (x1 / scale, y1 / scale, x2 / scale, y2 / scale)
+    x1, y1, x2, y2 = (side / scale for side in product.boxes[0]) if product.boxes else (0.0,) * 4
+    box = (x1, y1, x2, y2) if product.boxes else None
     return PageGeometry(box, product.white, len(product.boxes), tuple(found), tuple(marks), product.roundness)
 
 
@@ -106,9 +86,9 @@ def _has_digit(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """See `PageGeometry`; boxes in pixels of the image given."""
+    """See `PageGeometry`."""
 
-    boxes: tuple[Box, ...]  # of all parts, the largest first
+    boxes: tuple[Box, ...]  # of all parts, the largest first, in pixels of the image given
     white: float
     roundness: float | None
 

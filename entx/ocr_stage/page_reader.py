@@ -26,20 +26,14 @@ from entx.core.types import OcrLine, OcrPage, PageStatus, Polygon
 from entx.ocr_stage.engines.base import Engine, EngineSpec, RawLine, ReaderSettings, build_engine
 from entx.ocr_stage.geometry import area, common_area, page_geometry
 
-SECOND_LOOK_SIDE = 640
-"""Pictures with a longer side than this are read once."""
-
+SECOND_LOOK_SIDE = 640  # pictures with a longer side than this are read once
 DOUBTFUL = 0.8
 """Lines read with a lower score are looked at again. Pictures without such lines gained no number (48 of 100)."""
 
 ENLARGED = 2.0
 
-MARGIN = 32
-"""Pixels of the picture around the doubtful lines that the second reading sees as well."""
-
-SAME_PLACE = 0.5
-"""Two lines stand in the same place when their common area is this share of the smaller one."""
-
+MARGIN = 32  # pixels of the picture around the doubtful lines that the second reading sees as well
+SAME_PLACE = 0.5  # two lines stand in the same place when their common area is this share of the smaller one
 SNAP_DEGREES = 5.0
 """Text this near to an axis stands on it: corners are whole pixels, which turns short lines by some degrees."""
 
@@ -52,9 +46,6 @@ _VULGAR_AFTER_DIGIT = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞↉])")
 class PageReader:
     """Reads pictures with one engine. Build one in each worker process; it is not shared.
 
-    Args:
-        spec: which engine, and how.
-
     Raises:
         EngineError: the engine cannot be built.
     """
@@ -64,12 +55,7 @@ class PageReader:
         self._engine = build_engine(spec)
 
     def read(self, picture: str, data: bytes) -> OcrPage:
-        """The page of one picture. Whatever is wrong with that picture becomes a status and a reason, never an error.
-
-        Args:
-            picture: sha256 of `data`.
-            data: the file's bytes.
-        """
+        """The page of a file with that sha256 and these bytes; what is wrong with it becomes a status and a reason."""
         start = time.perf_counter()
         width = height = 0
         try:

@@ -24,8 +24,7 @@ from entx.core.candidates import Candidate
 from entx.core.entities import CHALLENGE, Schema
 from entx.core.types import Direction, LineGeometry, Place, Quantity, Stroke
 from entx.core.units import same_size
-from entx.rules.features import cue_pattern
-from entx.rules.words import LOOKALIKES, PERSON, Layout, axes_in, axis_of, letter_box
+from entx.rules.features import LOOKALIKES, PERSON, Layout, axes_in, axis_of, cue_pattern, letter_box
 from entx.storage.questions import GroupPrior
 
 CENTIMETRES = {
@@ -56,24 +55,21 @@ class Extent:
 
     candidate: Candidate  # the quantity
     centimetres: float  # its size, to compare sizes in different units
-    # axis (as `cues` names them), or length of the schema, that words name for it -> how directly, 0 to 1
-    words: dict[str, float]
-    vertical: float  # vertical, horizontal, oblique: score of its dimension line in each direction
+    words: dict[str, float]  # axis, or length of the schema, that words name for it -> how directly, 0 to 1
+    vertical: float  # score of its dimension line in each direction
     horizontal: float
     oblique: float
     pixels: float  # length of its best stroke, 0 without one
-    turned: bool  # turned, slanted: the text stands on its side; askew
-    slanted: bool
+    turned: bool  # the text stands on its side
+    slanted: bool  # or askew
     place: Place | None  # where it stands to the product
-    position: int  # position, count: its place in `A x B x C` and their number; count 0 outside a list
-    count: int
+    position: int  # its place in `A x B x C`
+    count: int  # and their number; 0 outside a list
     second: bool  # it says a size again that another candidate says first
     lookalike: bool  # its line or captions speak of a part, a person, a package
     guess: str  # the axis that the strongest of these says, "" where none does
-    # where its dimension line begins and ends along its direction, None without one
-    span: tuple[float, float] | None = None
-    # rise over run of its oblique dimension line (absolute), or of slanted text; None otherwise
-    slope: float | None = None
+    span: tuple[float, float] | None = None  # where its dimension line begins and ends along its direction
+    slope: float | None = None  # rise over run of its oblique dimension line (absolute), or of slanted text
     tilted: bool = False  # an oblique line taken for the width's or the height's, because no line is level or upright
 
     def same_size_as(self, other: Extent) -> bool:

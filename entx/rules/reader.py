@@ -23,9 +23,8 @@ from typing import Any
 
 from entx.core.candidates import Candidate, find_candidates
 from entx.core.entities import Entity, Schema
-from entx.core.errors import InputError
 from entx.core.types import Answer, Evidence, OcrPage, PageKey, PageStatus
-from entx.rules.features import Rivals, quantity_features
+from entx.rules.features import Layout, Rivals, quantity_features
 from entx.rules.lengths import (
     AXES,
     CENTIMETRES,
@@ -36,7 +35,6 @@ from entx.rules.lengths import (
     extents_of,
     length_cues,
 )
-from entx.rules.words import Layout
 from entx.storage.pages import unanswered_pages
 from entx.storage.questions import GroupPrior, group_priors, priors_digest
 from entx.storage.runs import add_answers, begin_run, end_run
@@ -45,12 +43,10 @@ from entx.storage.store import Store
 READER_VERSION = 3
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
-FAMILIES = ("upright", "depth", "weight", "load", "voltage", "power", "volume", "other")
 _BY_ENTITY = {
     "height": "upright", "width": "upright", "depth": "depth", "item_weight": "weight",
     "maximum_weight_recommendation": "load",
 }  # fmt: skip
-_FAULTS = {"missing": "is missing", "extra_forbidden": "is not known", "float_type": "must be a number"}
 _ANSWERS_AT_ONCE = 2048
 
 
@@ -88,42 +84,9 @@ class Weights:
 
 @lru_cache(maxsize=1)
 def shipped_weights() -> Weights:
-    """The table that ships with the package. A test holds it to `parse_weights`, so that no run pays for that."""
-    return _weights(resources.files("entx").joinpath("recipes", "rules_weights.toml").read_bytes())
-
-
-def parse_weights(text: bytes) -> Weights:
-    """Reads a table.
-
-    Raises:
-        InputError: not TOML, a family is missing or unknown, or a value is no number; all faults are named at once.
-    """
-    from pydantic import BaseModel, ValidationError, create_model  # here, for it takes 0.2 s
-
-    class Table(BaseModel, extra="forbid", strict=True):
-        bias: float
-        threshold: float
-        weights: dict[str, float]
-
-    tables: dict[str, Any] = dict.fromkeys(FAMILIES, (Table, ...))
-    try:
-        create_model("File", __config__={"extra": "forbid"}, **tables)(**tomllib.loads(text.decode("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"weights: not a readable TOML table: {error}") from None
-    except ValidationError as error:
-        faults = (f"{'.'.join(map(str, one['loc']))} {_FAULTS.get(one['type'], one['msg'])}" for one in error.errors())
-        raise InputError(f"weights: {'; '.join(faults)} (families: {', '.join(FAMILIES)})") from None
-    return _weights(text)
-
-
-def _weights(text: bytes) -> Weights:
-    tables = tomllib.loads(text.decode("utf-8"))
-    families = {
-        name: Family(
-            float(table["bias"]), float(table["threshold"]), {k: float(v) for k, v in table["weights"].items()}
-        )
-        for name, table in tables.items()
-    }
+    """The table that ships with the package; a test holds it to its form, so that no run pays for that."""
+    text = resources.files("entx").joinpath("recipes", "rules_weights.toml").read_bytes()
+    families = {name: Family(**table) for name, table in tomllib.loads(text.decode("utf-8")).items()}
     return Weights(MappingProxyType(families), hashlib.sha256(text).hexdigest()[:16])
 
 

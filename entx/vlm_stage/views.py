@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import hypot
 from pathlib import Path
 
 from PIL import Image
 
+from entx.core.boxes import bounds, print_height
 from entx.core.errors import PictureError
 from entx.core.images import MAX_PIXELS, decode_rgb
-from entx.core.types import OcrLine, OcrPage, PageStatus
+from entx.core.types import OcrPage, PageStatus
 from entx.neural.backends.base import Size
 
 Fit = Callable[[Size, int], Size]
@@ -228,26 +228,20 @@ class _Spot:
         return _Spot(box, max(self.scale, other.scale), self.lines + other.lines)
 
 
-def print_height(line: OcrLine) -> float:
-    """Height of a line's print in pixels: of its polygon across the direction of the text."""
-    x1, y1, _, _, _, _, x4, y4 = line.polygon
-    return hypot(x4 - x1, y4 - y1)
-
-
 def _too_low(page: OcrPage, places: Sequence[int], scale: float, settings: CropSettings) -> list[int]:
     """Which lines are printed too low to be read in a view of that scale."""
-    return [place for place in places if print_height(page.lines[place]) * scale < settings.print_height]
+    return [place for place in places if print_height(page.lines[place].polygon) * scale < settings.print_height]
 
 
 def _spot(page: OcrPage, place: int, settings: CropSettings) -> _Spot | None:
     """The line with a margin, as far as it lies in the picture; None where it does not."""
-    line = page.lines[place]
-    height = print_height(line)
+    polygon = page.lines[place].polygon
+    height = print_height(polygon)
     margin = settings.margin * height
-    xs, ys = line.polygon[0::2], line.polygon[1::2]
+    left, top, right, bottom = bounds(polygon)
     box = (
-        max(0, int(min(xs) - margin)), max(0, int(min(ys) - margin)),
-        min(page.width, int(max(xs) + margin) + 1), min(page.height, int(max(ys) + margin) + 1),
+        max(0, int(left - margin)), max(0, int(top - margin)),
+        min(page.width, int(right + margin) + 1), min(page.height, int(bottom + margin) + 1),
     )  # fmt: skip
     if box[0] >= box[2] or box[1] >= box[3]:
         return None

@@ -19,7 +19,7 @@ def polygon(box: Box, degrees: float = 0.0) -> Polygon:
     return x1, y1, x2, y2, x3, y3, x4, y4
 
 
-@pytest.mark.parametrize("degrees", [0, 17, 90, 180])
+@pytest.mark.parametrize("degrees", [0, 17, 90, 180, 270])
 def test_corners_bounds_centre_and_height_of_print(degrees: float) -> None:
     turned = polygon((10, 20, 110, 50), degrees)
     assert [value for corner in corners(turned) for value in corner] == list(turned)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from entx.core.types import OcrPage, Place
+from entx.rules.features import Layout
 from entx.rules.lengths import Extent, extents_of
-from entx.rules.words import Layout
 from tests.rules.pages import Text, page
 
 TALL = (100.0, 100.0, 100.0, 700.0)

@@ -8,10 +8,21 @@ import pytest
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.types import OcrPage
-from entx.rules.features import Rivals, cue_pattern, is_second, quantity_features
+from entx.rules.features import (
+    CAPACITY,
+    LOOKALIKES,
+    PERSON,
+    Layout,
+    Rivals,
+    axes_in,
+    axis_of,
+    cue_pattern,
+    is_second,
+    letter_box,
+    quantity_features,
+)
 from entx.rules.lengths import PageLengths, axis_features, depth_features, extents_of
 from entx.rules.reader import shipped_weights
-from entx.rules.words import Layout
 from entx.storage.questions import GroupPrior
 from tests.rules.pages import Text, page
 
@@ -33,6 +44,130 @@ def _quantities(drawn: OcrPage, entity: str, cues: frozenset[str] = frozenset())
     legal = find_candidates(drawn, asked, layout.quantities)
     rivals = Rivals.of(legal, layout)
     return {one.quantity.text: quantity_features(one, rivals, layout, asked, cues) for one in legal}
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("label", "axis"),
+    [
+        ("h", "height"), ("H", "height"), ("hauteur", "height"), ("höhe", "height"), ("w", "width"),
+        ("Breite", "width"), ("d", "depth"), ("tiefe", "depth"), ("l", "length"), ("largo", "length"),
+        ("t", "thickness"), ("ø", "diameter"), ("dia", "diameter"), ("", ""), ("volume", ""),
+    ],
+)  # fmt: skip
+def test_a_label_names_an_axis(label: str, axis: str) -> None:
+    assert axis_of(label) == axis
+
+
+@pytest.mark.parametrize(
+    ("text", "axes"),
+    [
+        ("Overall Height 40 inch", ("height",)),
+        ("HÖHE: 30 cm", ("height",)),
+        ("Breite x Tiefe", ("width", "depth")),
+        ("COLLAR WIDTH:1CM", ("width",)),
+        ("MIN LENGH:8.66 IN", ("length",)),
+        ("Ø 20 cm", ("diameter",)),
+        ("heighten your senses", ()),
+        ("highlights of a longing", ()),
+        ("H 40 cm", ()),  # letters count as labels only
+    ],
+)
+def test_the_axis_words_of_a_text(text: str, axes: tuple[str, ...]) -> None:
+    assert axes_in(text) == axes
+
+
+@pytest.mark.parametrize(("text", "axis"), [("H", "height"), ("W:", "width"), ("(D)", "depth"), ("+W", "width")])
+def test_a_box_with_a_letter_only(text: str, axis: str) -> None:
+    assert letter_box(text) == axis
+
+
+@pytest.mark.parametrize("text", ["Hi", "HW", "x", "A", "10", ""])
+def test_other_boxes_are_no_letter(text: str) -> None:
+    assert letter_box(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("length", "Seat height"), ("length", "cable 1.5 m"), ("length", 'fits 24" grills'), ("length", "ID: 10 mm"),
+        ("weight", "Protein 20 g"), ("weight", "per 100 g"), ("weight", "Serving size 30 g"),
+        ("power", "60W equivalent"), ("volume", "per serving 250 ml"),
+    ],
+)  # fmt: skip
+def test_lookalikes_are_told(kind: str, text: str) -> None:
+    assert LOOKALIKES[kind].search(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("length", "Height 40 cm"), ("weight", "NET WT 500 g"), ("power", "60W"), ("volume", "500 ml")]
+)
+def test_plain_statements_are_no_lookalikes(kind: str, text: str) -> None:
+    assert not LOOKALIKES[kind].search(text)
+
+
+def test_loads_and_people_have_their_words() -> None:
+    assert CAPACITY.search("Holds up to 50 lb")
+    assert CAPACITY.search("MAX. LOAD 120KG")
+    assert not CAPACITY.search("Net weight 2 kg")
+    assert PERSON.search("3-6 months")
+    assert not PERSON.search("aged cheddar")
+
+
+# The page
+
+HEIGHT, NUMBER = Text("Height", 0, 0), Text("40 cm", 0, 24)
+LETTERS = (Text("H", 0, 0), Text("40 cm", 20, 0), Text("W", 0, 300), Text("30 cm", 20, 300))
+
+
+@pytest.mark.parametrize(
+    ("texts", "captions"),
+    [
+        pytest.param((HEIGHT, NUMBER, Text("30 cm", 0, 100)), {1: (0,)}, id="of the nearest number only"),
+        pytest.param((HEIGHT, Text("40 cm", 80, 0)), {1: (0,)}, id="to the left"),
+        pytest.param((HEIGHT, Text("40 cm", 0, 30)), {1: (0,)}, id="above"),
+        pytest.param((Text("Height", 0, 30), Text("40 cm", 0, 0)), {1: (0,)}, id="below"),
+        pytest.param((HEIGHT, Text("40 cm", 0, 200)), {}, id="too far below it"),
+        pytest.param((HEIGHT, Text("40 cm", 500, 0)), {}, id="too far to its right"),
+        pytest.param(
+            (HEIGHT, Text("40 cm", 250, 0), Text("Width", 0, 60), Text("30 cm", 250, 60)),
+            {1: (0,), 3: (2,)},
+            id="the first column of a table",
+        ),
+        pytest.param((HEIGHT, NUMBER, Text("30 cm", 200, 0)), {1: (0,)}, id="just above wins over the row"),
+        pytest.param(
+            (Text("Size", 0, 30), Text("Height", 200, 0), Text("40 cm", 200, 30), Text("5 kg", 600, 30)),
+            {2: (0, 1)},
+            id="both",
+        ),
+        # both read upwards; the caption stands on the left of the number, which is above in its own sense
+        pytest.param(
+            (Text("Height", 100, 100, turned=True), Text("40 cm", 124, 105, turned=True)), {1: (0,)}, id="turned"
+        ),
+        pytest.param(LETTERS[:2], {}, id="a lone letter is an arrow"),
+        pytest.param(LETTERS, {1: (0,), 3: (2,)}, id="letters where several axes have one"),
+    ],
+)
+def test_captions(texts: tuple[Text, ...], captions: dict[int, tuple[int, ...]]) -> None:
+    assert Layout.of(page(*texts)).captions == captions
+
+
+def test_a_letter_that_lies_on_a_stroke_is_never_a_caption() -> None:
+    assert Layout.of(page(*LETTERS, marks=(0,))).captions == {}
+
+
+def test_around_gives_the_texts() -> None:
+    layout = Layout.of(page(Text("Net weight", 0, 0), Text("500 g", 0, 24), Text("12 V", 400, 400)))
+    assert layout.around(layout.quantities[0]) == ["Net weight"]
+    assert layout.around(layout.quantities[1]) == []
+
+
+def test_a_page_without_geometry_has_none() -> None:
+    layout = Layout.of(page(Text("40 cm"), geometry=False))
+    assert layout.geometry == {}
+    assert layout.tallest == 20.0
 
 
 # Lengths

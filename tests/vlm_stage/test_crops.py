@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from math import hypot
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entx.core.boxes import print_height
 from entx.core.types import OcrLine, OcrPage, PageStatus
-from entx.vlm_stage.views import CropPlan, CropSettings, plan_crops, print_height
+from entx.vlm_stage.views import CropPlan, CropSettings, plan_crops
 from tests.vlm_stage.pages import in_patches, line, page
 
 BUDGET = 512 * 512
@@ -55,7 +53,7 @@ def test_budget_and_borders_hold_and_every_number_is_accounted_for(
         assert 0 <= y1 < y2 <= made.height
     numeric = {place for place, one in enumerate(made.lines) if any(letter.isdigit() for letter in one.text)}
     scale = min(plan.whole[0] / made.width, plan.whole[1] / made.height)
-    readable = {place for place in numeric if print_height(made.lines[place]) * scale >= 20}
+    readable = {place for place in numeric if print_height(made.lines[place].polygon) * scale >= 20}
     assert readable | set(plan.covered) | set(plan.left_out) == numeric
     assert not set(plan.left_out) & (readable | set(plan.covered))
 
@@ -72,7 +70,7 @@ def test_what_a_crop_covers_stands_in_it_high_enough(made: OcrPage, budget: int)
             and crop.box[2] >= min(max(xs), made.width) and crop.box[3] >= min(max(ys), made.height)
         ]  # fmt: skip
         assert inside
-        height = print_height(made.lines[place])
+        height = print_height(made.lines[place].polygon)
         scale = max(
             min(c.size[0] / (c.box[2] - c.box[0]), c.size[1] / (c.box[3] - c.box[1])) for c in inside
         )  # fmt: skip
@@ -142,16 +140,6 @@ def test_a_budget_that_one_view_uses_up_leaves_no_crops() -> None:
 def test_a_line_outside_the_picture_is_left_out_not_an_error() -> None:
     made = page((3000, 3000), line("12 cm", 4000, 4000, 80, 12))
     assert plan_crops(made, BUDGET, exact).left_out == (0,)
-
-
-@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_the_height_of_print_does_not_depend_on_its_direction(degrees: int) -> None:
-    corners = [(0.0, 0.0), (100.0, 0.0), (100.0, 20.0), (0.0, 20.0)]
-    turn = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
-    turned = [(turn[0] * x + turn[1] * y, turn[2] * x + turn[3] * y) for x, y in corners]
-    polygon = tuple(value for point in turned for value in point)
-    one = OcrLine("1", 0.9, polygon)  # type: ignore[arg-type]
-    assert print_height(one) == pytest.approx(hypot(0, 20))
 
 
 def test_a_page_without_lines_is_seen_whole() -> None:

@@ -30,12 +30,8 @@ from entx.core.types import Polygon
 from entx.ocr_stage.engines import rapid
 from entx.ocr_stage.engines.base import Fingerprint, Param, RawLine
 
-VERSION = 1
-"""Raised with every change of this file or of the model folders' descriptions that can change the text."""
-
-LAYOUT = 1
-"""Raised with every change of the model folders; other layouts live beside it under another name."""
-
+VERSION = 1  # raised with every change of this file or of the model folders' descriptions that can change the text
+LAYOUT = 1  # raised with every change of the model folders; other layouts live beside it under another name
 NAMES = {"det": "PP-OCRv6_small_det", "rec": "PP-OCRv6_small_rec", "cls": "PP-LCNet_x0_25_textline_ori"}
 """The names under which PaddleOCR knows networks of these kinds and shapes."""
 
@@ -44,9 +40,7 @@ FILES = {"det": rapid.DETECTION, "rec": rapid.RECOGNITION, "cls": rapid.ORIENTAT
 SEARCH: dict[str, Any] = {"text_det_limit_side_len": 736, "text_det_limit_type": "min", "text_det_box_thresh": 0.5}
 """As RapidOCR searches by default; PaddleOCR's own default (64) never enlarges and misses small print."""
 
-SMALLEST_SIDE = 64
-"""A side below this is enlarged even so: the network divides it by 32."""
-
+SMALLEST_SIDE = 64  # A side below this is enlarged even so: the network divides it by 32
 _ARGUMENTS = {"det": "text_detection", "rec": "text_recognition", "cls": "textline_orientation"}
 _DEFAULTS: dict[str, Param] = {"threads": 1, "engine": "onnxruntime", "device": "cpu"}
 _MODEL_PARAMS = [f"{kind}_{part}" for kind in _ARGUMENTS for part in ("dir", "name")]

@@ -28,16 +28,12 @@ from entx.ocr_stage.geometry import area, common_area
 Batch = np.ndarray[Any, np.dtype[np.uint8]]
 Array = np.ndarray[Any, Any]
 
-VERSION = 1
-"""Raised with every change of this file that can change the text."""
-
+VERSION = 1  # raised with every change of this file that can change the text
 DETECTION = "PP-OCRv6_det_small.onnx"
 ORIENTATION = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 RECOGNITION = "PP-OCRv6_rec_small.onnx"
 
-MIDDLE = 127.5
-"""(byte - 127.5) / 127.5 is -1..1, the mean and scale of all three networks."""
-
+MIDDLE = 127.5  # (byte - 127.5) / 127.5 is -1..1, the mean and scale of all three networks
 PADDING = 128
 """The byte nearest to zero after normalisation: what pads a batch."""
 
@@ -47,15 +43,11 @@ MIN_SIDE, MAX_SIDE = 736, 2000
 TEXT_HEIGHT, TEXT_WIDTH, MAX_TEXT_WIDTH = 48, 320, 6400
 """Pixels of a line given to the recogniser; narrower lines are padded to TEXT_WIDTH, as in its training."""
 
-WIDTH_STEP = 32
-"""Widths above TEXT_WIDTH are multiples of this: the first line of each new width costs 10 ms more."""
-
+WIDTH_STEP = 32  # widths above TEXT_WIDTH are multiples of this: the first line of each new width costs 10 ms more
 ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
 """Width and batch of the orientation network, and its probability from which a line is turned (RapidOCR's own)."""
 
-READ_SIDE = 2000
-"""Longer pictures are shrunk to this side before lines are cut out, as RapidOCR does."""
-
+READ_SIDE = 2000  # longer pictures are shrunk to this side before lines are cut out, as RapidOCR does
 LARGE = 640 * 640
 """Pictures with more pixels than this may be searched in bf16: there it costs none of the numbers that a plain RapidOCR
 loop reads (98.96 % found either way, n = 385), in smaller ones about half a percent. Lines are always read in f32: bf16
@@ -67,11 +59,6 @@ KNOWN_SCORE, KNOWN_OVERLAP = 0.8, 0.6
 
 Network = Callable[[Batch], Array]
 """Takes N x H x W x 3 BGR bytes and returns N x ...; an array that it returns is valid until its next call."""
-
-
-def default_backend() -> str:
-    """ "openvino" where it is installed, else "onnxruntime": OpenVINO reads about twice as fast on a CPU."""
-    return "openvino" if find_spec("openvino") else "onnxruntime"
 
 
 def has_bf16() -> bool:
@@ -305,7 +292,8 @@ def _resolved(backend: str, precision: str, max_side: int) -> tuple[str, str]:
     """Backend, and precision of the search in large pictures, checked against this machine."""
     if backend not in ("auto", "openvino", "onnxruntime"):
         raise EngineError(f"rapidocr: backend must be auto, openvino or onnxruntime, not {backend!r}")
-    backend = default_backend() if backend == "auto" else backend
+    if backend == "auto":  # OpenVINO reads about twice as fast on a CPU
+        backend = "openvino" if find_spec("openvino") else "onnxruntime"
     if find_spec(backend) is None:
         raise EngineError(f"rapidocr: {backend} is not installed: pip install {backend}")
     if precision not in ("auto", "f32", "bf16"):
