@@ -65,19 +65,17 @@ def test_all_faults_come_in_one_message() -> None:
     ("table", "said"),
     [
         ({"title": "t", "rte": 1}, "did you mean rate?"),
-        ({"title": "t", "zzzzz": 1}, "known: title, rate, share, kind"),
-        ({"title": "t", "rate": 0}, "greater than 0"),
+        ({"title": "t", "zzzzz": 1}, "known: title, rate, share, kind"), ({"title": "t", "rate": 0}, "greater than 0"),
         ({"title": "t", "share": 2}, "share must be from 0 to 1, not 2"),
         ({"title": "deep"}, 'title = "deep" needs deep = true'),
         ({"title": "t", "rate": "fast"}, "rate must be a number"),
-        ({"title": "t", "rate": True}, "rate must be a number"),
-        ({"title": 5}, "title must be a text"),
+        ({"title": "t", "rate": True}, "rate must be a number"), ({"title": 5}, "title must be a text"),
         ({"title": "t", "inner": 5}, "inner must be a table"),
         ({"title": "t", "inner": {"r": 1.5}}, "inner.r must be a whole number"),
         ({"title": "t", "inner": {"r": True}}, "inner.r must be a whole number"),
         ({"title": "t", "inner": {"r": 1, "names": [""]}}, "list of texts"),
     ],
-)
+)  # fmt: skip
 def test_each_fault_says_what_and_where(table: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=r"^f: ") as caught:
         read_settings(Outer, table, "f")

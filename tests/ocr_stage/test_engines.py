@@ -143,13 +143,11 @@ def test_search_scale_without_enlarging_and_with_a_lower_limit() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"backend": "tensorrt"}, "backend must be"),
-        ({"precision": "int4"}, "precision must be"),
-        ({"precision": "bf16", "backend": "onnxruntime"}, "precision must be"),
-        ({"max_side": 10}, "max_side"),
+        ({"backend": "tensorrt"}, "backend must be"), ({"precision": "int4"}, "precision must be"),
+        ({"precision": "bf16", "backend": "onnxruntime"}, "precision must be"), ({"max_side": 10}, "max_side"),
         ({"models": "/nowhere"}, "/nowhere"),
     ],
-)
+)  # fmt: skip
 def test_wrong_parameters_are_engine_errors(params: dict[str, str], message: str) -> None:
     spec = EngineSpec.of(**params)
     with pytest.raises(EngineError, match=message):

@@ -248,13 +248,10 @@ def still_alive(processes: list[psutil.Process], *, after: float) -> list[psutil
 @pytest.mark.parametrize(
     ("signal_name", "options", "code"),
     [
-        ("SIGKILL", (), -9),
-        ("SIGKILL", ("thread",), -9),
-        ("SIGTERM", (), -15),
-        ("SIGTERM", ("handle",), 143),
+        ("SIGKILL", (), -9), ("SIGKILL", ("thread",), -9), ("SIGTERM", (), -15), ("SIGTERM", ("handle",), 143),
         ("SIGINT", (), -2),
     ],
-)
+)  # fmt: skip
 def test_no_worker_outlives_its_parent(tmp_path: Path, signal_name: str, options: tuple[str, ...], code: int) -> None:
     with parent_at_work(tmp_path, "0.7", *options) as (process, family):
         assert len(family) >= 2
