@@ -21,7 +21,7 @@ from entx.rules.features import (
     letter_box,
     quantity_features,
 )
-from entx.rules.lengths import PageLengths, axis_features, depth_features, extents_of
+from entx.rules.lengths import AXES, PageLengths, axis_features, depth_features, extents_of
 from entx.rules.reader import shipped_weights
 from entx.storage.questions import GroupPrior
 from tests.rules.pages import Text, page
@@ -170,74 +170,95 @@ def test_a_page_without_geometry_has_none() -> None:
     assert layout.tallest == 20.0
 
 
-# Lengths
+# Features, by what is printed and asked
 
 
-def test_a_vertical_line_speaks_for_height_and_against_width() -> None:
-    drawn = page(Text("40 cm", 0, 0, TALL, score=0.8))
-    height, width = (_axis(drawn, axis)["40.0 centimetre"] for axis in ("height", "width"))
-    assert (height["line_own"], height["guess_own"]) == (0.8, 1.0)
-    assert (width["line_rival"], width["guess_rival"]) == (0.8, 1.0)
-    assert "line_own" not in width
-    assert "line_rival" not in height
+HEIGHT_15 = (150.0, 300.0, 150.0, 500.0)
+THREE = (Text("Length 50 cm", 0, 0), Text("Width 30 cm", 0, 200), Text("Height 20 cm", 0, 400))
+MODELS = [Text(f"H: {size} cm", 0, 100.0 * size, (50.0, 0.0, 50.0, 100.0 * size)) for size in (2, 4, 6)]
+INS_AND_OUTS = (Text("Input: 240V", 0, 0), Text("Output: 12V", 0, 200))
+FEATURES: dict[str, tuple[OcrPage, str, dict[str, Features]]] = {
+    "a vertical line speaks for height": (
+        page(Text("40 cm", 0, 0, TALL, score=0.8)), "height",
+        {"40.0 centimetre": {"line_own": 0.8, "guess_own": 1.0, "line_rival": 0.0}},
+    ),
+    "and against width": (
+        page(Text("40 cm", 0, 0, TALL, score=0.8)), "width",
+        {"40.0 centimetre": {"line_rival": 0.8, "guess_rival": 1.0, "line_own": 0.0}},
+    ),
+    "words silence the line": (
+        page(Text("Width 40 cm", 0, 0, TALL)), "height",
+        {"40.0 centimetre": {"word_rival": 1.0, "line_own": 0.0, "lone": 0.0}},
+    ),
+    "a part lies within the span of the whole": (
+        page(Text("40 cm", 0, 0, TALL), Text("15 cm", 300, 0, HEIGHT_15)), "height",
+        {"15.0 centimetre": {"part": 1.0}, "40.0 centimetre": {"part": 0.0, "several": 0.0}},
+    ),
+    "what lies beside it is no part": (
+        page(Text("40 cm", 0, 0, TALL), Text("35 cm", 600, 0, (800.0, 720.0, 800.0, 1000.0))), "height",
+        {"40.0 centimetre": {"several": 0.25}, "35.0 centimetre": {"several": 0.25, "part": 0.0}},
+    ),
+    "shorter and smaller are told against the largest of the axis": (
+        page(Text("40 cm", 0, 0, TALL), Text("10 cm", 300, 0, (150.0, 300.0, 150.0, 450.0))), "height",
+        {"10.0 centimetre": {"smaller": 0.75, "shorter": 0.75}, "40.0 centimetre": {"smaller": 0.0}},
+    ),
+    "models that words name are several even where their lines nest": (
+        page(*MODELS), "height", {"6.0 centimetre": {"several_named": 0.5}, "2.0 centimetre": {"part": 0.0}},
+    ),
+    "a length answers depth beside a height and a width": (
+        page(*THREE), "depth", {"50.0 centimetre": {"word_own": 1.0}},
+    ),
+    "a length with one other size may be any": (page(*THREE[:2]), "depth", {"50.0 centimetre": {"word_own": 0.0}}),
+    "a length answers no width": (page(*THREE), "width", {"50.0 centimetre": {"word_own": 0.0}}),
+    "thickness answers depth": (page(Text("Thickness 5 mm")), "depth", {"5.0 millimetre": {"word_own": 1.0}}),
+    "a lone diameter answers depth": (page(Text("Diameter 20 cm")), "depth", {"20.0 centimetre": {"word_own": 1.0}}),
+    "and width": (page(Text("Diameter 20 cm")), "width", {"20.0 centimetre": {"word_own": 1.0}}),
+    "and no height": (page(Text("Diameter 20 cm")), "height", {"20.0 centimetre": {"word_own": 0.0}}),
+    "the only size is lone": (page(Text("40 cm")), "height", {"40.0 centimetre": {"lone": 1.0}}),
+    "many sizes are a crowd, the last of them late": (
+        page(*(Text(f"{n} cm", 0, 60.0 * n) for n in range(1, 9))), "height",
+        {"8.0 centimetre": {"crowd": 5 / 9, "later": 1.0}, "1.0 centimetre": {"later": 0.0}},
+    ),
+    "cue words on the line and beside": (
+        page(Text("Net weight 500 g", 0, 0), Text("20 g", 0, 300), Text("WEIGHT", 0, 276)), "item_weight",
+        {"500.0 gram": {"cue_on_line": 1.0, "net": 1.0}, "20.0 gram": {"cue_on_line": 0.0, "cue_beside": 1.0}},
+    ),
+    "nutrition, capacity and people": (
+        page(Text("Protein 20 g", 0, 0), Text("Holds up to 5 kg", 0, 200), Text("Baby 9 kg", 0, 400)), "item_weight",
+        {"20.0 gram": {"lookalike_on_line": 1.0}, "5.0 kilogram": {"capacity": 1.0, "lookalike_on_line": 0.0},
+         "9.0 kilogram": {"person": 1.0}},
+    ),
+    "rivals are words of other entities of the kind": (
+        page(Text("Max load 50 kg")), "item_weight", {"50.0 kilogram": {"rival_on_line": 1.0}},
+    ),
+    "a rival word alone says that the number is not meant": (
+        page(Text("Weight: 34 g")), "maximum_weight_recommendation", {"34.0 gram": {"rival_alone": 1.0}},
+    ),
+    "beside an own word it does not": (
+        page(Text("Weight capacity: 34 kg")), "maximum_weight_recommendation", {"34.0 kilogram": {"rival_alone": 0.0}},
+    ),
+    "a lone lookalike is not lone": (page(Text("Protein 20 g")), "item_weight", {"20.0 gram": {"lone": 0.0}}),
+    "a lone weight is": (page(Text("20 g")), "item_weight", {"20.0 gram": {"lone": 1.0}}),
+    "ranges have two ends": (
+        page(Text("Input 100-240V")), "voltage",
+        {"100.0 volt": {"low_end": 1.0}, "240.0 volt": {"high_end": 1.0, "input": 1.0, "largest": 1.0}},
+    ),
+    "an adapter's output": (
+        page(*INS_AND_OUTS, Text("Power adapter", 0, 400)), "voltage",
+        {"12.0 volt": {"adapter_output": 1.0}, "240.0 volt": {"adapter_output": 0.0}},
+    ),
+    "the output of anything else": (page(*INS_AND_OUTS), "voltage", {"12.0 volt": {"adapter_output": 0.0}}),
+}  # fmt: skip
+RIVAL_CUES = {"item_weight": frozenset({"max load"}), "maximum_weight_recommendation": frozenset({"weight"})}
 
 
-def test_words_silence_the_line() -> None:
-    found = _axis(page(Text("Width 40 cm", 0, 0, TALL)), "height")["40.0 centimetre"]
-    assert found["word_rival"] == 1.0
-    assert "line_own" not in found
-    assert "lone" not in found
-
-
-def test_a_part_lies_within_the_span_of_the_whole() -> None:
-    whole = Text("40 cm", 0, 0, TALL)
-    part = Text("15 cm", 300, 0, (150.0, 300.0, 150.0, 500.0))
-    beside = Text("35 cm", 600, 0, (800.0, 720.0, 800.0, 1000.0))
-    nested = _axis(page(whole, part), "height")
-    assert nested["15.0 centimetre"]["part"] == 1.0
-    assert "part" not in nested["40.0 centimetre"]
-    assert "several" not in nested["40.0 centimetre"]
-    apart = _axis(page(whole, beside), "height")
-    assert apart["40.0 centimetre"]["several"] == apart["35.0 centimetre"]["several"] == 0.25
-    assert "part" not in apart["35.0 centimetre"]
-
-
-def test_shorter_and_smaller_are_told_against_the_largest_of_the_axis() -> None:
-    found = _axis(page(Text("40 cm", 0, 0, TALL), Text("10 cm", 300, 0, (150.0, 300.0, 150.0, 450.0))), "height")
-    assert found["10.0 centimetre"]["smaller"] == pytest.approx(0.75)
-    assert found["10.0 centimetre"]["shorter"] == pytest.approx(0.75)
-    assert "smaller" not in found["40.0 centimetre"]
-
-
-def test_models_that_words_name_are_several_even_where_their_lines_nest() -> None:
-    texts = [Text(f"H: {size} cm", 0, 100.0 * size, (50.0, 0.0, 50.0, 100.0 * size)) for size in (2, 4, 6)]
-    found = _axis(page(*texts), "height")
-    assert found["6.0 centimetre"]["several_named"] == 0.5
-    assert "part" not in found["2.0 centimetre"]
-
-
-def test_a_length_answers_depth_only_beside_a_height_and_a_width() -> None:
-    three = page(Text("Length 50 cm", 0, 0), Text("Width 30 cm", 0, 200), Text("Height 20 cm", 0, 400))
-    two = page(Text("Length 50 cm", 0, 0), Text("Width 30 cm", 0, 200))
-    assert _axis(three, "depth")["50.0 centimetre"]["word_own"] == 1.0
-    assert "word_own" not in _axis(two, "depth")["50.0 centimetre"]
-    assert "word_own" not in _axis(three, "width")["50.0 centimetre"]
-
-
-def test_thickness_and_a_lone_diameter_answer_depth() -> None:
-    assert _axis(page(Text("Thickness 5 mm")), "depth")["5.0 millimetre"]["word_own"] == 1.0
-    diameter = page(Text("Diameter 20 cm"))
-    assert _axis(diameter, "depth")["20.0 centimetre"]["word_own"] == 1.0
-    assert _axis(diameter, "width")["20.0 centimetre"]["word_own"] == 1.0
-    assert "word_own" not in _axis(diameter, "height")["20.0 centimetre"]
-
-
-def test_lone_crowded_and_later() -> None:
-    assert _axis(page(Text("40 cm")), "height")["40.0 centimetre"]["lone"] == 1.0
-    crowd = _axis(page(*(Text(f"{n} cm", 0, 60.0 * n) for n in range(1, 9))), "height")
-    assert crowd["8.0 centimetre"]["crowd"] == pytest.approx(5 / 9)
-    assert crowd["8.0 centimetre"]["later"] == 1.0
-    assert "later" not in crowd["1.0 centimetre"]
+@pytest.mark.parametrize("case", FEATURES)
+def test_features(case: str) -> None:
+    drawn, asked, expected = FEATURES[case]
+    found = _axis(drawn, asked) if asked in AXES else _quantities(drawn, asked, RIVAL_CUES.get(asked, frozenset()))
+    for quantity, features in expected.items():
+        assert {name: found[quantity].get(name, 0.0) for name in features} == pytest.approx(features)
+        assert 0.0 not in found[quantity].values()
 
 
 # Depth
@@ -289,56 +310,6 @@ def test_one_number_for_both_axes_is_marked() -> None:
 
 
 # Everything else
-
-
-def test_cue_words_on_the_line_and_beside() -> None:
-    drawn = page(Text("Net weight 500 g", 0, 0), Text("20 g", 0, 300), Text("WEIGHT", 0, 276))
-    found = _quantities(drawn, "item_weight")
-    assert found["500.0 gram"]["cue_on_line"] == 1.0
-    assert found["500.0 gram"]["net"] == 1.0
-    assert "cue_on_line" not in found["20.0 gram"]
-    assert found["20.0 gram"]["cue_beside"] == 1.0
-
-
-def test_nutrition_capacity_and_people_are_flagged() -> None:
-    drawn = page(Text("Protein 20 g", 0, 0), Text("Holds up to 5 kg", 0, 200), Text("Baby 9 kg", 0, 400))
-    found = _quantities(drawn, "item_weight")
-    assert found["20.0 gram"]["lookalike_on_line"] == 1.0
-    assert found["5.0 kilogram"]["capacity"] == 1.0
-    assert found["9.0 kilogram"]["person"] == 1.0
-    assert "lookalike_on_line" not in found["5.0 kilogram"]
-
-
-def test_rivals_are_words_of_other_entities_of_the_kind() -> None:
-    found = _quantities(page(Text("Max load 50 kg")), "item_weight", frozenset({"max load"}))
-    assert found["50.0 kilogram"]["rival_on_line"] == 1.0
-
-
-def test_a_rival_word_alone_says_that_the_number_is_not_meant() -> None:
-    rivals = frozenset({"weight"})
-    weight = _quantities(page(Text("Weight: 34 g")), "maximum_weight_recommendation", rivals)["34.0 gram"]
-    assert weight["rival_alone"] == 1.0
-    load = _quantities(page(Text("Weight capacity: 34 kg")), "maximum_weight_recommendation", rivals)["34.0 kilogram"]
-    assert "rival_alone" not in load
-
-
-def test_a_lone_lookalike_is_not_lone() -> None:
-    assert "lone" not in _quantities(page(Text("Protein 20 g")), "item_weight")["20.0 gram"]
-    assert _quantities(page(Text("20 g")), "item_weight")["20.0 gram"]["lone"] == 1.0
-
-
-def test_ranges_have_two_ends() -> None:
-    found = _quantities(page(Text("Input 100-240V")), "voltage")
-    assert found["100.0 volt"]["low_end"] == found["240.0 volt"]["high_end"] == 1.0
-    assert found["240.0 volt"]["input"] == found["240.0 volt"]["largest"] == 1.0
-
-
-def test_an_adapters_output() -> None:
-    texts = (Text("Input: 240V", 0, 0), Text("Output: 12V", 0, 200))
-    adapter = _quantities(page(*texts, Text("Power adapter", 0, 400)), "voltage")
-    assert adapter["12.0 volt"]["adapter_output"] == 1.0
-    assert "adapter_output" not in adapter["240.0 volt"]
-    assert "adapter_output" not in _quantities(page(*texts), "voltage")["12.0 volt"]
 
 
 @pytest.mark.parametrize(
