@@ -96,11 +96,7 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
 
 
 def find_candidates(page: OcrPage, entity: Entity, quantities: Sequence[Candidate] | None = None) -> list[Candidate]:
-    """Every quantity on the page that is legal for the entity, in reading order.
-
-    Args:
-        quantities: of this page, from `page_quantities`; None computes them.
-    """
+    """Every quantity on the page that is legal for the entity, in reading order; of these `page_quantities` of it."""
     if quantities is None:
         quantities = page_quantities(page)
     legal = [one for one in quantities if one.quantity.unit in entity.units]
@@ -317,10 +313,7 @@ def ground(quantity: Quantity, page: OcrPage, entity: Entity, quantities: Sequen
 
     A candidate equal in number and unit comes first, the best aligned one. Else the model repaired something: FUZZY is
     a quantity of the same number and kind in another unit, or a number of at least two digits in one line only.
-    Anything else is NONE: there is no box for a value that the lines do not hold.
-
-    Args:
-        quantities: of this page, from `page_quantities`.
+    Anything else is NONE: there is no box for a value that the lines do not hold. `quantities` are `page_quantities`.
     """
     equal = evidence_of(quantity, find_candidates(page, entity, quantities))
     if equal.line_ids:

@@ -37,14 +37,7 @@ class InputError(EntxError):
 
 
 class TableError(InputError):
-    """A table breaks its contract.
-
-    Args:
-        path: the file.
-        problem: what is wrong and what to do.
-        line: 1-based line in the file as a text editor counts (the header is line 1).
-        column: name of the column.
-    """
+    """A table breaks its contract; `line` counts from 1 on, as a text editor does (the header is line 1)."""
 
     def __init__(self, path: Path | str, problem: str, *, line: int | None = None, column: str | None = None) -> None:
         self.path, self.line, self.column = Path(path), line, column

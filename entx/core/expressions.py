@@ -211,9 +211,7 @@ def label(text: str, found: list[Found]) -> None:
 def label_at(text: str, floor: int, start: int, end: int, ceiling: int) -> tuple[str, int]:
     """The label of the number at [start, end), lower case, and the place up to which the text is used up.
 
-    Args:
-        floor: what stands before it belongs to the number before.
-        ceiling: the start of the next number.
+    What stands before `floor` belongs to the number before, and the next one starts at `ceiling`.
     """
     before = text[max(floor, start - _TEXT_WINDOW) : start]
     if before and (match := _LABEL_BEFORE.search(before)) is not None:

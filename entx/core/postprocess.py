@@ -146,11 +146,7 @@ def says_several(text: str, legal: Sequence[QuantityMatch], entity: Entity) -> b
 
 
 def choose(text: str, legal: Sequence[QuantityMatch], entity: Entity) -> QuantityMatch | None:
-    """The quantity that the text says of the entity; None where it says every one of something else.
-
-    Args:
-        legal: all quantities of the text with a unit that the entity allows, in order; at least one.
-    """
+    """Of the text's legal quantities (at least one) that which it says of the entity; None where it says none of it."""
     leaders = [match for match in legal if match.role not in ("same", "high")] or list(legal)
     chosen = _of_entity(text, leaders, entity) if entity.kind == "length" else leaders[0]
     if chosen is None or (entity.name == "item_weight" and _LOAD.search(text[: chosen.start]) is not None):

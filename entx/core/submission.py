@@ -66,8 +66,7 @@ def check_file(predictions: Path, test: Path, schema: Schema) -> list[Fault]:
 
     Args:
         predictions: exactly the columns index and prediction, a row for every row of `test`, in the same order.
-        test: has index and entity_name.
-        schema: the entities of `test`.
+        test: has index and entity_name, one of the schema's.
 
     Raises:
         TableError: `test` breaks its contract, or `predictions` cannot be read as a table at all.

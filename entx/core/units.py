@@ -186,10 +186,8 @@ _NOT_UNITS = frozenset({
 def lookup(form: str) -> tuple[Unit, Alignment] | None:
     """The unit that a printed form means, and how surely; None when it is no unit.
 
-    EXACT is the form in the table, FUZZY an OCR slip or a misspelt long word (never a short abbreviation).
-
-    Args:
-        form: one or more words as printed, inner spaces single, without trailing dot, "µ" written "u".
+    EXACT is the form in the table, FUZZY an OCR slip or a misspelt long word (never a short abbreviation). The form is
+    one or more words as printed, inner spaces single, without trailing dot, "µ" written "u".
     """
     unit = _CASED.get(form) or _FORMS.get(form.lower())
     if unit is not None:

@@ -93,11 +93,7 @@ def is_public(address: str) -> bool:
 
 
 class AddressGuard:
-    """Turns links into checked targets. Safe to share between threads.
-
-    Args:
-        allowed_hosts: names or addresses, as they stand in links, that may be anywhere and on any port.
-    """
+    """Turns links into checked targets; hosts allowed by name may be anywhere, on any port. Safe to share."""
 
     def __init__(self, allowed_hosts: Collection[str] = ()) -> None:
         self._allowed = frozenset(_plain_host(host) for host in allowed_hosts)
@@ -287,12 +283,9 @@ class Connections:
     """Kept connections to checked addresses. Safe to share between threads.
 
     Environment proxies are not used: what a proxy connects to cannot be checked here.
-
-    Args:
-        per_host: connections kept open to one address.
     """
 
-    def __init__(self, per_host: int) -> None:
+    def __init__(self, per_host: int) -> None:  # connections kept open to one address
         self._manager = urllib3.PoolManager(
             num_pools=_MAX_HOSTS, maxsize=per_host, retries=False, ssl_context=ssl.create_default_context()
         )

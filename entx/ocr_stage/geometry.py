@@ -106,13 +106,9 @@ class Product:
 
 
 def find_product(image: Image, scale: float, polygons: Array, strokes: Strokes) -> Product:
-    """What stands on the background of a picture.
+    """What stands on the background of a picture, without its text and its dimension lines.
 
-    Args:
-        image: BGR.
-        scale: pixels of `polygons`, `strokes` and the result to one of the image.
-        polygons: (n, 8), of its text.
-        strokes: lines near its numbers.
+    `scale`: pixels of `polygons` (n, 8), `strokes` and the result to one of the image.
     """
     shrunk = min(1.0, PRODUCT_SIDE / max(image.shape[:2]))
     size = (max(1, round(image.shape[1] * shrunk)), max(1, round(image.shape[0] * shrunk)))

@@ -57,7 +57,7 @@ class Limits:
     # outside while they start, the pool tries for this long before it gives up
     seconds_to_start: float = 120.0
     strikes: int = 3  # dead workers after which a picture is quarantined
-    quiet_seconds: float = 10.0  # see `Quarantine`
+    quiet_seconds: float = 10.0  # for so long a worker's death casts doubt on others; pause after a doubtful strike
     pictures_per_worker: int = 2000  # a worker is replaced after so many, since engines leak
     rss_bytes: int = 2 * 2**30  # a worker whose resident memory is over this after a picture is replaced
     # RLIMIT_AS of a worker in bytes (POSIX), None for no limit. A picture that needs more becomes FAILED by a
@@ -119,10 +119,6 @@ class Quarantine:
     So a healthy picture is given up only when a killer hits its worker each time and, before the last, no other worker;
     or when killing goes on for longer than `MAX_DOUBTS` pauses and hits this picture at each attempt. The price:
     pictures that die of SIGKILL within a quiet time of each other cost up to three attempts more.
-
-    Args:
-        strikes: deaths that give a picture up.
-        quiet_seconds: for how long another worker's death casts doubt, and the pause after a doubtful strike.
     """
 
     def __init__(self, strikes: int, quiet_seconds: float) -> None:

@@ -82,11 +82,7 @@ class Extent:
 
 
 def extents_of(layout: Layout, schema_cues: Mapping[str, re.Pattern[str]] = MappingProxyType({})) -> list[Extent]:
-    """Every length of the page, in reading order.
-
-    Args:
-        schema_cues: what a user's schema calls a height, width, depth or a length of its own (`length_cues`).
-    """
+    """Every length of the page, in reading order; named by a user's schema too (`length_cues`)."""
     lengths = [one for one in layout.quantities if one.quantity.unit in CENTIMETRES and one.quantity.value > 0]
     sizes = Counter(one.group for one in lengths if one.role == "axis")
     on_line = Counter(line for one in lengths if one.role != "same" for line in set(one.line_ids))
@@ -402,12 +398,7 @@ def _apart(extent: Extent, peers: Sequence[Extent]) -> float:
 
 
 def _names(axis: str, printed: frozenset[str], guessed: frozenset[str]) -> tuple[str, ...]:
-    """The axis words that answer for this axis.
-
-    Args:
-        printed: axes that words name anywhere on the page.
-        guessed: axes that any of its numbers has, by words or otherwise.
-    """
+    """The axis words that answer for this axis (the others as in `PageLengths`)."""
     if axis == "height":
         return ("height",)
     if axis == "width":

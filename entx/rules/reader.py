@@ -109,29 +109,18 @@ class Scored:
 
 
 class RulesReader:
-    """Reads the answers to the questions of one schema.
+    """Reads the answers to the questions of one schema."""
 
-    Args:
-        schema: entities, their units and cue words.
-        weights: None for the table that ships with entx.
-        abstain: False gives the best candidate however low its score is.
-    """
-
-    def __init__(self, schema: Schema, weights: Weights | None = None, *, abstain: bool = True) -> None:
+    def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self.weights = weights or shipped_weights()
-        self._abstain = abstain
+        self.weights = shipped_weights()
         self.length_cues = length_cues(schema)
         self.rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
 
     def read(
         self, page: OcrPage, entity_names: Iterable[str], priors: Sequence[GroupPrior | None] | None = None
     ) -> list[Answer]:
-        """One answer for each entity asked of the page.
-
-        Args:
-            priors: of each question's product group (`group_priors`); None where nothing is known of any.
-        """
+        """One answer for each entity asked of the page; with the prior of each question's group where it is known."""
         names = list(entity_names)
         if page.status is not PageStatus.OK:
             return [Answer(None, reason=f"picture {page.status}: {page.reason}") for _ in names]
@@ -166,8 +155,7 @@ class RulesReader:
         if not found:
             return Answer(None, reason="no quantity with a legal unit in the text")
         chosen, features, score = max(found, key=lambda item: (item[2], -item[0].order))
-        threshold = self.family(entity).threshold
-        if self._abstain and score < threshold:
+        if score < self.family(entity).threshold:
             reason = f"{_doubt(entity, features)} (best: {chosen.quantity.text}, score {score:.2f})"
             return Answer(None, chosen.text, reason, score=score)
         chosen = _upper_end(chosen, [one for one, _, _ in found])

@@ -37,7 +37,7 @@ def _said(page: OcrPage, entity: str) -> str:
 
 def _best(page: OcrPage, entity: str) -> str:
     """The best candidate, however doubtful."""
-    return _texts(RulesReader(CHALLENGE, abstain=False).read(page, [entity]))[0]
+    return READER.explain(page, entity)[0].candidate.quantity.text
 
 
 CASES: dict[str, tuple[OcrPage, dict[str, str]]] = {

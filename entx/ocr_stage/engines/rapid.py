@@ -69,13 +69,7 @@ def has_bf16() -> bool:
 
 
 def load_network(path: Path, *, backend: str, threads: int, precision: str) -> Network:
-    """Loads one ONNX file.
-
-    Args:
-        path: the file.
-        backend: "openvino" or "onnxruntime".
-        threads: of the CPU.
-        precision: "f32", or "bf16" (OpenVINO only; faster on processors that have it, the text may differ).
+    """Loads one ONNX file; "bf16" is for OpenVINO only: faster on processors that have it, the text may differ.
 
     Raises:
         EngineError: backend not installed, or the file cannot be loaded by it.
