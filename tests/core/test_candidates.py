@@ -115,16 +115,27 @@ def test_a_unit_above_a_number_that_has_another_number_is_not_shared() -> None:
         (("36 cm", "75 m"), ["36.0 centimetre", "75.0 metre"]),  # a rope of 75 m
         (("10 mm", "5 m"), ["10.0 millimetre", "5.0 metre"]), (("0.6 in", "1.5 m"), ["0.6 inch", "1.5 metre"]),
         (("34 m",), ["34.0 metre"]), (("36 cm", "78 meters"), ["36.0 centimetre", "78.0 metre"]),
+        # a lost inch stroke is seen beside whole ones, and whole feet stay feet
+        (("22.44'", "11.22''"), ["22.44 inch", "11.22 inch"]), (("22.44'", '11.22"'), ["22.44 inch", "11.22 inch"]),
+        (("22.44'",), ["22.44 foot"]), (("5'", '6"'), ["5.0 foot", "6.0 inch"]),
+        # decimals whose unit was lost take the drawing's one unit, other numbers take none
+        (("41.25", '9.75"'), ["41.25 inch", "9.75 inch"]), (("31.1°", '39.4"'), ["31.1 inch", "39.4 inch"]),
+        (("41.25", '9.75"', "20 cm"), ["9.75 inch", "20.0 centimetre"]), (("41", '9.75"'), ["9.75 inch"]),
+        (("41.25",), []), (("Version 41.25", '9.75"'), ["9.75 inch"]), (("12.05.2024", '9"'), ["9.0 inch"]),
+        (('9.75"', "41.25", '3.5"'), ["9.75 inch", "41.25 inch", "3.5 inch"]),
     ],
 )  # fmt: skip
-def test_metres_that_lost_a_letter(texts: tuple[str, ...], expected: list[str]) -> None:
+def test_letters_strokes_and_units_that_the_engine_lost(texts: tuple[str, ...], expected: list[str]) -> None:
     candidates = find_candidates(column(*texts), CHALLENGE["height"])
     assert found(candidates) == expected
+    assert [one.order for one in candidates] == list(range(len(expected)))
 
 
-def test_a_repaired_metre_is_fuzzy() -> None:
-    exact, repaired = find_candidates(column("13.4 in", "34 m"), CHALLENGE["height"])
-    assert (exact.alignment, repaired.alignment) == (Alignment.EXACT, Alignment.FUZZY)
+@pytest.mark.parametrize(("texts", "repaired"), [(("13.4 in", "34 m"), 1), (("41.25", '9.75"'), 0)])
+def test_what_was_repaired_is_fuzzy(texts: tuple[str, ...], repaired: int) -> None:
+    candidates = find_candidates(column(*texts), CHALLENGE["height"])
+    assert [one.alignment is Alignment.FUZZY for one in candidates] == [number == repaired for number in range(2)]
+    assert candidates[repaired].line_ids == (repaired,)
 
 
 def test_the_nearest_unit_wins() -> None:

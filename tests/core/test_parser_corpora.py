@@ -16,23 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.parser import find_quantities
 from entx.core.postprocess import postprocess
-from entx.core.types import Alignment, OcrLine, OcrPage, PageStatus, Quantity, parse_written
+from entx.core.types import Quantity, parse_written
 from entx.core.units import BY_NAME
-
-
-def _page(*texts: str) -> OcrPage:
-    lines = [
-        OcrLine(text, 0.9, (0, 50 * n, 90, 50 * n, 90, 50 * n + 20, 0, 50 * n + 20)) for n, text in enumerate(texts)
-    ]
-    return OcrPage("0" * 64, PageStatus.OK, "", 500, 500, tuple(lines))
-
-
-def _heights(*texts: str) -> list[str]:
-    return [one.quantity.text for one in find_candidates(_page(*texts), CHALLENGE["height"])]
 
 
 @pytest.mark.parametrize(
@@ -56,35 +44,6 @@ def _heights(*texts: str) -> list[str]:
 )  # fmt: skip
 def test_spans(text: str, found: list[str]) -> None:
     assert [one.quantity.text for one in find_quantities(text)] == found
-
-
-def test_a_lost_inch_stroke_is_seen_beside_whole_ones() -> None:
-    assert _heights("22.44'", "11.22''") == ["22.44 inch", "11.22 inch"]
-    assert _heights("22.44'", '11.22"') == ["22.44 inch", "11.22 inch"]
-    assert _heights("22.44'") == ["22.44 foot"]
-    assert _heights("5'", '6"') == ["5.0 foot", "6.0 inch"]  # whole feet stay feet
-
-
-def test_decimals_whose_unit_was_lost_take_the_drawings_one_unit() -> None:
-    assert _heights("41.25", '9.75"') == ["41.25 inch", "9.75 inch"]
-    assert _heights("31.1°", '39.4"') == ["31.1 inch", "39.4 inch"]
-    lost = find_candidates(_page("41.25", '9.75"'), CHALLENGE["height"])[0]
-    assert lost.alignment is Alignment.FUZZY
-    assert lost.line_ids == (0,)
-
-
-@pytest.mark.parametrize(
-    "texts",
-    [("41.25", '9.75"', "20 cm"), ("41", '9.75"'), ("41.25",), ("Version 41.25", '9.75"'), ("12.05.2024", '9"')],
-)
-def test_other_numbers_take_no_unit(texts: tuple[str, ...]) -> None:
-    assert not any(text.startswith(("41", "12")) for text in _heights(*texts))
-
-
-def test_candidates_stay_in_reading_order() -> None:
-    candidates = find_candidates(_page('9.75"', "41.25", '3.5"'), CHALLENGE["height"])
-    assert [one.quantity.text for one in candidates] == ["9.75 inch", "41.25 inch", "3.5 inch"]
-    assert [one.order for one in candidates] == [0, 1, 2]
 
 
 DATA = Path(os.environ.get("ENTX_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
