@@ -58,6 +58,12 @@ def table(seed: int) -> tuple[list[int], list[str]]:
     return families, strata
 
 
+def off_the_ratio(parts: list[int], rows: list[bool] | None = None) -> float:
+    """By how many of these rows the part that is furthest from its ratio is off."""
+    here = Counter(part for part, wanted in zip(parts, rows or [True] * len(parts), strict=True) if wanted)
+    return max(abs(here[part] - ratio * here.total()) for part, ratio in enumerate(RATIOS))
+
+
 def test_families_stay_whole_and_ratios_hold_in_the_whole_and_in_each_stratum() -> None:
     families, strata = table(1)
     parts = deal_families(families, strata, RATIOS)
@@ -65,31 +71,24 @@ def test_families_stay_whole_and_ratios_hold_in_the_whole_and_in_each_stratum() 
     for family, part in zip(families, parts, strict=True):
         of_family[family].add(part)
     assert {len(found) for found in of_family.values()} == {1}
-    whole = Counter(parts)
-    for part, ratio in enumerate(RATIOS):
-        assert whole[part] == pytest.approx(ratio * len(parts), abs=12)
-    for stratum, size in Counter(strata).items():
-        here = Counter(part for part, name in zip(parts, strata, strict=True) if name == stratum)
-        for part, ratio in enumerate(RATIOS):
-            assert here[part] == pytest.approx(ratio * size, abs=12), stratum
+    assert off_the_ratio(parts) <= 12
+    for stratum in set(strata):
+        assert off_the_ratio(parts, [name == stratum for name in strata]) <= 12, stratum
 
 
 def test_large_families_are_in_every_part() -> None:
     families, strata = table(2)
     sizes = Counter(families)
     parts = deal_families(families, strata, RATIOS)
-    large = Counter(part for part, family in zip(parts, families, strict=True) if sizes[family] == 12)
-    for part, ratio in enumerate(RATIOS):
-        assert large[part] / large.total() == pytest.approx(ratio, abs=0.03)
+    large = [sizes[family] == 12 for family in families]
+    assert off_the_ratio(parts, large) <= 0.03 * sum(large)
 
 
 def test_single_rows_split_within_one_row_of_the_ratio() -> None:
     strata = ["a"] * 57 + ["b"] * 310 + ["c"] * 9
     parts = deal_families(range(len(strata)), strata, RATIOS)
-    for stratum, size in Counter(strata).items():
-        here = Counter(part for part, name in zip(parts, strata, strict=True) if name == stratum)
-        for part, ratio in enumerate(RATIOS):
-            assert abs(here[part] - ratio * size) <= 1.5
+    for stratum in set(strata):
+        assert off_the_ratio(parts, [name == stratum for name in strata]) <= 1.5
 
 
 def test_small_strata_go_to_the_first_part_with_their_families() -> None:

@@ -146,7 +146,8 @@ def read(text: str) -> Quantity:
     [
         ("500 gram", "0.5 kilogram", True, True), ("500.0 gram", "500 gram", True, False),  # one unit: no conversion
         ("1 inch", "2.54 centimetre", True, True), ("6 foot", "2 yard", True, True),
-        ("1 foot", "12.0 inch", True, True), ("1 pound", "16 ounce", True, True), ("0.1 kilogram", "100000000 microgram", True, True),
+        ("1 foot", "12.0 inch", True, True), ("1 pound", "16 ounce", True, True),
+        ("0.1 kilogram", "100000000 microgram", True, True),
         ("1500 watt", "1.5 kilowatt", True, True), ("0.23 kilovolt", "230 volt", True, True),
         ("1 gallon", "4 quart", True, True), ("2 cup", "1 pint", True, True),
         ("1 gallon", "128 fluid ounce", True, True), ("1 gallon", "231 cubic inch", True, True),

@@ -6,7 +6,8 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,42 +86,43 @@ def test_a_certificate_of_nobody_known_is_refused(server: Any) -> None:
     assert not server.hits
 
 
-def test_a_server_without_tls_is_no_picture() -> None:
+@contextmanager
+def listening(answer: Callable[[socket.socket], object]) -> Iterator[str]:
+    """A link to a listener without TLS that answers each connection so, in a thread of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def answer() -> None:
-            for _ in range(2):
-                connection, _address = listener.accept()
-                with connection:
-                    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        def work() -> None:
+            with suppress(OSError):  # the listener's end
+                while True:
+                    connection, _address = listener.accept()
+                    with connection:
+                        answer(connection)
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        with pytest.raises(
-            DownloadError, match=r"the encrypted connection to 127.0.0.1 broke|broke the connection off"
-        ):
-            fetcher().fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/a.jpg")
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/a.jpg"
+        listener.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def test_a_server_without_tls_is_no_picture() -> None:
+    broke = r"the encrypted connection to 127.0.0.1 broke|broke the connection off"
+    with listening(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")) as link:
+        with pytest.raises(DownloadError, match=broke):
+            fetcher().fetch(link)
 
 
 def test_a_handshake_of_a_byte_now_and_then_ends_in_time() -> None:
+    def drip(connection: socket.socket) -> None:
+        for byte in b"\x16\x03\x03\x40\x00\x02" + b"\0" * 1000:  # a TLS record that announces 16 kB of handshake
+            if ended.wait(0.05):
+                return
+            connection.sendall(bytes([byte]))
+
     ended = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def drip() -> None:
-            connection, _address = listener.accept()
-            with connection:
-                # a TLS record that announces 16 kB of handshake
-                for byte in b"\x16\x03\x03\x40\x00\x02" + b"\0" * 1000:
-                    if ended.wait(0.05):
-                        return
-                    connection.sendall(bytes([byte]))
-
-        thread = threading.Thread(target=drip)
-        thread.start()
+    with listening(drip) as link:
         started = time.monotonic()
         with pytest.raises(DownloadError, match="not there within 1 seconds"):
-            fetcher(timeout=1.0).fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/a.jpg")
+            fetcher(timeout=1.0).fetch(link)
         assert time.monotonic() - started < 5
         ended.set()
-        thread.join()

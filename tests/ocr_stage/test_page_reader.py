@@ -84,34 +84,27 @@ def test_the_window_stays_in_the_picture() -> None:
     assert doubtful_window([], 300, 200) == (0, 0, 300, 200)
 
 
-def test_the_surer_reading_of_a_place_stands() -> None:
-    assert merge([one("36.2 oy", 0.6)], [two("36.2 oz", 0.95)]) == [two("36.2 oz", 0.95)]
-    assert merge([one("36.2 oz", 0.95)], [two("36.2 cz", 0.6)]) == [one("36.2 oz", 0.95)]
+PIECES = [one("NET", 0.9, box(10, 10, 40, 20)), one("5kg", 0.9, box(60, 10, 40, 20))]
+WHOLE, FRAGMENT = two("NET WT 5kg", 0.9, box(10, 10, 95, 20)), two("5k", 0.9, box(60, 10, 30, 20))
+FAR, SURER = two("11 lb", 0.3, box(10, 200, 100, 20)), two("8477613", 0.87)
+MERGES = {
+    "the surer reading of a place stands": ([one("36.2 oy", 0.6)], [two("36.2 oz", 0.95)], [two("36.2 oz", 0.95)]),
+    "be it the first": ([one("36.2 oz", 0.95)], [two("36.2 cz", 0.6)], [one("36.2 oz", 0.95)]),
+    "a draw goes to the first reading": ([one("5 kg")], [two("5 kg")], [one("5 kg")]),
+    "other places are added": ([one("5 kg")], [FAR], [one("5 kg"), FAR]),
+    "only the second": ([], [two("11 lb")], [two("11 lb")]),
+    "only the first": ([one("5 kg")], [], [one("5 kg")]),
+    "one whole line beats its pieces": (PIECES, [WHOLE], [WHOLE]),
+    "and its fragment": ([one("NET WT 5kg")], [FRAGMENT], [one("NET WT 5kg")]),
+    "a number that the better one lacks stays": ([one("8477913", 0.78)], [SURER], [SURER, one("8477913", 0.78)]),
+    "unless it was read too badly to count": ([one("8477913", 0.45)], [SURER], [SURER]),
+}
 
 
-def test_a_draw_goes_to_the_first_reading() -> None:
-    assert merge([one("5 kg")], [two("5 kg")]) == [one("5 kg")]
-
-
-def test_other_places_are_added() -> None:
-    far = box(10, 200, 100, 20)
-    assert merge([one("5 kg")], [two("11 lb", 0.3, far)]) == [one("5 kg"), two("11 lb", 0.3, far)]
-    assert merge([], [two("11 lb")]) == [two("11 lb")]
-    assert merge([one("5 kg")], []) == [one("5 kg")]
-
-
-def test_one_whole_line_beats_its_pieces_and_the_other_way_round() -> None:
-    pieces = [one("NET", 0.9, box(10, 10, 40, 20)), one("5kg", 0.9, box(60, 10, 40, 20))]
-    whole = two("NET WT 5kg", 0.9, box(10, 10, 95, 20))
-    assert merge(pieces, [whole]) == [whole]
-    fragment = two("5k", 0.9, box(60, 10, 30, 20))
-    assert merge([one("NET WT 5kg")], [fragment]) == [one("NET WT 5kg")]
-
-
-def test_a_number_that_only_the_lesser_reading_has_stays_beside_the_better_one() -> None:
-    first, second = one("8477913", 0.78), two("8477613", 0.87)
-    assert merge([first], [second]) == [second, first]
-    assert merge([one("8477913", 0.45)], [second]) == [second]  # read too badly to count
+@pytest.mark.parametrize("case", MERGES)
+def test_two_readings_are_merged(case: str) -> None:
+    first, second, merged = MERGES[case]
+    assert merge(first, second) == merged
 
 
 def test_numeric_strings() -> None:

@@ -300,47 +300,47 @@ def test_only_the_try_before_the_last_strike_is_the_last() -> None:
     assert not Quarantine(1, 10).is_last_try(case())  # else no two pictures would ever be read at once
 
 
-def test_a_kill_is_doubted_while_a_worker_that_read_nothing_was_killed_too() -> None:
-    quarantine, struck = Quarantine(3, 10), case()
-    quarantine.strike(struck, KILL, 0)
-    quarantine.strike(struck, KILL, 2)
-    quarantine.bystander(KILL, 4)
-    assert not quarantine.strike(struck, KILL, 6)
-    assert struck.not_before == 16
-    assert quarantine.strike(struck, KILL, 17)  # quiet since: it was the picture
+@pytest.mark.parametrize(
+    ("before", "given_up"),
+    [
+        pytest.param(
+            [("a", KILL, 0), ("a", KILL, 2), (None, KILL, 4)], False, id="a worker that read nothing was killed"
+        ),
+        pytest.param([("a", KILL, 0), ("a", KILL, 2), ("b", KILL, 4)], False, id="other pictures lose their workers"),
+        pytest.param(
+            [("a", KILL, 0), ("a", KILL, 2), (None, CRASH, 4), ("b", CRASH, 4)], True, id="a crash is no doubt"
+        ),
+    ],
+)
+def test_a_last_kill_is_doubted_while_others_are_killed(
+    before: list[tuple[str | None, Death, float]], given_up: bool
+) -> None:
+    quarantine, cases = Quarantine(3, 10), {"a": case("a"), "b": case("b")}
+    for name, death, now in before:
+        if name is None:
+            quarantine.bystander(death, now)
+        else:
+            quarantine.strike(cases[name], death, now)
+    assert quarantine.strike(cases["a"], KILL, 6) is given_up
+    if not given_up:
+        assert cases["a"].not_before == 16
+        assert quarantine.strike(cases["a"], KILL, 17)  # quiet since: it was the picture
 
 
-def test_a_kill_is_doubted_while_other_pictures_lose_their_workers() -> None:
-    quarantine, struck, other = Quarantine(3, 10), case("a"), case("b")
-    quarantine.strike(struck, KILL, 0)
-    quarantine.strike(struck, KILL, 2)
-    quarantine.strike(other, KILL, 4)
-    assert not quarantine.strike(struck, KILL, 6)
-
-
-def test_a_crash_is_never_doubted_and_casts_no_doubt() -> None:
-    quarantine, struck, other = Quarantine(3, 10), case("a"), case("b")
+def test_a_crash_is_never_doubted() -> None:
+    quarantine, struck = Quarantine(3, 10), case("a")
     for now in range(3):
         quarantine.bystander(KILL, now)
         given_up = quarantine.strike(struck, CRASH, now)
     assert given_up
-    quarantine = Quarantine(3, 10)
-    for now in range(3):
-        quarantine.bystander(CRASH, now)
-        quarantine.strike(other, CRASH, now)
-        given_up = quarantine.strike(struck := struck if now else case("c"), KILL, now)
-    assert given_up
 
 
 def test_doubt_ends() -> None:
-    quarantine, struck = Quarantine(3, 10), case()
-    attempts = 0
-    while True:
-        quarantine.bystander(KILL, attempts)
-        attempts += 1
-        if quarantine.strike(struck, KILL, attempts):
-            break
-    assert attempts == 3 + MAX_DOUBTS
+    quarantine, struck, given_up = Quarantine(3, 10), case(), False
+    while not given_up:
+        quarantine.bystander(KILL, len(struck.deaths))
+        given_up = quarantine.strike(struck, KILL, len(struck.deaths) + 1)
+    assert len(struck.deaths) == 3 + MAX_DOUBTS
 
 
 def test_two_pictures_that_are_killed_each_time_cost_each_other_at_most_three_attempts() -> None:
