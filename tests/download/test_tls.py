@@ -107,9 +107,9 @@ def listening(answer: Callable[[socket.socket], object]) -> Iterator[str]:
 
 def test_a_server_without_tls_is_no_picture() -> None:
     broke = r"the encrypted connection to 127.0.0.1 broke|broke the connection off"
-    with listening(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")) as link:
-        with pytest.raises(DownloadError, match=broke):
-            fetcher().fetch(link)
+    plain = listening(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n"))
+    with plain as link, pytest.raises(DownloadError, match=broke):
+        fetcher().fetch(link)
 
 
 def test_a_handshake_of_a_byte_now_and_then_ends_in_time() -> None:
