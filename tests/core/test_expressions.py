@@ -56,7 +56,6 @@ def test_the_next_numbers_text_is_not_looked_at() -> None:
 )  # fmt: skip
 def test_labels_of_a_list(text: str, expected: list[str]) -> None:
     listed = re.search(r"10 ?[x*] ?5 ?[x*] ?3", text)
-    assert listed is not None
     assert labels_of_list(text, listed.start(), listed.end(), 3) == expected
 
 

@@ -61,7 +61,6 @@ def test_positions_lie_in_the_given_text_in_order(text: str) -> None:
 )  # fmt: skip
 def test_read_number(text: str, value: str, end: int, alignment: str) -> None:
     number = read_number(text, 0)
-    assert number is not None
     assert (number.value, number.end, number.alignment) == (Decimal(value), end, Alignment(alignment))
 
 
@@ -77,7 +76,6 @@ def test_no_number_here(text: str) -> None:
 )  # fmt: skip
 def test_letters_among_digits_are_repaired(text: str, value: str) -> None:
     number = repair_number(text, 0)
-    assert number is not None
     assert (number.value, number.alignment, number.end) == (Decimal(value), Alignment.FUZZY, len(text))
 
 
@@ -129,14 +127,11 @@ def test_no_unit_stands_here(text: str) -> None:
     [("cmH", "h"), ("inW", "w"), ("mmL", "l"), ("H cm", "h"), ("W x 20H x 5D cm", "w"), ("cm", ""), ("W", "")],
 )
 def test_axis_letters_are_labels(text: str, label: str) -> None:
-    found = unit_behind(text, 0)
-    assert found is not None
-    assert found.label == label
+    assert unit_behind(text, 0).label == label
 
 
 def test_a_letter_with_its_unit_still_to_come_has_no_unit_yet() -> None:
     found = unit_behind("10W x 20H x 5D cm", 2)
-    assert found is not None
     assert (found.unit, found.label) == ("", "w")
 
 
@@ -150,7 +145,6 @@ def test_a_letter_with_its_unit_still_to_come_has_no_unit_yet() -> None:
 )  # fmt: skip
 def test_slips_are_fuzzy(text: str, position: int, name: str) -> None:
     found = unit_behind(text, position)
-    assert found is not None
     assert (found.unit, found.alignment) == (name, Alignment.FUZZY)
 
 
@@ -164,7 +158,6 @@ def test_slips_are_fuzzy(text: str, position: int, name: str) -> None:
 def test_a_unit_before_its_number(text: str, name: str, start: int) -> None:
     number = next(index for index, char in enumerate(text) if char.isdigit())
     found = unit_before(text, number, 0)
-    assert found is not None
     assert (found.unit, found.end, found.alignment) == (name, start, Alignment.NORMALISED)
 
 
@@ -221,45 +214,33 @@ EXACT = [
     ("5.5 in. wide", "5.5 inch"),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "expected"), EXACT)
-def test_number_with_its_unit(text: str, expected: str) -> None:
-    match = only(text)
-    assert (match.quantity.text, match.alignment) == (expected, Alignment.EXACT)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("0,5 kg", "0.5 kilogram"), ("17,8CM", "17.8 centimetre"), ("1,5L", "1.5 litre"), ("0,500 kg", "0.5 kilogram"),
-        ("1,000 g", "1000.0 gram"), ("2,205 lbs", "2205.0 pound"), ("1.000 g", "1000.0 gram"),
-        ("1.500 W", "1500.0 watt"), ("1 000 g", "1000.0 gram"), ("1.234,5 g", "1234.5 gram"),
-        ("1,234,567.5 g", "1234567.5 gram"), ('8 1/4"', "8.25 inch"), ("8-1/4 in", "8.25 inch"),
-        ("25 1/2 inches", "25.5 inch"), ("1/2 in", "0.5 inch"), ("3/4 cup", "0.75 cup"), ("½ cup", "0.5 cup"),
-        ("8½ in", "8.5 inch"), ("2 ⅛ in", "2.125 inch"), ("5'11\"", "71.0 inch"), ("5’ 11”", "71.0 inch"),
-        ("5'11", "71.0 inch"), ("5 ft 11 in", "71.0 inch"), ("5 feet 11 inches", "71.0 inch"),
-        ("5 lb 3 oz", "83.0 ounce"), ("Weight (kg): 5", "5.0 kilogram"), ("Power(W)100", "100.0 watt"),
-        ("Kg 1,5", "1.5 kilogram"), ("5''", "5.0 inch"), ("10 (cm)", "10.0 centimetre"),
-    ],
-)  # fmt: skip
-def test_other_spellings_are_normalised(text: str, expected: str) -> None:
-    match = only(text)
-    assert (match.quantity.text, match.alignment) == (expected, Alignment.NORMALISED)
+NORMALISED = [
+    ("0,5 kg", "0.5 kilogram"), ("17,8CM", "17.8 centimetre"), ("1,5L", "1.5 litre"), ("0,500 kg", "0.5 kilogram"),
+    ("1,000 g", "1000.0 gram"), ("2,205 lbs", "2205.0 pound"), ("1.000 g", "1000.0 gram"),
+    ("1.500 W", "1500.0 watt"), ("1 000 g", "1000.0 gram"), ("1.234,5 g", "1234.5 gram"),
+    ("1,234,567.5 g", "1234567.5 gram"), ('8 1/4"', "8.25 inch"), ("8-1/4 in", "8.25 inch"),
+    ("25 1/2 inches", "25.5 inch"), ("1/2 in", "0.5 inch"), ("3/4 cup", "0.75 cup"), ("½ cup", "0.5 cup"),
+    ("8½ in", "8.5 inch"), ("2 ⅛ in", "2.125 inch"), ("5'11\"", "71.0 inch"), ("5’ 11”", "71.0 inch"),
+    ("5'11", "71.0 inch"), ("5 ft 11 in", "71.0 inch"), ("5 feet 11 inches", "71.0 inch"),
+    ("5 lb 3 oz", "83.0 ounce"), ("Weight (kg): 5", "5.0 kilogram"), ("Power(W)100", "100.0 watt"),
+    ("Kg 1,5", "1.5 kilogram"), ("5''", "5.0 inch"), ("10 (cm)", "10.0 centimetre"),
+]  # fmt: skip
+FUZZY = [
+    ("5 Ibs", "5.0 pound"), ("5 1bs", "5.0 pound"), ("18VLXT", "18.0 volt"), ("20VMAX", "20.0 volt"),
+    ("640Z", "64.0 ounce"), ("5.50Z", "5.5 ounce"), ("36.2 02", "36.2 ounce"), ("12 0z", "12.0 ounce"),
+    ("I5cm", "15.0 centimetre"), ("l2V", "12.0 volt"), ("1Omm", "10.0 millimetre"), ("37.Smm", "37.5 millimetre"),
+    ("o.98in", "0.98 inch"), ("O.5kg", "0.5 kilogram"), ("1OOW", "100.0 watt"), ("12 f1 oz", "12.0 fluid ounce"),
+    ("10 milimeter", "10.0 millimetre"), ("3 kilogrms", "3.0 kilogram"), ("500gNet", "500.0 gram"),
+]  # fmt: skip
+SPELLINGS = {Alignment.EXACT: EXACT, Alignment.NORMALISED: NORMALISED, Alignment.FUZZY: FUZZY}
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("5 Ibs", "5.0 pound"), ("5 1bs", "5.0 pound"), ("18VLXT", "18.0 volt"), ("20VMAX", "20.0 volt"),
-        ("640Z", "64.0 ounce"), ("5.50Z", "5.5 ounce"), ("36.2 02", "36.2 ounce"), ("12 0z", "12.0 ounce"),
-        ("I5cm", "15.0 centimetre"), ("l2V", "12.0 volt"), ("1Omm", "10.0 millimetre"), ("37.Smm", "37.5 millimetre"),
-        ("o.98in", "0.98 inch"), ("O.5kg", "0.5 kilogram"), ("1OOW", "100.0 watt"), ("12 f1 oz", "12.0 fluid ounce"),
-        ("10 milimeter", "10.0 millimetre"), ("3 kilogrms", "3.0 kilogram"), ("500gNet", "500.0 gram"),
-    ],
-)  # fmt: skip
-def test_slips_are_repaired_and_marked_fuzzy(text: str, expected: str) -> None:
+    ("alignment", "text", "expected"), [(alignment, *row) for alignment, rows in SPELLINGS.items() for row in rows]
+)
+def test_number_with_its_unit_and_how_it_was_spelled(alignment: Alignment, text: str, expected: str) -> None:
     match = only(text)
-    assert (match.quantity.text, match.alignment) == (expected, Alignment.FUZZY)
+    assert (match.quantity.text, match.alignment) == (expected, alignment)
 
 
 @pytest.mark.parametrize(

@@ -72,32 +72,25 @@ def test_unwrapping_never_fails(text: str) -> None:
     assert isinstance(unwrap(text), str)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "The product's item weight is not explicitly indicated in the image.",
-        "The image does not provide a specific weight measurement for the product.",
-        "The image doesn't show the height.", "There is no indication of power usage or output near the product.",
-        "There is no mention of the voltage rating in the image.", "The depth of the product is not visible.",
-        "I cannot determine the height.", "I'm sorry, but I can't help with that.", "Unable to read the label.", "N/A",
-        "NA", "None", "null", "unknown", "Not applicable", "The product is not specified for a wattage.",
-        "The product does not have a label indicating its weight.", "no visible value",
-    ],
-)  # fmt: skip
-def test_denials(text: str) -> None:
-    assert says_nothing(text)
+DENIALS = [
+    "The product's item weight is not explicitly indicated in the image.",
+    "The image does not provide a specific weight measurement for the product.",
+    "The image doesn't show the height.", "There is no indication of power usage or output near the product.",
+    "There is no mention of the voltage rating in the image.", "The depth of the product is not visible.",
+    "I cannot determine the height.", "I'm sorry, but I can't help with that.", "Unable to read the label.", "N/A",
+    "NA", "None", "null", "unknown", "Not applicable", "The product is not specified for a wattage.",
+    "The product does not have a label indicating its weight.", "no visible value",
+]  # fmt: skip
+STATEMENTS = [
+    "The height of the product is 8 cm.", "The product is a notebook, 5 cm thick.", "12 volt",
+    "The north side is 5 cm.", "Nominal voltage: 12 V", "a non-stick pan, 28 cm", "The banana weighs 100 g",
+    "No. 5 screw, 4 cm",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "The height of the product is 8 cm.", "The product is a notebook, 5 cm thick.", "12 volt",
-        "The north side is 5 cm.", "Nominal voltage: 12 V", "a non-stick pan, 28 cm", "The banana weighs 100 g",
-        "No. 5 screw, 4 cm",
-    ],
-)  # fmt: skip
-def test_statements_are_no_denials(text: str) -> None:
-    assert not says_nothing(text)
+@pytest.mark.parametrize("text", [*DENIALS, *STATEMENTS])
+def test_denials_are_told_from_statements(text: str) -> None:
+    assert says_nothing(text) is (text in DENIALS)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,6 @@ FORMS = {
 @pytest.mark.parametrize(("name", "form"), [(name, form) for name, forms in FORMS.items() for form in forms])
 def test_surface_form_means_its_unit(name: str, form: str) -> None:
     found = lookup(form)
-    assert found is not None
     assert (found[0].name, found[1]) == (name, Alignment.EXACT)
 
 
@@ -51,9 +50,7 @@ def test_every_legal_unit_of_the_challenge_is_in_the_table_under_its_kind() -> N
     for entity in CHALLENGE.entities.values():
         for unit in entity.units:
             assert kind_of(unit) == entity.kind
-            found = lookup(unit)
-            assert found is not None
-            assert found[0].name == unit
+            assert lookup(unit)[0].name == unit
 
 
 @pytest.mark.parametrize(
@@ -67,9 +64,7 @@ def test_every_legal_unit_of_the_challenge_is_in_the_table_under_its_kind() -> N
     ],
 )  # fmt: skip
 def test_units_that_nobody_asks_for_are_known_and_illegal(form: str, name: str) -> None:
-    found = lookup(form)
-    assert found is not None
-    assert found[0].name == name
+    assert lookup(form)[0].name == name
     assert name not in CHALLENGE.units
 
 

@@ -28,14 +28,9 @@ LOOPBACK_FORMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("address", PUBLIC)
-def test_public_addresses(address: str) -> None:
-    assert is_public(address)
-
-
-@pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_addresses_that_are_not_public(address: str) -> None:
-    assert not is_public(address)
+@pytest.mark.parametrize("address", [*PUBLIC, *NOT_PUBLIC])
+def test_which_addresses_are_public(address: str) -> None:
+    assert is_public(address) is (address in PUBLIC)
 
 
 @pytest.mark.parametrize("host", LOOPBACK_FORMS)

@@ -174,9 +174,6 @@ def test_each_number_has_its_line_and_its_place() -> None:
 
 def test_strokes_run_downward_and_to_the_right() -> None:
     height, width, depth = (line.best for line in page_geometry(*cupboard()).lines)
-    assert height is not None
-    assert width is not None
-    assert depth is not None
     assert height.start == pytest.approx((130, 120), abs=4)
     assert height.end == pytest.approx((130, 440), abs=4)
     assert width.start == pytest.approx((180, 490), abs=4)
@@ -187,12 +184,8 @@ def test_strokes_run_downward_and_to_the_right() -> None:
 
 def test_a_large_picture_gives_the_same_in_its_own_pixels() -> None:
     small, large = page_geometry(*cupboard()), page_geometry(*cupboard(3))
-    assert large.product is not None
-    assert small.product is not None
     assert np.array(large.product) / 3 == pytest.approx(np.array(small.product), abs=6)
     for one, three in zip(small.lines, large.lines, strict=True):
-        assert one.best is not None
-        assert three.best is not None
         assert three.best.direction is one.best.direction
         assert three.best.length / 3 == pytest.approx(one.best.length, abs=8)
         assert (three.across, three.down) == pytest.approx((one.across, one.down), abs=0.05)
@@ -266,7 +259,6 @@ def test_a_page_comes_with_its_geometry(engine: str) -> None:
     pytest.importorskip(engine)
     scene = draw_scene("one_axis", "geometry/engine", size=640)
     page = PageReader(EngineSpec.of(engine)).read("0" * 64, encoded(scene.image))
-    assert page.geometry is not None
     assert page.geometry == page_geometry(array(scene.image), page.lines)
     truth = {scene.lines[text.line].direction for text in scene.texts if text.line >= 0}
     assert {line.best.direction for line in page.geometry.lines if line.best and line.best.score > 0.2} == truth

@@ -219,7 +219,6 @@ def parent_at_work(
         start_new_session=True,
     )  # fmt: skip
     try:
-        assert process.stdout is not None
         assert process.stdout.readline()
         deadline = time.monotonic() + 10
         while len(workers_of(process.pid)) < 2 and time.monotonic() < deadline:
@@ -276,7 +275,6 @@ def test_a_worker_ignores_ctrl_c_and_reads_on(tmp_path: Path) -> None:
         workers = workers_of(process.pid)
         for worker in workers:
             worker.send_signal(signal.SIGINT)
-        assert process.stdout is not None
         for _ in range(6):
             assert process.stdout.readline()
         assert {w.pid for w in workers_of(process.pid)} == {w.pid for w in workers}
