@@ -17,7 +17,6 @@ from entx.core.evaluation import (
     Evaluation,
     Interval,
     Outcome,
-    Paired,
     bootstrap_f1,
     evaluate,
     f1_of,
@@ -143,12 +142,8 @@ def table(pictures: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     stated = draw.random(len(groups)) < 0.75
     answered = draw.random(len(groups)) < 0.85
     right = draw.random(len(groups)) < quality
-    outcome = np.where(
-        answered,
-        np.where(stated & right, Outcome.TP, Outcome.FP),
-        np.where(stated, Outcome.FN, Outcome.TN),
-    )
-    return outcome, groups
+    given, none = np.where(stated & right, Outcome.TP, Outcome.FP), np.where(stated, Outcome.FN, Outcome.TN)
+    return np.where(answered, given, none), groups
 
 
 def direct(outcome: np.ndarray, groups: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -236,37 +231,28 @@ def test_an_interval_prints_three_digits() -> None:
     assert str(Interval(0.12345, 0.9)) == "[0.123, 0.900]"
 
 
-def _paired(first: list[Outcome], second: list[Outcome], groups: list[int] | None = None) -> Paired:
-    numbers = np.array(groups if groups is not None else range(len(first)), dtype=np.int64)
-    return paired_f1(np.array(first, dtype=np.int64), np.array(second, dtype=np.int64), numbers)
+APART = np.arange(400)
+WORSE, BETTER = (np.where(right > APART, Outcome.TP, Outcome.FP) for right in (300, 312))
 
 
 def test_an_arm_against_itself_does_not_differ() -> None:
-    rows = [Outcome.TP, Outcome.FP, Outcome.FN, Outcome.TN] * 20
-    found = _paired(rows, rows)
+    rows = np.array([Outcome.TP, Outcome.FP, Outcome.FN, Outcome.TN] * 20)
+    found = paired_f1(rows, rows, np.arange(80))
     assert (found.difference, found.interval.low, found.interval.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
     assert not found.separable
 
 
 def test_a_small_but_steady_gain_is_separable_though_the_intervals_overlap() -> None:
-    second = [Outcome.TP] * 300 + [Outcome.FP] * 100
-    first = [Outcome.TP] * 312 + [Outcome.FP] * 88
-    found = _paired(first, second)
+    found = paired_f1(BETTER, WORSE, APART)
     assert found.difference == pytest.approx(624 / 712 - 600 / 700)
     assert found.separable
     assert found.p_value < 0.01
-    groups = np.arange(400, dtype=np.int64)
-    one = bootstrap_f1(np.array(first, dtype=np.int64), groups)
-    other = bootstrap_f1(np.array(second, dtype=np.int64), groups)
-    assert one.low < other.high
-    back = _paired(second, first)
-    assert back.difference == -found.difference
+    assert bootstrap_f1(BETTER, APART).low < bootstrap_f1(WORSE, APART).high
+    assert paired_f1(WORSE, BETTER, APART).difference == -found.difference
 
 
 def test_rows_of_one_picture_count_as_one() -> None:
-    second = [Outcome.TP] * 300 + [Outcome.FP] * 100
-    first = [Outcome.TP] * 312 + [Outcome.FP] * 88
-    found = _paired(first, second, [*range(300), *[300] * 12, *range(301, 389)])
+    found = paired_f1(BETTER, WORSE, np.array([*range(300), *[300] * 12, *range(301, 389)]))
     assert not found.separable
     assert found.p_value > 0.5
 
@@ -375,24 +361,28 @@ def test_pictures_are_resampled_whole(tmp_path: Path) -> None:
     assert widths[2] == widths[1]
 
 
-def test_faults(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing to score"):
-        run(tmp_path, GOLD.splitlines()[0] + "\n")
-    with pytest.raises(InputError, match="no row is left with origin = \\['none'\\]; it holds 'test', 'train'"):
-        run(tmp_path, where=[("origin", "none")])
-    with pytest.raises(TableError, match="did you mean 'origin'"):
-        run(tmp_path, where=[("origni", "test")])
-    many = "index,value\n" + "".join(f"{i},{i} inch\n" for i in range(1_001))
-    with pytest.raises(InputError, match="value has 1,001 values"):
-        run(tmp_path, many, by=["value"])
-    with pytest.raises(InputError, match="neither entity_value nor value"):
-        run(tmp_path, "index,truth\n1,x\n")
-    with pytest.raises(InputError, match="both entity_value and value"):
-        run(tmp_path, "index,value,entity_value\n1,x,x\n")
-    with pytest.raises(TableError, match=r"pred\.csv, line 3, column index: index 1 was already used on line 2"):
-        run(tmp_path, predictions="index,prediction\n1,\n1,\n")
-    with pytest.raises(TableError, match=r"gold\.csv, line 2, column entity_name: unknown entity 'weight'"):
-        run(tmp_path, "index,entity_name,value\n1,weight,5 gram\n")
+MANY = "index,value\n" + "".join(f"{i},{i} inch\n" for i in range(1_001))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"gold": GOLD.splitlines()[0] + "\n"}, InputError, "nothing to score"),
+        ({"where": [("origin", "none")]}, InputError,
+         r"no row is left with origin = \['none'\]; it holds 'test', 'train'"),
+        ({"where": [("origni", "test")]}, TableError, "did you mean 'origin'"),
+        ({"gold": MANY, "by": ["value"]}, InputError, "value has 1,001 values"),
+        ({"gold": "index,truth\n1,x\n"}, InputError, "neither entity_value nor value"),
+        ({"gold": "index,value,entity_value\n1,x,x\n"}, InputError, "both entity_value and value"),
+        ({"predictions": "index,prediction\n1,\n1,\n"}, TableError,
+         r"pred\.csv, line 3, column index: index 1 was already used on line 2"),
+        ({"gold": "index,entity_name,value\n1,weight,5 gram\n"}, TableError,
+         r"gold\.csv, line 2, column entity_name: unknown entity 'weight'"),
+    ],
+)  # fmt: skip
+def test_faults(tmp_path: Path, options: dict[str, object], error: type[InputError], said: str) -> None:
+    with pytest.raises(error, match=said):
+        run(tmp_path, **options)
 
 
 def test_a_file_without_answers_scores_0(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Picture bytes to upright pixels."""
 
-import io
 import random
 import struct
 import time
@@ -52,11 +51,9 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
 
 
 def test_a_jpeg_may_be_halved_while_it_is_decoded_but_not_below_the_asked_size() -> None:
-    stream = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6  # stands on its side
-    Image.new("RGB", (1600, 800), (200, 30, 30)).save(stream, "JPEG", exif=exif)
-    data = stream.getvalue()
+    data = encoded(Image.new("RGB", (1600, 800), (200, 30, 30)), "JPEG", exif=exif)
     assert decode(data).shape == (1600, 800, 3)
     assert decode(data, at_least=400).shape == (800, 400, 3)
     assert decode(data, at_least=401).shape == (1600, 800, 3)
@@ -238,10 +235,8 @@ def test_broken_files_decode_or_say_why_in_one_line() -> None:
 
 def test_only_pictures_are_opened() -> None:
     """Pillow's plug-ins for PostScript, PDF and the like stay closed."""
-    icon = io.BytesIO()
-    Image.new("RGB", (16, 16)).save(icon, "ICO")
     with pytest.raises(PictureError, match="unknown format"):
-        decode(icon.getvalue())
+        decode(encoded(Image.new("RGB", (16, 16)), "ICO"))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "LA", "RGBA", "CMYK", "I;16"])

@@ -1,7 +1,6 @@
 """A real HTTP server on 127.0.0.1 that answers honestly, or as badly as a path asks it to."""
 
 import gzip
-import io
 import socket
 import ssl
 import struct
@@ -16,13 +15,13 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
+from tests.ocr_stage.pictures import encoded
 
-def jpeg(seed: int = 0, size: tuple[int, int] = (160, 120)) -> bytes:
-    """A real JPEG; different bytes for different seeds."""
-    noise = bytes((i * 37 + seed * 101 + (i // 97) * 13) % 256 for i in range(size[0] * size[1]))
-    stream = io.BytesIO()
-    Image.frombytes("L", size, noise).save(stream, "JPEG", quality=80, comment=f"picture {seed}".encode())
-    return stream.getvalue()
+
+def jpeg(seed: int = 0) -> bytes:
+    """A real JPEG of 160 x 120 pixels; different bytes for different seeds."""
+    noise = bytes((i * 37 + seed * 101 + (i // 97) * 13) % 256 for i in range(160 * 120))
+    return encoded(Image.frombytes("L", (160, 120), noise), "JPEG", quality=80, comment=f"picture {seed}".encode())
 
 
 def png_bomb(width: int, height: int) -> bytes:
@@ -53,6 +52,9 @@ PLAIN: dict[str, tuple[int, bytes, dict[str, str]]] = {
     "svg": (200, b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', {}),
     "text": (200, b"no picture" * 100, {}),
     "cut": (200, HONEST[:-500], {}),
+    "until-close": (200, HONEST, {"Content_Length": "", "Connection": "close"}),
+    "cut-until-close": (200, HONEST[:-500], {"Content_Length": "", "Connection": "close"}),
+    "dot": (200, encoded(Image.new("P", (1, 1)), "GIF"), {}),
     "longer": (200, HONEST + HONEST, {"Content_Length": str(len(HONEST) - 500)}),
     "two-lengths": (200, HONEST, {"Content_Length": f"{len(HONEST)}, 17"}),
     "odd-length": (200, HONEST, {"Content_Length": "many"}),
@@ -149,10 +151,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
         self.wfile.write(b"0\r\n\r\n")
 
-    def serve_until_close(self) -> None:
-        self.answer(200, HONEST, Content_Length="", Connection="close")
-        self.close_connection = True
-
     def serve_flaky(self) -> None:
         self.answer(500) if self.times() == 1 else self.answer(200, HONEST)
 
@@ -172,10 +170,6 @@ class _Handler(BaseHTTPRequestHandler):
     def serve_drop_chunked(self) -> None:
         self.answer(200, b"%x\r\n%s" % (len(HONEST), HONEST[:1000]), Content_Length="", Transfer_Encoding="chunked")
         self.connection.shutdown(socket.SHUT_RDWR)
-        self.close_connection = True
-
-    def serve_cut_until_close(self) -> None:
-        self.answer(200, HONEST[:-500], Content_Length="", Connection="close")
         self.close_connection = True
 
     def serve_endless(self) -> None:
@@ -202,11 +196,6 @@ class _Handler(BaseHTTPRequestHandler):
     def serve_garbage(self) -> None:
         self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
         self.close_connection = True
-
-    def serve_dot(self) -> None:
-        stream = io.BytesIO()
-        Image.new("P", (1, 1)).save(stream, "GIF")
-        self.answer(200, stream.getvalue())
 
     def serve_loop(self) -> None:
         self.answer(302, Location=self.path)

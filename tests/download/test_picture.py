@@ -1,6 +1,5 @@
 """What counts as a picture."""
 
-import io
 import random
 import time
 import tracemalloc
@@ -12,13 +11,11 @@ from PIL import Image
 
 from entx.core.errors import PictureError
 from entx.download.fetch import is_good_file, verify_picture
+from tests.ocr_stage.pictures import encoded
 
 
-def encoded(format_name: str, size: tuple[int, int] = (64, 48), mode: str = "RGB") -> bytes:
-    stream = io.BytesIO()
-    picture = Image.frombytes(mode, size, random.Random(7).randbytes(size[0] * size[1] * len(mode)))
-    picture.save(stream, format_name)
-    return stream.getvalue()
+def noise(format_name: str, size: tuple[int, int] = (64, 48), mode: str = "RGB") -> bytes:
+    return encoded(Image.frombytes(mode, size, random.Random(7).randbytes(size[0] * size[1] * len(mode))), format_name)
 
 
 FORMATS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"]
@@ -26,7 +23,7 @@ FORMATS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"]
 
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_whole_pictures_pass(format_name: str, tmp_path: Path) -> None:
-    data = encoded(format_name, mode="L" if format_name == "GIF" else "RGB")
+    data = noise(format_name, mode="L" if format_name == "GIF" else "RGB")
     verify_picture(data)
     path = tmp_path / "whole"
     path.write_bytes(data)
@@ -36,7 +33,7 @@ def test_whole_pictures_pass(format_name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("format_name", FORMATS)
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.9])
 def test_a_picture_that_is_cut_off_anywhere_is_broken(format_name: str, share: float, tmp_path: Path) -> None:
-    data = encoded(format_name, mode="L" if format_name == "GIF" else "RGB")
+    data = noise(format_name, mode="L" if format_name == "GIF" else "RGB")
     cut = data[: int(len(data) * share)]
     with pytest.raises(PictureError, match=r"broken|not a picture"):
         verify_picture(cut)
@@ -46,7 +43,7 @@ def test_a_picture_that_is_cut_off_anywhere_is_broken(format_name: str, share: f
 
 
 def test_a_large_jpeg_that_lacks_its_last_rows_is_broken() -> None:
-    data = encoded("JPEG", (2000, 1500))
+    data = noise("JPEG", (2000, 1500))
     verify_picture(data)
     with pytest.raises(PictureError, match="cannot be decoded to its end"):
         verify_picture(data[:-2000])
@@ -54,13 +51,11 @@ def test_a_large_jpeg_that_lacks_its_last_rows_is_broken() -> None:
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_colour_modes_of_jpeg(mode: str) -> None:
-    verify_picture(encoded("JPEG", mode=mode))
+    verify_picture(noise("JPEG", mode=mode))
 
 
 def test_a_bomb_is_refused_from_its_header() -> None:
-    stream = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(stream, "PNG")
-    data = stream.getvalue()
+    data = encoded(Image.new("1", (20_000, 20_000)))
     tracemalloc.start()
     started = time.process_time()
     with pytest.raises(PictureError, match="megapixels"):
@@ -71,10 +66,8 @@ def test_a_bomb_is_refused_from_its_header() -> None:
 
 
 def test_an_animation_that_announces_a_huge_canvas_is_refused() -> None:
-    stream = io.BytesIO()
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
-    frames[0].save(stream, "WEBP", save_all=True, append_images=frames[1:])
-    data = bytearray(stream.getvalue())
+    data = bytearray(encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
     canvas = data.index(b"VP8X") + 12
     data[canvas : canvas + 6] = (16_383).to_bytes(3, "little") * 2
     with pytest.raises(PictureError, match="megapixels"):
@@ -82,7 +75,7 @@ def test_an_animation_that_announces_a_huge_canvas_is_refused() -> None:
 
 
 def test_the_cap_is_on_pixels() -> None:
-    data = encoded("JPEG", (100, 50))
+    data = noise("JPEG", (100, 50))
     verify_picture(data, max_pixels=5_000)
     with pytest.raises(PictureError, match=r"100 x 50 pixels, over 0.004999 megapixels"):
         verify_picture(data, max_pixels=4_999)
@@ -91,12 +84,12 @@ def test_the_cap_is_on_pixels() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (7, 7)])
 def test_a_dot_is_a_placeholder(size: tuple[int, int]) -> None:
     with pytest.raises(PictureError, match="a placeholder"):
-        verify_picture(encoded("PNG", size))
+        verify_picture(noise("PNG", size))
 
 
 @pytest.mark.parametrize("size", [(8, 1), (1, 300)])
 def test_a_narrow_picture_is_none(size: tuple[int, int]) -> None:
-    verify_picture(encoded("PNG", size))
+    verify_picture(noise("PNG", size))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +113,7 @@ def test_magic_bytes_alone_are_no_picture(magic: bytes) -> None:
 
 def test_no_bytes_of_a_picture_changed_at_random_raise_anything_else() -> None:
     for format_name in FORMATS:
-        data = bytearray(encoded(format_name, mode="L" if format_name == "GIF" else "RGB"))
+        data = bytearray(noise(format_name, mode="L" if format_name == "GIF" else "RGB"))
         for position in range(8, min(len(data), 400), 3):
             changed = data.copy()
             changed[position] ^= 0x5A
@@ -130,7 +123,7 @@ def test_no_bytes_of_a_picture_changed_at_random_raise_anything_else() -> None:
 
 def test_a_file_is_good_by_its_end_or_by_its_pixels(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
-    data = encoded("JPEG", (300, 300))
+    data = noise("JPEG", (300, 300))
     path.write_bytes(data + b"\0" * 20)  # what some cameras append
     assert is_good_file(path)
     path.write_bytes(data + b"\0" * 5000)  # the end mark is out of sight, the pixels are all there
