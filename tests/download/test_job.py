@@ -31,6 +31,12 @@ def get(tmp_path: Path) -> Iterator[Get]:
     assert not list(tmp_path.rglob("*.part"))
 
 
+def assert_whole(folder: Path, links: list[str], server: Any) -> None:
+    """Each link "good/N.jpg", by its place in the list, is the server's picture N."""
+    for i, link in enumerate(links):
+        assert (folder / file_name(link)).read_bytes() == server.picture(i)
+
+
 def failures(folder: Path) -> list[tuple[str, str]]:
     with (folder / FAILURES_FILE).open(encoding="utf-8", newline="") as stream:
         header, *rows = csv.reader(stream)
@@ -105,8 +111,7 @@ def test_a_second_run_asks_for_what_is_missing_only(server: Any, get: Get, tmp_p
     report = get(links)
     assert (report.present, report.fetched) == (5, 7)
     assert sum(server.hits.values()) == 7
-    for i, link in enumerate(links):
-        assert (folder / file_name(link)).read_bytes() == server.picture(i)
+    assert_whole(folder, links, server)
     assert not (folder / FAILURES_FILE).exists(), "an old list of failures does not outlive its failures"
     server.hits.clear()
     assert get(links).present == 12
@@ -149,8 +154,7 @@ def test_a_stop_ends_within_seconds_and_keeps_what_is_whole(server: Any, get: Ge
     assert report.fetched == 40
     assert report.left == 20
     assert report.failures == [], "what the stop cut is left for the next run, and no failure"
-    for i in range(40):
-        assert (tmp_path / "pictures" / file_name(links[i])).read_bytes() == server.picture(i)
+    assert_whole(tmp_path / "pictures", links[:40], server)
 
 
 def test_a_folder_that_cannot_be_written_ends_the_run(server: Any, get: Get, tmp_path: Path) -> None:
@@ -176,5 +180,4 @@ def test_two_runs_in_one_folder_do_not_disturb_each_other(server: Any, get: Get,
     for thread in threads:
         thread.join()
     assert [len(report.failures) for report in reports] == [0, 0, 0]
-    for i, link in enumerate(links):
-        assert (tmp_path / "pictures" / file_name(link)).read_bytes() == server.picture(i)
+    assert_whole(tmp_path / "pictures", links, server)

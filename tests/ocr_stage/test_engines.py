@@ -46,6 +46,12 @@ def run_code(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return run
 
 
+def refused(spec: EngineSpec, message: str) -> None:
+    for function in (page_key, build_engine):
+        with pytest.raises(EngineError, match=message):
+            function(spec)
+
+
 def in_order(lines: list[RawLine]) -> list[str]:
     return [line.text for line in sorted(lines, key=lambda line: line.text, reverse=True)]
 
@@ -149,20 +155,12 @@ def test_search_scale_without_enlarging_and_with_a_lower_limit() -> None:
     ],
 )  # fmt: skip
 def test_wrong_parameters_are_engine_errors(params: dict[str, str], message: str) -> None:
-    spec = EngineSpec.of(**params)
-    with pytest.raises(EngineError, match=message):
-        page_key(spec)
-    with pytest.raises(EngineError, match=message):
-        build_engine(spec)
+    refused(EngineSpec.of(**params), message)
 
 
-def test_unknown_parameters_are_engine_errors() -> None:
-    for engine in ("rapidocr", "paddleocr"):
-        if engine == "paddleocr" and importlib.util.find_spec("paddleocr") is None:
-            continue
-        for function in (page_key, build_engine):
-            with pytest.raises(EngineError, match="colour"):
-                function(EngineSpec.of(engine, colour=3))
+@pytest.mark.parametrize("engine", ["rapidocr", pytest.param("paddleocr", marks=needs_paddle)])
+def test_unknown_parameters_are_engine_errors(engine: str) -> None:
+    refused(EngineSpec.of(engine, colour=3), "colour")
 
 
 def test_unknown_engine_names_those_there_are() -> None:
@@ -279,9 +277,7 @@ def test_cache_that_cannot_be_written_is_an_engine_error(tmp_path: Path, monkeyp
     ],
 )
 def test_paddle_parameters_are_checked(params: dict[str, str], message: str, cache: Path) -> None:
-    for function in (page_key, build_engine):
-        with pytest.raises(EngineError, match=message):
-            function(EngineSpec.of("paddleocr", **params))
+    refused(EngineSpec.of("paddleocr", **params), message)
 
 
 @needs_paddle
