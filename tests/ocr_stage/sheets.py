@@ -43,6 +43,13 @@ def dimension(
             cv2.fillPoly(picture, [np.rint(np.array(corners)).astype(np.int32)], colour, cv2.LINE_AA)
 
 
+def drawn(start: Point, end: Point, heads: str = "", ground: int = 255, **style: int) -> Picture:
+    """A sheet with one dimension line."""
+    picture = sheet(ground=ground)
+    dimension(picture, start, end, heads, **style)
+    return picture
+
+
 def box(centre: Point, width: float = 70, height: float = 22, degrees: float = 0.0) -> Polygon:
     """The polygon of a text that stands turned counter-clockwise by `degrees`."""
     cos, sin = math.cos(math.radians(degrees)), -math.sin(math.radians(degrees))

@@ -21,9 +21,10 @@ from entx.ocr_stage.dimension_lines import (
     sample,
     ways,
 )
-from tests.ocr_stage.sheets import Picture, box, dimension, number, sheet, write
+from tests.ocr_stage.sheets import Picture, box, dimension, drawn, number, sheet, write
 
 NOTHING = np.zeros((600, 600), np.uint8)
+LEVEL = np.array([[100, 300, 500, 300]], np.float32)
 
 
 def grey(picture: np.ndarray) -> np.ndarray:
@@ -36,8 +37,7 @@ def test_a_blank_sheet_has_no_segments() -> None:
 
 @pytest.mark.parametrize(("start", "end"), [((100, 60), (100, 500)), ((60, 300), (500, 300)), ((80, 90), (400, 330))])
 def test_a_line_is_found_by_its_two_edges(start: tuple[int, int], end: tuple[int, int]) -> None:
-    picture = sheet()
-    dimension(picture, start, end)
+    picture = drawn(start, end)
     segments = find_segments(grey(picture))
     assert len(segments) >= 2
     truth = np.hypot(end[0] - start[0], end[1] - start[1])
@@ -63,8 +63,7 @@ def test_a_line_is_thin_and_the_edge_of_an_area_is_not(ground: int, ink: int) ->
     line, area = sheet(ground=ground), sheet(ground=ground)
     dimension(line, (100, 300), (500, 300), ink=ink)
     area[300:] = ink
-    segment = np.array([[100, 300, 500, 300]], np.float32)
-    thin, thick = profiles(grey(line), segment, NOTHING), profiles(grey(area), segment, NOTHING)
+    thin, thick = profiles(grey(line), LEVEL, NOTHING), profiles(grey(area), LEVEL, NOTHING)
     assert thin.thinness[0] > 0.9
     assert np.sign(thin.contrast[0]) == np.sign(ink - ground)
     assert abs(thin.contrast[0]) == pytest.approx(abs(ink - ground), abs=5)
@@ -72,26 +71,22 @@ def test_a_line_is_thin_and_the_edge_of_an_area_is_not(ground: int, ink: int) ->
 
 
 def test_a_faint_difference_is_no_line() -> None:
-    picture = sheet(ground=250)
-    dimension(picture, (100, 300), (500, 300), ink=247)
-    assert profiles(grey(picture), np.array([[100, 300, 500, 300]], np.float32), NOTHING).thinness[0] == 0
+    picture = drawn((100, 300), (500, 300), ink=247, ground=250)
+    assert profiles(grey(picture), LEVEL, NOTHING).thinness[0] == 0
 
 
 def test_the_middle_of_the_ink_is_found_from_its_edge() -> None:
-    picture = sheet()
-    dimension(picture, (100, 300), (500, 300), width=3)
+    picture = drawn((100, 300), (500, 300), width=3)
     found = profiles(grey(picture), np.array([[100, 298, 500, 298]], np.float32), NOTHING)
     assert found.middle[0] == pytest.approx(2.0, abs=0.6)  # along (-dy, dx), which is downward here
 
 
 def test_what_is_under_a_text_says_nothing_about_a_line() -> None:
-    picture = sheet()
-    dimension(picture, (100, 300), (500, 300))
+    picture = drawn((100, 300), (500, 300))
     hidden = NOTHING.copy()
     picture[280:320, 100:420], hidden[280:320, 100:420] = 0, 255
-    segment = np.array([[100, 300, 500, 300]], np.float32)
-    assert profiles(grey(picture), segment, hidden).thinness[0] > 0.9
-    assert profiles(grey(picture), segment, NOTHING).thinness[0] == 0
+    assert profiles(grey(picture), LEVEL, hidden).thinness[0] > 0.9
+    assert profiles(grey(picture), LEVEL, NOTHING).thinness[0] == 0
 
 
 @pytest.mark.parametrize(("heads", "ticks"), [("", 0), ("bar", 2), ("arrow", 2)])
@@ -99,8 +94,7 @@ def test_what_is_under_a_text_says_nothing_about_a_line() -> None:
     ("start", "end"), [((100, 300), (500, 300)), ((300, 80), (300, 480)), ((100, 100), (400, 380))]
 )
 def test_heads_are_counted(heads: str, ticks: int, start: tuple[int, int], end: tuple[int, int]) -> None:
-    picture = sheet()
-    dimension(picture, start, end, heads)
+    picture = drawn(start, end, heads)
     lines = np.array([[*start, *end]], np.float32)
     found = end_ticks(grey(picture), lines, profiles(grey(picture), lines, NOTHING))
     assert found.sum() == ticks
@@ -212,7 +206,7 @@ def test_every_line_is_found_once_whatever_the_seeds() -> None:
         assert sorted(np.ptp(chains.ends.reshape(-1, 2, 2), axis=1).max(axis=1).tolist()) == [60, 200]
 
 
-VERTICAL, HORIZONTAL, OBLIQUE = range(3)
+VERTICAL, HORIZONTAL, OBLIQUE = map(DIRECTIONS.index, (Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE))
 
 
 def strokes_of(picture: Picture, *lines: OcrLine) -> Strokes:
@@ -274,8 +268,7 @@ def test_no_numbers_or_no_lines_give_no_strokes() -> None:
 def test_the_line_beside_a_number_is_its_line(
     heads: str, start: tuple[int, int], end: tuple[int, int], at: tuple[int, int], direction: int
 ) -> None:
-    picture = sheet()
-    dimension(picture, start, end, heads)
+    picture = drawn(start, end, heads)
     found = strokes_of(picture, number(at))
     column = int(np.argmax(found.score[0]))
     assert best(found) == direction
@@ -295,8 +288,7 @@ def test_the_line_beside_a_number_is_its_line(
 def test_a_line_broken_by_its_number_is_whole(
     start: tuple[int, int], end: tuple[int, int], gap: int, direction: int
 ) -> None:
-    picture = sheet()
-    dimension(picture, start, end, "bar", gap=gap)
+    picture = drawn(start, end, "bar", gap=gap)
     found = strokes_of(picture, number((300, 300)))
     column = int(np.argmax(found.score[0]))
     assert best(found) == direction
@@ -307,8 +299,7 @@ def test_a_line_broken_by_its_number_is_whole(
 
 def test_nearer_longer_headed_and_centred_lines_score_higher() -> None:
     def scored(start: tuple[int, int], end: tuple[int, int], heads: str = "bar") -> float:
-        picture = sheet()
-        dimension(picture, start, end, heads)
+        picture = drawn(start, end, heads)
         return score(strokes_of(picture, number((300, 300))), HORIZONTAL)
 
     plain = scored((100, 330), (500, 330))
@@ -328,8 +319,7 @@ def test_the_edge_of_the_product_yields_to_the_dimension_line() -> None:
 
 
 def test_turned_text_belongs_to_the_line_that_it_runs_along() -> None:
-    picture = sheet()
-    dimension(picture, (300, 100), (300, 500))
+    picture = drawn((300, 100), (300, 500))
     dimension(picture, (100, 300), (500, 300))
     upright = strokes_of(picture, number((270, 270), "9", 30, 22))
     turned = strokes_of(picture, number((270, 270), "9", 30, 22, 90))
@@ -371,8 +361,7 @@ def test_the_border_of_the_picture_is_no_line() -> None:
 
 
 def test_a_line_goes_to_the_number_that_suits_it_best() -> None:
-    picture = sheet()
-    dimension(picture, (100, 300), (500, 300), "bar")
+    picture = drawn((100, 300), (500, 300), "bar")
     own, other, partner = number((300, 325)), number((480, 340)), number((300, 352), "9.8 in")
     alone = score(strokes_of(picture, other), HORIZONTAL)
     together = strokes_of(picture, own, other, partner)
@@ -383,12 +372,7 @@ def test_a_line_goes_to_the_number_that_suits_it_best() -> None:
 
 
 def test_a_line_of_many_numbers_belongs_to_none() -> None:
-    picture = sheet()
-    dimension(picture, (300, 60), (300, 540))
+    picture = drawn((300, 60), (300, 540))
     one = score(strokes_of(picture, number((340, 300), "9", 30)), VERTICAL)
     column = strokes_of(picture, *(number((340, y), "9", 30) for y in range(100, 520, 40)))
     assert column.score.max() < 0.5 * one
-
-
-def test_directions_are_named_in_order() -> None:
-    assert DIRECTIONS == (Direction.VERTICAL, Direction.HORIZONTAL, Direction.OBLIQUE)
