@@ -8,11 +8,9 @@ from decimal import Decimal
 
 from entx.core.types import Quantity
 from lab import words
-from lab.pages import distributions
-from lab.pages.distributions import draw
-from lab.pages.layout import Layout, chatter, column, round_content, round_weight, wrapped
-from lab.pages.sheet import Sheet, blank, shape_product
-from lab.surface_forms import SIZES, rounded, volume_wording, weight_wording
+from lab.pages.layout import Layout, chatter, column, round_weight, with_product, wrapped
+from lab.pages.sheet import Sheet, blank
+from lab.surface_forms import SIZES, rounded, weight_wording
 from lab.words import capitals, phrases
 
 _DOSES = (50, 100, 200, 250, 400, 500, 600, 750, 1000, 1200, 1500, 2000, 3000)
@@ -51,9 +49,8 @@ def food(rng: random.Random) -> Layout:
 
 def liquid(rng: random.Random) -> Layout:
     """A bottle, tube or jar with its content in a volume; creams by weight or by volume."""
-    sheet = _pack_sheet(rng)
+    layout = Layout(_pack_sheet(rng), "poured")
     cream = rng.random() < 0.25
-    layout = Layout(sheet, "poured")
     texts = _front(rng, rng.choice(words.CREAMS if cream else words.LIQUIDS))
     net: Sequence[str] = ()
     if rng.random() < 0.85:
@@ -61,13 +58,9 @@ def liquid(rng: random.Random) -> Layout:
             layout.kind = "weighed"
             net = _net_weight(layout, min(round_weight(rng), 1000.0))
         else:
-            content = round_content(rng)
-            first, *rest = layout.state("item_volume", volume_wording(rng, content, below=0.15), content).lines
+            first, *rest = layout.volume_alone(below=0.15)
             net = [rng.choice(_CONTENT_WORDS) + first, *rest]
-            ounces = layout.truth["item_volume"].unit == "fluid ounce"
-            if ounces and "fl" not in first.lower():
-                layout.unsettled.add("item_weight")  # a bare "16 OZ" is asked for as a weight as well
-    _lay(sheet, texts, net)
+    _lay(layout.sheet, texts, net)
     _finish(layout, nutrition=0.25)
     return layout
 
@@ -122,11 +115,7 @@ def _multipack(layout: Layout) -> list[str]:
 
 
 def _pack_sheet(rng: random.Random) -> Sheet:
-    sheet = blank(rng, studio=0.72)
-    shape_product(sheet, 1.0, rng.uniform(0.8, 3.0), 0.96)
-    if sheet.studio:
-        sheet.roundness = draw(rng, distributions.ANY_ROUND)
-    return sheet
+    return with_product(blank(rng, studio=0.72), 1.0, rng.uniform(0.8, 3.0), 0.96)
 
 
 def _front(rng: random.Random, name: str) -> list[str]:
@@ -197,7 +186,7 @@ def _finish(layout: Layout, *, nutrition: float) -> None:
     sheet, rng = layout.sheet, layout.rng
     if rng.random() < nutrition:
         _nutrition(sheet)
-    chatter(sheet, rng.randint(0, 10 if sheet.large else 3))
+    chatter(sheet, 3, 10)
     for _ in range(rng.choices((0, 1, 3), (0.7, 0.2, 0.1))[0]):
         x0, y0, x1, y1 = sheet.product
         text = words.garbage(rng)

@@ -10,8 +10,8 @@ from decimal import Decimal
 from entx.core.types import Quantity
 from lab import words
 from lab.pages import distributions
-from lab.pages.sheet import Piece, Sheet, blank, shape_product
-from lab.surface_forms import SIZES, Statement, Wording, rounded, volume_wording, weight_wording
+from lab.pages.sheet import Piece, Sheet, shape_product
+from lab.surface_forms import SIZES, Statement, Wording, form, plain, rounded, volume_wording, weight_wording
 
 ENTITIES = (
     "height", "width", "depth", "item_weight", "maximum_weight_recommendation", "item_volume", "voltage", "wattage",
@@ -51,6 +51,28 @@ class Layout:
         statement = wording.state(size)
         self.truth[entity] = statement.value
         return statement
+
+    def number(self, entity: str, unit: str, value: Decimal | str | int, printed: str = "") -> str:
+        """The value, or what is printed for it, with its unit; noted as the entity's truth."""
+        self.truth[entity] = Quantity(plain(value), unit)
+        return f"{printed or value}{form(self.rng, unit)}"
+
+    def weight(self, least: float, most: float) -> str:
+        """A weight in one line; the bounds are powers of ten grams."""
+        grams = 10 ** self.rng.uniform(least, most)
+        return self.state("item_weight", weight_wording(self.rng, grams), grams).text
+
+    def volume(self, below: float = 0.08) -> Statement:
+        """A content or a capacity; `below` as in `wording`."""
+        content = round_content(self.rng)
+        return self.state("item_volume", volume_wording(self.rng, content, below=below), content)
+
+    def volume_alone(self, below: float) -> tuple[str, ...]:
+        """The lines of a content that no word explains: a bare "16 OZ" is asked for as a weight as well."""
+        lines = self.volume(below).lines
+        if self.truth["item_volume"].unit == "fluid ounce" and "fl" not in lines[0].lower():
+            self.unsettled.add("item_weight")
+        return lines
 
 
 @dataclass(slots=True)
@@ -98,12 +120,11 @@ def stepped(rng: random.Random, centimetres: float) -> float:
     return max(0.5, round(centimetres * 2) / 2) if chance < 0.6 else centimetres
 
 
-def product_sheet(rng: random.Random, thing: Body, *, studio: float, room: float) -> Sheet:
-    """A sheet whose product has that body's proportions and any roundness."""
-    sheet = blank(rng, studio=studio)
-    shape_product(sheet, thing.wide, thing.tall, room)
+def with_product(sheet: Sheet, wide: float, tall: float, room: float) -> Sheet:
+    """The sheet with a product of these proportions and any roundness."""
+    shape_product(sheet, wide, tall, room)
     if sheet.studio:
-        sheet.roundness = distributions.draw(rng, distributions.ANY_ROUND)
+        sheet.roundness = distributions.draw(sheet.rng, distributions.ANY_ROUND)
     return sheet
 
 
@@ -141,9 +162,10 @@ def wrapped(rng: random.Random, text: str) -> list[str]:
     return lines
 
 
-def chatter(sheet: Sheet, amount: int) -> None:
-    """Features, sentences, brands and numbers that answer nothing, in blocks."""
+def chatter(sheet: Sheet, most: int, most_large: int, *, least: int = 0) -> None:
+    """Features, sentences, brands and numbers that answer nothing, in blocks; so many lines on a small or large sheet."""
     rng = sheet.rng
+    amount = rng.randint(least, most_large if sheet.large else most)
     left = amount + (rng.randint(6, 36) if sheet.large and rng.random() < 0.14 else 0)  # leaflets, backs of packs
     while left > 0:
         kind = rng.random()
@@ -162,8 +184,7 @@ def chatter(sheet: Sheet, amount: int) -> None:
         elif kind < 0.95:
             texts = [words.code(rng)]
         else:
-            name = rng.choice(("Material", "Color", "Style", "Package"))
-            texts = [f"{name}: {rng.choice(words.MATERIALS + words.COLORS)}"]
+            texts = [material_line(rng, "Material", "Color", "Style", "Package")]
         texts = texts[:left]
         garbled = 0.82 <= kind < 0.95
         placed = column(sheet, texts, x, y, thick, rotation=_rotation(rng, garbled))
@@ -183,11 +204,14 @@ def _rotation(rng: random.Random, garbled: bool) -> float:
     return rng.choice((90.0, 270.0)) if kind < (0.40 if garbled else 0.16) else 0.0
 
 
+def material_line(rng: random.Random, *names: str) -> str:
+    """What the product is made of, under one of the names."""
+    return f"{rng.choice(names)}: {rng.choice(words.MATERIALS + words.COLORS)}"
+
+
 def weight_line(layout: Layout, x: float, y: float) -> None:
     """A product's weight as one more line of a picture about something else."""
-    rng = layout.rng
-    grams = 10 ** rng.uniform(0.8, 4.3)
-    text = layout.state("item_weight", weight_wording(rng, grams), grams).text
+    rng, text = layout.rng, layout.weight(0.8, 4.3)
     word = rng.choice(words.WEIGHT_WORDS)
     space = " " if word[-1].isalpha() else rng.choice((" ", ""))
     layout.sheet.put(f"{word}{space}{text}", x, y, layout.sheet.base, anchor=rng.choice((0.0, 0.5)))
@@ -195,9 +219,7 @@ def weight_line(layout: Layout, x: float, y: float) -> None:
 
 def volume_line(layout: Layout, x: float, y: float) -> None:
     """A capacity as one more line."""
-    rng = layout.rng
-    content = round_content(rng)
-    text = layout.state("item_volume", volume_wording(rng, content), content).text
+    rng, text = layout.rng, layout.volume().text
     text = f"{rng.choice(words.VOLUME_WORDS)}{rng.choice((' ', ' ', ''))}{text}"
     layout.sheet.put(text, x, y, layout.sheet.base, anchor=rng.choice((0.0, 0.5)))
 

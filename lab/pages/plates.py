@@ -9,7 +9,7 @@ from entx.core.types import Quantity
 from lab import words
 from lab.pages.layout import Layout, chatter, column, title
 from lab.pages.sheet import blank
-from lab.surface_forms import form, plain
+from lab.surface_forms import plain
 from lab.words import capitals, phrases
 
 _MAINS = (
@@ -65,12 +65,11 @@ def adapter(rng: random.Random) -> Layout:
         rng.choice(_INPUTS).format(mains), output,
     ]  # fmt: skip
     if rng.random() < 0.4:
-        power = f"{watts}{form(rng, 'watt')}"
+        power = layout.number("wattage", "watt", watts)
         if rng.random() < 0.4:
             texts[3] = f"{output}. {power}"
         else:
             texts.append(rng.choice(("POWER: ", "", "Output Power: ", "MAX ")) + power)
-        layout.truth["wattage"] = Quantity(watts, "watt")
     if rng.random() < 0.3:
         texts[2], texts[3] = texts[3], texts[2]
     _plate(layout, texts)
@@ -88,8 +87,7 @@ def appliance(rng: random.Random) -> Layout:
         watts = rng.choice(_WATTS)
         unit = "kilowatt" if watts >= 1000 and rng.random() < 0.12 else "watt"
         value = plain(Decimal(watts) / 1000) if unit == "kilowatt" else Decimal(watts)
-        texts.append(f"{rng.choice(_POWER_WORDS)}{value}{form(rng, unit)}")
-        layout.truth["wattage"] = Quantity(value, unit)
+        texts.append(rng.choice(_POWER_WORDS) + layout.number("wattage", unit, value))
     texts += [rng.choice(_OTHER_DATA) for _ in range(rng.randint(0, 5))]
     if rng.random() < 0.6:
         rng.shuffle(texts)
@@ -107,8 +105,7 @@ def battery(rng: random.Random) -> Layout:
     layout = Layout(blank(rng, studio=0.75), "plate")
     if rng.random() < 0.6:
         volts = rng.choice(_LOW)
-        layout.truth["voltage"] = Quantity(plain(volts), "volt")
-        first = volts + form(rng, "volt")
+        first = layout.number("voltage", "volt", volts)
         charges = (
             "", "", f" {rng.choice((1, 2, 4, 5, 7, 9, 20, 100))}Ah",
             f" {rng.choice((300, 500, 1200, 2600, 5000))}mAh", " MAX", " Li-ion", f"/{rng.choice((7, 9, 12, 20))}AH",
@@ -117,9 +114,9 @@ def battery(rng: random.Random) -> Layout:
         if rng.random() < 0.3:
             texts.append(f"{plain((Decimal(volts) * rng.randint(1, 20)).quantize(Decimal('0.01')))}Wh")
         if rng.random() < 0.12:
-            texts.append(_watts(layout, _WATTS))
+            texts.append(layout.number("wattage", "watt", rng.choice(_WATTS)))
     else:
-        printed = _watts(layout, _LAMPS)
+        printed = layout.number("wattage", "watt", rng.choice(_LAMPS))
         other = layout.truth["wattage"].value * rng.choice((6, 7, 8, 5))
         claims = (
             printed, f"{printed} LED", f"{printed} = {other}W", f"{printed} ({other}W Equivalent)",
@@ -128,7 +125,7 @@ def battery(rng: random.Random) -> Layout:
         lights = ("6500K", "3000K", "800 lumens", "5000K", "CRI 90")
         texts = [rng.choice(claims), rng.choice(_BULBS), rng.choice(lights)]
         if rng.random() < 0.35:
-            volts = _voltage(layout)
+            volts = _voltage(layout)  # drawn before its word
             texts.append(rng.choice(("AC", "", "AC ", "Input: ")) + volts)
     texts.insert(0, words.brand(rng))
     if rng.random() < 0.3:
@@ -139,29 +136,21 @@ def battery(rng: random.Random) -> Layout:
     return layout
 
 
-def _watts(layout: Layout, of: tuple[int, ...]) -> str:
-    rng = layout.rng
-    watts = rng.choice(of)
-    layout.truth["wattage"] = Quantity(Decimal(watts), "watt")
-    return f"{watts}{form(rng, 'watt')}"
-
-
 def _voltage(layout: Layout) -> str:
     rng = layout.rng
+    volts: int | str
     kind = rng.random()
     if kind < 0.45:
-        text, upper = rng.choice(_MAINS)
-        volts = Decimal(upper)
+        text, volts = rng.choice(_MAINS)
         if rng.random() < 0.15:
             text = text.replace("-", "V-", 1)
     elif kind < 0.75:
-        text = str(rng.choice(_SINGLE))
-        volts = Decimal(text)
+        volts = rng.choice(_SINGLE)
+        text = str(volts)
     else:
-        low = rng.choice(_LOW)
-        volts, text = plain(low), rng.choice(("DC ", "DC", "", "")) + low
-    layout.truth["voltage"] = Quantity(volts, "volt")
-    return text + form(rng, "volt")
+        volts = rng.choice(_LOW)
+        text = rng.choice(("DC ", "DC", "", "")) + volts
+    return layout.number("voltage", "volt", volts, text)
 
 
 def _plate(layout: Layout, texts: list[str]) -> None:
@@ -183,4 +172,4 @@ def _plate(layout: Layout, texts: list[str]) -> None:
             sheet.put(text, sheet.across(0.1, 0.9), sheet.down(0.06, 0.94), sheet.thick(0.6, 1.6))
     if rng.random() < 0.25:
         title(sheet, words.feature(rng))
-    chatter(sheet, rng.randint(0, 10 if sheet.large else 3))
+    chatter(sheet, 3, 10)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from decimal import Decimal
 
-from entx.core.types import Quantity
 from lab import words
 from lab.pages.dimension_lines import horizontal, vertical
-from lab.pages.layout import Layout, body, chatter, column, round_content, stepped, title, weight_line, wrapped
+from lab.pages.layout import Layout, body, chatter, column, stepped, title, weight_line, wrapped
 from lab.pages.sheet import blank, shape_product
-from lab.surface_forms import SIZES, Wording, form, length_wording, volume_wording, weight_wording
+from lab.surface_forms import SIZES, Wording, form, length_wording
 from lab.words import capitals, phrases
 
 _LOAD_TAILS = phrases("MAX|Capacity|CAPACITY|Weight Capacity|Load|Max load|LOAD CAPACITY|Weight Limit")
@@ -26,6 +24,14 @@ _KILOGRAMS = (
 _LOAD_UNITS = {("pound",): 0.5, ("kilogram",): 0.26, ("pound", "kilogram"): 0.14, ("kilogram", "pound"): 0.10}
 _WATTS = (5, 10, 20, 25, 36, 40, 60, 100, 150, 200, 300, 400, 500, 600, 800, 900, 1000, 1200, 1500, 1800, 2000)
 _VOLTS = phrases("220|110|100-240|12|24|220-240|5|120|110-240|230")
+_ROW_NAMES = {
+    "voltage": phrases("Voltage|Rated voltage|Input voltage|Power supply"),
+    "wattage": phrases("Power|Rated power|Wattage|Motor power|Output power"),
+    "weight": phrases("Weight|Net weight|Product weight|Item weight|N.W."),
+    "volume": phrases("Capacity|Volume|Water tank|Tank capacity"),
+    "load": phrases("Max load|Load capacity|Weight capacity|Max weight|Maximum load|Bearing"),
+    "size": phrases("Size|Dimensions|Product size|Dimension"),
+}
 _TITLES = phrases(
     "Specification|Product Parameters|PARAMETERS|Product Information|Technical Data|SPECIFICATIONS|Details"
 )
@@ -58,7 +64,7 @@ def load(rng: random.Random) -> Layout:
         weight_line(layout, 0.1 * sheet.width, 0.85 * sheet.height)
     if rng.random() < 0.14:
         _small_drawing(layout)
-    chatter(sheet, rng.randint(0, 16 if sheet.large else 5))
+    chatter(sheet, 5, 16)
     if rng.random() < 0.4:
         title(sheet, words.feature(rng))
     return layout
@@ -68,9 +74,9 @@ def data(rng: random.Random) -> Layout:
     """A table or a list of data: several kinds of quantity with their names."""
     sheet = blank(rng, studio=0.6)
     layout = Layout(sheet, "data")
-    makers = [_volt_row, _watt_row, _weight_row, _volume_row, _load_row, _size_row]
-    rng.shuffle(makers)
-    rows = [maker(layout) for maker in makers[: rng.randint(1, 4)]]
+    kinds = list(_ROW_NAMES)
+    rng.shuffle(kinds)
+    rows = [_row(layout, kind) for kind in kinds[: rng.randint(1, 4)]]
     others = (
         *_OTHER_DATA, ("Material", rng.choice(words.MATERIALS)), ("Color", rng.choice(words.COLORS)),
         ("Model", words.code(rng)), ("Name", rng.choice(words.BOX_PRODUCTS)), ("Brand", words.brand(rng)),
@@ -91,7 +97,7 @@ def data(rng: random.Random) -> Layout:
             sheet.put(value, x + gap, top + (row + 0.5) * spacing, thick, anchor=0.0)
     if rng.random() < 0.5:
         title(sheet, capitals(rng, rng.choice(_TITLES)))
-    chatter(sheet, rng.randint(0, 8 if sheet.large else 3))
+    chatter(sheet, 3, 8)
     return layout
 
 
@@ -99,17 +105,14 @@ def capacity(rng: random.Random) -> Layout:
     """A vessel with its capacity, in words or alone."""
     sheet = blank(rng, studio=0.7)
     layout = Layout(sheet, "capacity")
-    content = round_content(rng)
-    first, *rest = layout.state("item_volume", volume_wording(rng, content, below=0.2), content).lines
+    first, *rest = layout.volume_alone(below=0.2)
     word = rng.choice((*words.VOLUME_WORDS, "", "", "", ""))
     piece = sheet.put(f"{word} {first}".strip(), sheet.across(0.15, 0.85), sheet.down(0.06, 0.9), sheet.thick(0.9, 2.2))
     for line in rest:
         sheet.put(line, piece.x, piece.y + 1.2 * piece.thick, piece.thick)
-    if layout.truth["item_volume"].unit == "fluid ounce" and "fl" not in first.lower():
-        layout.unsettled.add("item_weight")
     if rng.random() < 0.35:
         _small_drawing(layout, round_body=True)
-    chatter(sheet, rng.randint(0, 10 if sheet.large else 3))
+    chatter(sheet, 3, 10)
     return layout
 
 
@@ -117,7 +120,7 @@ def advertising(rng: random.Random) -> Layout:
     """A picture that answers nothing: features, prose, numbers of other kinds."""
     sheet = blank(rng, studio=0.35)
     title(sheet, words.feature(rng))
-    chatter(sheet, rng.randint(2, 24 if sheet.large else 8))
+    chatter(sheet, 8, 24, least=2)
     if rng.random() < 0.5:
         lines = wrapped(rng, rng.choice(words.SENTENCES))
         column(sheet, lines, sheet.across(0.05, 0.6), sheet.down(0.1, 0.8), sheet.thick(0.6, 1.0))
@@ -153,42 +156,26 @@ def _small_drawing(layout: Layout, *, round_body: bool = False) -> None:
             layout.unsettled |= set() if round_body else {"depth"}
 
 
-def _volt_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.rng
-    volts = rng.choice(_VOLTS)
-    layout.truth["voltage"] = Quantity(Decimal(volts.rpartition("-")[2]), "volt")
-    name = rng.choice(("Voltage", "Rated voltage", "Input voltage", "Power supply"))
-    return name, volts + form(rng, "volt")
+def _row(layout: Layout, kind: str) -> tuple[str, str]:
+    """One row of a table of data: a name of that kind of quantity, and a quantity."""
+    rng, names = layout.rng, _ROW_NAMES[kind]
+    if kind == "voltage":
+        volts = rng.choice(_VOLTS)
+        return rng.choice(names), layout.number("voltage", "volt", volts.rpartition("-")[2], volts)
+    if kind == "wattage":
+        watts = rng.choice(_WATTS)
+        return rng.choice(names), layout.number("wattage", "watt", watts)
+    if kind == "weight":
+        text = layout.weight(1, 4.3)
+    elif kind == "volume":
+        text = layout.volume().text
+    else:
+        text = _load(layout) if kind == "load" else _size(layout)
+    return rng.choice(names), text
 
 
-def _watt_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.rng
-    watts = rng.choice(_WATTS)
-    layout.truth["wattage"] = Quantity(Decimal(watts), "watt")
-    return rng.choice(("Power", "Rated power", "Wattage", "Motor power", "Output power")), f"{watts}{form(rng, 'watt')}"
-
-
-def _weight_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.rng
-    grams = 10 ** rng.uniform(1, 4.3)
-    text = layout.state("item_weight", weight_wording(rng, grams), grams).text
-    return rng.choice(("Weight", "Net weight", "Product weight", "Item weight", "N.W.")), text
-
-
-def _volume_row(layout: Layout) -> tuple[str, str]:
-    rng = layout.rng
-    content = round_content(rng)
-    text = layout.state("item_volume", volume_wording(rng, content), content).text
-    return rng.choice(("Capacity", "Volume", "Water tank", "Tank capacity")), text
-
-
-def _load_row(layout: Layout) -> tuple[str, str]:
-    text = _load(layout)
-    names = ("Max load", "Load capacity", "Weight capacity", "Max weight", "Maximum load", "Bearing")
-    return layout.rng.choice(names), text
-
-
-def _size_row(layout: Layout) -> tuple[str, str]:
+def _size(layout: Layout) -> str:
+    """Width, depth and height in one text."""
     rng = layout.rng
     thing = body(rng)
     wording = length_wording(rng, max(thing.wide, thing.tall), below=0.0)
@@ -201,4 +188,4 @@ def _size_row(layout: Layout) -> tuple[str, str]:
         layout.truth["width"], layout.truth["depth"] = wide, deep
     else:
         layout.unsettled |= {"width", "depth"}  # without letters the first two may be either
-    return rng.choice(("Size", "Dimensions", "Product size", "Dimension")), text
+    return text

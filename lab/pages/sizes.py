@@ -16,11 +16,12 @@ from lab.pages.layout import (
     body,
     chatter,
     column,
-    product_sheet,
+    material_line,
     stepped,
     title,
     volume_line,
     weight_line,
+    with_product,
 )
 from lab.pages.sheet import Piece, Sheet, blank, shape_product
 from lab.surface_forms import Wording, length_wording
@@ -31,6 +32,8 @@ _AXES = {
     "round": (("hw", 0.66), ("w", 0.14), ("h", 0.12), ("hww", 0.08)),
     "flat": (("hw", 0.80), ("w", 0.11), ("h", 0.09)),
 }
+_BY_AXIS = {"h": "height", "w": "width", "d": "depth"}
+_BY_LENGTH = {"h": "height", "w": "length", "d": "width"}
 _LABELS = (("", 0.70), ("prefix", 0.12), ("suffix", 0.07), ("above", 0.06), ("apart", 0.05))
 _STATED = {"inch": ("inch", "in", "inches"), "centimetre": ("cm", "CM"), "millimetre": ("mm", "MM")}
 _UNIT_NOTES = phrases("Unit: {}|Unit:{}|unit:{}|Unit:{}|UNIT: {}|(Unit: {})|单位:{}|All dimensions in {}|Units: {}")
@@ -89,7 +92,7 @@ def _draw(layout: Layout, thing: Body, wording: Wording) -> None:
     for axis in dict.fromkeys(axes):
         statement = wording.state(sizes[axis])
         stated[axis] = statement.value
-        word = _word_of(thing, axis, by_length)
+        word = "diameter" if thing.kind == "round" and axis == "w" else (_BY_LENGTH if by_length else _BY_AXIS)[axis]
         texts = _labelled(rng, style, word, [*statement.lines], long_words)
         if axis == "h":
             x_line = _beside(x0, x1, sides["h"], sheet.across(0.005, 0.06))
@@ -147,12 +150,6 @@ def _slanted(sheet: Sheet, axis: str, corner: bool, thing: Body, texts: Sequence
     else:
         side, centre = -1, (x0 + 0.1 * wide, y0 - sheet.down(0, 0.04))
     return oblique(sheet, texts, centre, length, rng.uniform(25, 65), side, thick)
-
-
-def _word_of(thing: Body, axis: str, by_length: bool) -> str:
-    if thing.kind == "round" and axis == "w":
-        return "diameter"
-    return {"h": "height", "w": "length" if by_length else "width", "d": "width" if by_length else "depth"}[axis]
 
 
 def _labelled(rng: random.Random, style: str, word: str, texts: list[str], long_words: bool) -> list[str]:
@@ -245,13 +242,13 @@ def _surroundings(layout: Layout, thing: Body) -> None:
     elif extra < 0.09 and thing.kind in ("box", "round"):
         volume_line(layout, *spot)
     amount = rng.choices((0, 2, 6, 14), (0.42, 0.30, 0.18, 0.10) if sheet.large else (0.78, 0.16, 0.05, 0.01))[0]
-    chatter(sheet, rng.randint(amount // 2, amount))
+    chatter(sheet, amount, amount, least=amount // 2)
 
 
 def listing(rng: random.Random) -> Layout:
     """One line "30 x 20 x 10 cm", with or without letters."""
     thing = body(rng)
-    sheet = product_sheet(rng, thing, studio=0.6, room=0.8)
+    sheet = with_product(blank(rng, studio=0.6), thing.wide, thing.tall, 0.8)
     layout = Layout(sheet, "list")
     wording = length_wording(rng, max(thing.wide, thing.tall), below=0.0)
     lettered = rng.random() < 0.6
@@ -320,7 +317,7 @@ def _note_list_truth(layout: Layout, order: str, values: dict[str, Quantity], le
 def axis_lines(rng: random.Random) -> Layout:
     """Lines that name an axis each: "Height: 20 cm"."""
     thing = body(rng)
-    sheet = product_sheet(rng, thing, studio=0.6, room=0.7)
+    sheet = with_product(blank(rng, studio=0.6), thing.wide, thing.tall, 0.7)
     layout = Layout(sheet, "list")
     wording = length_wording(rng, max(thing.wide, thing.tall), below=0.0)
     names = rng.choice(_NAMED_AXES)
@@ -335,10 +332,7 @@ def axis_lines(rng: random.Random) -> Layout:
         values[name] = statement.value
         word = rng.choice([one for one in words.AXIS_WORDS[name] if len(one) > 1])
         texts += [word, statement.text] if rng.random() < 0.12 else [f"{word}{colon or ' '}{statement.text}"]
-    others = [
-        f"{rng.choice(('Material', 'Color', 'Style'))}: {rng.choice(words.MATERIALS + words.COLORS)}"
-        for _ in range(rng.randint(0, 2))
-    ]
+    others = [material_line(rng, "Material", "Color", "Style") for _ in range(rng.randint(0, 2))]
     texts = texts + others if rng.random() < 0.5 else others + texts
     x = sheet.across(0.04, 0.6)
     column(sheet, texts, x, sheet.down(0.05, 0.75), sheet.thick(0.8, 1.5))
@@ -390,7 +384,7 @@ def chart(rng: random.Random) -> Layout:
             horizontal(sheet, lines, (x0, x1), y1 + 0.03 * sheet.height, 1, sheet.base)
     if rng.random() < 0.5:
         title(sheet, capitals(rng, rng.choice(words.SIZE_TITLES)))
-    chatter(sheet, rng.randint(0, 6 if sheet.large else 2))
+    chatter(sheet, 2, 6)
     return layout
 
 
@@ -400,4 +394,4 @@ def _heads(layout: Layout, name: str) -> None:
         title(sheet, capitals(rng, rng.choice(words.SIZE_TITLES)))
     elif rng.random() < 0.3:
         title(sheet, capitals(rng, name))
-    chatter(sheet, rng.randint(0, 12 if sheet.large else 4))
+    chatter(sheet, 4, 12)
