@@ -11,7 +11,6 @@ that reading errors do not count; --ocr takes real OCR lines instead and matches
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.shared import arguments
+from benchmarks.shared import Tally, arguments
 from entx.core.images import Image
 from entx.core.types import Direction, LineGeometry, OcrLine
 from entx.ocr_stage.geometry import common_area, page_geometry
-from lab.drawings.canvas import PrintedText, Scene
-from lab.drawings.draw import KINDS, draw_scene
+from lab.drawings.canvas import PrintedText
+from lab.drawings.draw import draw_scene
 
 DRAWN = ("cabinet", "round_body", "furniture", "corner", "unit_note", "panel", "one_axis", "no_unit")
 """The kinds of scene that have dimension lines."""
@@ -41,14 +40,13 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     read = _engine() if options.ocr else None
-    right: Counter[tuple[str, str]] = Counter()
-    total: Counter[tuple[str, str]] = Counter()
-    unread, seconds = 0, 0.0
+    tally, unread, seconds = Tally(), 0, 0.0
     for number in range(options.count):
         kind = DRAWN[number % len(DRAWN)]
         scene = draw_scene(kind, f"dimension/{options.seed}/{number}")
         image = np.ascontiguousarray(np.asarray(scene.image)[..., ::-1])
-        lines = _printed(scene) if read is None else read(image)
+        printed = [OcrLine(text.text, 1.0, text.polygon, text.rotation) for text in scene.texts]
+        lines = printed if read is None else read(image)
         start = time.perf_counter()
         geometry = page_geometry(image, lines)
         seconds += time.perf_counter() - start
@@ -62,23 +60,18 @@ def main() -> None:
             truth = scene.lines[text.line].direction
             found = geometry.of(place)
             best = found.best if found is not None else None
-            labels = [("all", "all"), ("direction", truth.value), ("kind", kind), ("set", _setting(text))]
-            labels.append(("side", "large" if min(image.shape[:2]) >= 1000 else "small"))
-            total.update(labels)
-            if best is not None and best.direction is truth:
-                right.update(labels)
-            elif options.failures is not None:
+            right = best is not None and best.direction is truth
+            tally.add(
+                right, ("all", "all"), ("direction", truth.value), ("kind", kind),
+                ("set", "upright" if text.rotation == 0 else "turned"),
+                ("side", "large" if min(image.shape[:2]) >= 1000 else "small"),
+            )  # fmt: skip
+            if not right and options.failures is not None:
                 _show(image, lines, place, found, truth, options.failures / f"{number:03d}_{kind}_{place}.png")
     print(
         f"{options.count} pictures, {1000 * seconds / options.count:.0f} ms of geometry each; {unread} texts not read"
     )
-    for label in sorted(total):
-        share = right[label] / total[label]
-        print(f"  {label[0]:10s} {label[1]:12s} {right[label]:4d} of {total[label]:4d}  {share:.3f}")
-
-
-def _printed(scene: Scene) -> list[OcrLine]:
-    return [OcrLine(text.text, 1.0, text.polygon, text.rotation) for text in scene.texts]
+    tally.print()
 
 
 def _engine() -> Callable[[Image], list[OcrLine]]:
@@ -99,10 +92,6 @@ def _position(text: PrintedText, lines: Sequence[OcrLine]) -> int | None:
     return best
 
 
-def _setting(text: PrintedText) -> str:
-    return "upright" if text.rotation == 0 else "turned"
-
-
 def _show(
     image: Image, lines: Sequence[OcrLine], place: int, found: LineGeometry | None, truth: Direction, path: Path
 ) -> None:
@@ -120,8 +109,6 @@ def _show(
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), drawn)
 
-
-assert set(DRAWN) <= set(KINDS)
 
 if __name__ == "__main__":
     main()

@@ -9,11 +9,11 @@ same run is a Python process that only imports typer and numpy and reads the two
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 import tempfile
 from pathlib import Path
+
+import pandas as pd
 
 from benchmarks.shared import arguments, timed
 
@@ -26,13 +26,9 @@ for name in sys.argv[1:]:
 
 
 def write_gold(data: Path, submission: str, path: Path) -> None:
-    with gzip.open(data / "predictions" / submission, "rt", encoding="utf-8", newline="") as stream:
-        answers = {row["index"]: row["prediction"] for row in csv.DictReader(stream)}
-    with gzip.open(data / "test.csv.gz", "rt", encoding="utf-8", newline="") as stream, path.open("w") as out:
-        writer = csv.writer(out)
-        writer.writerow(["index", "image_link", "entity_name", "value"])
-        for row in csv.DictReader(stream):
-            writer.writerow([row["index"], row["image_link"], row["entity_name"], answers[row["index"]]])
+    asked, given = (pd.read_csv(data / name, dtype=str).set_index("index") for name in ("test.csv.gz", submission))
+    asked["value"] = given["prediction"]
+    asked[["image_link", "entity_name", "value"]].to_csv(path)
 
 
 def main() -> None:
@@ -42,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         gold = Path(folder) / "gold.csv"
-        write_gold(options.data, "idefics2_finetuned.csv.gz", gold)
+        write_gold(options.data, "predictions/idefics2_finetuned.csv.gz", gold)
         predictions = str(options.data / "predictions" / "team_t.csv.gz")
         evaluate = ["-m", "entx", "evaluate", predictions, "--gold", str(gold), "--json"]
         peer = ["-c", READ_ONLY, predictions, str(gold)]

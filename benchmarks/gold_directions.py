@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from pathlib import Path
 
-from benchmarks.shared import arguments
+from benchmarks.shared import Tally, arguments
 from entx.core.types import Direction
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.questions import load_files
@@ -36,8 +35,7 @@ def main() -> None:
     with Store(options.store) as store:
         files = {link: file.picture for link, file in load_files(store).items()}
         pages = {page.picture: page for page in load_pages(store, choose_pages(store, options.engine))}
-    right: Counter[tuple[str, str]] = Counter()
-    total: Counter[tuple[str, str]] = Counter()
+    tally = Tally()
     round_things: list[float] = []
     others: list[float] = []
     for row in rows:
@@ -52,22 +50,16 @@ def main() -> None:
         if entity not in _WANTED or not row["value"]:
             continue
         wanted = row["value"].split()[0]
-        holding = [
-            i
-            for i, line in enumerate(page.lines)
-            if wanted in re.findall(r"\d+(?:\.\d+)?", line.text.replace(",", "."))
-        ]
+        texts = (line.text.replace(",", ".") for line in page.lines)
+        holding = [i for i, text in enumerate(texts) if wanted in re.findall(r"\d+(?:\.\d+)?", text)]
         if len(holding) != 1:
             continue
         found = page.geometry.of(holding[0])
         best = found.best if found is not None else None
         band = "none" if best is None else f"from {max(low for low in _BINS if best.score >= low)}"
-        labels = [("all", "all"), ("entity", entity), ("slice", row.get("slice", "")), ("score", band)]
-        total.update(labels)
-        if best is not None and best.direction is _WANTED[entity]:
-            right.update(labels)
-    for label in sorted(total):
-        print(f"{label[0]:7s} {label[1]:9s} {right[label]:4d} of {total[label]:4d}  {right[label] / total[label]:.3f}")
+        right = best is not None and best.direction is _WANTED[entity]
+        tally.add(right, ("all", "all"), ("entity", entity), ("slice", row.get("slice", "")), ("score", band))
+    tally.print()
     if round_things and others:
         won = sum((a > b) + (a == b) / 2 for a in round_things for b in others)
         auc = won / (len(round_things) * len(others))

@@ -10,13 +10,12 @@ often the ordered value is answered.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from benchmarks.shared import arguments
+from benchmarks.shared import arguments, write_json
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 from entx.core.types import Answer, OcrLine, OcrPage, PageGeometry, PageStatus, Quantity, parse_written
@@ -164,8 +163,7 @@ def main() -> None:
             f"{mode:11} label's value: {without} without the order, {ordered} with it; "
             f"obeyed {obeyed}; not legal {illegal}"
         )
-    if given.json is not None:
-        given.json.write_text(json.dumps({"pages": len(every), **found}, indent=1))
+    write_json(given.json, {"pages": len(every), **found})
 
 
 if __name__ == "__main__":

@@ -12,16 +12,15 @@ one row at a time: that must agree with its free mode on every row.
 
 from __future__ import annotations
 
-import json
 import time
-from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.shared import NO_RUN, arguments
+from benchmarks.shared import NO_RUN, Constrained, arguments, take_turns, write_json
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
@@ -35,18 +34,6 @@ from entx.storage.pages import choose_pages, unanswered_pages
 from entx.storage.store import Store
 
 CHUNK = 64  # pages that each way reads in turn
-
-
-class Within:
-    """A logits processor: the constraint of the arm, for one row."""
-
-    def __init__(self, constrainer: Constrainer, pattern: str, prompt: int):
-        self.constrainer, self.matcher, self.prompt = constrainer, constrainer.matcher(pattern), prompt
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        if input_ids.shape[1] > self.prompt:
-            self.matcher.consume_token(int(input_ids[0, -1]))
-        return scores.masked_fill(~torch.from_numpy(self.constrainer.allowed(self.matcher)), -torch.inf)
 
 
 class Plain:
@@ -71,7 +58,7 @@ class Plain:
         ids = given["input_ids"]
         extra: dict[str, Any] = {}
         if self.constrained:
-            extra["logits_processor"] = [Within(self.constrainer, answer_pattern(entity, "none"), ids.shape[1])]
+            extra["logits_processor"] = [Constrained(self.constrainer, answer_pattern(entity, "none"), ids.shape[1])]
         with torch.inference_mode():
             out = self.model.generate(
                 ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=32,
@@ -82,17 +69,10 @@ class Plain:
         return quantity.text if quantity else ""
 
 
-class Arm:
+def read_by(reader: TextReader, pages: Sequence[tuple[OcrPage, Sequence[str]]]) -> list[str]:
     """The arm's reader, page by page of a chunk."""
-
-    def __init__(self, reader: TextReader):
-        self.reader = reader
-
-    def read(self, pages: Sequence[tuple[OcrPage, Sequence[str]]]) -> list[str]:
-        batch = [PageQuestions(page, tuple(names)) for page, names in pages]
-        return [
-            answer.quantity.text if answer.quantity else "" for found in self.reader.read(batch) for answer in found
-        ]
+    batch = [PageQuestions(page, tuple(names)) for page, names in pages]
+    return [answer.quantity.text if answer.quantity else "" for found in reader.read(batch) for answer in found]
 
 
 def main() -> None:
@@ -108,51 +88,41 @@ def main() -> None:
 
     exact, _ = open_reader(ModelOptions(given.model, threads=given.threads, dtype="float32"), CHALLENGE)
     reader, _ = open_reader(ModelOptions(given.model, threads=given.threads, dtype=given.dtype), CHALLENGE)
-    ways: dict[str, Plain | Arm] = {
-        "candidates": Arm(reader),
-        "free": Arm(TextReader(reader.model, reader.serving, CHALLENGE, Mode.FREE)),
-        "plain": Plain(exact, constrained=False),
+    ways = {
+        "candidates": partial(read_by, reader),
+        "free": partial(read_by, TextReader(reader.model, reader.serving, CHALLENGE, Mode.FREE)),
+        "plain": Plain(exact, constrained=False).read,
     }
     if given.row_by_row:
-        ways["row by row"] = Plain(exact, constrained=True)
+        ways["row by row"] = Plain(exact, constrained=True).read
 
     pages: list[tuple[OcrPage, list[str]]] = []
     with Store(given.store) as store:
         for page, questions in unanswered_pages(store, choose_pages(store, None), NO_RUN):
             if page.status is PageStatus.OK and page.lines and sum(len(names) for _, names in pages) < given.rows:
                 pages.append((page, [question.entity_name for question in questions]))
-    for way in ways.values():  # the first call of each pays for what is made once
-        way.read(pages[:1])
-    seconds: dict[str, float] = defaultdict(float)
-    cpu: dict[str, float] = defaultdict(float)
-    answers: dict[str, list[str]] = defaultdict(list)
-    for start in range(0, len(pages), CHUNK):
-        for name, way in ways.items():
-            began, busy = time.perf_counter(), time.process_time()
-            answers[name] += way.read(pages[start : start + CHUNK])
-            seconds[name] += time.perf_counter() - began
-            cpu[name] += time.process_time() - busy
+    answers, ran = take_turns(ways, pages, CHUNK, seconds=time.perf_counter, cpu=time.process_time)
     rows = len(answers["plain"])
     empty = sum(not find_candidates(page, CHALLENGE[name]) for page, names in pages for name in names)
     print(f"{rows} rows of {len(pages)} pictures, {empty} without any candidate, {given.threads} threads")
     found: dict[str, Any] = {"rows": rows, "pictures": len(pages), "without_candidate": empty}
     for name in ways:
         same = sum(a == b for a, b in zip(answers[name], answers["plain"], strict=True))
+        rates = {meter: rows / ran[name][meter] for meter in ("seconds", "cpu")}
+        times = {meter: ran["plain"][meter] / ran[name][meter] for meter in rates}
         found[name] = {
-            "rows_per_second": rows / seconds[name], "times_plain": seconds["plain"] / seconds[name],
-            "cpu_times_plain": cpu["plain"] / cpu[name], "same_as_plain": same,
+            "rows_per_second": rates["seconds"], "times_plain": times["seconds"], "cpu_times_plain": times["cpu"],
+            "same_as_plain": same,
         }  # fmt: skip
         print(
-            f"{name:11} {rows / seconds[name]:8.1f} rows/s, {seconds['plain'] / seconds[name]:5.1f} x plain; "
-            f"by CPU time {rows / cpu[name]:8.1f} rows/s, {cpu['plain'] / cpu[name]:5.1f} x; "
-            f"same as plain on {same} of {rows}"
+            f"{name:11} {rates['seconds']:8.1f} rows/s, {times['seconds']:5.1f} x plain; by CPU time "
+            f"{rates['cpu']:8.1f} rows/s, {times['cpu']:5.1f} x; same as plain on {same} of {rows}"
         )
     if given.row_by_row:
         same = sum(a == b for a, b in zip(answers["free"], answers["row by row"], strict=True))
         found["free_same_as_row_by_row"] = same
         print(f"free gives the same answer as one row at a time under its constraint on {same} of {rows}")
-    if given.json is not None:
-        given.json.write_text(json.dumps(found, indent=1))
+    write_json(given.json, found)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,11 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.shared import arguments
-from entx.cli.main import main as entx
+from benchmarks.shared import arguments, entx
 from entx.core.entities import load_schema
 from entx.core.evaluation import Counts, outcomes
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
@@ -127,26 +124,17 @@ def run() -> None:
         train = write_store(folder / "train.duckdb", options.pages, 1, kinds)
         held = write_store(folder / "held.duckdb", options.held_out, 2, [ENTITY, "item_weight"])
         before = measure(options.model, None, held, schema)
-        began = time.perf_counter()
         settings = [f"train.method={options.method}", f"train.lr={options.lr}", f"train.epochs={options.epochs}",
                     "train.evaluate_every=25", "train.patience=4"]  # fmt: skip
         if options.method == "lora":
             settings += [f"lora.r={options.rank}", f"lora.alpha={2 * options.rank}"]
-        sys.argv = ["entx", "train", "--stage", "llm", "--recipe", "entx-small", "--store", str(train), "--schema",
-                    str(schema), "--model", str(options.model), "--out", str(folder / "made")]  # fmt: skip
-        for one in settings:
-            sys.argv += ["--set", one]
-        try:
-            entx()
-        except SystemExit as end:
-            if end.code:
-                raise
-        seconds = time.perf_counter() - began
-        adapter = options.method == "lora"
-        after = measure(
-            options.model if adapter else folder / "made", folder / "made" if adapter else None, held, schema
-        )
-        record = json.loads((folder / "made" / "training.json").read_text())
+        made = folder / "made"
+        given = [part for one in settings for part in ("--set", one)]
+        seconds, _ = entx("train", "--stage", "llm", "--recipe", "entx-small", "--store", train, "--schema", schema,
+                          "--model", options.model.resolve(), "--out", made, *given)  # fmt: skip
+        model, adapter = (options.model, made) if options.method == "lora" else (made, None)
+        after = measure(model, adapter, held, schema)
+        record = json.loads((made / "training.json").read_text())
     print(f"{options.method}, {options.pages} pages, {record['training']['steps']} steps in {seconds:.0f} s")
     print(f"{'F1 on held-out pages':<22}{'n':>5}{'scored':>16}{'free':>16}")
     for entity in before:

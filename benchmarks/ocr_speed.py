@@ -15,7 +15,6 @@ inner `.`, `,` or `/`, of lines with a score of 0.5 or more, per picture) that t
 
 from __future__ import annotations
 
-import json
 import logging
 import multiprocessing
 import os
@@ -28,7 +27,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.shared import PeakMemory, arguments, drawn, number_or_text
+from benchmarks.shared import PeakMemory, arguments, drawn, number_or_text, write_json
 from entx.core.types import OcrPage
 from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import clean, numeric_strings
@@ -205,8 +204,7 @@ def main() -> None:
         print(f"{arm_name}: {row['processes']} process(es), peak {row['peak_rss_mb']} MB")
         for name in (*chosen, "all"):
             print(f"  {name:6}", " ".join(f"{key}={value}" for key, value in row[name].items()))
-    if options.json:
-        options.json.write_text(json.dumps(table, indent=2))
+    write_json(options.json, table)
 
 
 if __name__ == "__main__":

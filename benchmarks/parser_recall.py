@@ -13,12 +13,11 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.shared import arguments
+from benchmarks.shared import Tally, arguments
 from entx.core.parser import find_quantities
 from entx.core.types import Quantity, parse_written
 from entx.core.units import BY_NAME
@@ -40,12 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     table = pd.read_parquet(options.data / "ocr_text" / "easyocr_train.parquet").dropna(subset=["text"])
     table = table[~table.entity_name.isin(["width", "height", "depth"])].sample(options.rows, random_state=options.seed)
-    rows: Counter[str] = Counter()
-    hits: Counter[str] = Counter()
-    printed: Counter[str] = Counter()
-    printed_hits: Counter[str] = Counter()
-    misses = []
-    seconds = 0.0
+    tally, misses, seconds = Tally(), [], 0.0
     for entity, value, text in zip(table.entity_name, table.entity_value, table.text, strict=True):
         label = parse_written(value)
         if label is None or label.unit not in BY_NAME:
@@ -53,22 +47,12 @@ def main() -> None:
         began = time.process_time()
         hit = label in {match.quantity for match in find_quantities(text)}
         seconds += time.process_time() - began
-        rows[entity] += 1
-        hits[entity] += hit
+        tally.add(hit, ("rows", entity), ("rows", "all"))
         if stands_in(text, label):
-            printed[entity] += 1
-            printed_hits[entity] += hit
+            tally.add(hit, ("printed", entity), ("printed", "all"))
             if not hit:
                 misses.append((value, text))
-    for entity in sorted(rows):
-        print(
-            f"{entity:32s} n {rows[entity]:5d}  found {hits[entity] / rows[entity]:.3f}   "
-            f"printed n {printed[entity]:5d}  found {printed_hits[entity] / max(1, printed[entity]):.3f}"
-        )
-    print(
-        f"{'all':32s} n {rows.total():5d}  found {hits.total() / rows.total():.3f}   "
-        f"printed n {printed.total():5d}  found {printed_hits.total() / max(1, printed.total()):.3f}"
-    )
+    tally.print()
     print(f"{table.text.str.len().sum() / seconds / 1e6:.1f} million characters a second of processor time")
     for value, text in random.Random(0).sample(misses, min(options.misses, len(misses))):
         print(value, "|", text[:300])

@@ -7,15 +7,13 @@ The files are small; hashing and reading them is in it. Memory over many real pi
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.shared import arguments
+from benchmarks.shared import arguments, tasks_of
 from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.pool import read_pages
-from entx.ocr_stage.worker import Task
 
 
 class NothingReader:
@@ -25,11 +23,10 @@ class NothingReader:
 
 def overhead(count: int, workers: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        tasks = []
-        for i in range(count):
-            path = Path(folder, str(i))
-            path.write_bytes(b"%d" % i * 1000)
-            tasks.append(Task(hashlib.sha256(path.read_bytes()).hexdigest(), str(path)))
+        paths = [Path(folder, str(number)) for number in range(count)]
+        for number, path in enumerate(paths):
+            path.write_bytes(b"%d" % number * 1000)
+        tasks = tasks_of(paths)
         started = time.perf_counter()
         first = 0.0
         for _ in read_pages(tasks, NothingReader, workers=workers):

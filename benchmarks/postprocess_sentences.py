@@ -8,33 +8,27 @@ worth: `entx import-predictions`, then `entx evaluate` (docs/history/results.md)
 
 from __future__ import annotations
 
-import csv
-import gzip
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
+
+import pandas as pd
 
 from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 
 
-def rows(path: Path) -> Iterator[dict[str, str]]:
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
-        yield from csv.DictReader(stream)
-
-
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
-    entity_of = {row["index"]: row["entity_name"] for row in rows(options.data / "test.csv.gz")}
-    raw = {
-        row["index"]: row["generated_output"]
-        for row in rows(options.data / "predictions" / "qwen2vl2b_zeroshot_raw.csv.gz")
-    }
-    questions = [(text, CHALLENGE[entity_of[index]]) for index, text in raw.items() if index in entity_of]
+    asked = pd.read_csv(options.data / "test.csv.gz", usecols=["index", "entity_name"])
+    raw = pd.read_csv(options.data / "predictions" / "qwen2vl2b_zeroshot_raw.csv.gz", keep_default_na=False)
+    joined = raw.merge(asked, on="index", suffixes=("_said", ""))
+    questions = [
+        (text, CHALLENGE[name]) for text, name in zip(joined.generated_output, joined.entity_name, strict=True)
+    ]
     began, busy = time.perf_counter(), time.process_time()
     readings = [postprocess(text, entity) for text, entity in questions]
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy

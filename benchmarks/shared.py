@@ -1,4 +1,4 @@
-"""What the benchmarks share: arguments, pictures drawn by slice, commands timed as a user runs them, peak memory."""
+"""What the benchmarks share: arguments, pictures drawn by slice, ways measured in turn, tallies, commands, memory."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psutil
 
 from entx.ocr_stage.worker import Task
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 NO_RUN = "no such run: every question of the store is open"
@@ -26,6 +29,12 @@ NO_RUN = "no such run: every question of the store is open"
 def arguments(doc: str | None) -> argparse.ArgumentParser:
     """A parser whose help is the script's own docstring."""
     return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def write_json(path: Path | None, found: object) -> None:
+    """What --json FILE writes."""
+    if path is not None:
+        path.write_text(json.dumps(found, indent=1))
 
 
 def number_or_text(pairs: Iterable[str]) -> dict[str, int | str]:
@@ -52,6 +61,59 @@ def tasks_of(files: Iterable[Path]) -> list[Task]:
     """One task for each distinct picture."""
     tasks = (Task(hashlib.sha256(file.read_bytes()).hexdigest(), str(file)) for file in files)
     return list({task.picture: task for task in tasks}.values())
+
+
+class Tally:
+    """How often something was right, by label (a kind and a value)."""
+
+    def __init__(self) -> None:
+        self.right: Counter[tuple[str, str]] = Counter()
+        self.total: Counter[tuple[str, str]] = Counter()
+
+    def add(self, right: bool, *labels: tuple[str, str]) -> None:
+        self.total.update(labels)
+        self.right.update(labels if right else ())
+
+    def print(self) -> None:
+        for label, total in sorted(self.total.items()):
+            right = self.right[label]
+            print(f"{label[0]:10s} {label[1]:30s} {right:5d} of {total:5d}  {right / total:.3f}")
+
+
+def take_turns(
+    ways: Mapping[str, Callable[[Sequence[T]], list[str]]], items: Sequence[T], chunk: int,
+    **meters: Callable[[], float],
+) -> tuple[dict[str, list[str]], dict[str, Counter[str]]]:  # fmt: skip
+    """Gives every way the same items, chunk by chunk in turn, so that a busy machine slows each.
+
+    Returns:
+        The answers of each way, and how far each meter ran while it read.
+    """
+    answers: dict[str, list[str]] = {name: [] for name in ways}
+    ran: dict[str, Counter[str]] = {name: Counter() for name in ways}
+    for way in ways.values():  # the first call of each pays for what is made once
+        way(items[:1])
+    for start in range(0, len(items), chunk):
+        for name, way in ways.items():
+            before = {meter: read() for meter, read in meters.items()}
+            answers[name] += way(items[start : start + chunk])
+            ran[name].update({meter: read() - before[meter] for meter, read in meters.items()})
+    return answers, ran
+
+
+class Constrained:
+    """A logits processor for `generate`: the constraint of a stage (`entx.neural.decoding`), for one row."""
+
+    def __init__(self, constrainer: Any, pattern: str, prompt: int):
+        self.constrainer, self.matcher, self.prompt = constrainer, constrainer.matcher(pattern), prompt
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        import torch
+
+        if input_ids.shape[1] > self.prompt:
+            self.matcher.consume_token(int(input_ids[0, -1]))
+        allowed = torch.from_numpy(self.constrainer.allowed(self.matcher)).to(scores.device)
+        return scores.masked_fill(~allowed, -torch.inf)
 
 
 class PeakMemory:

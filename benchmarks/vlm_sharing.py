@@ -10,16 +10,14 @@ process, so that a busy machine slows both; vision encodings are counted, and th
 
 from __future__ import annotations
 
-import json
 import time
-from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.shared import arguments
+from benchmarks.shared import arguments, take_turns, write_json
 from entx.core.entities import CHALLENGE
-from entx.core.types import Answer
 from entx.neural.predict import ModelOptions
 from entx.vlm_stage.model import PictureModel
 from entx.vlm_stage.reader import PictureQuestions, VisionReader, open_reader
@@ -43,17 +41,11 @@ class Counted:
 
 def together(reader: VisionReader, files: Sequence[Path]) -> list[str]:
     asked = [PictureQuestions(reader.view(file), NAMES) for file in files]
-    return [_text(answer) for answers in reader.read(asked) for answer in answers]
+    return [answer.text for answers in reader.read(asked) for answer in answers]
 
 
 def one_by_one(reader: VisionReader, files: Sequence[Path]) -> list[str]:
-    return [
-        _text(reader.read([PictureQuestions(reader.view(file), (name,))])[0][0]) for file in files for name in NAMES
-    ]
-
-
-def _text(answer: Answer) -> str:
-    return answer.text
+    return [reader.read([PictureQuestions(reader.view(file), (name,))])[0][0].text for file in files for name in NAMES]
 
 
 def main() -> None:
@@ -70,34 +62,22 @@ def main() -> None:
     reader, _ = open_reader(ModelOptions(given.model, threads=given.threads, pixels=given.pixels), CHALLENGE)
     assert isinstance(reader.model, PictureModel)
     counted = Counted(reader.model)
-    ways = {
-        "together": lambda some: together(reader, some),
-        "a call a row": lambda some: one_by_one(reader, some),
-    }
-    for way in ways.values():  # the first call of each pays for what is made once
-        way(files[:1])
-    seconds: dict[str, float] = defaultdict(float)
-    encodings: dict[str, int] = defaultdict(int)
-    texts: dict[str, list[str]] = defaultdict(list)
-    for start in range(0, len(files), given.batch):
-        for name, way in ways.items():
-            began, before = time.perf_counter(), counted.pictures
-            texts[name] += way(files[start : start + given.batch])
-            seconds[name] += time.perf_counter() - began
-            encodings[name] += counted.pictures - before
+    ways = {"together": partial(together, reader), "a call a row": partial(one_by_one, reader)}
+    meters = {"seconds": time.perf_counter, "encodings": lambda: counted.pictures}
+    texts, ran = take_turns(ways, files, given.batch, **meters)
     rows = len(files) * len(NAMES)
     found: dict[str, Any] = {"pictures": len(files), "rows": rows, "pixels": given.pixels}
     print(f"{len(files)} pictures, {rows} rows, {given.pixels} pixels, {given.threads} threads")
     for name in ways:
-        found[name] = {"pictures_per_second": len(files) / seconds[name], "encodings": encodings[name]}
+        seconds, encodings = ran[name]["seconds"], ran[name]["encodings"]
+        found[name] = {"pictures_per_second": len(files) / seconds, "encodings": encodings}
         print(
-            f"{name:13} {len(files) / seconds[name]:7.2f} pictures/s, {rows / seconds[name]:7.2f} rows/s, "
-            f"{seconds[name] / seconds['together']:5.2f} times the time of together, {encodings[name]} vision encodings"
+            f"{name:13} {len(files) / seconds:7.2f} pictures/s, {rows / seconds:7.2f} rows/s, "
+            f"{seconds / ran['together']['seconds']:5.2f} times the time of together, {encodings} vision encodings"
         )
     same = sum(a == b for a, b in zip(texts["together"], texts["a call a row"], strict=True))
     print(f"both ways agree on {same} of {rows} answers")
-    if given.json is not None:
-        given.json.write_text(json.dumps({**found, "agree": same}, indent=1))
+    write_json(given.json, {**found, "agree": same})
 
 
 if __name__ == "__main__":

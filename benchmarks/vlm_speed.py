@@ -19,7 +19,6 @@ batches and alone, and random weights have close ties: equal answers are counted
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,11 +26,11 @@ from typing import Any
 
 import torch
 from PIL import Image
-from transformers import LogitsProcessor, LogitsProcessorList, Qwen2Tokenizer, Qwen2VLConfig
+from transformers import Qwen2Tokenizer, Qwen2VLConfig
 from transformers import Qwen2VLForConditionalGeneration as Qwen2Vl
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from benchmarks.shared import arguments
+from benchmarks.shared import Constrained, arguments, write_json
 from entx.core.entities import CHALLENGE
 from entx.neural.backends.base import Query, Request
 from entx.neural.decoding import Constrainer, answer_pattern
@@ -94,19 +93,6 @@ def build(size: str, device: str, dtype: torch.dtype) -> tuple[Any, QwenCodec]:
     return model, QwenCodec(tokenizer, Qwen2VLImageProcessorPil(), config)
 
 
-class Within(LogitsProcessor):
-    """The arm's constraint, for one row."""
-
-    def __init__(self, constrainer: Constrainer, pattern: str, prompt: int):
-        self.constrainer, self.matcher, self.prompt = constrainer, constrainer.matcher(pattern), prompt
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        if input_ids.shape[1] > self.prompt:
-            self.matcher.consume_token(int(input_ids[0, -1]))
-        allowed = torch.from_numpy(self.constrainer.allowed(self.matcher)).to(scores.device)
-        return scores.masked_fill(~allowed, -torch.inf)
-
-
 def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: Request) -> list[str]:
     """One call of `generate` a row."""
     answers = []
@@ -118,7 +104,7 @@ def plain(model: Any, codec: QwenCodec, constrainer: Constrainer, asked: Request
             out = model.generate(
                 **{name: tensor.to(model.device) for name, tensor in inputs.items()}, do_sample=False,
                 max_new_tokens=MAX_TOKENS, eos_token_id=list(codec.ends), pad_token_id=codec.tokenizer.pad_token_id,
-                logits_processor=LogitsProcessorList([Within(constrainer, ask.pattern, len(prompt))]),
+                logits_processor=[Constrained(constrainer, ask.pattern, len(prompt))],
             )  # fmt: skip
         answers.append(codec.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True))
     return answers
@@ -251,8 +237,7 @@ def main() -> None:
             f"  arithmetic limit {found['limit_rows_per_second']:.1f} rows/s, of which {found['of_limit']:.0%}"
             + (f"; peak memory {found['peak_bytes'] / 2**30:.1f} GiB" if found["peak_bytes"] else "")
         )
-    if given.json is not None:
-        given.json.write_text(json.dumps({"parameters": counts, "size": given.size, "budgets": results}, indent=1))
+    write_json(given.json, {"parameters": counts, "size": given.size, "budgets": results})
 
 
 if __name__ == "__main__":
