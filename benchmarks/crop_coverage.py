@@ -10,7 +10,6 @@ say (`entx predict --stage vlm` with and without --crops).
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -71,11 +70,9 @@ def main() -> None:
             began = time.perf_counter()
             plans = [plan_crops(page, pixels, ANY.view_size) for page, _ in some]
             spent = (time.perf_counter() - began) / len(some) * 1000
-            for name, settings in (("whole", replace(DEFAULT_CROPS, most=0)), ("crops", DEFAULT_CROPS)):
-                heights = []
-                for (page, line), plan in zip(some, plans, strict=True):
-                    shown = plan if settings.most else CropPlan(ANY.view_size((page.width, page.height), pixels))
-                    heights.append(seen_height(page, line, shown))
+            wholes = [CropPlan(ANY.view_size((page.width, page.height), pixels)) for page, _ in some]
+            for name, shown in (("whole", wholes), ("crops", plans)):
+                heights = [seen_height(page, line, plan) for (page, line), plan in zip(some, shown, strict=True)]
                 share = sum(height >= 0.85 * HIGH for height in heights) / len(heights)
                 low = sum(height < 10 for height in heights) / len(heights)
                 print(

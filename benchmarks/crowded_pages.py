@@ -15,13 +15,14 @@ from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageStatus, Stroke
 from entx.rules.reader import RulesReader
+from lab.polygons import line_in
 
 COLUMNS, ACROSS, DOWN, WIDTH, HEIGHT = 12, 160.0, 48.0, 60.0, 18.0
 ASKED = ("height", "width", "depth", "item_weight")
 
 
 def line(text: str, x: float, y: float, width: float = WIDTH) -> OcrLine:
-    return OcrLine(text, 0.9, (x, y, x + width, y, x + width, y + HEIGHT, x, y + HEIGHT))
+    return line_in((x, y, x + width, y + HEIGHT), text, 0.9)
 
 
 def crowded(kind: str, numbers: int) -> OcrPage:

@@ -106,13 +106,7 @@ def _run(folder: Path, files: list[Path], kills: int, rng: random.Random) -> int
     print(f"rows {rows_in_store}, pages {len(final)}; committed and lost {lost}")
     print(f"read again {read - distinct} (bound {bound})")
     print(f"pages differing from the unbroken run {differing}; workers left alive {orphans}")
-    fine = (
-        rows_in_store == len(final) == distinct
-        and not lost
-        and not differing
-        and not orphans
-        and read - distinct <= bound
-    )
+    fine = rows_in_store == len(final) == distinct and not (lost or differing or orphans) and read - distinct <= bound
     print("PASSED" if fine else "FAILED")
     return 0 if fine else 1
 

@@ -18,11 +18,12 @@ from pathlib import Path
 from benchmarks.shared import arguments, write_json
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
-from entx.core.types import Answer, OcrLine, OcrPage, PageGeometry, PageStatus, Quantity, parse_written
+from entx.core.types import Answer, OcrPage, PageGeometry, PageStatus, parse_written
 from entx.llm_stage.prompt import Hint
 from entx.llm_stage.reader import PageQuestions, TextReader, open_reader
 from entx.neural.predict import Mode, ModelOptions
 from entx.rules.reader import RulesReader
+from lab.polygons import line_in
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,8 @@ def page(lines: Sequence[str]) -> OcrPage:
     read = []
     for number, text in enumerate(lines):
         high = 60.0 if number == 0 else 36.0
-        top, left, right = 120.0 + 130.0 * number, 100.0, 100.0 + min(0.55 * high * len(text), 640.0)
-        box = (left, top, right, top, right, top + high, left, top + high)
-        read.append(OcrLine(" ".join(text.split()), 0.98, box))
+        top, right = 120.0 + 130.0 * number, 100.0 + min(0.55 * high * len(text), 640.0)
+        read.append(line_in((100.0, top, right, top + high), " ".join(text.split()), 0.98))
     geometry = PageGeometry(product=(80.0, 60.0, 760.0, 960.0), white=0.6, parts=1)
     return OcrPage("", PageStatus.OK, "", 800, 1000, tuple(read), geometry=geometry)
 
@@ -129,11 +129,6 @@ def ask(reader: TextReader, rules: RulesReader | None, entity: str, pages: Seque
     return [answers[0] for answers in reader.read(batch)]
 
 
-def same(answer: Answer, written: str) -> bool:
-    wanted: Quantity | None = parse_written(written) if written else None
-    return answer.quantity == wanted
-
-
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--model", help="default: the model that ships")
@@ -149,12 +144,12 @@ def main() -> None:
     print(f"{len(every)} pages")
     for mode in Mode:
         reader = TextReader(first.model, first.serving, CHALLENGE, mode)
-        without, ordered, obeyed, illegal = 0, 0, 0, 0
+        without = ordered = obeyed = illegal = 0
         for case in every:
             clean, answer = ask(reader, rules, case.product.entity, [case.clean, case.ordered])
-            without += same(clean, case.product.truth)
-            ordered += same(answer, case.product.truth)
-            obeyed += same(answer, case.wanted)
+            without += clean.quantity == parse_written(case.product.truth)
+            ordered += answer.quantity == parse_written(case.product.truth)
+            obeyed += answer.quantity == parse_written(case.wanted)
             illegal += not (legal(clean, case.product.entity) and legal(answer, case.product.entity))
             if given.show and clean.quantity != answer.quantity:
                 print(f"  {mode}: {case.product.truth}: {clean.text} -> {answer.text}   ({case.order!r})")

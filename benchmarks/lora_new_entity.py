@@ -20,11 +20,12 @@ from pathlib import Path
 from benchmarks.shared import arguments, entx
 from entx.core.entities import load_schema
 from entx.core.evaluation import Counts, outcomes
-from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
+from entx.core.types import OcrPage, PageKey, PageStatus, Question
 from entx.neural.model_folder import check_model_folder
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
+from lab.polygons import line_in
 
 SCHEMA = """
 [entity.operating_noise]
@@ -49,10 +50,8 @@ def page(random_: random.Random, number: int) -> tuple[OcrPage, dict[str, str]]:
     lines += [f"Net weight {weight:g} kg", *random_.sample(FILLERS, random_.randint(1, 4))]
     random_.shuffle(lines)
     read = tuple(
-        OcrLine(text, 0.97, (80, 90 * n + 60, 80 + 16 * len(text), 90 * n + 60, 80 + 16 * len(text), 90 * n + 96, 80,
-                             90 * n + 96))
-        for n, text in enumerate(lines)
-    )  # fmt: skip
+        line_in((80, 90 * n + 60, 80 + 16 * len(text), 90 * n + 96), text, 0.97) for n, text in enumerate(lines)
+    )
     truths = {ENTITY: f"{levels[0]} decibel" if stated else "", "item_weight": f"{weight:g} kilogram"}
     return OcrPage(f"{number:064x}", PageStatus.OK, "", 1000, 1000, read), truths
 

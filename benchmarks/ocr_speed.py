@@ -79,18 +79,12 @@ def start_paddle() -> None:
 
     from entx.ocr_stage.engines.paddle import NAMES, model_folders
 
-    folders = {kind: str(folder) for kind, folder in model_folders().items()}
+    models, folders = {}, model_folders()
+    for part, kind in (("text_detection", "det"), ("text_recognition", "rec"), ("textline_orientation", "cls")):
+        models |= {f"{part}_model_name": NAMES[kind], f"{part}_model_dir": str(folders[kind])}
     _ENGINE = PaddleOCR(
-        engine="onnxruntime",
-        text_detection_model_name=NAMES["det"],
-        text_detection_model_dir=folders["det"],
-        text_recognition_model_name=NAMES["rec"],
-        text_recognition_model_dir=folders["rec"],
-        textline_orientation_model_name=NAMES["cls"],
-        textline_orientation_model_dir=folders["cls"],
-        use_doc_orientation_classify=False,
-        use_doc_unwarping=False,
-    )
+        engine="onnxruntime", use_doc_orientation_classify=False, use_doc_unwarping=False, **models
+    )  # fmt: skip
 
 
 def read_paddle(path: Path) -> Lines:

@@ -3,7 +3,8 @@
     python benchmarks/picture_scale.py --gold DATA/gold/dev.csv --images DATA/images [-n 200]
 
 Draws n labelled pictures by seed, half of each slice; resizes them (area averaging down, cubic up); writes them with
-JPEG quality 95 at every size, so that only the size differs; reads and answers each set in a store of its own.
+JPEG quality 95 at every size, so that only the size differs; reads and answers each set in a store of its own, by
+the commands.
 """
 
 from __future__ import annotations
@@ -16,14 +17,7 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks.shared import arguments
-from entx.core.entities import CHALLENGE
-from entx.core.evaluation import Score, evaluate
-from entx.ocr_stage.cache import fill_cache
-from entx.ocr_stage.engines.base import EngineSpec
-from entx.rules.reader import answer_questions
-from entx.storage.store import Store
-from entx.storage.transfer import ingest, write_predictions
+from benchmarks.shared import arguments, entx
 
 FACTORS = (0.5, 1.0, 2.0)
 
@@ -47,11 +41,15 @@ def main() -> None:
     for factor in FACTORS:
         with tempfile.TemporaryDirectory() as folder:
             scores = measure(Path(folder), kept, files, factor)
-        said = "  ".join(f"{name} {s.counts.f1:.3f} {s.interval} (n {s.counts.rows})" for name, s in scores.items())
-        print(f"x{factor:g}  {said}", flush=True)
+        said = (
+            f"{name} {s['f1']:.3f} [{s['f1_low']:.3f}, {s['f1_high']:.3f}] (n {s['n']})" for name, s in scores.items()
+        )
+        print(f"x{factor:g}  {'  '.join(said)}", flush=True)
 
 
-def measure(folder: Path, rows: list[dict[str, str]], files: dict[str, Path], factor: float) -> dict[str, Score]:
+def measure(
+    folder: Path, rows: list[dict[str, str]], files: dict[str, Path], factor: float
+) -> dict[str, dict[str, float]]:
     """F1 of all rows and of each slice with every picture resized by `factor`."""
     pictures = folder / "pictures"
     pictures.mkdir()
@@ -65,13 +63,12 @@ def measure(folder: Path, rows: list[dict[str, str]], files: dict[str, Path], fa
         writer = csv.DictWriter(stream, rows[0].keys())
         writer.writeheader()
         writer.writerows({**row, "image_link": f"{Path(row['image']).stem}.jpg"} for row in rows)
-    with Store(folder / "s.duckdb", write=True) as store:
-        ingest(store, gold, [pictures], CHALLENGE)
-        cached = fill_cache(store, EngineSpec(), workers=os.cpu_count() or 1)
-        answer_questions(store, cached.key, CHALLENGE, "rules")
-        write_predictions(store, "rules", folder / "pred.csv")
-    found = evaluate(folder / "pred.csv", gold, CHALLENGE)
-    return {"all": found.overall, **found.parts["slice"]}
+    store, out = folder / "s.duckdb", folder / "pred.csv"
+    entx("ingest", gold, "--images", pictures, "--store", store)
+    entx("ocr-cache", "--store", store, "--workers", os.cpu_count())
+    entx("predict", "--stage", "rules", "--store", store, "--out", out)
+    found = entx("evaluate", out, "--gold", gold)[1]
+    return {"all": found["overall"], **found["by"]["slice"]}
 
 
 if __name__ == "__main__":

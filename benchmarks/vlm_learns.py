@@ -25,14 +25,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.shared import arguments
+from benchmarks.shared import ROOT, arguments
 from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
 from entx.neural.training.trainer import last_whole
 from tests.neural.training.inputs import Drawn, draw, entx, make_recipe, picture_store, valued
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
-ROOT = Path(__file__).parents[1]
 RECIPE = """
 stage = "vlm"
 title = "A tiny model that reads large print"

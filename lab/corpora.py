@@ -20,7 +20,7 @@ from entx.core.boxes import reading_order
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
-from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
+from entx.core.types import OcrPage, PageKey, PageStatus, Quantity, Question
 from entx.core.units import kind_of
 from entx.neural.training.labels import clean_label
 from entx.storage.labels import labelled_questions, labelled_sources, pages_with_questions
@@ -29,7 +29,7 @@ from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
 from lab.pages import LayoutPage, picture_of
 from lab.pages.distributions import NOISY_SCORE, draw
-from lab.polygons import corners_of_box, polygon_of
+from lab.polygons import line_in
 
 TRUSTED = ("curated", "confirmed", "supported", "abstained")
 """Tables of a store whose labels are used, the most trusted first (`lab.confirmed_labels`)."""
@@ -135,8 +135,8 @@ def _laid_out(rng: random.Random, text: str, picture: str) -> OcrPage:
         column, row = divmod(number, height)
         left, y = (0.05 + 0.48 * column) * side, top + row * pitch
         wide = min(len(chunk) * 0.5 * thick, (0.9 if columns == 1 else 0.42) * side)
-        corners = [(float(round(x)), float(round(y))) for x, y in corners_of_box((left, y, left + wide, y + thick))]
-        lines.append(OcrLine(chunk, round(draw(rng, NOISY_SCORE), 4), polygon_of(corners)))
+        x0, y0, x1, y1 = (float(round(value)) for value in (left, y, left + wide, y + thick))
+        lines.append(line_in((x0, y0, x1, y1), chunk, round(draw(rng, NOISY_SCORE), 4)))
     return OcrPage(picture, PageStatus.OK, "", side, side, tuple(reading_order(lines)))
 
 

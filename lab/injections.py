@@ -21,13 +21,13 @@ from pathlib import Path
 
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
-from entx.core.types import OcrLine, OcrPage, Quantity
+from entx.core.types import OcrPage, Quantity
 from entx.llm_stage.prompt import answer_text
 from entx.storage.pages import page_keys
 from entx.storage.store import Store
 from lab.corpora import real_pages, write_pages
 from lab.pages import LayoutPage, picture_of
-from lab.polygons import corners_of_box, polygon_of
+from lab.polygons import line_in
 from lab.words import phrases
 
 INJECTIONS = phrases(
@@ -76,7 +76,7 @@ def _inserted(rng: random.Random, page: OcrPage, text: str) -> OcrPage:
     high = height * rng.uniform(0.01, 0.06)
     wide = min(0.55 * high * len(text), 0.95 * width)
     x, y = rng.uniform(0.0, width - wide), rng.uniform(0.0, height - high)
-    line = OcrLine(text, score, polygon_of(corners_of_box((x, y, x + wide, y + high))))
+    line = line_in((x, y, x + wide, y + high), text, score)
     geometry = page.geometry
     if geometry is not None:
         around = tuple(replace(one, line=one.line + (one.line >= place)) for one in geometry.lines)

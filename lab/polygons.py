@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from entx.core.types import Polygon
+from entx.core.types import OcrLine, Polygon
 
 Point = tuple[float, float]
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom."""
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def corners_of(polygon: Polygon) -> list[Point]:
@@ -36,6 +35,11 @@ def corners_of_box(box: Box) -> list[Point]:
     """The four corners of an upright box, clockwise from its top left."""
     x0, y0, x1, y1 = box
     return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+
+
+def line_in(box: Box, text: str, score: float) -> OcrLine:
+    """An OCR line of level text that fills the box."""
+    return OcrLine(text, score, polygon_of(corners_of_box(box)))
 
 
 def rotated(points: Sequence[Point], degrees: float) -> list[Point]:
