@@ -10,7 +10,6 @@ say (`entx predict --stage vlm` with and without --crops).
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from statistics import median
 
 from benchmarks.shared import arguments
@@ -53,9 +52,7 @@ def seen_height(page: OcrPage, line: int, plan: CropPlan) -> float:
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--gold", type=Path, required=True)
+    parser = arguments(__doc__, "--store", "--gold")
     parser.add_argument("--pixels", type=int, nargs="+", default=[256 * 256, 512 * 512, 768 * 768])
     given = parser.parse_args()
     with Store(given.store) as store:

@@ -68,9 +68,8 @@ def main() -> None:
             )  # fmt: skip
             if not right and options.failures is not None:
                 _show(image, lines, place, found, truth, options.failures / f"{number:03d}_{kind}_{place}.png")
-    print(
-        f"{options.count} pictures, {1000 * seconds / options.count:.0f} ms of geometry each; {unread} texts not read"
-    )
+    milliseconds = 1000 * seconds / options.count
+    print(f"{options.count} pictures, {milliseconds:.0f} ms of geometry each; {unread} texts not read")
     tally.print()
 
 

@@ -87,12 +87,6 @@ def requests_loop(links: list[str], folder: Path, *, session: bool, decode: bool
     return time.perf_counter() - started
 
 
-def entx_download(table: Path, folder: Path, workers: int) -> tuple[float, dict[str, int]]:
-    """Seconds of the whole command, and what it reports."""
-    allowed = ("--per-host", workers, "--allow-host", "127.0.0.1")
-    return entx("download", table, "--images", folder, "--workers", workers, *allowed)
-
-
 def measure(pictures: int, workers: int, rounds: int, wait: float) -> dict[str, object]:
     """One table of links at one distance of the server."""
     ours, theirs = multiprocessing.Pipe()
@@ -114,7 +108,8 @@ def measure(pictures: int, workers: int, rounds: int, wait: float) -> dict[str, 
                 with table.open("w", newline="") as stream:
                     csv.writer(stream).writerows([["image_link"], *([link] for link in links)])
                 for name, counted in ((f"entx download, {workers} workers", "fetched"), ("the same again", "present")):
-                    took, report = entx_download(table, Path(scratch, "entx"), workers)
+                    took, report = entx("download", table, "--images", Path(scratch, "entx"), "--workers", workers,
+                                        "--per-host", workers, "--allow-host", "127.0.0.1")  # fmt: skip
                     assert report[counted] == pictures, report
                     rates.setdefault(name, []).append(pictures / took)
                 for name, session, decode in loops:

@@ -32,8 +32,7 @@ def write_gold(data: Path, submission: str, path: Path) -> None:
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with test.csv.gz and predictions/")
+    parser = arguments(__doc__, "--data")
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import csv
 import json
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ def by_commands(
     return seconds, answers
 
 
-def main() -> int:
+def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="PICTURES")
     parser.add_argument("-n", type=int, default=100, help="pictures")
@@ -110,8 +109,7 @@ def main() -> int:
     both = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
     same = sum(ours == theirs for ours, theirs in both)
     print(f"answered by both ways: {len(both)} of {len(pairs)} questions, {same} of them alike")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

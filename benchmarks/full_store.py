@@ -40,9 +40,8 @@ def fill(path: Path, questions: int) -> tuple[int, int]:
                 select * replace (idx + {copy * SHIFT} as idx, image_link || '?{copy}' as image_link) from asked""")
             connection.execute(f"""insert into pictures by name
                 select * replace (image_link || '?{copy}' as image_link, picture || '-{copy}' as picture) from read""")
-            connection.execute(
-                f"insert into pages by name select * replace (picture || '-{copy}' as picture) from page"
-            )
+            connection.execute(f"""insert into pages by name
+                select * replace (picture || '-{copy}' as picture) from page""")
         rows = connection.execute("""select (select count(*) from questions join pictures using (image_link)
                                              join pages using (picture)), (select count(*) from pages)""").fetchall()
     return int(rows[0][0]), int(rows[0][1])
@@ -61,8 +60,7 @@ def differing(path: Path, run: str) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--store", type=Path, required=True, help="with pages of real pictures; is not changed")
+    parser = arguments(__doc__, "--store")
     parser.add_argument("--questions", type=int, default=20_000)
     parser.add_argument("--at", type=Path, help="keep the filled store there; default: a temporary folder")
     options = parser.parse_args()

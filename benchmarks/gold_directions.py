@@ -25,9 +25,8 @@ _BINS = (0.0, 0.1, 0.2, 0.3, 0.5)
 
 
 def main() -> None:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, "--store")
     parser.add_argument("gold", type=Path, metavar="GOLD.csv")
-    parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--engine")
     options = parser.parse_args()
     with options.gold.open(encoding="utf-8", newline="") as stream:

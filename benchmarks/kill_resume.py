@@ -48,8 +48,7 @@ if __name__ == "__main__":
 
 
 def main() -> int:
-    parser = arguments(__doc__)
-    parser.add_argument("--images", type=Path, required=True)
+    parser = arguments(__doc__, "--images")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)

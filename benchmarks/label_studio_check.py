@@ -22,8 +22,7 @@ from tests.report.label_studio import annotation, exported, minified
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("tasks", type=Path)
+    parser = arguments(__doc__, "tasks")
     tasks = json.loads(parser.parse_args().tasks.read_text(encoding="utf-8"))
     from label_studio_sdk.converter import Converter
     from label_studio_sdk.label_interface import LabelInterface

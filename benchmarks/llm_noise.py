@@ -32,9 +32,7 @@ def confused(page: OcrPage, share: float) -> OcrPage:
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--store", type=Path, required=True, help="is not changed")
-    parser.add_argument("--gold", type=Path, required=True)
+    parser = arguments(__doc__, "--store", "--gold")
     parser.add_argument("--share", type=float, default=0.02)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

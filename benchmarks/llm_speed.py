@@ -76,8 +76,7 @@ def read_by(reader: TextReader, pages: Sequence[tuple[OcrPage, Sequence[str]]]) 
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--store", type=Path, required=True)
+    parser = arguments(__doc__, "--store")
     parser.add_argument("--model", help="default: the model that ships")
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--threads", type=int, default=2)

@@ -104,8 +104,7 @@ def measure(model: Path, adapter: Path | None, store: Path, schema: Path) -> dic
 
 
 def run() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of a base model of the compact style")
+    parser = arguments(__doc__, "--model")
     parser.add_argument("--method", choices=("lora", "full"), default="lora")
     parser.add_argument("--pages", type=int, default=200)
     parser.add_argument("--mixed", action="store_true", help="also train on item_weight, so that it is not forgotten")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import random
 import re
 import time
-from pathlib import Path
 
 import pandas as pd
 
@@ -31,8 +30,7 @@ def stands_in(text: str, quantity: Quantity) -> bool:
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = arguments(__doc__, "--data")
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--misses", type=int, default=0, help="print so many misses of the second share")

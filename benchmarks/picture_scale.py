@@ -23,9 +23,7 @@ FACTORS = (0.5, 1.0, 2.0)
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--gold", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
+    parser = arguments(__doc__, "--gold", "--images")
     parser.add_argument("-n", type=int, default=200, help="pictures")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

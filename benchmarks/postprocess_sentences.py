@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 
@@ -20,8 +19,7 @@ from entx.core.postprocess import postprocess
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = arguments(__doc__, "--data")
     options = parser.parse_args()
     asked = pd.read_csv(options.data / "test.csv.gz", usecols=["index", "entity_name"])
     raw = pd.read_csv(options.data / "predictions" / "qwen2vl2b_zeroshot_raw.csv.gz", keep_default_na=False)

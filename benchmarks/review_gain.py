@@ -11,7 +11,6 @@ queue expects.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -27,10 +26,8 @@ STEPS = (0, 25, 50, 100, 200, 400)
 
 
 def main() -> None:
-    parser = arguments(__doc__)
-    parser.add_argument("store", type=Path)
+    parser = arguments(__doc__, "store", "--gold")
     parser.add_argument("--runs", required=True)
-    parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE")
     options = parser.parse_args()
     runs = options.runs.split(",")

@@ -26,9 +26,12 @@ ROOT = Path(__file__).parents[1]
 NO_RUN = "no such run: every question of the store is open"
 
 
-def arguments(doc: str | None) -> argparse.ArgumentParser:
-    """A parser whose help is the script's own docstring."""
-    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(doc: str | None, *paths: str) -> argparse.ArgumentParser:
+    """A parser whose help is the script's own docstring, with these paths, all of them required."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in paths:
+        parser.add_argument(name, type=Path, **({"required": True} if name.startswith("--") else {}))
+    return parser
 
 
 def write_json(path: Path | None, found: object) -> None:

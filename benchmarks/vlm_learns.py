@@ -62,20 +62,15 @@ SHAPES: dict[str, dict[str, Any]] = {"paligemma": {"side": 112, "hidden": 128}}
 """Its one head for keys must have whole blocks of weights for bitsandbytes on a CPU."""
 
 
-def predictions(path: Path, pictures: list[Drawn]) -> float:
-    """F1 of a prediction file on the pictures."""
-    table = read_table(path, ("index", "prediction"))
-    truths = [one.label.replace(".0 ", " ") for one in pictures]
-    by_quantity, _ = outcomes(list(table["prediction"]), truths)
-    return Counts.of(by_quantity).f1
-
-
 def predict(folder: Path, store: Path, pictures: list[Drawn], name: str, *more: object) -> tuple[float, float]:
     """F1 of `entx predict`, and its seconds."""
     began = time.monotonic()
     out = folder / f"{name}.csv"
     entx("predict", "--stage", "vlm", "--store", store, "--run", name, "--out", out, "--quiet", *more)
-    return predictions(out, pictures), time.monotonic() - began
+    seconds = time.monotonic() - began
+    truths = [one.label.replace(".0 ", " ") for one in pictures]
+    by_quantity, _ = outcomes(list(read_table(out, ("index", "prediction"))["prediction"]), truths)
+    return Counts.of(by_quantity).f1, seconds
 
 
 def train_killed(arguments: list[str], out: Path) -> tuple[float, int]:

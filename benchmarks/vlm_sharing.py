@@ -49,9 +49,8 @@ def one_by_one(reader: VisionReader, files: Sequence[Path]) -> list[str]:
 
 
 def main() -> None:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, "--images")
     parser.add_argument("--model", required=True)
-    parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=100)
     parser.add_argument("--pixels", type=int, default=224 * 224)
     parser.add_argument("--batch", type=int, default=32, help="pictures that each way reads in turn")

@@ -192,9 +192,7 @@ def measure(model: Any, codec: QwenCodec, pictures: Sequence[Image.Image], pixel
         "image_tokens": sum(arm.image_tokens(asked.shown[0].size) for asked in batch) / len(batch),
         "pictures_per_second": rate, "rows_per_second": 3 * rate, "plain_pictures": len(theirs),
         "plain_encodings": passes[1], "plain_rows_per_second": 3 * plain_rate, "times_plain": rate / plain_rate,
-        "equal_answers": sum(
-            a == b for one, other in zip(ours, theirs, strict=False) for a, b in zip(one, other, strict=True)
-        ),
+        "equal_answers": sum(a == b for pair in zip(ours, theirs, strict=False) for a, b in zip(*pair, strict=True)),
         "different_answers": len({text for of_picture in ours for text in of_picture}),
         "limit_rows_per_second": 3 * limit, "of_limit": rate / limit,
         "peak_bytes": torch.cuda.max_memory_allocated() if given.device != "cpu" else None,

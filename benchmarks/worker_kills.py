@@ -18,7 +18,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import psutil
 
@@ -54,8 +53,7 @@ def kill_workers(every: float, seconds: float, over: threading.Event, victims: l
 
 
 def main() -> int:
-    parser = arguments(__doc__)
-    parser.add_argument("folder", type=Path)
+    parser = arguments(__doc__, "folder")
     parser.add_argument("--pictures", type=int, default=1500)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--every", type=float, default=2.0)
@@ -94,9 +92,8 @@ def main() -> int:
     print(f"healthy pictures lost: {len(lost)}")
     if options.compare:
         healthy = [t for t in given if t.picture != poison]
-        quiet = {
-            p.picture: p for p in read_pages(healthy, functools.partial(PageReader, spec), workers=options.workers)
-        }
+        reader = functools.partial(PageReader, spec)
+        quiet = {page.picture: page for page in read_pages(healthy, reader, workers=options.workers)}
         differing = sum(p.lines != quiet[p.picture].lines for p in pages if p.picture in quiet)
         print(f"pages that differ from an unbroken run: {differing} of {len(quiet)}")
     return 0 if caught and not lost else 1

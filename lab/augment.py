@@ -17,7 +17,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, Quantity, Stroke
 from entx.core.units import BY_NAME, kind_of
 from lab.pages import LayoutPage, picture_of
-from lab.polygons import Point, box_of, corners_of, corners_of_box, polygon_of
+from lab.polygons import Point, box_of, corners_of, corners_of_box, polygon_of, renumbered
 from lab.words import AXIS_WORDS
 
 _UPRIGHT = 0.8  # share of level texts that stay level at a line that becomes upright, as on real pages
@@ -258,12 +258,7 @@ def _thinned(rng: random.Random, layout: LayoutPage) -> LayoutPage | None:
     ]  # fmt: skip
     if not order or len(order) == len(page.lines):
         return None
-    where = {number: place for place, number in enumerate(order)}
-    geometry = page.geometry
-    if geometry is not None:
-        around = tuple(replace(one, line=where[one.line]) for one in geometry.lines if one.line in where)
-        marks = tuple(where[mark] for mark in geometry.marks if mark in where)
-        geometry = replace(geometry, lines=around, marks=marks)
+    geometry = renumbered(page.geometry, {number: place for place, number in enumerate(order)})
     thinned = replace(page, lines=tuple(page.lines[number] for number in order), geometry=geometry)
     return LayoutPage(thinned, layout.truths)
 

@@ -14,9 +14,10 @@ left out. Measured on the gold rows of the challenge's pictures with four public
 from __future__ import annotations
 
 import argparse
-import csv
 from collections import Counter
 from pathlib import Path
+
+import pandas
 
 from entx.core.entities import CHALLENGE
 from entx.core.files import atomic_text
@@ -46,10 +47,7 @@ def main() -> None:
     parser.add_argument("--except-pictures", type=Path, help="CSV with an image_link column: pictures to leave out")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    left_out: set[str] = set()
-    if options.except_pictures:
-        with options.except_pictures.open(encoding="utf-8", newline="") as file:
-            left_out = {row["image_link"] for row in csv.DictReader(file)}
+    left_out = set(pandas.read_csv(options.except_pictures)["image_link"]) if options.except_pictures else set()
     tables: dict[str, list[tuple[object, ...]]] = {"confirmed": [], "supported": [], "abstained": []}
     with Store(options.store) as store:
         runs = [
@@ -72,9 +70,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for name, found in tables.items():
         with atomic_text(options.out / f"{name}.csv") as file:
-            writer = csv.writer(file)
-            writer.writerow(["image_link", "group_id", "entity_name", "entity_value"])
-            writer.writerows(found)
+            columns = ["image_link", "group_id", "entity_name", "entity_value"]
+            pandas.DataFrame(found, columns=columns).to_csv(file, index=False)
         print(f"{name}: {len(found)} rows")
 
 

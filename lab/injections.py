@@ -27,7 +27,7 @@ from entx.storage.pages import page_keys
 from entx.storage.store import Store
 from lab.corpora import real_pages, write_pages
 from lab.pages import LayoutPage, picture_of
-from lab.polygons import line_in
+from lab.polygons import line_in, renumbered
 from lab.words import phrases
 
 INJECTIONS = phrases(
@@ -77,10 +77,7 @@ def _inserted(rng: random.Random, page: OcrPage, text: str) -> OcrPage:
     wide = min(0.55 * high * len(text), 0.95 * width)
     x, y = rng.uniform(0.0, width - wide), rng.uniform(0.0, height - high)
     line = line_in((x, y, x + wide, y + high), text, score)
-    geometry = page.geometry
-    if geometry is not None:
-        around = tuple(replace(one, line=one.line + (one.line >= place)) for one in geometry.lines)
-        geometry = replace(geometry, lines=around, marks=tuple(mark + (mark >= place) for mark in geometry.marks))
+    geometry = renumbered(page.geometry, {number: number + (number >= place) for number in range(len(page.lines))})
     return replace(page, lines=(*page.lines[:place], line, *page.lines[place:]), geometry=geometry)
 
 

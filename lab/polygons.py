@@ -1,4 +1,4 @@
-"""Points, boxes and polygons, for what is drawn and what is moved.
+"""Points, boxes and polygons, and lines that are moved.
 
 A line's own frame and the reading order are `entx.core.boxes`.
 """
@@ -6,9 +6,10 @@ A line's own frame and the reading order are `entx.core.boxes`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from entx.core.types import OcrLine, Polygon
+from entx.core.types import OcrLine, PageGeometry, Polygon
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -40,6 +41,14 @@ def corners_of_box(box: Box) -> list[Point]:
 def line_in(box: Box, text: str, score: float) -> OcrLine:
     """An OCR line of level text that fills the box."""
     return OcrLine(text, score, polygon_of(corners_of_box(box)))
+
+
+def renumbered(geometry: PageGeometry | None, now: Mapping[int, int]) -> PageGeometry | None:
+    """The geometry of a page whose lines have other positions now; what belongs to lines that are gone is dropped."""
+    if geometry is None:
+        return None
+    around = tuple(replace(one, line=now[one.line]) for one in geometry.lines if one.line in now)
+    return replace(geometry, lines=around, marks=tuple(now[mark] for mark in geometry.marks if mark in now))
 
 
 def rotated(points: Sequence[Point], degrees: float) -> list[Point]:

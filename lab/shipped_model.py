@@ -13,7 +13,6 @@ DIR/model; then calibrate it:
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import pickle
 import random
@@ -25,6 +24,7 @@ from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
+import pandas
 from transformers import AutoTokenizer
 
 from entx.core.entities import CHALLENGE
@@ -40,25 +40,13 @@ from lab.injections import with_injection
 from lab.pages import LayoutPage, generate_pages
 from lab.pretrain import EncodedPage, ModelShape, PretrainSettings, build_model, pretrain, train_tokenizer
 
-INVENTED = 5000
-"""Invented pages a shard."""
-
-ALONE = 4
-"""Shards of invented pages only, at the start."""
-
-COPIES = 2
-"""Changed copies of every real page a shard."""
-
-TEXTS = 1500
-"""Pages from other people's OCR a shard."""
-
-BUDGET = 448
-HINTED = 0.4
-"""Share of the questions that carry the rules reader's answer."""
-
-INJECTED = 0.15
-"""Share of the pages with a line that gives orders."""
-
+INVENTED = 5000  # invented pages a shard
+ALONE = 4  # shards of invented pages only, at the start
+COPIES = 2  # changed copies of every real page a shard
+TEXTS = 1500  # pages from other people's OCR a shard
+BUDGET = 448  # tokens of a page
+HINTED = 0.4  # share of the questions that carry the rules reader's answer
+INJECTED = 0.15  # share of the pages with a line that gives orders
 VOCABULARY = 2048
 
 
@@ -67,10 +55,11 @@ class Plan:
     """Where the pages come from, and where everything goes."""
 
     out: Path
+    shards: int
+    seed: int
     real: Path | None
     texts: Path | None
     left_out: Path | None
-    seed: int
 
 
 def asked_pages(plan: Plan, number: int) -> Iterator[LayoutPage]:
@@ -97,10 +86,7 @@ def text_pages(path: Path, left_out: Path | None, kept: Path) -> list[LayoutPage
     """
     if kept.is_file():
         return list(pickle.loads(kept.read_bytes()))
-    names: set[str] = set()
-    if left_out is not None:
-        with left_out.open(encoding="utf-8", newline="") as file:
-            names = {row["image"] for row in csv.DictReader(file)}
+    names = set() if left_out is None else set(pandas.read_csv(left_out, dtype=str)["image"])
     pages = [
         page
         for number, page in enumerate(easyocr_pages(path, names))
@@ -134,8 +120,6 @@ def make_tokenizer(plan: Plan) -> None:
     for text, asks in prompts(generate_pages(INVENTED, plan.seed * 1000 + 999), rough_tokens, 0):
         texts += [text, *(question + answer for question, answer, _ in asks)]
     if plan.texts is not None:
-        import pandas
-
         lines = pandas.read_parquet(plan.texts, columns=["text"])["text"].dropna()
         texts += lines.sample(min(len(lines), INVENTED), random_state=plan.seed).str[:300].tolist()
     train_tokenizer(texts, VOCABULARY).save_pretrained(plan.out)
@@ -167,14 +151,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--real", type=Path)
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--left-out", type=Path, help="CSV with an image column: pictures whose texts are left out")
-    options = parser.parse_args(arguments)
-    plan = Plan(options.out, options.real, options.texts, options.left_out, options.seed)
+    plan = Plan(**vars(parser.parse_args(arguments)))
     plan.out.mkdir(parents=True, exist_ok=True)
     if not (plan.out / "tokenizer.json").is_file():
         make_tokenizer(plan)
     tokenizer = AutoTokenizer.from_pretrained(plan.out)
-    model = build_model(tokenizer, ModelShape(), options.seed)
-    settings = PretrainSettings(shards=options.shards, seed=options.seed, save_minutes=5.0)
+    model = build_model(tokenizer, ModelShape(), plan.seed)
+    settings = PretrainSettings(shards=plan.shards, seed=plan.seed, save_minutes=5.0)
     started = time.monotonic()
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         ahead: dict[int, Future[list[EncodedPage]]] = {}

@@ -28,17 +28,14 @@ from lab.polygons import Box, Point, corners_of, corners_of_box, overlap, polygo
 from lab.surface_forms import Statement
 
 BUILT_IN = "built-in"
-
 # the serif's .ttf files carry a kerning table that pulls letters over a preceding "%"; the .otf files carry none
 _PACKAGES = {"roboto": ("font_roboto", "Roboto-{}.ttf"), "serif": ("font_source_serif_pro", "SourceSerifPro-{}.otf")}
 
+# faces for brands, titles and banners; for small print and dimension text
 BOLD = ("roboto Bold", "roboto Black", "serif Bold", "serif Black", "roboto BoldItalic", "serif Semibold")
-"""Faces for brands, titles and banners."""
-
 PLAIN = (
     "roboto Regular", "roboto Medium", "roboto Light", "serif Regular", "serif Semibold", "roboto Italic", BUILT_IN,
 )  # fmt: skip
-"""Faces for small print and dimension text."""
 
 
 @lru_cache(maxsize=256)
@@ -119,7 +116,6 @@ class Scene:
 
 
 Colour = tuple[int, int, int]
-
 BLACK: Colour = (22, 22, 24)
 WHITE: Colour = (255, 255, 255)
 
@@ -127,12 +123,9 @@ _OVERSIZE = 2
 _CLEARANCE = 3.0  # units kept free around a text
 _SMALLEST = 15.0  # pixels: smaller print is drawn nowhere, so that a person can read every text
 
+# brightness across an upright cylinder lit from the left, and across a flat face: (place 0 to 1, factor)
 ROUND = ((0.0, 0.62), (0.22, 1.12), (0.45, 1.02), (0.85, 0.72), (1.0, 0.6))
-"""Brightness across an upright cylinder lit from the left: (place 0 to 1, factor)."""
-
 FLAT = ((0.0, 1.05), (1.0, 0.93))
-"""Brightness across a flat face."""
-
 
 NOTHING: Mapping[str, Statement] = MappingProxyType({})
 

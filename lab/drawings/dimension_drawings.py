@@ -19,10 +19,7 @@ _ORDERS = (
     (("depth", "width", "height"), "L x W x H"), (("width", "depth", "height"), "W x D x H"),
     (("height", "width", "depth"), "H x W x D"),
 )  # fmt: skip
-
-
-Sizes = dict[str, Statement]
-"""What a drawing prints for each axis."""
+Sizes = dict[str, Statement]  # what a drawing prints for each axis
 
 
 def sizes(wording: Wording, extents: Mapping[str, float], *, letters: str = "", bare: bool = False) -> Sizes:

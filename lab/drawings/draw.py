@@ -9,13 +9,13 @@ same version of Pillow; the truth depends on the seed alone. The set that ships 
 from __future__ import annotations
 
 import argparse
-import csv
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+import pandas
 
 from entx.core.errors import EntxError
 from entx.core.files import atomic_path, atomic_text
@@ -32,6 +32,8 @@ JPEG_QUALITY = 88
 
 _LARGE = 1000  # pixels of the shorter side from which a picture counts as large
 _ATTEMPTS = 40
+_QUESTIONS = ["index", "image_link", "group_id", "entity_name", "image"]
+_TRUTH = ["index", "image_link", "entity_name", "value", "also", "slice"]
 
 _SCENES: tuple[Callable[[random.Random, int], Scene], ...] = (
     packs.pouch, drawings.cabinet, packs.plate, adverts.load_banner, drawings.round_body, packs.flask,
@@ -43,18 +45,6 @@ KINDS = MappingProxyType({scene.__name__: scene for scene in _SCENES})
 """Every scene by name. A scene function takes a random generator and the shorter side in pixels."""
 
 _TURNABLE = ("pouch", "flask", "pot", "carton", "plate")
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnRow:
-    """One question about a drawn picture and its truth."""
-
-    index: int
-    image: str
-    group_id: str
-    entity_name: str
-    truth: Truth
-    slice: str
 
 
 def draw_scene(kind: str, seed: str, *, size: int | None = None) -> Scene:
@@ -109,31 +99,30 @@ def questions(scene: Scene, rng: random.Random, *, most: int = 3) -> list[tuple[
     return [(entity, scene.truth[entity]) for entity in asked]
 
 
-def write_set(out: Path, *, seed: int, count: int) -> list[DrawnRow]:
-    """Draws a set and writes its pictures and both tables.
+def write_set(out: Path, *, seed: int, count: int) -> pandas.DataFrame:
+    """Draws a set, writes its pictures and both tables, and returns the columns of both.
 
     Raises:
         InputError: a font package is missing, or a file cannot be written.
     """
     groups = {kind: str(900001 + i) for i, kind in enumerate(KINDS)}
-    rows: list[DrawnRow] = []
+    rows: list[dict[str, object]] = []
     for number, scene in scenes(seed, count):
         name = f"{number + 1:0{max(2, len(str(count)))}d}_{scene.kind}.jpg"
         with atomic_path(out / "pictures" / name) as file:
             scene.image.save(file, format="JPEG", quality=JPEG_QUALITY)
         part = "large" if min(scene.image.size) >= _LARGE else "small"
         for entity, truth in questions(scene, random.Random(f"questions/{seed}/{number}")):
-            rows.append(DrawnRow(len(rows), name, groups[scene.kind], entity, truth, part))
-    _write_table(
-        out / "questions.csv", ["index", "image_link", "group_id", "entity_name", "image"],
-        [[row.index, row.image, row.group_id, row.entity_name, row.image] for row in rows],
-    )  # fmt: skip
-    _write_table(
-        out / "truth.csv", ["index", "image_link", "entity_name", "value", "also", "slice"],
-        [[row.index, row.image, row.entity_name, _written(row.truth.value),
-          " | ".join(_written(other) for other in row.truth.also), row.slice] for row in rows],
-    )  # fmt: skip
-    return rows
+            rows.append({
+                "index": len(rows), "image_link": name, "group_id": groups[scene.kind], "entity_name": entity,
+                "image": name, "value": _written(truth.value), "also": " | ".join(map(_written, truth.also)),
+                "slice": part,
+            })  # fmt: skip
+    table = pandas.DataFrame(rows)
+    for name, columns in (("questions.csv", _QUESTIONS), ("truth.csv", _TRUTH)):
+        with atomic_text(out / name) as stream:
+            table[columns].to_csv(stream, index=False, lineterminator="\n")
+    return table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,24 +135,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.count < 1:
         parser.error("--count must be at least 1")
     try:
-        rows = write_set(options.out, seed=options.seed, count=options.count)
+        table = write_set(options.out, seed=options.seed, count=options.count)
     except EntxError as error:
         print(f"entx: {error}", file=sys.stderr)
         return int(error.exit_code)
-    empty = sum(row.truth.value is None for row in rows)
-    print(f"{options.count} pictures, {len(rows)} questions ({empty} without an answer) in {options.out}")
+    empty = sum(table["value"] == "")
+    print(f"{options.count} pictures, {len(table)} questions ({empty} without an answer) in {options.out}")
     return 0
 
 
 def _written(quantity: Quantity | None) -> str:
     return "" if quantity is None else f"{plain(quantity.value)} {quantity.unit}"
-
-
-def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    with atomic_text(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,7 @@ _NUTRIENTS = phrases("Total Fat|Sodium|Total Carbohydrate|Protein|Sugars|Fibre|C
 _VOLTS = ((100, 240), (110, 240), (220, 240), (110, 120), (200, 240))
 _TOOLS = phrases("Impact Driver|Cordless Drill|Hammer Drill|Compact Drill")
 
-Row = tuple[str, Mapping[str, Statement]]
-"""A printed line and what it states."""
+Row = tuple[str, Mapping[str, Statement]]  # a printed line and what it states
 
 
 def ink_on(ground: Colour) -> Colour:

@@ -189,27 +189,32 @@ def _cap(canvas: Canvas, x: float, top: float, bottom: float, half: float, colou
         canvas.line([(place, top + 8), (place, bottom - 3)], tint(colour, 0.8), 1.6)
 
 
-def solid(canvas: Canvas, front: Box, into: Point, colour: Colour) -> None:
-    """A box in cabinet projection: its front face, and the two faces seen along `into` (to the right and up)."""
+def _faces(front: Box, into: Point) -> tuple[list[Point], list[Point]]:
+    """Of a box in cabinet projection the top and the side, which are seen along `into` (to the right and up)."""
     x0, y0, x1, y1 = front
     dx, dy = into
-    canvas.shadow(((x0 + x1 + dx) / 2, y1 + 2), (x1 - x0 + dx) * 0.52, 16, 0.25)
-    canvas.shade([(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1, y0)], tint(colour, 1.12), FLAT)
-    canvas.shade([(x1, y0), (x1 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1, y1)], tint(colour, 0.76), FLAT)
+    behind = (x1 + dx, y0 + dy)
+    return [(x0, y0), (x0 + dx, y0 + dy), behind, (x1, y0)], [(x1, y0), behind, (x1 + dx, y1 + dy), (x1, y1)]
+
+
+def solid(canvas: Canvas, front: Box, into: Point, colour: Colour) -> None:
+    """A box in cabinet projection."""
+    (x0, y0, x1, y1), (top, side), edge = front, _faces(front, into), tint(colour, 0.6)
+    canvas.shadow(((x0 + x1 + into[0]) / 2, y1 + 2), (x1 - x0 + into[0]) * 0.52, 16, 0.25)
+    canvas.shade(top, tint(colour, 1.12), FLAT)
+    canvas.shade(side, tint(colour, 0.76), FLAT)
     canvas.face(front, colour)
-    edge = tint(colour, 0.6)
     canvas.line([*corners_of_box(front), (x0, y0)], edge, 1.6)
-    canvas.line([(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1, y1)], edge, 1.6)
-    canvas.line([(x1, y0), (x1 + dx, y0 + dy)], edge, 1.6)
+    canvas.line([*top[:3], *side[2:]], edge, 1.6)
+    canvas.line(side[:2], edge, 1.6)
 
 
 def wire(canvas: Canvas, front: Box, into: Point, ink: Colour) -> None:
     """The same box as a technical outline."""
-    x0, y0, x1, y1 = front
-    dx, dy = into
+    top, side = _faces(front, into)
     canvas.polygon(corners_of_box(front), None, ink, 3)
-    canvas.line([(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1, y0)], ink, 3)
-    canvas.line([(x1 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1, y1)], ink, 3)
+    canvas.line(top, ink, 3)
+    canvas.line(side[1:], ink, 3)
 
 
 def _placed(x: float, y: float, scale: float) -> Callable[..., list[Point]]:
@@ -276,9 +281,10 @@ def table(canvas: Canvas, front: Box, into: Point, colour: Colour, shelf: float 
         canvas.face((x0 + 6, y, x1 - 6, y + 16), tint(colour, 0.75))
     for left in (x0, x1 - leg):
         canvas.face((left, y0, left + leg, y1), tint(colour, 0.72))
-    canvas.shade([(x0, y0), (x0 + dx, y0 + dy), (x1 + dx, y0 + dy), (x1, y0)], tint(colour, 1.1), FLAT)
-    canvas.shade([(x1, y0), (x1 + dx, y0 + dy), (x1 + dx, y0 + dy + thick), (x1, y0 + thick)], tint(colour, 0.7), FLAT)
-    canvas.face((x0, y0, x1, y0 + thick), tint(colour, 0.92))
+    board: Box = (x0, y0, x1, y0 + thick)
+    for side, light in zip(_faces(board, into), (1.1, 0.7), strict=True):
+        canvas.shade(side, tint(colour, light), FLAT)
+    canvas.face(board, tint(colour, 0.92))
 
 
 _FLAT_DEGREES = 3.0  # a line this near to an axis is drawn as that axis

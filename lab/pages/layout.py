@@ -163,7 +163,8 @@ def wrapped(rng: random.Random, text: str) -> list[str]:
 
 
 def chatter(sheet: Sheet, most: int, most_large: int, *, least: int = 0) -> None:
-    """Features, sentences, brands and numbers that answer nothing, in blocks; so many lines on a small or large sheet."""
+    """Features, sentences, brands and numbers that answer nothing, in blocks: at most so many lines on a small sheet
+    and on a large one."""
     rng = sheet.rng
     amount = rng.randint(least, most_large if sheet.large else most)
     left = amount + (rng.randint(6, 36) if sheet.large and rng.random() < 0.14 else 0)  # leaflets, backs of packs
