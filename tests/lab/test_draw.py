@@ -19,8 +19,10 @@ SHIPPED = Path(entx.__file__).parent / "demo"
 
 
 def table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+QUESTIONS, TRUTH = table(SHIPPED / "questions.csv"), table(SHIPPED / "truth.csv")
 
 
 def test_the_seed_redraws_the_shipped_set(tmp_path: Path) -> None:
@@ -37,9 +39,9 @@ def test_the_seed_redraws_the_shipped_set(tmp_path: Path) -> None:
 
 
 def test_the_shipped_pictures_are_small_open_and_have_questions_of_their_slice() -> None:
-    slices = {row["image_link"]: row["slice"] for row in table(SHIPPED / "truth.csv")}
+    slices = {row["image_link"]: row["slice"] for row in TRUTH}
     names = {path.name for path in (SHIPPED / "pictures").iterdir()}
-    assert {row["image"] for row in table(SHIPPED / "questions.csv")} == names == set(slices)
+    assert {row["image"] for row in QUESTIONS} == names == set(slices)
     assert len(names) == SHIPPED_COUNT
     assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 2_000_000
     for name in names:
@@ -50,18 +52,14 @@ def test_the_shipped_pictures_are_small_open_and_have_questions_of_their_slice()
             assert (slices[name] == "large") == (min(image.size) >= 1000)
 
 
-def test_every_question_has_its_truth() -> None:
-    questions, truth = table(SHIPPED / "questions.csv"), table(SHIPPED / "truth.csv")
-    assert list(questions[0]) == ["index", "image_link", "group_id", "entity_name", "image"]
-    assert list(truth[0]) == ["index", "image_link", "entity_name", "value", "also", "slice"]
-    keys = ["index", "image_link", "entity_name"]
-    assert [[row[key] for key in keys] for row in questions] == [[row[key] for key in keys] for row in truth]
-    assert [row["index"] for row in questions] == [str(i) for i in range(len(questions))]
-    assert all(row["image_link"] == row["image"] for row in questions)
-
-
-def test_shipped_truths_are_legal() -> None:
-    for row in table(SHIPPED / "truth.csv"):
+def test_every_question_has_its_truth_and_truths_are_legal() -> None:
+    assert list(QUESTIONS[0]) == ["index", "image_link", "group_id", "entity_name", "image"]
+    assert list(TRUTH[0]) == ["index", "image_link", "entity_name", "value", "also", "slice"]
+    questions, truths = ([[row[key] for key in list(TRUTH[0])[:3]] for row in rows] for rows in (QUESTIONS, TRUTH))
+    assert questions == truths
+    assert [row["index"] for row in QUESTIONS] == [str(i) for i in range(len(QUESTIONS))]
+    assert all(row["image_link"] == row["image"] for row in QUESTIONS)
+    for row in TRUTH:
         also = row["also"].split(" | ") if row["also"] else []
         for text in [*([row["value"]] if row["value"] else []), *also]:
             quantity = parse_written(text)
@@ -72,15 +70,14 @@ def test_shipped_truths_are_legal() -> None:
 
 
 def test_the_shipped_set_covers_entities_empties_slices_and_kinds() -> None:
-    truth = table(SHIPPED / "truth.csv")
-    answered = Counter(row["entity_name"] for row in truth if row["value"])
+    answered = Counter(row["entity_name"] for row in TRUTH if row["value"])
     assert set(answered) == set(CHALLENGE.entities)
     assert min(answered.values()) >= 2
-    assert 45 <= len(truth) <= 65
-    assert 0.2 <= sum(not row["value"] for row in truth) / len(truth) <= 0.33
-    assert {row["slice"] for row in truth} == {"small", "large"}
-    assert {row["image_link"].split(".")[0].split("_", 1)[1] for row in truth} == set(KINDS)
-    groups = {(row["image"].split("_", 1)[1], row["group_id"]) for row in table(SHIPPED / "questions.csv")}
+    assert 45 <= len(TRUTH) <= 65
+    assert 0.2 <= sum(not row["value"] for row in TRUTH) / len(TRUTH) <= 0.33
+    assert {row["slice"] for row in TRUTH} == {"small", "large"}
+    assert {row["image_link"].split(".")[0].split("_", 1)[1] for row in TRUTH} == set(KINDS)
+    groups = {(row["image"].split("_", 1)[1], row["group_id"]) for row in QUESTIONS}
     assert len(groups) == len(KINDS)  # one product group for each kind
 
 
@@ -109,15 +106,14 @@ def test_later_rounds_hold_every_kind_again(monkeypatch: pytest.MonkeyPatch) -> 
     assert sorted(second) == sorted(KINDS)
 
 
-@pytest.mark.parametrize("count", ["0", "-3", "many"])
-def test_a_wrong_count_is_refused(count: str, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main([str(tmp_path), "--count", count])
-    assert stop.value.code == 2
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_count_is_refused_and_a_folder_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for count in ("0", "-3", "many"):
+        with pytest.raises(SystemExit) as stop:
+            main([str(tmp_path), "--count", count])
+        assert stop.value.code == 2
+        assert not list(tmp_path.iterdir())
     (tmp_path / "file").write_text("in the way")
     assert main([str(tmp_path / "file"), "--count", "1"]) == 2
     assert "cannot be written" in capsys.readouterr().err

@@ -58,23 +58,17 @@ def value(scene: Scene, entity: str) -> Quantity:
     return found
 
 
-def test_every_text_is_inside_the_picture_and_no_two_overlap(drawn: list[Scene]) -> None:
+def test_every_text_is_inside_the_picture_big_enough_and_visible_and_no_two_overlap(drawn: list[Scene]) -> None:
     for scene in drawn:
+        for first, second in itertools.combinations(scene.texts, 2):
+            assert not overlap(corners_of(first.polygon), corners_of(second.polygon), 0), (first.text, second.text)
+        gray = np.asarray(scene.image.convert("L"), dtype=int)
         for text in scene.texts:
             left, top, right, bottom = box_of(text.polygon)
             assert 0 <= left <= right <= scene.image.width, (scene.kind, text.text)
             assert 0 <= top <= bottom <= scene.image.height, (scene.kind, text.text)
-        for first, second in itertools.combinations(scene.texts, 2):
-            assert not overlap(corners_of(first.polygon), corners_of(second.polygon), 0), (first.text, second.text)
-
-
-def test_texts_are_big_enough_and_visible(drawn: list[Scene]) -> None:
-    for scene in drawn:
-        gray = np.asarray(scene.image.convert("L"), dtype=int)
-        for text in scene.texts:
             corners = corners_of(text.polygon)
             assert math.dist(corners[0], corners[3]) >= 7, text.text  # height of the ink of a lower-case word
-            left, top, right, bottom = box_of(text.polygon)
             crop = gray[int(top) : math.ceil(bottom), int(left) : math.ceil(right)]
             assert crop.max() - crop.min() > 45, (scene.kind, text.text)
 
@@ -190,18 +184,30 @@ def test_a_multipack_answers_with_its_total() -> None:
         assert value(scene, "item_weight").value == total == count * each
 
 
-def test_a_range_answers_with_its_upper_end_and_an_adapter_with_its_output() -> None:
-    ranges = adapters = 0
+def test_a_plate_answers_with_the_upper_end_of_its_range_or_with_its_output() -> None:
+    seen = {"adapter": 0, "range": 0}
     for scene in many("plate", 20):
         volts, also = value(scene, "voltage").value, scene.truth["voltage"].also
-        if answering(scene, "voltage").text.startswith("OUTPUT"):
-            adapters += 1
-            assert volts <= 24
+        hertz = [text for text in scene.texts if "Hz" in text.text]
+        assert hertz
+        assert not any(text.entities for text in hertz)  # nor do amperes answer anything
+        for entity in ("voltage", "wattage"):
+            if scene.truth[entity].value is not None:
+                assert str(value(scene, entity).value) in answering(scene, entity).text
+        if scene.texts[1].text == "AC ADAPTER":
+            seen["adapter"] += 1
+            assert (volts <= 24, also) == (True, ())
+            (entry,) = [text for text in scene.texts if text.text.startswith("INPUT")]
+            assert entry.role is Role.DECOY
+            output = answering(scene, "voltage").text
+            assert output.startswith("OUTPUT")
+            if scene.truth["wattage"].value is not None:
+                amperes = Decimal(output.split()[-1].removesuffix("A"))
+                assert value(scene, "wattage").value == volts * amperes
         elif also:
-            ranges += 1
+            seen["range"] += 1
             assert also[0].value < volts
-    assert ranges
-    assert adapters
+    assert all(seen.values())
 
 
 def test_the_same_seed_draws_the_same_picture_of_any_size() -> None:
@@ -239,28 +245,6 @@ def test_a_pot_states_weight_or_volume_and_tempts_with_the_other() -> None:
         assert len(stated(scene)) == 1
         assert scene.truth[other].tempting
     assert {entity for scene in many("pot", 16) for entity in stated(scene)} == kinds
-
-
-def test_plates_print_hertz_and_amperes_that_answer_nothing() -> None:
-    for scene in many("plate"):
-        hertz = [text for text in scene.texts if "Hz" in text.text]
-        assert hertz
-        assert not any(text.entities for text in hertz)
-        for entity in ("voltage", "wattage"):
-            if scene.truth[entity].value is not None:
-                assert str(value(scene, entity).value) in answering(scene, entity).text
-
-
-def test_an_adapters_input_is_a_decoy_and_its_power_is_volts_times_amperes() -> None:
-    adapters = [scene for scene in many("plate", 20) if scene.texts[1].text == "AC ADAPTER"]
-    assert adapters
-    for scene in adapters:
-        (entry,) = [text for text in scene.texts if text.text.startswith("INPUT")]
-        assert entry.role is Role.DECOY
-        assert not scene.truth["voltage"].also
-        amperes = answering(scene, "voltage").text.split()[-1].removesuffix("A")
-        if scene.truth["wattage"].value is not None:
-            assert value(scene, "wattage").value == value(scene, "voltage").value * Decimal(amperes)
 
 
 @pytest.mark.parametrize(
@@ -328,15 +312,11 @@ def test_a_panels_opening_is_smaller_than_the_panel() -> None:
 @pytest.mark.parametrize(
     ("letters", "text"), [("", "25 cm"), ("before", "H: 25 cm"), ("after", "25 cm H"), ("words", "Height 25 cm")]
 )
-def test_letters_of_an_axis(letters: str, text: str) -> None:
+def test_letters_of_an_axis_and_bare_numbers_in_the_first_unit_only(letters: str, text: str) -> None:
+    value, both = Quantity(Decimal(25), "centimetre"), Wording(("centimetre", "inch"), (" cm", '"'), (1, 1))
     printed = sizes(Wording(("centimetre",), (" cm",), (1,)), {"height": 25}, letters=letters)
-    assert printed == {"height": Statement(text, Quantity(Decimal(25), "centimetre"), (), ("25 cm",))}
-
-
-def test_bare_numbers_are_in_the_first_unit_only() -> None:
-    wording = Wording(("centimetre", "inch"), (" cm", '"'), (1, 1))
-    printed = sizes(wording, {"width": 25}, bare=True)
-    assert printed == {"width": Statement("25", Quantity(Decimal(25), "centimetre"), (), ("25",))}
+    assert printed == {"height": Statement(text, value, (), ("25 cm",))}
+    assert sizes(both, {"width": 25}, bare=True) == {"width": Statement("25", value, (), ("25",))}
 
 
 def test_ink_stands_out_from_its_ground() -> None:

@@ -47,17 +47,14 @@ def test_a_turned_body_is_symmetric_and_as_wide_as_its_profile() -> None:
     assert {(round(1000 - x, 6), round(y, 6)) for x, y in points} == {(round(x, 6), round(y, 6)) for x, y in points}
 
 
-@pytest.mark.parametrize("body", [shapes.bottle, shapes.jar])
-def test_bottles_and_jars_fill_their_place(body) -> None:  # type: ignore[no-untyped-def]
-    left, top, right, bottom = extent(painted(pixels_of(body, 500, 200, 800, 150, RED, (30, 30, 30)), 130))
-    assert (left, right) == pytest.approx((350, 650), abs=6)
-    assert (top, bottom) == pytest.approx((200, 800), abs=8)
-
-
-def test_a_bag_fills_its_box() -> None:
-    assert extent(painted(pixels_of(shapes.bag, (200, 100, 800, 900), RED), 130)) == pytest.approx(
-        (200, 100, 800, 900), abs=10
-    )
+@pytest.mark.parametrize(
+    ("body", "place", "box"),
+    [(shapes.bottle, (500, 200, 800, 150, RED, (30, 30, 30)), (350, 200, 650, 800)),
+     (shapes.jar, (500, 200, 800, 150, RED, (30, 30, 30)), (350, 200, 650, 800)),
+     (shapes.bag, ((200, 100, 800, 900), RED), (200, 100, 800, 900))],
+)  # fmt: skip
+def test_bodies_fill_their_place(body, place, box) -> None:  # type: ignore[no-untyped-def]
+    assert extent(painted(pixels_of(body, *place), 130)) == pytest.approx(box, abs=6)
 
 
 def test_a_solid_shows_a_light_top_and_a_dark_side() -> None:
@@ -96,12 +93,9 @@ def test_a_drill_has_its_bit_on_the_left() -> None:
     assert mask[:, :180].sum() < mask[:, 330:].sum() / 20  # thin tip, heavy handle
 
 
-def test_a_hand_is_pale() -> None:
+def test_a_hand_is_pale_and_shadows_are_soft_and_under_the_body() -> None:
     pixels = pixels_of(shapes.hand, 500, 500, 500)
     assert 200 < pixels.min() <= pixels[300, 240].max() < 235
-
-
-def test_shadows_are_soft_and_under_the_body() -> None:
     gray = pixels_of(Canvas.shadow, (500, 700), 200, 20).max(axis=2)
     assert gray[350, 250] == gray.min() < 235
     assert (gray[:280] == 255).all()
@@ -134,14 +128,11 @@ def test_texts_turn_with_the_picture(degrees: float) -> None:
     assert ink_box(result.image) == pytest.approx(box, abs=2.5 if degrees % 90 == 0 else 8)
 
 
-def test_a_quarter_turn_swaps_the_sides_and_turning_back_keeps_the_polygon() -> None:
+def test_a_quarter_turn_swaps_the_sides_turning_back_keeps_the_polygon_and_dimension_lines_are_never_turned() -> None:
     assert turned(scene(), 90).image.size == (300, 400)
     before, after = scene(), turned(turned(scene(), 180), 180)
     assert after.texts[0].polygon == pytest.approx(before.texts[0].polygon, abs=0.01)
     assert after.texts[0].rotation == 0
-
-
-def test_dimension_lines_are_never_turned() -> None:
     canvas = blank(400, 300)
     canvas.remember_line((100, 100), (400, 100), Direction.HORIZONTAL)
     with pytest.raises(ValueError, match="test with dimension lines cannot be turned"):
@@ -169,13 +160,10 @@ def test_backgrounds_have_their_size_and_repeat(make) -> None:  # type: ignore[n
         assert make(random.Random(seed), 320, 200).tobytes() == image.tobytes()
 
 
-def test_studio_is_mostly_white_and_paper_faint() -> None:
+def test_studio_is_mostly_white_paper_faint_and_a_gradient_runs_from_top_to_bottom() -> None:
     white = sum(np.asarray(shapes.studio(random.Random(seed), 40, 40)).min() == 255 for seed in range(100))
     assert 40 <= white <= 70
     assert 0.5 < np.asarray(paper(random.Random(1), 300, 300, (220, 220, 220)), dtype=int).std() < 8
-
-
-def test_a_gradient_runs_from_top_to_bottom() -> None:
     pixels = np.asarray(gradient(4, 100, (200, 100, 50), (0, 0, 0)))
     assert (tuple(pixels[0, 0]), tuple(pixels[-1, -1])) == ((200, 100, 50), (0, 0, 0))
     assert (np.diff(pixels[:, 0, 0].astype(int)) <= 0).all()
@@ -255,16 +243,12 @@ def test_text_stands_upright_or_runs_along_its_line(start, end, along, room, rot
     assert drawn(start, end, style(along=along), room=room).texts[0].rotation == pytest.approx(rotation)
 
 
-def test_a_gap_leaves_clear_paper_around_the_text() -> None:
-    gap, through = (drawn((200, 500), (800, 500), style(place=place)) for place in ("gap", "beside"))
+def test_a_gap_leaves_clear_paper_around_the_text_and_a_halo_clears_the_line_behind_it() -> None:
+    gap, through, over = (drawn((200, 500), (800, 500), style(place=place)) for place in ("gap", "beside", "over"))
     left = min(gap.texts[0].polygon[0::2])
     column = slice(round(left) - 10, round(left) - 2)
     assert np.asarray(gap.image)[490:510, column].min() > 200
     assert np.asarray(through.image)[490:510, column].min() < 100
-
-
-def test_a_halo_clears_the_line_behind_the_text() -> None:
-    over = drawn((200, 500), (800, 500), style(place="over"))
     left = round(min(over.texts[0].polygon[0::2]))
     assert np.asarray(over.image)[496:505, left - 5 : left - 1].min() > 180
 
