@@ -34,10 +34,7 @@ def test_the_polygon_starts_at_the_texts_own_top_left(rotation: float, way: tupl
     down = np.array(polygon[6:8]) - np.array(polygon[0:2])
     assert np.allclose(along / np.abs(along).max(), way, atol=0.02)
     assert along[0] * down[1] - along[1] * down[0] > 0  # clockwise as seen
-
-
-def test_rotation_is_kept_within_a_turn() -> None:
-    assert blank().text((500, 500), "7 kg", BUILT_IN, 50, rotation=-20).rotation == 340
+    assert blank().text((500, 500), "7 kg", BUILT_IN, 50, rotation=rotation).rotation == rotation % 360
 
 
 def test_text_over_text_or_beyond_the_edge_is_refused() -> None:
@@ -82,7 +79,9 @@ def test_the_scene_has_the_size_of_its_background_and_truth_for_every_entity() -
     assert not scene.truth["voltage"].tempting
 
 
-def test_overlap_of_convex_shapes() -> None:
+def test_corners_and_overlap_of_convex_shapes() -> None:
+    assert corners_of((1, 2, 3, 4, 5, 6, 7, 8)) == [(1, 2), (3, 4), (5, 6), (7, 8)]
+    assert corners_of(polygon_of(corners_of_box((1, 2, 3, 4)))) == [(1, 2), (3, 2), (3, 4), (1, 4)]
     square = corners_of_box((0.0, 0.0, 10.0, 10.0))
     diamond = [(15.0, 0.0), (20.0, 5.0), (15.0, 10.0), (10.5, 5.0)]
     assert not overlap(square, diamond, 0)
@@ -90,11 +89,6 @@ def test_overlap_of_convex_shapes() -> None:
     assert overlap(square, [(5.0, -5.0), (5.0, 20.0)], 0)  # a segment right through
     assert not overlap(square, [(12.0, -5.0), (12.0, 20.0)], 0)
     assert overlap(square, corners_of_box((2.0, 2.0, 3.0, 3.0)), 0)  # one inside the other
-
-
-def test_corners_of_a_polygon() -> None:
-    assert corners_of((1, 2, 3, 4, 5, 6, 7, 8)) == [(1, 2), (3, 4), (5, 6), (7, 8)]
-    assert corners_of(polygon_of(corners_of_box((1, 2, 3, 4)))) == [(1, 2), (3, 2), (3, 4), (1, 4)]
 
 
 @pytest.mark.parametrize("face", sorted({*BOLD, *PLAIN}))

@@ -32,7 +32,7 @@ def table(path: Path, rows: list[dict[str, object]]) -> Path:
     return path
 
 
-def test_pages_and_labelled_questions_are_like_those_of_real_pictures(
+def test_pages_and_labelled_questions_are_like_those_of_real_pictures_and_a_taken_index_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(corpora, "_BATCH", 7)  # several commits
@@ -58,17 +58,11 @@ def test_pages_and_labelled_questions_are_like_those_of_real_pictures(
         opened = list(unanswered_pages(store, KEY, "rules"))
         assert len(opened) == 20
         assert sum(len(asked_of) for _, asked_of in opened) == asked
+        with pytest.raises(InputError, match="index 1000 is already"):
+            write_pages(store, KEY, "own", [("own://2", next(generate_pages(1, 5)))], 1000)
 
 
-def test_a_taken_index_is_named(tmp_path: Path) -> None:
-    one, other = generate_pages(2, 4)
-    with Store(tmp_path / "s.duckdb", write=True) as store:
-        write_pages(store, KEY, "own", [("own://1", one)], 0)
-        with pytest.raises(InputError, match="index 0 is already"):
-            write_pages(store, KEY, "own", [("own://2", other)], 0)
-
-
-def test_a_text_becomes_a_page_where_its_label_stands_in_it(tmp_path: Path) -> None:
+def test_a_text_becomes_a_page_where_its_label_stands_in_it_unless_its_picture_is_left_out(tmp_path: Path) -> None:
     found = list(easyocr_pages(table(tmp_path / "t.parquet", ROWS)))
     assert [{name: str(value) for name, value in page.truths if value is not None} for page in found] == [
         {"item_weight": "130.0 gram"}, {"voltage": "240.0 volt", "wattage": "1500.0 watt"},
@@ -77,11 +71,7 @@ def test_a_text_becomes_a_page_where_its_label_stands_in_it(tmp_path: Path) -> N
         assert " ".join(line.text for line in page.page.lines) == text
         assert page.page.geometry is None
         assert all(0 <= min(line.polygon) <= max(line.polygon) <= page.page.width for line in page.page.lines)
-
-
-def test_pictures_may_be_left_out(tmp_path: Path) -> None:
-    (page,) = easyocr_pages(table(tmp_path / "t.parquet", ROWS), {"a.jpg"})
-    assert [name for name, value in page.truths if value is not None] == ["voltage", "wattage"]
+    assert list(easyocr_pages(tmp_path / "t.parquet", {"a.jpg"})) == found[1:]
 
 
 def test_repeated_answers_of_a_group_are_few(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 import random
 from dataclasses import replace
-from itertools import islice
 
 from entx.core.candidates import find_candidates
 from entx.core.entities import CHALLENGE
 from lab.injections import INJECTIONS, with_injection
 from lab.pages import LayoutPage, generate_pages
 
-PAGES = list(islice(generate_pages(60, 7), 60))
+PAGES = list(generate_pages(60, 7))
 
 
 def changed(seed: int) -> list[tuple[LayoutPage, LayoutPage]]:
@@ -32,8 +31,7 @@ def test_most_pages_get_one_more_line_and_keep_their_truths() -> None:
         assert lines[:place] + lines[place + 1 :] == before.page.lines
         assert after.truths == before.truths
         for name, truth in after.truths:
-            legal = {one.quantity for one in find_candidates(after.page, CHALLENGE[name])}
-            assert truth is None or truth in legal
+            assert truth is None or truth in {one.quantity for one in find_candidates(after.page, CHALLENGE[name])}
 
 
 def test_the_geometry_stays_with_its_lines() -> None:
@@ -61,20 +59,17 @@ def test_the_ordered_value_is_legal_and_wrong() -> None:
     assert orders > 30
 
 
-def test_orders_stand_anywhere_and_are_many() -> None:
+def test_orders_stand_anywhere_and_are_many_but_none_is_the_benchmarks() -> None:
     pairs = changed(4) + changed(5)
     texts = {after.page.lines[added(before, after)].text for before, after in pairs}
     assert len(texts) > 80
     ends = [added(before, after) == len(before.page.lines) for before, after in pairs]
     assert 0 < sum(ends) < len(ends) / 2
+    for text in INJECTIONS:
+        assert not any(word in text.lower() for word in ("ignore", "ignora", "ignoriere", "system:", "忽略", "repeat"))
 
 
 def test_equal_seeds_give_equal_pages_and_a_page_without_questions_stays() -> None:
     assert changed(6) == changed(6)
     layout = LayoutPage(PAGES[0].page, ())
     assert with_injection(random.Random(0), layout) is layout
-
-
-def test_the_wordings_are_not_those_of_the_benchmark() -> None:
-    for text in INJECTIONS:
-        assert not any(word in text.lower() for word in ("ignore", "ignora", "ignoriere", "system:", "忽略", "repeat"))

@@ -47,12 +47,9 @@ def test_the_same_seed_gives_the_same_pages_whatever_the_count_and_another_seed_
     few, many, other = (list(generate_pages(count, seed)) for count, seed in ((5, 3), (12, 3), (12, 2)))
     assert few == many[:5]
     assert layout_page(3, 4) == few[4]
+    assert few[4].page.picture == picture_of("layouts://3/4")
     assert {page.page.picture for page in many}.isdisjoint(page.page.picture for page in other)
     assert all(one.page.lines != two.page.lines for one, two in zip(many, other, strict=True))
-
-
-def test_a_picture_is_named_by_its_link() -> None:
-    assert layout_page(9, 2).page.picture == picture_of("layouts://9/2")
 
 
 def test_truths_are_legal_positive_and_short(pages: list[LayoutPage]) -> None:
@@ -67,13 +64,12 @@ def test_truths_are_legal_positive_and_short(pages: list[LayoutPage]) -> None:
                 assert parse_written(str(value)) == value
 
 
-def test_without_noise_nearly_every_truth_is_a_candidate(clean: list[LayoutPage]) -> None:
+def test_without_noise_nearly_every_truth_is_a_candidate_and_noise_costs_few(
+    clean: list[LayoutPage], pages: list[LayoutPage]
+) -> None:
     found = found_truths(clean)
     assert found[True] > 900
     assert found[False] <= 0.01 * found[True]
-
-
-def test_noise_costs_some_candidates_but_few(pages: list[LayoutPage]) -> None:
     found = found_truths(pages)
     assert 0.01 < found[False] / found.total() < 0.10  # 0.055 on real pages
 
@@ -121,12 +117,9 @@ def test_geometry_is_of_the_lines_with_a_digit(pages: list[LayoutPage]) -> None:
                 assert stroke.gap >= 0
                 assert stroke.ticks in (0, 1, 2)
                 across, down = (end - start for start, end in zip(stroke.start, stroke.end, strict=True))
-                if direction is Direction.VERTICAL:
-                    assert abs(across) < 1 < down
-                elif direction is Direction.HORIZONTAL:
-                    assert abs(down) < 1 < across
-                else:
-                    assert down >= 0
+                assert direction is not Direction.VERTICAL or abs(across) < 1 < down
+                assert direction is not Direction.HORIZONTAL or abs(down) < 1 < across
+                assert direction is not Direction.OBLIQUE or down >= 0
 
 
 def test_heights_have_upright_lines_and_widths_level_ones(clean: list[LayoutPage]) -> None:
@@ -135,9 +128,8 @@ def test_heights_have_upright_lines_and_widths_level_ones(clean: list[LayoutPage
     for page, name, candidates in true_candidates(clean):
         for one in candidates if name in wanted else ():
             around = page.geometry.of(one.line_ids[0]) if page.geometry else None
-            best = around.best if around else None
-            if best is not None and best.score > 0.25:
-                better[name, best.direction is wanted[name]] += 1
+            if around and around.best and around.best.score > 0.25:
+                better[name, around.best.direction is wanted[name]] += 1
     assert better["height", True] > 5 * better["height", False]
     assert better["width", True] > 3 * better["width", False]
 

@@ -44,14 +44,11 @@ def test_tags_are_single_tokens_and_digits_stand_alone(tokenizer):
     assert {tokenizer.convert_tokens_to_ids(f"<{tag}>") for tag in TAGS}.isdisjoint({None, tokenizer.unk_token_id})
 
 
-def test_any_text_survives_the_tokenizer_in_lower_case(tokenizer):
-    text = "Größe 12,5 cm ≈ 厘米 \u200b!"
-    assert tokenizer.decode(tokenizer(text).input_ids) == text.lower()
-
-
-def test_it_reloads_as_it_was(tokenizer, tmp_path):
+def test_any_text_survives_the_tokenizer_in_lower_case_and_it_reloads_as_it_was(tokenizer, tmp_path):
     from transformers import AutoTokenizer
 
+    text = "Größe 12,5 cm ≈ 厘米 \u200b!"
+    assert tokenizer.decode(tokenizer(text).input_ids) == text.lower()
     tokenizer.save_pretrained(tmp_path)
     build_model(tokenizer, TINY).save_pretrained(tmp_path)
     text = "<x01><s2> Net weight [12.50 fluid ounce]\n"
