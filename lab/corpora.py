@@ -72,11 +72,8 @@ def easyocr_pages(path: Path, exclude: Set[str] = frozenset(), *, seed: int = 0)
     A row is kept when its label, cleaned, is among the candidates of the page, and while its cluster of group, entity
     and value has few rows. Questions with an empty truth are added for entities of which the page holds no unit at all.
 
-    Args:
-        path: a parquet file with the columns image, group_id, entity_name, entity_value and text; one picture's rows
-            may stand apart.
-        exclude: names of pictures to leave out.
-        seed: of the layouts and of the empty questions.
+    The table is a parquet file with the columns image, group_id, entity_name, entity_value and text; one picture's rows
+    may stand apart. `exclude` names pictures to leave out; the seed is of the layouts and of the empty questions.
 
     Raises:
         OSError: the file cannot be read.

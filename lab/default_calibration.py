@@ -79,9 +79,9 @@ def fit(read: Read, readers: Readers, arms: int) -> DefaultEnsemble:
         Chooser("stack", stack, stages, fitted, Policy(CHALLENGE_F1, always)).choose(ballots)
         for always in (False, True)
     )
-    texts = [_text(one.ballot.options[one.option].quantity if one.option is not None else None) for one in given]
-    exact, _ = outcomes_of(texts, read.gold)
-    single = [outcomes_of([_text(row[arm].quantity) for row in read.answers], read.gold)[0] for arm in range(arms)]
+    chosen = [one.ballot.options[one.option].quantity if one.option is not None else None for one in given]
+    exact = _outcomes(chosen, read.gold)
+    single = [_outcomes([row[arm].quantity for row in read.answers], read.gold) for arm in range(arms)]
     reached = Objective(CHALLENGE_F1).threshold(
         [one.p_correct or 0.0 for one in every], [one.p_present or 0.0 for one in every]
     )
@@ -98,8 +98,8 @@ def fit(read: Read, readers: Readers, arms: int) -> DefaultEnsemble:
     )  # fmt: skip
 
 
-def _text(quantity: Quantity | None) -> str:
-    return quantity.text if quantity else ""
+def _outcomes(quantities: Sequence[Quantity | None], gold: Gold) -> IntArray:
+    return outcomes_of([quantity.text if quantity else "" for quantity in quantities], gold)[0]
 
 
 def _scores(outcomes: IntArray, gold: Gold, name: str) -> dict[str, Any]:

@@ -33,12 +33,7 @@ _TAG = re.compile(r"<\w+>")
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A tokenizer trained on prompts and answers.
-
-    Args:
-        texts: prompts and answers; tags are left out of the training.
-        vocabulary: number of tokens, tags included.
-    """
+    """A tokenizer of so many tokens, tags included, trained on prompts and answers without their tags."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
     digits, by_bytes = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -86,15 +81,15 @@ class PretrainSettings:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPage:
-    """A page's tokens, and for each question its tokens, its answer's (with the end token) and its weight."""
+    """A page's tokens, and for each question its tokens and its answer's (with the end token)."""
 
     page: list[int]
-    asks: list[tuple[list[int], list[int], float]]
+    asks: list[tuple[list[int], list[int]]]
 
     @property
     def size(self) -> int:
         """Tokens of the row."""
-        return len(self.page) + sum(len(question) + len(answer) for question, answer, _ in self.asks)
+        return len(self.page) + sum(len(question) + len(answer) for question, answer in self.asks)
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, shape: ModelShape, seed: int = 0) -> LlamaForCausalLM:
@@ -179,14 +174,14 @@ def batch_loss(
     for page in pages:
         tree = TokenTree()
         root = tree.add(-1, page.page)
-        ends.append([tree.add(root, [*question, *answer]) for question, answer, _ in page.asks])
+        ends.append([tree.add(root, [*question, *answer]) for question, answer in page.asks])
         trees.append(tree)
     batch = TreeBatch.of(trees)
     weights = torch.zeros(batch.tokens.shape)
     for row, (page, offset) in enumerate(zip(pages, batch.offsets, strict=True)):
         weights[row, offset : offset + len(page.page) - 1] = -settings.page_share  # negative marks the page's own
-        for end, (_, answer, weight) in zip(ends[row], page.asks, strict=True):
-            weights[row, offset + end - len(answer) : offset + end] = weight
+        for end, (_, answer) in zip(ends[row], page.asks, strict=True):
+            weights[row, offset + end - len(answer) : offset + end] = 1.0
     targets = torch.roll(batch.tokens, -1, 1)
     chosen = (weights != 0).nonzero(as_tuple=True)
     attention = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()  # its flash kernel is slower

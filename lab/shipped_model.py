@@ -99,8 +99,8 @@ def text_pages(path: Path, left_out: Path | None, kept: Path) -> list[LayoutPage
 
 def prompts(
     pages: Iterable[LayoutPage], count_tokens: Callable[[list[str]], list[int]], seed: int
-) -> Iterator[tuple[str, list[tuple[str, str, float]]]]:
-    """Each page as text with its questions, answers and weights; some questions carry a hint of the rules."""
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Each page as text with its questions and answers; some questions carry a hint of the rules."""
     reader = RulesReader(CHALLENGE)
     rng = random.Random(seed)
     for made in pages:
@@ -109,7 +109,7 @@ def prompts(
         asks = []
         for (name, truth), answer in zip(layout.truths, answers, strict=True):
             hint = Hint(answer.quantity, answer.score) if rng.random() < HINTED else None
-            asks.append((question_prompt(CHALLENGE[name], Style.COMPACT, hint), answer_text(truth), 1.0))
+            asks.append((question_prompt(CHALLENGE[name], Style.COMPACT, hint), answer_text(truth)))
         text = page_prompt(layout.page, CHALLENGE, Style.COMPACT, count_tokens=count_tokens, budget=BUDGET).text
         yield text, asks
 
@@ -118,7 +118,7 @@ def make_tokenizer(plan: Plan) -> None:
     """Trains the tokenizer on shards that the model never sees."""
     texts = []
     for text, asks in prompts(generate_pages(INVENTED, plan.seed * 1000 + 999), rough_tokens, 0):
-        texts += [text, *(question + answer for question, answer, _ in asks)]
+        texts += [text, *(question + answer for question, answer in asks)]
     if plan.texts is not None:
         lines = pandas.read_parquet(plan.texts, columns=["text"])["text"].dropna()
         texts += lines.sample(min(len(lines), INVENTED), random_state=plan.seed).str[:300].tolist()
@@ -135,10 +135,10 @@ def encode_shard(plan: Plan, number: int) -> list[EncodedPage]:
     encoded = []
     for text, asks in prompts(asked_pages(plan, number), count_tokens, number):
         if asks:
-            questions, answers, weights = zip(*asks, strict=True)
+            questions, answers = zip(*asks, strict=True)
             page, *ids = tokenizer([text, *questions, *answers]).input_ids
             ended = [[*answer, tokenizer.eos_token_id] for answer in ids[len(asks) :]]
-            encoded.append(EncodedPage(page, list(zip(ids[: len(asks)], ended, weights, strict=True))))
+            encoded.append(EncodedPage(page, list(zip(ids[: len(asks)], ended, strict=True))))
     return encoded
 
 

@@ -16,14 +16,11 @@ from decimal import Decimal
 
 from entx.core.types import Quantity
 from entx.core.units import BY_NAME
+from lab.words import weighted
 
-
-def _weighted(forms: str) -> dict[str, int]:
-    pairs = (form.rpartition(":") for form in forms.split("|"))
-    return {form: int(weight) for form, _, weight in pairs}
-
-
-FORMS: dict[str, dict[str, int]] = {unit: _weighted(forms) for unit, forms in {
+FORMS: dict[str, dict[str, int]] = {unit: {
+    form: int(weight) for form, _, weight in (pair.rpartition(":") for pair in forms.split("|"))
+} for unit, forms in {
     "inch": '":26| inch:13|in:13| in:11| inches:9|\'\':5|inch:8|inches:3|IN:2|′′:2|”:3| Inch:3| INCH:2| Inches:2|'
             " INCHES:1| in.:3|Inch:2",
     "centimetre": "cm:50| cm:26|CM:17| CM:4|Cm:2| cms:1| centimeters:1",
@@ -142,16 +139,11 @@ class Wording:
 
 def form(rng: random.Random, unit: str) -> str:
     """A printed form of a unit, with the space before it."""
-    return rng.choices(list(FORMS[unit]), list(FORMS[unit].values()))[0]
+    return weighted(rng, FORMS[unit])
 
 
 def wording(rng: random.Random, units: tuple[str, ...], *, below: float = 0.0, bare: bool = False) -> Wording:
-    """A wording for these units.
-
-    Args:
-        below: probability that the second unit stands on a line of its own.
-        bare: numbers without units.
-    """
+    """A wording for these units, the second with that probability on a line `below`; `bare` prints no unit."""
     fraction = 8 if units[0] == "inch" and rng.random() < 0.05 else 0
     decimals = tuple(_decimals(rng, unit) for unit in units)
     if len(units) == 2 and units[1] in ("inch", "foot", "ounce", "pound"):
@@ -164,7 +156,7 @@ def wording(rng: random.Random, units: tuple[str, ...], *, below: float = 0.0, b
             for one, unit in zip(forms, units, strict=True)
         )
     fixed = rng.random() < 0.08
-    joiner = "" if two_lines else rng.choices(list(_JOINERS), list(_JOINERS.values()))[0]
+    joiner = "" if two_lines else weighted(rng, _JOINERS)
     metric = units[0] in ("centimetre", "metre", "kilogram", "litre")
     return Wording(units, forms, decimals, joiner, metric and rng.random() < 0.06, fraction, fixed)
 
@@ -187,7 +179,7 @@ def length_wording(rng: random.Random, longest: float, *, below: float = 0.25, b
         shares |= {("millimetre", "inch"): 0.04, ("inch", "millimetre"): 0.02}
     if longest > 100:
         shares |= {("foot",): 0.07, ("metre",): 0.05, ("foot", "metre"): 0.01, ("metre", "foot"): 0.01}
-    return wording(rng, rng.choices(list(shares), list(shares.values()))[0], below=below, bare=bare)
+    return wording(rng, weighted(rng, shares), below=below, bare=bare)
 
 
 def weight_wording(rng: random.Random, grams: float, *, below: float = 0.05) -> Wording:

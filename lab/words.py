@@ -6,11 +6,20 @@ How quantities are printed is `lab.surface_forms`.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def phrases(text: str) -> tuple[str, ...]:
     """The entries of a list written with bars between them."""
     return tuple(text.split("|"))
+
+
+def weighted(rng: random.Random, shares: Mapping[T, float]) -> T:
+    """One of the keys, by its share."""
+    return rng.choices(list(shares), list(shares.values()))[0]
 
 
 ROUND_PRODUCTS = phrases(

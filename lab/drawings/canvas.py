@@ -40,10 +40,7 @@ PLAIN = (
 
 @lru_cache(maxsize=256)
 def load_face(face: str, pixels: int) -> ImageFont.FreeTypeFont:
-    """A face at a size in pixels, laid out without Raqm so that every machine spaces it alike.
-
-    Args:
-        face: `BUILT_IN`, or family and style: "roboto Bold", "serif Regular".
+    """A face ("roboto Bold", `BUILT_IN`) at a size in pixels, laid out without Raqm: every machine spaces it alike.
 
     Raises:
         InputError: the package with that family is not installed.
@@ -135,11 +132,7 @@ class LayoutError(Exception):
 
 
 class Canvas:
-    """One picture in the making.
-
-    Args:
-        background: RGB, of the picture's final size in pixels.
-    """
+    """One picture in the making, on an RGB background of its final size in pixels."""
 
     def __init__(self, background: Image.Image) -> None:
         self._size = background.size
@@ -160,14 +153,9 @@ class Canvas:
 
     # shapes
 
-    def polygon(
-        self, points: Sequence[Point], fill: Colour | None, outline: Colour | None = None, width: float = 3
-    ) -> None:
-        """A filled polygon with an optional outline."""
-        if fill is not None:
-            self._draw.polygon(self._up(points), fill=fill)
-        if outline is not None:
-            self.line([*points, points[0]], outline, width)
+    def polygon(self, points: Sequence[Point], fill: Colour) -> None:
+        """A filled polygon."""
+        self._draw.polygon(self._up(points), fill=fill)
 
     def ellipse(
         self, centre: Point, rx: float, ry: float, fill: Colour | None, outline: Colour | None = None, width: float = 3
@@ -249,8 +237,6 @@ class Canvas:
 
         Args:
             at: where the anchor comes to stand, in units.
-            face: see `load_face`.
-            size: font size in units.
             room: units that the text may be wide; a longer one is set smaller.
             anchor: Pillow's two letters (horizontal l, m, r; vertical a, m, s).
             rotation: degrees counter-clockwise around `at`.
@@ -311,11 +297,9 @@ class Canvas:
         return len(self._lines) - 1
 
     def finish(self, kind: str, tempting: Collection[str] = ()) -> Scene:
-        """The scene, scaled down to its final size; its truth is what its texts state.
+        """The scene of that name, scaled down to its final size; its truth is what its texts state.
 
-        Args:
-            kind: name of the scene function.
-            tempting: entities that the picture invites to ask for, whether or not they are stated.
+        `tempting` are entities that the picture invites to ask for, whether or not they are stated.
 
         Raises:
             LayoutError: a dimension line runs through a text that is not its own.

@@ -23,12 +23,7 @@ Sizes = dict[str, Statement]  # what a drawing prints for each axis
 
 
 def sizes(wording: Wording, extents: Mapping[str, float], *, letters: str = "", bare: bool = False) -> Sizes:
-    """Statements of extents in centimetres.
-
-    Args:
-        letters: "" none, "before" ("H: 25 cm"), "after" ("25 cm H"), "words" ("Height 25 cm").
-        bare: numbers without a unit.
-    """
+    """Statements of extents in centimetres, with letters as in `_LABELS`, or as bare numbers without a unit."""
     if bare:
         wording = replace(_first_unit(wording), forms=("",), fraction=0)
     printed: Sizes = {}

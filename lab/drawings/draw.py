@@ -48,12 +48,9 @@ _TURNABLE = ("pouch", "flask", "pot", "carton", "plate")
 
 
 def draw_scene(kind: str, seed: str, *, size: int | None = None) -> Scene:
-    """Draws one scene of that kind.
+    """Draws one scene of a kind in `KINDS`; equal seeds, which may be any text, give equal scenes.
 
-    Args:
-        kind: a key of `KINDS`.
-        seed: any text; equal seeds give equal scenes.
-        size: shorter side in pixels; by chance between 480 and 1600 when None, a third of them large.
+    The shorter side has `size` pixels, or by chance 480 to 1600, a third of them large.
 
     Raises:
         InputError: a font package is missing.

@@ -212,7 +212,7 @@ def solid(canvas: Canvas, front: Box, into: Point, colour: Colour) -> None:
 def wire(canvas: Canvas, front: Box, into: Point, ink: Colour) -> None:
     """The same box as a technical outline."""
     top, side = _faces(front, into)
-    canvas.polygon(corners_of_box(front), None, ink, 3)
+    canvas.line([*corners_of_box(front), front[:2]], ink, 3)
     canvas.line(top, ink, 3)
     canvas.line(side[1:], ink, 3)
 
@@ -330,9 +330,7 @@ def dimension(
     """Draws one dimension line with its text.
 
     Args:
-        start, end: in units.
-        side: which side the text takes when it stands beside: 1 is right of the way from start to end as seen in the
-            picture, -1 left.
+        side: of a text beside the line: 1 is right of the way from start to end as seen in the picture, -1 left.
         states: the entities whose value the text states, and how; none makes it a decoy.
         room: units of free width beside the line; wider texts run along it.
 

@@ -11,18 +11,13 @@ from lab.pages import distributions
 from lab.pages.distributions import draw
 from lab.pages.sheet import Piece, Sheet
 
+# share of a page's lines that are misread, and how many pages have it
 LEVELS = ((0.0, 0.50), (0.03, 0.28), (0.10, 0.15), (0.32, 0.07))
-"""Share of a page's lines that are misread, and how many pages have it."""
-
 _NUMBER_AND_UNIT = re.compile(r"([0-9][0-9.,/ ]*) ?([A-Za-z\"].*)")
 
 
 def degrade(sheet: Sheet, strength: float = 1.0) -> None:
-    """Misreads lines of the sheet.
-
-    Args:
-        strength: 0 leaves every line as it was printed; 1 degrades like the default engine.
-    """
+    """Misreads lines of the sheet; strength 0 leaves every line as it was printed, 1 is that of the default engine."""
     rng = sheet.rng
     level = distributions.pick(rng, LEVELS) * strength
     if level <= 0:

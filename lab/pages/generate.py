@@ -12,6 +12,7 @@ from entx.core.types import OcrPage, Quantity
 from lab.pages import labels, plates, posters, sizes
 from lab.pages.degrade import degrade
 from lab.pages.layout import ASKED, ENTITIES, Layout
+from lab.words import weighted
 
 FAMILIES: dict[Callable[[random.Random], Layout], float] = {
     sizes.drawing: 0.450,
@@ -56,11 +57,7 @@ def picture_of(link: str) -> str:
 
 
 def generate_pages(count: int, seed: int, *, strength: float = 1.0) -> Iterator[LayoutPage]:
-    """Invented pages, each from its own seed: page n is the same whatever the count.
-
-    Args:
-        strength: of the OCR engine's errors (`degrade`); 0 prints every line right.
-    """
+    """Invented pages, each from its own seed: page n is the same whatever the count; `strength` as in `degrade`."""
     for number in range(count):
         yield layout_page(seed, number, strength=strength)
 
@@ -68,7 +65,7 @@ def generate_pages(count: int, seed: int, *, strength: float = 1.0) -> Iterator[
 def layout_page(seed: int, number: int, *, strength: float = 1.0) -> LayoutPage:
     """One page of the stream."""
     rng = random.Random(f"{seed}/{number}")
-    layout = rng.choices(list(FAMILIES), list(FAMILIES.values()))[0](rng)
+    layout = weighted(rng, FAMILIES)(rng)
     truths = ask(layout)
     degrade(layout.sheet, strength)
     return LayoutPage(layout.sheet.page(picture_of(link_of(seed, number))), truths)

@@ -9,7 +9,7 @@ from lab.pages.dimension_lines import horizontal, vertical
 from lab.pages.layout import Layout, body, chatter, column, stepped, title, weight_line, wrapped
 from lab.pages.sheet import blank, shape_product
 from lab.surface_forms import SIZES, Wording, form, length_wording
-from lab.words import capitals, phrases
+from lab.words import capitals, phrases, weighted
 
 _LOAD_TAILS = phrases("MAX|Capacity|CAPACITY|Weight Capacity|Load|Max load|LOAD CAPACITY|Weight Limit")
 _POUNDS = (
@@ -130,7 +130,7 @@ def advertising(rng: random.Random) -> Layout:
 def _load(layout: Layout) -> str:
     """A load as printed: a round number in its first unit."""
     rng = layout.rng
-    units = rng.choices(list(_LOAD_UNITS), list(_LOAD_UNITS.values()))[0]
+    units = weighted(rng, _LOAD_UNITS)
     grams = rng.choice(_POUNDS if units[0] == "pound" else _KILOGRAMS) * SIZES[units[0]]
     joiner = rng.choice(("{}/{}", "{} / {}", "{} ({})", "{}({})"))
     decimals = tuple(rng.choices((0, 1), (0.94, 0.06))[0] for _ in units)

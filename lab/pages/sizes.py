@@ -25,7 +25,7 @@ from lab.pages.layout import (
 )
 from lab.pages.sheet import Piece, Sheet, blank, shape_product
 from lab.surface_forms import Wording, length_wording
-from lab.words import capitals, phrases
+from lab.words import capitals, phrases, weighted
 
 _AXES = {
     "box": (("hw", 0.36), ("hwd", 0.34), ("w", 0.06), ("h", 0.08), ("wd", 0.09), ("hd", 0.07)),
@@ -252,7 +252,7 @@ def listing(rng: random.Random) -> Layout:
     layout = Layout(sheet, "list")
     wording = length_wording(rng, max(thing.wide, thing.tall), below=0.0)
     lettered = rng.random() < 0.6
-    order = rng.choices(list(_AXIS_ORDERS), list(_AXIS_ORDERS.values()))[0] if lettered else rng.choice(("wdh", "wh"))
+    order = weighted(rng, _AXIS_ORDERS) if lettered else rng.choice(("wdh", "wh"))
     sizes = {"w": thing.deep if "l" in order else thing.wide, "h": thing.tall, "d": thing.deep, "l": thing.wide}
     printed = {axis: wording.parts(stepped(rng, sizes[axis])) for axis in order}
     parts = [[text for text, _ in of_axis] for of_axis in printed.values()]

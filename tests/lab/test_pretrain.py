@@ -25,7 +25,7 @@ def tokenizer():
 
 def page_of(tokenizer, text, **answers):
     asks = [
-        (tokenizer(f"<q> {name}<a>").input_ids, [*tokenizer(answer).input_ids, tokenizer.eos_token_id], 1.0)
+        (tokenizer(f"<q> {name}<a>").input_ids, [*tokenizer(answer).input_ids, tokenizer.eos_token_id])
         for name, answer in answers.items()
     ]
     return EncodedPage(tokenizer(text).input_ids, asks)
@@ -72,14 +72,13 @@ def test_the_rate_warms_up_and_ends_at_a_twentieth():
     assert rates[1000] == pytest.approx(0.05)
 
 
-def test_the_loss_counts_answers_by_their_weight(tokenizer):
-    model = build_model(tokenizer, TINY)
-    heavy, light = (page_of(tokenizer, "<page> [5 inch]", height="5 inch") for _ in range(2))
-    light.asks.append((light.asks[0][0], tokenizer("none").input_ids, 1e-9))
-    settings = PretrainSettings(page_share=0.0)
+def test_the_loss_is_of_the_answers_and_of_the_page_by_its_share(tokenizer):
+    model, page = build_model(tokenizer, TINY), page_of(tokenizer, "<page> [5 inch]", height="5 inch")
     with torch.no_grad():
-        one, other = (float(batch_loss(model, [page], settings)[0]) for page in (heavy, light))
-    assert one == pytest.approx(other, rel=1e-2)
+        losses = [batch_loss(model, [page], PretrainSettings(page_share=share))[:2] for share in (0.0, 0.5, 1.0)]
+    own = [float(total) - answers for total, answers in losses]
+    assert own[0] == pytest.approx(0.0, abs=1e-5)
+    assert 2 * own[1] == pytest.approx(own[2], rel=1e-2) != 0
 
 
 def test_it_learns_to_pick_the_number_that_is_asked(tokenizer, tmp_path):
