@@ -10,9 +10,10 @@ diameter or a round thing are told from all other depths: the share of pairs in 
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
+
+import pandas as pd
 
 from benchmarks.shared import Tally, arguments
 from entx.core.types import Direction
@@ -29,8 +30,7 @@ def main() -> None:
     parser.add_argument("gold", type=Path, metavar="GOLD.csv")
     parser.add_argument("--engine")
     options = parser.parse_args()
-    with options.gold.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = pd.read_csv(options.gold, dtype=str, keep_default_na=False).to_dict("records")
     with Store(options.store) as store:
         files = {link: file.picture for link, file in load_files(store).items()}
         pages = {page.picture: page for page in load_pages(store, choose_pages(store, options.engine))}

@@ -9,13 +9,13 @@ the commands.
 
 from __future__ import annotations
 
-import csv
 import os
 import random
 import tempfile
 from pathlib import Path
 
 import cv2
+import pandas as pd
 
 from benchmarks.shared import arguments, entx
 
@@ -27,15 +27,14 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=200, help="pictures")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    with args.gold.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = pd.read_csv(args.gold, dtype=str, keep_default_na=False)
     files = {path.name: path for path in args.images.rglob("*") if path.is_file()}
     rng = random.Random(args.seed)
     chosen: set[str] = set()
     for part in ("small", "large"):
-        names = sorted({row["image"] for row in rows if row["slice"] == part})
+        names = sorted(set(rows["image"][rows["slice"] == part]))
         chosen |= set(rng.sample(names, min(args.n // 2, len(names))))
-    kept = [row for row in rows if row["image"] in chosen]
+    kept = rows[rows["image"].isin(chosen)]
     for factor in FACTORS:
         with tempfile.TemporaryDirectory() as folder:
             scores = measure(Path(folder), kept, files, factor)
@@ -45,22 +44,17 @@ def main() -> None:
         print(f"x{factor:g}  {'  '.join(said)}", flush=True)
 
 
-def measure(
-    folder: Path, rows: list[dict[str, str]], files: dict[str, Path], factor: float
-) -> dict[str, dict[str, float]]:
+def measure(folder: Path, rows: pd.DataFrame, files: dict[str, Path], factor: float) -> dict[str, dict[str, float]]:
     """F1 of all rows and of each slice with every picture resized by `factor`."""
     pictures = folder / "pictures"
     pictures.mkdir()
-    for name in sorted({row["image"] for row in rows}):
+    for name in sorted(set(rows["image"])):
         image = cv2.imread(str(files[name]))
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         resized = cv2.resize(image, None, fx=factor, fy=factor, interpolation=method)
         cv2.imwrite(str(pictures / f"{Path(name).stem}.jpg"), resized, [cv2.IMWRITE_JPEG_QUALITY, 95])
     gold = folder / "gold.csv"
-    with gold.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys())
-        writer.writeheader()
-        writer.writerows({**row, "image_link": f"{Path(row['image']).stem}.jpg"} for row in rows)
+    rows.assign(image_link=[f"{Path(name).stem}.jpg" for name in rows["image"]]).to_csv(gold, index=False)
     store, out = folder / "s.duckdb", folder / "pred.csv"
     entx("ingest", gold, "--images", pictures, "--store", store)
     entx("ocr-cache", "--store", store, "--workers", os.cpu_count())
