@@ -22,7 +22,6 @@ from entx.core.images import decode
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus
 from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import PageReader
-from entx.report import html
 from entx.report.marks import (
     ANSWERS,
     CANDIDATES,
@@ -36,6 +35,7 @@ from entx.report.marks import (
     Side,
     page_layers,
 )
+from entx.report.page import render
 from entx.rules.reader import RulesReader, Scored
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.questions import GroupPrior, group_prior_of, load_file, load_question
@@ -187,7 +187,7 @@ def page_html(view: PageView) -> str:
     if factor < 1.0:
         image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return html.page("show", view=view, layers=page_layers(view), width=width, height=height, jpeg=encoded.tobytes())
+    return render("show", view=view, layers=page_layers(view), width=width, height=height, jpeg=encoded.tobytes())
 
 
 PNG_SIDES = (900, 1800)

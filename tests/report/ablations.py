@@ -27,10 +27,10 @@ from entx.core.types import (
     Question,
     parse_written,
 )
-from entx.report.ablation.columns import ARM, HYBRID, Column, Gold, GoldRow
-from entx.report.ablation.hybrids import Hybrids
-from entx.report.ablation.page import Gallery, make_gallery
-from entx.report.ablation.summary import Ablation, Options, load_ablation, summarise
+from entx.report.columns import ARM, HYBRID, Column, Gold, GoldRow
+from entx.report.hybrids import Hybrids
+from entx.report.page import Gallery, make_gallery
+from entx.report.summary import Ablation, Options, load_ablation, summarise
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run, end_run

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from entx.core.entities import CHALLENGE, Schema
 from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageStatus, Question, parse_written
-from entx.report.review.queue import Queue, Wanted, make_panel, make_queue
+from entx.report.queue import Queue, Wanted, make_panel, make_queue
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from entx.report.html import environment
+from entx.report.page import environment
 
 VOID = {"meta", "link", "input", "br", "wbr", "img"}
 FIGURE = re.compile(r"[-−+]?\d*\.\d+")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.report.html import (
+from entx.report.page import (
     COLOURS,
     MISSING,
     asset,

@@ -17,7 +17,7 @@ from entx.core.evaluation import Truth
 from entx.core.types import Answer, Question, parse_written
 from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.job import Policy, fit_on_gold, run_ensemble
-from entx.report.review.queue import (
+from entx.report.queue import (
     Panel,
     Wanted,
     decide,

@@ -16,8 +16,8 @@ from entx.core.errors import InputError, TableError
 from entx.core.evaluation import Counts, Outcome
 from entx.core.types import Answer, Quantity, Question, parse_written
 from entx.ensemble.job import run_ensemble
-from entx.report.ablation.columns import ARM, HYBRID, Column
-from entx.report.ablation.figures import (
+from entx.report.columns import ARM, HYBRID, Column
+from entx.report.figures import (
     POINTS,
     Cause,
     cause_of,

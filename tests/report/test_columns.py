@@ -14,7 +14,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, TableError
 from entx.core.evaluation import Outcome
 from entx.core.types import Answer, Quantity, parse_written
-from entx.report.ablation.columns import (
+from entx.report.columns import (
     ARM,
     Column,
     always_answering,

@@ -19,8 +19,8 @@ from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import fit_ensemble
 from entx.ensemble.job import Chooser, Policy
 from entx.ensemble.strategies import Stack, first_arms_only, learn
-from entx.report.ablation.columns import Column, Gold, GoldRow
-from entx.report.ablation.hybrids import ASKS, CLOSE, Frontier, cheap_arms, frontier_figures, sweep
+from entx.report.columns import Column, Gold, GoldRow
+from entx.report.hybrids import ASKS, CLOSE, Frontier, cheap_arms, frontier_figures, sweep
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
 from entx.storage.store import Store

@@ -16,9 +16,9 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, Outcome, evaluate
 from entx.core.types import LineGeometry, OcrLine, PageGeometry, Question
-from entx.report.ablation.figures import Cause
-from entx.report.ablation.page import make_gallery, write_html
-from entx.report.ablation.summary import diff, load_summary, write_json
+from entx.report.figures import Cause
+from entx.report.page import make_gallery, write_html
+from entx.report.summary import diff, load_summary, write_json
 from entx.rules.reader import answer_questions
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions, find_questions

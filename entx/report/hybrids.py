@@ -35,8 +35,8 @@ from entx.ensemble.strategies import (
     learn,
     shortfall,
 )
-from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, VLM_STAGE, Column, Gold, paired_difference
-from entx.report.ablation.figures import hybrid_costs
+from entx.report.columns import ENSEMBLE_STAGE, HYBRID, VLM_STAGE, Column, Gold, paired_difference
+from entx.report.figures import hybrid_costs
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm, ArmsRow
 from entx.storage.store import Store

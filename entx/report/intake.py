@@ -21,15 +21,7 @@ from entx.core.files import atomic_text, harmless_cell
 from entx.core.parser import find_own_quantities, find_quantities
 from entx.core.postprocess import legalise
 from entx.core.types import parse_written
-from entx.report.review.forms import (
-    NOTHING,
-    Annotation,
-    AnnotationFile,
-    Problem,
-    read_label_studio,
-    read_sheet,
-    utc,
-)
+from entx.report.forms import NOTHING, Annotation, AnnotationFile, Problem, read_label_studio, read_sheet, utc
 from entx.storage.labels import Review, add_reviews, load_reviews, settle
 from entx.storage.questions import FoundQuestion, find_questions
 from entx.storage.store import Store

@@ -18,10 +18,10 @@ from entx.core.entities import CHALLENGE, Entity
 from entx.core.errors import InputError
 from entx.core.evaluation import evaluate, read_truth
 from entx.core.types import Question, parse_written
-from entx.report.ablation.columns import read_gold
-from entx.report.review.forms import Problem, make_tasks, storable, utc, write_sheet
-from entx.report.review.intake import Intake, import_reviews, write_labels, written_form
-from entx.report.review.queue import Queue
+from entx.report.columns import read_gold
+from entx.report.forms import Problem, make_tasks, storable, utc, write_sheet
+from entx.report.intake import Intake, import_reviews, write_labels, written_form
+from entx.report.queue import Queue
 from entx.storage.labels import load_reviews
 from entx.storage.questions import add_questions
 from entx.storage.store import Store

@@ -22,7 +22,7 @@ from entx.core.tables import read_table, require_entities
 from entx.core.types import Quantity, parse_written
 from entx.core.units import exact_size
 from entx.neural.reliability import reliability
-from entx.report.ablation.columns import ARM, ENSEMBLE_STAGE, Column, Gold, GoldRow, always_answering
+from entx.report.columns import ARM, ENSEMBLE_STAGE, Column, Gold, GoldRow, always_answering
 from entx.storage.runs import Arm, RunTotals, page_seconds, run_totals
 from entx.storage.store import Store
 

@@ -24,8 +24,8 @@ from entx.core.evaluation import Counts, Outcome
 from entx.core.files import atomic_text
 from entx.core.types import Answer, OcrPage, PageKey
 from entx.ensemble.ballot import choose_pages
-from entx.report.ablation.columns import RULES_STAGE, Column, Gold, arm_columns, pair_tests, read_gold, variants
-from entx.report.ablation.figures import (
+from entx.report.columns import RULES_STAGE, Column, Gold, arm_columns, pair_tests, read_gold, variants
+from entx.report.figures import (
     cause_of,
     causes,
     costs,
@@ -38,7 +38,7 @@ from entx.report.ablation.figures import (
     table_labels,
     unit_audit,
 )
-from entx.report.ablation.hybrids import Hybrids, decide_hybrids, frontier_figures
+from entx.report.hybrids import Hybrids, decide_hybrids, frontier_figures
 from entx.rules.reader import READER_VERSION, RulesReader
 from entx.storage.pages import load_pages
 from entx.storage.questions import find_labels, group_priors, priors_digest

@@ -20,21 +20,8 @@ from PIL import Image
 
 from entx.core.evaluation import Outcome
 from entx.core.types import Answer
-from entx.report.ablation.page import (
-    JPEG_QUALITY,
-    KINDS,
-    SIDES,
-    error_kind,
-    html_text,
-    make_gallery,
-    thumbnails,
-    write_html,
-)
-from entx.report.ablation.summary import (
-    diff,
-    json_text,
-    write_json,
-)
+from entx.report.page import JPEG_QUALITY, KINDS, SIDES, error_kind, html_text, make_gallery, thumbnails, write_html
+from entx.report.summary import diff, json_text, write_json
 from tests.report.ablations import (
     GOLD,
     TABLE,

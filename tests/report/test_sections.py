@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from entx.report.ablation.figures import Cause
-from entx.report.ablation.page import html_text, make_gallery
-from entx.report.ablation.summary import diff
+from entx.report.figures import Cause
+from entx.report.page import html_text, make_gallery
+from entx.report.summary import diff
 from tests.report.ablations import (
     RIGHT,
     make_store,

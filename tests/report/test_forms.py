@@ -21,7 +21,7 @@ from entx.core.errors import InputError, TableError
 from entx.core.files import FORMULA_STARTS, harmless_cell
 from entx.core.types import Answer, Polygon, parse_written
 from entx.ensemble.ballot import make_ballot
-from entx.report.review.forms import (
+from entx.report.forms import (
     DECIDED_LABEL,
     NOT_SHOWN,
     OTHER,
@@ -36,7 +36,7 @@ from entx.report.review.forms import (
     write_sheet,
     write_tasks,
 )
-from entx.report.review.queue import Decided, Queue, QueuedQuestion
+from entx.report.queue import Decided, Queue, QueuedQuestion
 from tests.ensemble.arms import ballot
 from tests.report.label_studio import CONTROLS, RESERVED, TASKS, annotation, exported, minified, write_json
 from tests.report.reviewed import make_reviewed, queue_of, rows_of

@@ -29,8 +29,8 @@ from entx.core.evaluation import ALSO_SEPARATOR
 from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell
 from entx.core.tables import Table, parse_index, read_table
 from entx.core.types import Polygon, Quantity
-from entx.report.html import asset
-from entx.report.review.queue import Queue, QueuedQuestion, printed_forms
+from entx.report.page import asset
+from entx.report.queue import Queue, QueuedQuestion, printed_forms
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
