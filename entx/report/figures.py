@@ -8,7 +8,7 @@ coverage. Each function returns plain objects as they stand in the report's JSON
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from entx.core.tables import read_table, require_entities
 from entx.core.types import Quantity, parse_written
 from entx.core.units import exact_size
 from entx.neural.reliability import reliability
-from entx.report.columns import ARM, ENSEMBLE_STAGE, Column, Gold, GoldRow, always_answering
+from entx.report.columns import ENSEMBLE_STAGE, Column, Gold, GoldRow, always_answering
 from entx.storage.runs import Arm, RunTotals, page_seconds, run_totals
 from entx.storage.store import Store
 
@@ -36,19 +36,12 @@ class Cause(StrEnum):
     EMPTY = "answered on an empty row"
 
 
-def single_arms(columns: Sequence[Column]) -> list[Column]:
-    """The stored runs that are no ensembles."""
-    return [column for column in columns if column.kind == ARM and column.stage != ENSEMBLE_STAGE]
-
-
 def oracle_outcomes(arms: Sequence[Column]) -> IntArray:
     """What a perfect pick among the arms counts as; giving none is a pick where an arm gives none."""
-    table = np.stack([arm.outcomes for arm in arms])
     right = np.stack([arm.right for arm in arms]).any(axis=0)
-    stated = np.array([bool(row.truth) for row in arms[0].gold.rows], dtype=bool)
-    silent = (table == Outcome.FN).any(axis=0)
+    silent = (np.stack([arm.outcomes for arm in arms]) == Outcome.FN).any(axis=0)
     wrong = np.where(silent, int(Outcome.FN), int(Outcome.FP))
-    return np.where(right, np.where(stated, int(Outcome.TP), int(Outcome.TN)), wrong)
+    return np.where(right, np.where(arms[0].gold.stated, int(Outcome.TP), int(Outcome.TN)), wrong)
 
 
 def oracle(columns: Sequence[Column], seed: int) -> dict[str, Any] | None:
@@ -58,7 +51,7 @@ def oracle(columns: Sequence[Column], seed: int) -> dict[str, Any] | None:
         parts: for "" (all rows) and each slice: n, f1, low, high, best (name of the best arm), best_f1, and closed: for
         each column its share of the gap (1 closes it, below 0 is worse than the best arm; None where there is no gap).
     """
-    arms = single_arms(columns)
+    arms = [column for column in columns if column.single]
     if not arms:
         return None
     gold, outcomes = arms[0].gold, oracle_outcomes(arms)
@@ -100,37 +93,28 @@ def causes(columns: Sequence[Column], printed: Sequence[bool | None]) -> list[di
         the truth in the OCR lines. The last, "every arm", counts rows that all arms have wrong: there
         abstained are those on which none of them gave an answer.
     """
-    arms = single_arms(columns)
-    found = []
-    for column in columns:
-        why = [cause_of(place, column, arms) for place in range(len(printed))]
+    arms, places = [column for column in columns if column.single], range(len(printed))
+
+    def counted(name: str, why: Sequence[Cause | None], unread: Collection[Cause]) -> dict[str, Any]:
         counts = Counter(one for one in why if one is not None)
-        in_text = sum(one is Cause.NO_ARM and bool(seen) for one, seen in zip(why, printed, strict=True))
-        found.append(_counted(column.name, counts, in_text))
+        in_text = sum(one in unread and bool(seen) for one, seen in zip(why, printed, strict=True))
+        by_cause = {cause.value: counts[cause] for cause in Cause}
+        return {"name": name, "wrong": counts.total(), **by_cause, "in_text": in_text}
+
+    found = [counted(one.name, [cause_of(place, one, arms) for place in places], (Cause.NO_ARM,)) for one in columns]
     if arms:
-        found.append(_every_arm(arms, arms[0].gold, printed))
+        why = [_cause_of_all(place, arms) for place in places]
+        found.append(counted("every arm", why, (Cause.NO_ARM, Cause.ABSTAINED)))
     return found
 
 
-def _every_arm(arms: Sequence[Column], gold: Gold, printed: Sequence[bool | None]) -> dict[str, Any]:
-    counts: Counter[Cause] = Counter()
-    in_text = 0
-    for place, row in enumerate(gold.rows):
-        if any(arm.right[place] for arm in arms):
-            continue
-        if not row.truth:
-            counts[Cause.EMPTY] += 1
-        elif all(arm.outcomes[place] == Outcome.FN for arm in arms):
-            counts[Cause.ABSTAINED] += 1
-        else:
-            counts[Cause.NO_ARM] += 1
-        in_text += bool(row.truth) and bool(printed[place])
-    return _counted("every arm", counts, in_text)
-
-
-def _counted(name: str, counts: Counter[Cause], in_text: int) -> dict[str, Any]:
-    by_cause = {cause.value: counts[cause] for cause in Cause}
-    return {"name": name, "wrong": counts.total(), **by_cause, "in_text": in_text}
+def _cause_of_all(place: int, arms: Sequence[Column]) -> Cause | None:
+    """Why every arm has a row wrong; None where one has it right."""
+    if any(arm.right[place] for arm in arms):
+        return None
+    if not arms[0].gold.rows[place].truth:
+        return Cause.EMPTY
+    return Cause.ABSTAINED if all(arm.outcomes[place] == Outcome.FN for arm in arms) else Cause.NO_ARM
 
 
 ROUNDING = 0.01
@@ -199,7 +183,7 @@ def label_noise(labels: Iterable[tuple[str, str, str]], gold: Gold, source: str)
         (the label stands where the picture states no value), blank (no label where it does), agree_empty; and by
         entity_name the same counts.
     """
-    rows = {(row.link, row.entity_name): row for row in gold.rows}
+    rows = {(row.image_link, row.entity_name): row for row in gold.rows}
     totals: Counter[str] = Counter()
     by_entity: dict[str, Counter[str]] = defaultdict(Counter)
     for link, name, label in labels:
@@ -376,10 +360,10 @@ def _reliability(pairs: Sequence[tuple[float, bool]]) -> dict[str, Any] | None:
 def _curve(column: Column, places: np.ndarray[Any, Any], sure: np.ndarray[Any, Any]) -> list[list[float]]:
     order = np.argsort(-sure, kind="stable")
     right = (column.outcomes[places[order]] == Outcome.TP).astype(np.int64)
-    on_truth = np.array([bool(column.gold.rows[place].truth) for place in places[order]], dtype=np.int64)
+    stated = column.gold.stated
     count = np.arange(1, len(order) + 1)
     tp = np.cumsum(right)
-    missed = sum(bool(row.truth) for row in column.gold.rows) - np.cumsum(on_truth)
+    missed = stated.sum() - np.cumsum(stated[places[order]])
     f1 = f1_of(tp, count - tp, missed)
     last_of_its_kind = np.flatnonzero(np.r_[sure[order][1:] != sure[order][:-1], True])
     step = max(1, -(-len(last_of_its_kind) // POINTS))

@@ -31,19 +31,15 @@ _READERS = {".json": read_label_studio, ".csv": read_sheet}
 
 @dataclass(frozen=True)
 class Intake:
-    """What one import did: of the annotations `read` that can be stored, `added` are new in the store.
+    """What one import did."""
 
-    `outcomes` counts those read against the decided answer: accepted, corrected, filled in, taken back, or just
-    answered where the file does not say what was decided. `problems` are annotations that cannot be stored, and
-    questions of the file on which reviewers disagree.
-    """
-
-    read: int
-    added: int
+    read: int  # annotations that can be stored
+    added: int  # of these, those that are new in the store
+    # those read, against the decided answer: accepted, corrected, filled in, taken back; answered where it is unknown
     outcomes: Counter[str] = field(default_factory=Counter)
     skipped: int = 0
     unanswered: int = 0
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()  # annotations that cannot be stored, questions on which reviewers disagree
 
 
 def import_reviews(store: Store, path: Path, schema: Schema, source: str, annotator: str = "") -> Intake:

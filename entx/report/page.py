@@ -25,18 +25,20 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from entx.core.boxes import corners
 from entx.core.candidates import evidence_of
 from entx.core.errors import PictureError
 from entx.core.evaluation import Outcome
 from entx.core.files import atomic_text
 from entx.core.images import Image, decode
 from entx.core.types import Polygon
-from entx.report.columns import ARM, ENSEMBLE_STAGE, Column
+from entx.report.columns import Column
 from entx.report.figures import CONVERTED, relation
-from entx.report.summary import Ablation
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `entx show` writes a page without either's modules
     from jinja2 import Environment
+
+    from entx.report.summary import Ablation
 
 MISSING = "–"
 
@@ -64,7 +66,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         "share": share, "signed": signed, "seconds": seconds, "money": money, "colour": colour, "breakable": breakable,
-        "f1_axis": f1_axis, "data_uri": data_uri, "count": lambda number: f"{number:,}",
+        "f1_axis": f1_axis, "data_uri": data_uri, "corners": corners, "count": lambda number: f"{number:,}",
         "whole": lambda value: f"{value:.0%}",
     }  # fmt: skip
     return made
@@ -77,12 +79,17 @@ def printable(value: Any) -> Any:
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
+def shortened(text: str, most: int) -> str:
+    """The text with at most so many characters and a mark of what was cut."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
 def content_policy(style: str, script: str) -> str:
     """A content security policy for a page with one style, one script (both by hash) and pictures inside."""
-    return (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    digests = (hashlib.sha256(source.encode()).digest() for source in (style, script))
+    own_style, own_script = (f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    allowed = f"img-src data:; style-src {own_style}; script-src {own_script}"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
 
 
 def asset(name: str) -> str:
@@ -140,11 +147,6 @@ def f1_axis(points: Sequence[Mapping[str, float]]) -> tuple[float, float, list[t
     return low, high, [(n / steps, f"{low + step * n:.2f}".removeprefix("0")) for n in range(steps + 1)]
 
 
-def _hash(source: str) -> str:
-    """As a content security policy names what it allows."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-
-
 SIDES = (720, 560, 440, 340, 260, 200)
 """Pixels of the longer side that are tried, the largest that fits its share of the budget being taken."""
 
@@ -172,15 +174,12 @@ class Thumbnail:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The cards and the pictures that they share, as `gallery.html` takes them.
-
-    `wrong` questions are wrong by some column, perhaps more than there are cards; `without_picture` cards have none.
-    """
+    """The cards and the pictures that they share, as `gallery.html` takes them."""
 
     pictures: tuple[Mapping[str, Any], ...]
     cards: tuple[Mapping[str, Any], ...]
-    wrong: int
-    without_picture: int
+    wrong: int  # questions that some column has wrong, perhaps more than there are cards
+    without_picture: int  # cards that have none
 
 
 def write_html(summary: Mapping[str, Any], gallery: Gallery, out: Path, *, old: str = "") -> None:
@@ -263,12 +262,10 @@ def _card(ablation: Ablation, place: int, picture: Mapping[str, Any] | None) -> 
 def _words(column: Column, place: int) -> str:
     """What a single arm said in its own words, or why it gave nothing; "" where that adds nothing."""
     answer = column.answers[place]
-    if answer is None or column.kind != ARM or column.stage == ENSEMBLE_STAGE:
+    if answer is None or not column.single:
         return ""
     words = answer.text if answer.quantity else answer.reason or answer.text
-    if answer.quantity and words == answer.quantity.text:
-        return ""
-    return words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
+    return "" if answer.quantity and words == answer.quantity.text else shortened(words, _LONGEST)
 
 
 def _evidence(ablation: Ablation, number: int, place: int) -> Polygon | None:
@@ -294,8 +291,9 @@ def thumbnails(files: Sequence[tuple[str, str | None]], budget: int) -> dict[str
     found: dict[str, Thumbnail] = {}
     left = budget
     for place, (picture, path) in enumerate(files):
-        image = _image(picture, path)
-        small = None if image is None else _fitting(image, left // (len(files) - place))
+        image, share = _image(picture, path), left // (len(files) - place)
+        tried = () if image is None else (reduced(image, side, JPEG_QUALITY) for side in SIDES)
+        small = next((one for one in tried if _encoded_size(one.jpeg) <= share), None)
         if small is not None:
             found[picture] = small
             left -= _encoded_size(small.jpeg)
@@ -314,19 +312,15 @@ def _image(picture: str, path: str | None) -> Image | None:
         return None
 
 
-def _fitting(image: Image, most: int) -> Thumbnail | None:
+def reduced(image: Image, side: int, quality: int) -> Thumbnail:
+    """The picture as a JPEG without metadata, its longer side at most so many pixels."""
     height, width = image.shape[:2]
-    for side in SIDES:
-        factor = min(1.0, side / max(height, width))
-        small = image
-        if factor < 1.0:
-            size = max(1, round(width * factor)), max(1, round(height * factor))
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        jpeg = encoded.tobytes()
-        if _encoded_size(jpeg) <= most:
-            return Thumbnail(jpeg, small.shape[1], small.shape[0])
-    return None
+    factor = min(1.0, side / max(height, width))
+    if factor < 1.0:
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return Thumbnail(encoded.tobytes(), image.shape[1], image.shape[0])
 
 
 def _encoded_size(jpeg: bytes) -> int:
