@@ -150,9 +150,9 @@ class Column:
         return [answer.quantity.text if answer and answer.quantity else "" for answer in self.answers]
 
     @cached_property
-    def asked(self) -> IntArray:
-        """1 where the row was asked, else 0; shape (rows,)."""
-        return np.array([answer is not None for answer in self.answers], dtype=np.int64)
+    def asked(self) -> BoolArray:
+        """Whether the row was asked, shape (rows,)."""
+        return np.array([answer is not None for answer in self.answers], dtype=np.bool_)
 
     @cached_property
     def outcomes(self) -> IntArray:
@@ -160,9 +160,9 @@ class Column:
         return outcomes_of(self.texts, self.gold)[0]
 
     @cached_property
-    def right(self) -> IntArray:
-        """1 where the answer, or giving none, is right; shape (rows,)."""
-        return np.isin(self.outcomes, (Outcome.TP, Outcome.TN)).astype(np.int64)
+    def right(self) -> BoolArray:
+        """Whether the answer, or giving none, is right; shape (rows,)."""
+        return np.isin(self.outcomes, (Outcome.TP, Outcome.TN))
 
     def scores(self, seed: int) -> dict[str, dict[str, dict[str, Any]]]:
         """The score of each part of the gold rows."""
@@ -206,7 +206,7 @@ def pair_tests(columns: Sequence[Column], seed: int) -> list[dict[str, Any]]:
     for first, second in combinations(columns, 2):
         gold = first.gold
         for part, rows in gold.named_parts.items():
-            both = rows[(first.asked[rows] & second.asked[rows]).astype(bool)]
+            both = rows[first.asked[rows] & second.asked[rows]]
             if not len(both):
                 continue
             names = {"first": first.name, "second": second.name, "part": part, "n": len(both)}

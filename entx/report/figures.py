@@ -184,16 +184,13 @@ def label_noise(labels: Iterable[tuple[str, str, str]], gold: Gold, source: str)
         entity_name the same counts.
     """
     rows = {(row.image_link, row.entity_name): row for row in gold.rows}
-    totals: Counter[str] = Counter()
     by_entity: dict[str, Counter[str]] = defaultdict(Counter)
     for link, name, label in labels:
-        row = rows.get((link, name))
-        if row is not None:
-            verdict = _label_verdict(label.strip(), row)
-            totals[verdict] += 1
-            by_entity[name][verdict] += 1
-    if not totals:
+        if (row := rows.get((link, name))) is not None:
+            by_entity[name][_label_verdict(label.strip(), row)] += 1
+    if not by_entity:
         return None
+    totals = sum(by_entity.values(), Counter[str]())
     parts = sorted(by_entity.items(), key=lambda item: (-item[1].total(), item[0]))
     return {"source": source, **_shares(totals), "entity_name": {name: _shares(counts) for name, counts in parts}}
 
@@ -234,13 +231,19 @@ def costs(
         InputError: a time is stated of a run that is not among the arms, or that was timed.
     """
     totals = {arm.run: run_totals(store, arm.run) for arm in arms}
-    imported = {run for run, own in totals.items() if _is_imported(own)}
+    imported = {run for run, own in totals.items() if {"file", "sha256"} <= own.settings.keys()}
     if foreign := sorted(stated.keys() - imported):
         without = ", ".join(sorted(imported)) or "none"
         raise InputError(f"--seconds {', '.join(foreign)}: only imported runs brought no times ({without})")
-    rates = {
-        arm.run: _rates(store, arm, totals[arm.run], stated.get(arm.run)) for arm in arms if arm.stage != ENSEMBLE_STAGE
-    }
+    rates: dict[str, Rates] = {}
+    for arm in arms:
+        own = totals[arm.run]
+        per_thousand = 1000.0 / max(own.asked, 1)
+        answering = stated.get(arm.run) if arm.run in imported else own.wall_seconds * per_thousand
+        if own.answer_seconds > 0.0:
+            answering = own.answer_seconds * per_thousand
+        if arm.stage != ENSEMBLE_STAGE:
+            rates[arm.run] = answering, page_seconds(store, arm.run, arm.pages) * per_thousand if arm.pages else 0.0
     found = {}
     for arm in arms:
         own = totals[arm.run]
@@ -262,11 +265,8 @@ def hybrid_costs(
     found = {}
     for name, shares in consulted.items():
         own = [(share, of_runs[run]) for run, share in shares.items()]
-        answering = None
-        if all(cost["answering_seconds"] is not None for share, cost in own if share):
-            answering = sum(share * (cost["answering_seconds"] or 0.0) for share, cost in own)
-        reading = max(cost["reading_seconds"] for _, cost in own)  # one reading serves all
-        found[name] = {"looked": dict(shares), **_cost((answering, reading), price)}
+        rates = _together([(share, (cost["answering_seconds"], cost["reading_seconds"])) for share, cost in own])
+        found[name] = {"looked": dict(shares), **_cost(rates, price)}
     return found
 
 
@@ -279,26 +279,21 @@ def _cost(rates: Rates, price: float | None) -> dict[str, float | None]:
     }  # fmt: skip
 
 
-def _is_imported(own: RunTotals) -> bool:
-    return "file" in own.settings and "sha256" in own.settings
-
-
-def _rates(store: Store, arm: Arm, own: RunTotals, stated: float | None) -> Rates:
-    per_thousand = 1000.0 / max(own.asked, 1)
-    reading = page_seconds(store, arm.run, arm.pages) * per_thousand if arm.pages else 0.0
-    if own.answer_seconds > 0.0:
-        return own.answer_seconds * per_thousand, reading
-    return stated if _is_imported(own) else own.wall_seconds * per_thousand, reading
+def _together(rates: Sequence[tuple[float, Rates]]) -> Rates:
+    """Of runs that are asked these shares of the questions; one reading of the pages serves all of them."""
+    answering = [None if seconds is None else share * seconds for share, (seconds, _) in rates if share]
+    known = [seconds for seconds in answering if seconds is not None]
+    reading = max(reading for _, (_, reading) in rates)
+    return (sum(known, 0.0) if len(known) == len(answering) else None), reading
 
 
 def _ensemble_rates(own: RunTotals, rates: Mapping[str, Rates]) -> Rates:
     """Unknown where a member is not among the runs of the report, is an ensemble itself, or was not timed."""
-    members = [rates.get(str(member.get("run")), (None, 0.0)) for member in own.settings.get("members", ())]
-    answering = [seconds for seconds, _ in members if seconds is not None]
-    if not members or len(answering) < len(members):
+    members = [(1.0, rates.get(str(member.get("run")), (None, 0.0))) for member in own.settings.get("members", ())]
+    answering, reading = _together(members) if members else (None, 0.0)
+    if answering is None:
         return None, 0.0
-    reading = max(reading for _, reading in members)  # one reading serves all members
-    return sum(answering) + own.wall_seconds * (1000.0 / max(own.asked, 1)), reading
+    return answering + own.wall_seconds * (1000.0 / max(own.asked, 1)), reading
 
 
 POINTS = 200
@@ -313,14 +308,10 @@ def reliabilities(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """
     found = []
     for column in columns:
-        p, q = [], []
-        for place, (row, answer) in enumerate(zip(column.gold.rows, column.answers, strict=True)):
-            if answer is None:
-                continue
-            if answer.quantity is not None and answer.p_correct is not None:
-                p.append((answer.p_correct, column.outcomes[place] == Outcome.TP))
-            if answer.p_present is not None:
-                q.append((answer.p_present, bool(row.truth)))
+        asked = [(place, answer) for place, answer in enumerate(column.answers) if answer]
+        right, stated = column.outcomes == Outcome.TP, column.gold.stated
+        p = [(one.p_correct, right[place]) for place, one in asked if one.quantity and one.p_correct is not None]
+        q = [(one.p_present, stated[place]) for place, one in asked if one.p_present is not None]
         if p or q:
             found.append({"name": column.name, "p": _reliability(p), "q": _reliability(q)})
     return found

@@ -119,7 +119,9 @@ def write_tasks(queue: Queue, out: Path, root: Path | None = None) -> None:
 def make_tasks(queue: Queue, root: Path | None = None) -> Iterator[dict[str, Any]]:
     """The tasks of the queue. A picture that cannot be reached is named by its link all the same."""
     for question in queue.questions:
-        decided, choices = question.decided, _choices(question)
+        decided, said = question.decided, _said_by_runs(question, queue.runs)
+        own = [decided.quantity] if decided.quantity and decided.quantity.unit in question.entity.units else []
+        choices = [*dict.fromkeys(form.text for form in (*own, *printed_forms(question.ballot))), NOT_SHOWN, OTHER]
         data = {
             "image": picture_address(question, root) or question.image_link,
             "question": f"What is the {question.entity.words}?",
@@ -127,9 +129,9 @@ def make_tasks(queue: Queue, root: Path | None = None) -> Iterator[dict[str, Any
             "entity_name": question.entity.name,
             "units": ", ".join(question.entity.units),
             "choices": [{"value": text} for text in choices],
-            "said": _said_lines(question, queue.runs),
+            "said": "\n".join(_said_lines(question, queue.runs, said)),
             "decided": _written(decided.quantity),
-            "arms": _said_by_runs(question, queue.runs),
+            "arms": said,
             "gain": _rounded(question.gain),
             "p_correct": None if decided.quantity is None else _rounded(decided.right),
             "p_present": _rounded(decided.present),
@@ -157,21 +159,11 @@ def _said_by_runs(question: QueuedQuestion, runs: Sequence[str]) -> dict[str, st
     return {run: _written(answer.quantity) for run, answer in answers if answer is not None}
 
 
-def _choices(question: QueuedQuestion) -> list[str]:
-    """The decided answer first, then every other legal form, then the two that are always there."""
-    decided = question.decided.quantity
-    first = [decided.text] if decided is not None and decided.unit in question.entity.units else []
-    return [*dict.fromkeys([*first, *(form.text for form in printed_forms(question.ballot))]), NOT_SHOWN, OTHER]
-
-
-def _said_lines(question: QueuedQuestion, runs: Sequence[str]) -> str:
+def _said_lines(question: QueuedQuestion, runs: Sequence[str], said: Mapping[str, str]) -> Iterator[str]:
     """What each run said, for people to read: a line a run, with its reason where it gave nothing."""
-    said = _said_by_runs(question, runs)
-    lines = []
     for run, answer in zip(runs, question.ballot.answers, strict=True):
         reason = shortened(answer.reason, _LONGEST) if answer is not None and answer.quantity is None else ""
-        lines.append(f"{run}: {said.get(run, 'not asked')}{f' ({reason})' if reason else ''}")
-    return "\n".join(lines)
+        yield f"{run}: {said.get(run, 'not asked')}{f' ({reason})' if reason else ''}"
 
 
 def _boxes(question: QueuedQuestion) -> Iterator[dict[str, Any]]:

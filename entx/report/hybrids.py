@@ -195,11 +195,6 @@ class _Configuration:
     optimise: str
     places: tuple[int, ...]
 
-    def choices(self, own: Sequence[Ballot], runs: Sequence[str], *, always: bool) -> list[Choice]:
-        """One a ballot."""
-        factory, policy = find_strategy(self.strategy), Policy(self.optimise, always)
-        return Chooser(self.strategy, factory, runs, self.fitted, policy).choose(own)
-
 
 def decide_hybrids(
     store: Store, strategies: Sequence[str], arms: Sequence[Arm], rows: Sequence[ArmsRow], gold: Gold, schema: Schema,
@@ -252,7 +247,10 @@ def decide_hybrids(
     columns, always, consulted = [], {}, {}
     for one in configurations:
         own, runs = ballots_of(one.places), [arms[place].run for place in one.places]
-        choices, every = (one.choices(own, runs, always=give) for give in (False, True))
+        choices, every = (
+            Chooser(one.strategy, find_strategy(one.strategy), runs, one.fitted, Policy(one.optimise, give)).choose(own)
+            for give in (False, True)
+        )
         columns.append(_column(one.shown, _answers(choices), gold))
         always[one.shown] = _column(one.shown, _answers(every), gold)
         consulted[one.shown] = {

@@ -279,11 +279,11 @@ def make_queue(
     reasons = _reasons_against(store, wanted, rows)
     order = np.lexsort((np.array([row.index for row in rows], dtype=np.int64), -gains))
     chosen = [place for place in order.tolist() if not reasons[place]][: wanted.most]
-    reviewed = np.zeros(len(rows), dtype=np.bool_)
-    reviewed[chosen] = True
-    left_out = Counter(reason for reason in reasons if reason)
-    left_out["worth less than those handed out"] = reasons.count("") - len(chosen)
-    left_out["not decided: asked of an arm since"] = undecided
+    reviewed = np.isin(np.arange(len(rows)), chosen)
+    others = {
+        "worth less than those handed out": reasons.count("") - len(chosen),
+        "not decided: asked of an arm since": undecided,
+    }
     return Queue(
         questions=_fetch(store, panel, schema, key, {rows[place].index: float(gains[place]) for place in chosen}),
         runs=tuple(arm.run for arm in panel.arms),
@@ -292,7 +292,7 @@ def make_queue(
         estimated=estimated,
         f1=expected_f1(right, present, shown),
         f1_after=expected_f1(right, present, shown, reviewed),
-        left_out={reason: count for reason, count in left_out.items() if count},
+        left_out=Counter(filter(None, reasons)) + Counter(others),  # the sum has no reason of no question
     )
 
 

@@ -245,7 +245,7 @@ def load_summary(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise InputError(f"{path}: not the JSON of an ablation report") from None
     form = found.get("format") if isinstance(found, dict) else None
-    if form != FORMAT:
+    if not isinstance(found, dict) or form != FORMAT:
         message = f"not an ablation report of format {FORMAT} (found {form}); make it again with --json-out"
         raise InputError(f"{path}: {message}")
     try:
@@ -271,18 +271,15 @@ def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     after = {row["index"]: row for row in new["rows"]}
     common = [index for index in after if index in before]
     old_names, new_names = ([column["name"] for column in one["columns"]] for one in (old, new))
+    pairs = [(before[index], after[index]) for index in common]
     return {
         "added": [name for name in new_names if name not in old_names],
         "removed": [name for name in old_names if name not in new_names],
         "rows": {
             "compared": len(common), "only_old": len(before) - len(common), "only_new": len(after) - len(common),
-            "truth_changed": sum(before[index]["truth"] != after[index]["truth"] for index in common),
+            "truth_changed": sum(one["truth"] != other["truth"] for one, other in pairs),
         },
-        "columns": [
-            _column(name, [(before[index], after[index]) for index in common])
-            for name in new_names
-            if name in old_names
-        ],
+        "columns": [_column(name, pairs) for name in new_names if name in old_names],
     }  # fmt: skip
 
 

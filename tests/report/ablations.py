@@ -40,6 +40,7 @@ from tests.report.views import picture_bytes
 
 KEY = PageKey("rapidocr", "m", "p")
 PAGES = {"engine": KEY.engine, "model_hash": KEY.model_hash, "params_hash": KEY.params_hash}
+CARD = macros("gallery.html").card
 LABEL = (10, 10, 110, 10, 110, 30, 10, 30)
 
 GOLD = """index,entity_name,slice,image_link,value,also
@@ -149,7 +150,7 @@ def of(rows: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
 
 def cards_of(gallery: Gallery) -> str:
     """The cards as the page has them."""
-    return "".join(map(macros("gallery.html").card, gallery.cards))
+    return "".join(map(CARD, gallery.cards))
 
 
 def gram(number: int) -> Quantity:
@@ -199,8 +200,10 @@ def gold_of(
     files: Sequence[tuple[str | None, str | None]] = (),
 ) -> Gold:  # fmt: skip
     rows = tuple(
-        GoldRow(i, "item_weight", slices[i] if slices else "", truth, also[i] if also else (), f"{i}.jpg", "g", 0,
-                *(files[i] if files else (None, None)))
+        GoldRow(
+            i, "item_weight", f"{i}.jpg", "g", 0, *(files[i] if files else (None, None)),
+            slices[i] if slices else "", truth, also[i] if also else (),
+        )
         for i, truth in enumerate(truths)
     )  # fmt: skip
     return Gold(Path("gold.csv"), rows, (), np.arange(len(rows), dtype=np.int64))

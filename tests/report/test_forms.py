@@ -100,9 +100,7 @@ def _one(question: QueuedQuestion) -> Queue:
 
 
 def _question(*said: str | None, decided: str, size: tuple[int, int] | None = None) -> QueuedQuestion:
-    return QueuedQuestion(
-        ballot(*said), Decided(parse_written(decided), 0.5, 0.9, False), 0.1, "x.jpg", None, None, size
-    )
+    return QueuedQuestion(ballot(*said), Decided(parse_written(decided), 0.5, 0.9, False), 0.1, "x.jpg", None, size)
 
 
 def test_an_illegal_answer_is_shown_but_cannot_be_picked() -> None:
@@ -471,7 +469,7 @@ def _queue(link: str, runs: tuple[str, ...], said: str) -> Queue:
     answers = [Answer(parse_written(said), said)] * len(runs)
     made = make_ballot(3, CHALLENGE["item_weight"], answers)
     decided = Decided(parse_written(said), 0.5, 0.9, False)
-    return Queue((QueuedQuestion(made, decided, 0.1, link, None, None, None),), runs, "vote", 1, 0, 0.5, 0.6)
+    return Queue((QueuedQuestion(made, decided, 0.1, link, None, None),), runs, "vote", 1, 0, 0.5, 0.6)
 
 
 _TEXT = st.text(max_size=30) | st.sampled_from(

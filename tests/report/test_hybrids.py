@@ -86,8 +86,8 @@ def _examples() -> list[Example]:
 def _gold() -> Gold:
     rows = tuple(
         GoldRow(
-            example.ballot.index, example.ballot.entity.name, "", next((q.text for q in example.rights), ""), (),
-            f"{example.ballot.index}.jpg", "g", example.ballot.fold, None, None,
+            example.ballot.index, example.ballot.entity.name, f"{example.ballot.index}.jpg", "g", example.ballot.fold,
+            None, None, "", next((q.text for q in example.rights), ""), (),
         )
         for example in _examples()
     )  # fmt: skip
