@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -84,15 +83,8 @@ def make_store(
     *,
     gold: str = GOLD,
     line: str = "7 oz and more",
-    pictures: bool = True,
 ) -> tuple[Path, Path]:
-    """Paths of a store and of its gold table.
-
-    Args:
-        arms: rules and qwen of this module by default.
-        line: the one OCR line of every page.
-        pictures: whether the files are there.
-    """
+    """Paths of a store and of its gold table; `line` is the one OCR line of every page."""
     path, table = folder / "s.duckdb", folder / "gold.csv"
     table.write_text(gold, encoding="utf-8")
     rows = [line.split(",") for line in GOLD.splitlines()[1:]]
@@ -101,8 +93,7 @@ def make_store(
         for number, row in enumerate(rows):
             data = picture_bytes(200, 100, (number, 0, 0))
             picture = hashlib.sha256(data).hexdigest()
-            if pictures:
-                (folder / row[3]).write_bytes(data)
+            (folder / row[3]).write_bytes(data)
             add_files(store, [LinkedFile(row[3], picture, str(folder / row[3]), len(data), 1)])
             page = OcrPage(picture, PageStatus.OK, "", 200, 100, (OcrLine(line, 0.9, LABEL),), 0.25)
             add_pages(store, KEY, "ocr", [page])
@@ -125,22 +116,18 @@ def measured(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) 
         return load_ablation(store, table, runs.split(","), CHALLENGE, Options(**options))
 
 
-def summary(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> dict[str, Any]:
-    """As the JSON file holds it."""
-    with Store(path) as store:
-        found = Options(**options)
-        gathered = load_ablation(store, table, runs.split(","), CHALLENGE, found)
-        plain: dict[str, Any] = json.loads(json.dumps(summarise(store, gathered, CHALLENGE, found)))
-        return plain
-
-
 def report(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> tuple[dict[str, Any], Gallery]:
-    """Figures and gallery of an ablation."""
+    """Figures, as the JSON file holds them, and gallery of an ablation."""
     most, size = options.pop("most", 100), options.pop("picture_bytes", 1_000_000)
     with Store(path) as store:
         chosen = Options(**options)
         gathered = load_ablation(store, table, runs.split(","), CHALLENGE, chosen)
         return summarise(store, gathered, CHALLENGE, chosen), make_gallery(gathered, most=most, picture_bytes=size)
+
+
+def summary(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> dict[str, Any]:
+    """The figures alone."""
+    return report(path, table, runs, most=0, picture_bytes=0, **options)[0]
 
 
 def of(rows: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:

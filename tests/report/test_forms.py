@@ -211,8 +211,6 @@ def test_how_pictures_are_reached(
 
 
 DATA = {"index": 7, "entity_name": "item_weight", "decided": "5.0 gram", "arms": {"a": "5.0 gram", "b": "nothing"}}
-
-
 CHOICES = ["5.0 gram", NOT_SHOWN, OTHER]
 
 

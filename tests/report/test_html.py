@@ -80,15 +80,9 @@ def test_assets_ship_with_the_package(name: str) -> None:
 
 
 CELLS, CHARTS = macros("figures.html"), macros("charts.html")
-
-
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 310.0, 10.0, 222.0
 """The frame of a chart in its own pixels."""
-
-
 SHARE = st.floats(0.0, 1.0)
-
-
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 

@@ -66,11 +66,7 @@ def test_an_unknown_strategy_and_a_run_with_a_hybrids_name(tmp_path: Path) -> No
 
 
 ARMS = [Arm("rules", "rules", "h", 1), Arm("qwen", "vlm", "h", 1)]
-
-
 ROWS = 300
-
-
 COSTS = {
     "rules": {"answering_seconds": 2.0, "reading_seconds": 30.0},
     "qwen": {"answering_seconds": 1000.0, "reading_seconds": 0.0},
@@ -181,13 +177,10 @@ def _said(column: Column, indices: set[int]) -> list[Any]:
 @pytest.mark.parametrize(
     ("stages", "cheap"),
     [
-        (["rules", "vlm"], 1),
-        (["rules", "llm", "vlm"], 2),
-        (["rules", "llm"], 1),
-        (["vlm", "vlm", "rules"], 1),
+        (["rules", "vlm"], 1), (["rules", "llm", "vlm"], 2), (["rules", "llm"], 1), (["vlm", "vlm", "rules"], 1),
         (["rules", "llm", "llm", "vlm", "vlm"], 3),
     ],
-)
+)  # fmt: skip
 def test_cheap_are_the_arms_before_the_first_vision_model(stages: list[str], cheap: int) -> None:
     assert cheap_arms([Arm(f"{place}", stage, "h", 1) for place, stage in enumerate(stages)]) == cheap
 

@@ -34,19 +34,12 @@ WEIGHT, VOLUME, LENGTH = CHALLENGE["item_weight"], CHALLENGE["item_volume"], CHA
 @pytest.mark.parametrize(
     ("text", "entity", "form"),
     [
-        ("500.0 gram", WEIGHT, "500.0 gram"),
-        ("500 gram", WEIGHT, "500.0 gram"),
-        (" 500 g ", WEIGHT, "500.0 gram"),
-        ("500g", WEIGHT, "500.0 gram"),
-        ("5,5 kg", WEIGHT, "5.5 kilogram"),
-        ("1 1/2 lb", WEIGHT, "1.5 pound"),
-        ("0.50 Kilograms", WEIGHT, "0.5 kilogram"),
-        ("12 fl. oz.", VOLUME, "12.0 fluid ounce"),
-        ("12 oz", VOLUME, "12.0 fluid ounce"),
-        ("12 oz", WEIGHT, "12.0 ounce"),
-        ("5'11\"", LENGTH, "71.0 inch"),
+        ("500.0 gram", WEIGHT, "500.0 gram"), ("500 gram", WEIGHT, "500.0 gram"), (" 500 g ", WEIGHT, "500.0 gram"),
+        ("500g", WEIGHT, "500.0 gram"), ("5,5 kg", WEIGHT, "5.5 kilogram"), ("1 1/2 lb", WEIGHT, "1.5 pound"),
+        ("0.50 Kilograms", WEIGHT, "0.5 kilogram"), ("12 fl. oz.", VOLUME, "12.0 fluid ounce"),
+        ("12 oz", VOLUME, "12.0 fluid ounce"), ("12 oz", WEIGHT, "12.0 ounce"), ("5'11\"", LENGTH, "71.0 inch"),
     ],
-)
+)  # fmt: skip
 def test_what_people_type(text: str, entity: Entity, form: str) -> None:
     assert written_form(text, entity) == form
 

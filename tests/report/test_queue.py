@@ -38,8 +38,6 @@ from tests.ensemble.arms import Said, answer, ballot, make_store
 from tests.report.reviewed import PAGE, SURE, make_reviewed, queue_of
 
 SHARE = st.floats(0.0, 1.0)
-
-
 ROWS = st.lists(st.tuples(SHARE, SHARE, st.booleans()), min_size=1, max_size=12)
 
 

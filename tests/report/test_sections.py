@@ -11,14 +11,7 @@ import pytest
 from entx.report.figures import Cause
 from entx.report.page import html_text, make_gallery
 from entx.report.summary import diff
-from tests.report.ablations import (
-    RIGHT,
-    make_store,
-    measured,
-    of,
-    report,
-    summary,
-)
+from tests.report.ablations import RIGHT, make_store, measured, of, report, summary
 from tests.report.tables import Tables, figures, macros, written
 
 SECTIONS = macros("sections.html")

@@ -40,11 +40,7 @@ from tests.report.tables import Parsed
 from tests.report.views import BRAND, HEIGHT, HEIGHT_ANSWER, TALL, WIDTH, page, picture_bytes, view
 
 OLD, NEW = PageKey("rapidocr", "m", "old"), PageKey("rapidocr", "m", "new")
-
-
 OTHER = PageKey("paddleocr", "m", "p")
-
-
 LINK = "https://example.com/shop/a.png"
 
 
@@ -367,8 +363,6 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 RED, BLUE, GREEN = (205, 25, 45), (40, 110, 200), (20, 140, 60)
-
-
 SCALE = PNG_SIDES[0] / WIDTH
 
 

@@ -25,17 +25,7 @@ from entx.storage.questions import LinkedFile, add_files, add_questions, find_qu
 from entx.storage.runs import run_totals
 from entx.storage.store import Store
 from entx.storage.transfer import write_predictions
-from tests.report.ablations import (
-    KEY,
-    RIGHT,
-    ROWS,
-    default_arms,
-    make_store,
-    measured,
-    of,
-    said,
-    summary,
-)
+from tests.report.ablations import KEY, RIGHT, ROWS, default_arms, make_store, measured, of, said, summary
 from tests.report.views import HORIZONTAL, VERTICAL, WIDE, page
 
 
