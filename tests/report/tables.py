@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import re
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
+
+from PIL import Image
 
 from entx.report.page import environment
 
@@ -89,6 +95,29 @@ class Tables(Parsed):
         """The cells of one column of a section's first table, by the name of their row."""
         place = self.head[section].index(title)
         return {row[0]: row[place] for row in self.rows[section][1:] if len(row) == len(self.head[section])}
+
+
+def assert_nothing_runs_or_loads_but_its_own(html: str) -> None:
+    """One style and one script, which the policy names by hash; nothing that is requested from anywhere."""
+    parsed = Parsed(html)
+    (policy,) = parsed.all("meta", http_equiv="Content-Security-Policy")
+    rules = dict(rule.strip().split(" ", 1) for rule in policy["content"].split(";"))
+    assert (rules["default-src"], rules["img-src"]) == ("'none'", "data:")
+    for tag in ("script", "style"):
+        (text,) = parsed.texts[tag]
+        assert rules[f"{tag}-src"] == f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    names = [name for name, _ in parsed.elements]
+    assert names.index("style") > next(i for i, (_, found) in enumerate(parsed.elements) if "http-equiv" in found)
+    assert not any("style" in found for _, found in parsed.elements)  # the policy would not allow them
+    assert not re.search(r"https?://|@import|url\(|fetch\(|XMLHttpRequest|WebSocket", html)
+    loading = ("src", "href", "srcset", "data", "action", "poster", "xlink:href")
+    sources = [found[name] for _, found in parsed.elements for name in loading if found.get(name)]
+    assert all(source.startswith(("data:", "#")) for source in sources)
+
+
+def embedded(image: Mapping[str, str]) -> Image.Image:
+    """The picture inside an element of the page."""
+    return Image.open(io.BytesIO(base64.b64decode(image["href"].removeprefix("data:image/jpeg;base64,"))))
 
 
 def figures(cell: str) -> list[float]:

@@ -33,7 +33,7 @@ from entx.report.figures import (
     table_labels,
     unit_audit,
 )
-from entx.storage.questions import add_questions, find_labels
+from entx.storage.questions import add_questions
 from entx.storage.runs import find_arms
 from entx.storage.store import Store
 from tests.report.ablations import (
@@ -84,8 +84,8 @@ def test_wrong_rows_by_cause(small: dict[str, Any]) -> None:
 
 
 def test_abstaining_where_another_arm_is_right(tmp_path: Path) -> None:
-    silent = [said("")] * 8
-    found = summary(*make_store(tmp_path, {"rules": default_arms()["rules"], "mute": silent}), runs="rules,mute")
+    arms = {"rules": default_arms()["rules"], "mute": [said("")] * 8}
+    found = summary(*make_store(tmp_path, arms), runs="rules,mute")
     mute = of(found["causes"], "mute")  # 0, 1, 4 the rules have; 3, 6, 7 nobody
     assert (mute["abstained"], mute["no arm has it"], mute["wrong"]) == (3, 3, 6)
     assert of(found["columns"], "mute")["scores"]["all"][""]["f1"] == 0.0
@@ -217,13 +217,9 @@ def test_a_label_is_worth_what_its_row_says() -> None:
 def test_labels_of_the_store_against_gold(tmp_path: Path) -> None:
     path, table = make_store(tmp_path)
     labels = [("0.jpg", "500.0 gram"), ("1.jpg", "2000 gram"), ("2.jpg", "5 gram"), ("3.jpg", "9 pound"), ("6.jpg", "")]
+    rows = [Question(100 + i, link, "g", "item_weight", None, label) for i, (link, label) in enumerate(labels)]
     with Store(path, write=True) as store:
-        add_questions(
-            store,
-            [Question(100 + i, link, "g", "item_weight", None, label) for i, (link, label) in enumerate(labels)]
-            + [Question(200, "4.jpg", "g", "wattage", None, "5 watt")],
-            "train.csv",
-        )
+        add_questions(store, [*rows, Question(200, "4.jpg", "g", "wattage", None, "5 watt")], "train.csv")
     found = summary(path, table)["labels"]
     assert found["source"] == "other labelled questions of the store"
     counts = {"n": 5, "equal": 1, "converted": 1, "other": 1, "empty": 1, "blank": 1, "agree_empty": 0}
@@ -231,22 +227,11 @@ def test_labels_of_the_store_against_gold(tmp_path: Path) -> None:
     assert found["entity_name"] == {"item_weight": counts}
 
 
-def test_the_golds_own_questions_are_no_labels(tmp_path: Path) -> None:
-    path, _ = make_store(tmp_path)
-    with Store(path, write=True) as store:
-        add_questions(store, [Question(50, "50.jpg", "g", "voltage", None, "5 volt")], "own.csv")
-        assert find_labels(store, [("50.jpg", "voltage")], [50]) == []
-        assert find_labels(store, [("50.jpg", "voltage")], []) == [("50.jpg", "voltage", "5 volt")]
-
-
 def test_labels_of_a_table_with_ranges_and_alternatives(tmp_path: Path) -> None:
     path, table = make_store(tmp_path)
     train = tmp_path / "train.csv"
-    train.write_text(
-        'image_link,entity_name,entity_value\n4.jpg,voltage,24.0 volt\n7.jpg,voltage,"[9.0, 12.0] volt"\n'
-        "5.jpg,voltage,\nelsewhere.jpg,voltage,1 volt\n",
-        encoding="utf-8",
-    )
+    rows = ("4.jpg,voltage,24.0 volt", '7.jpg,voltage,"[9.0, 12.0] volt"', "5.jpg,voltage,", "e.jpg,voltage,1 volt")
+    train.write_text("\n".join(["image_link,entity_name,entity_value", *rows, ""]), encoding="utf-8")
     found = summary(path, table, train=train)["labels"]
     assert (found["source"], found["n"]) == ("train.csv", 3)
     assert (found["equal"], found["other"], found["agree_empty"]) == (1, 1, 1)

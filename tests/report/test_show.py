@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, PictureError
 from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, OcrLine, OcrPage, PageKey, PageStatus, Question
 from entx.ocr_stage.engines.base import EngineSpec
-from entx.report.marks import ShownAnswer
+from entx.report.marks import PageView, ShownAnswer
 from entx.report.show import (
     HTML_SIDE,
     PANEL_WIDTH,
@@ -36,7 +36,7 @@ from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run
 from entx.storage.store import Store
-from tests.report.tables import Parsed
+from tests.report.tables import Parsed, assert_nothing_runs_or_loads_but_its_own, embedded
 from tests.report.views import BRAND, HEIGHT, HEIGHT_ANSWER, TALL, WIDTH, page, picture_bytes, view
 
 OLD, NEW = PageKey("rapidocr", "m", "old"), PageKey("rapidocr", "m", "new")
@@ -77,9 +77,13 @@ def store_path(tmp_path: Path) -> Path:
     return path
 
 
+def shown(path: Path, index: int = 7, *, engine: str | None = None, runs: Sequence[str] = ()) -> PageView:
+    with Store(path) as store:
+        return question_view(store, index, CHALLENGE, engine=engine, runs=runs)
+
+
 def test_a_question_is_shown_with_its_newest_page_and_all_runs(store_path: Path) -> None:
-    with Store(store_path) as store:
-        view = question_view(store, 7, CHALLENGE, engine=None, runs=())
+    view = shown(store_path)
     assert view.title == "Question 7: height"
     assert [line.text for line in view.page.lines] == ["Nordhaven", "24 cm", "30 cm / 11.8 in"]
     assert view.page.geometry is not None
@@ -93,8 +97,7 @@ def test_a_question_is_shown_with_its_newest_page_and_all_runs(store_path: Path)
 
 
 def test_lines_of_another_reading_are_not_taken_for_those_shown(store_path: Path) -> None:
-    with Store(store_path) as store:
-        view = question_view(store, 7, CHALLENGE, engine=None, runs=())
+    view = shown(store_path)
     evidence = {shown.run: shown.answer.evidence for shown in view.answers}
     assert evidence["rules"].line_ids == (1,)
     assert evidence["before"].line_ids == ()
@@ -102,56 +105,49 @@ def test_lines_of_another_reading_are_not_taken_for_those_shown(store_path: Path
 
 
 def test_an_engine_and_runs_can_be_chosen(store_path: Path) -> None:
-    with Store(store_path) as store:
-        view = question_view(store, 7, CHALLENGE, engine="paddleocr", runs=["vlm", "later"])
-        assert len(view.page.lines) == 1
-        assert [(shown.run, shown.answer.reason) for shown in view.answers] == [
-            ("vlm", ""), ("later", "not asked in this run"),
-        ]  # fmt: skip
-        with pytest.raises(InputError, match=r"no run 'vlmm' in .*rules, before, vlm"):
-            question_view(store, 7, CHALLENGE, engine=None, runs=["vlmm"])
-        with pytest.raises(InputError, match="holds no pages of nothing"):
-            question_view(store, 7, CHALLENGE, engine="nothing", runs=())
+    view = shown(store_path, engine="paddleocr", runs=["vlm", "later"])
+    assert len(view.page.lines) == 1
+    assert [(one.run, one.answer.reason) for one in view.answers] == [("vlm", ""), ("later", "not asked in this run")]
 
 
 @pytest.mark.parametrize(
-    ("index", "error", "message"),
+    ("index", "chosen", "error", "message"),
     [
-        (99, InputError, r"no question 99 in .*; it holds questions 7 to 10"),
-        (8, InputError, r"question 8: https://example.com/none.png has no picture file"),
-        (9, InputError, r"question 9: .*b\.png has not been read .*entx ocr-cache"),
-        (10, PictureError, r"c\.png: quarantined: killed its worker"),
+        (99, {}, InputError, r"no question 99 in .*; it holds questions 7 to 10"),
+        (8, {}, InputError, r"question 8: https://example.com/none.png has no picture file"),
+        (9, {}, InputError, r"question 9: .*b\.png has not been read .*entx ocr-cache"),
+        (10, {}, PictureError, r"c\.png: quarantined: killed its worker"),
+        (7, {"runs": ["vlmm"]}, InputError, r"no run 'vlmm' in .*rules, before, vlm"),
+        (7, {"engine": "nothing"}, InputError, "holds no pages of nothing"),
     ],
 )
 def test_what_cannot_be_shown_is_told_in_one_line(
-    store_path: Path, index: int, error: type[Exception], message: str
+    store_path: Path, index: int, chosen: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    with Store(store_path) as store, pytest.raises(error, match=message) as raised:
-        question_view(store, index, CHALLENGE, engine=None, runs=())
+    with pytest.raises(error, match=message) as raised:
+        shown(store_path, index, **chosen)
     assert "\n" not in str(raised.value)
 
 
 def test_a_picture_that_is_gone_or_another_one_now_is_not_drawn_upon(store_path: Path) -> None:
     picture = store_path.with_name("a.png")
     picture.write_bytes(picture_bytes(colour=(1, 2, 3)))
-    with Store(store_path) as store:
-        with pytest.raises(InputError, match=r"a\.png: has changed since it was read"):
-            question_view(store, 7, CHALLENGE, engine=None, runs=())
-        picture.unlink()
-        with pytest.raises(InputError, match=r"a\.png: cannot be read: No such file"):
-            question_view(store, 7, CHALLENGE, engine=None, runs=())
+    with pytest.raises(InputError, match=r"a\.png: has changed since it was read"):
+        shown(store_path)
+    picture.unlink()
+    with pytest.raises(InputError, match=r"a\.png: cannot be read: No such file"):
+        shown(store_path)
 
 
 def test_a_store_without_pages_says_what_to_run(tmp_path: Path) -> None:
     with Store(tmp_path / "s.duckdb", write=True) as store:
         add_questions(store, [Question(1, "a.jpg", "", "height")], "t.csv")
-        with pytest.raises(InputError, match="holds no pages; run: entx ocr-cache"):
-            question_view(store, 1, CHALLENGE, engine=None, runs=())
-        with pytest.raises(InputError, match="it holds questions 1 to 1"):
-            question_view(store, 2, CHALLENGE, engine=None, runs=())
+    for index, says in ((1, "holds no pages; run: entx ocr-cache"), (2, "it holds questions 1 to 1")):
+        with pytest.raises(InputError, match=says):
+            shown(tmp_path / "s.duckdb", index)
 
 
-def test_the_picture_is_turned_upright_like_the_reader_does(tmp_path: Path) -> None:
+def test_the_picture_is_turned_upright_like_the_reader_does_and_a_broken_one_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held sideways
@@ -161,18 +157,14 @@ def test_the_picture_is_turned_upright_like_the_reader_does(tmp_path: Path) -> N
     view = show_page("t", path.read_bytes(), page(), CHALLENGE, [])
     assert view.image.shape == (HEIGHT, WIDTH, 3)
     assert np.abs(view.image[:40].astype(int) - [255, 0, 0]).max() < 30  # blue, as BGR, and now on top
-
-
-def test_a_broken_picture_is_an_error() -> None:
     with pytest.raises(PictureError, match="not a picture"):
         show_page("t", b"no picture", page(), CHALLENGE, [])
 
 
 def test_an_unknown_entity_is_told_before_any_model_is_loaded(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown entity 'hight'"):
-        read_picture_view(tmp_path / "gone.jpg", EngineSpec.of("no engine"), CHALLENGE, ["hight"])
-    with pytest.raises(InputError, match=r"gone\.jpg: cannot be read: No such file"):
-        read_picture_view(tmp_path / "gone.jpg", EngineSpec.of("no engine"), CHALLENGE, ["height"])
+    for name, says in (("hight", "unknown entity 'hight'"), ("height", r"gone\.jpg: cannot be read: No such file")):
+        with pytest.raises(InputError, match=says):
+            read_picture_view(tmp_path / "gone.jpg", EngineSpec.of("no engine"), CHALLENGE, [name])
 
 
 def test_candidates_without_answers_are_those_of_the_entities_asked() -> None:
@@ -193,11 +185,13 @@ def test_depth_is_judged_with_the_prior_of_the_questions_group(store_path: Path)
     ]
     with Store(store_path, write=True) as store:
         add_questions(store, [Question(11, LINK, "round", "depth"), Question(12, LINK, "long", "depth"), *rows], "t")
-        scores = []
-        for index in (11, 12):
-            view = question_view(store, index, CHALLENGE, engine=None, runs=())
-            (wide,) = (one for one in view.candidates if one.candidate.quantity.text == "30.0 centimetre")
-            scores.append(wide.judged[0][1].score)
+    scores = [
+        one.judged[0][1].score
+        for index in (11, 12)
+        for one in shown(store_path, index).candidates
+        if one.candidate.quantity.text == "30.0 centimetre"
+    ]
+    assert len(scores) == 2
     assert scores[0] > scores[1]  # the depth of what is round repeats its width
 
 
@@ -257,24 +251,10 @@ def test_what_html_cannot_hold_is_replaced() -> None:
     html.encode("utf-8")
 
 
-def test_the_policy_lets_only_its_own_style_and_script_run() -> None:
-    parsed = Parsed(page_html(view()))
-    (policy,) = parsed.all("meta", http_equiv="Content-Security-Policy")
-    rules = dict(rule.strip().split(" ", 1) for rule in policy["content"].split(";"))
-    assert rules["default-src"] == "'none'"
-    assert rules["img-src"] == "data:"
-    for tag in ("script", "style"):
-        digest = base64.b64encode(hashlib.sha256(parsed.texts[tag][0].encode()).digest()).decode()
-        assert rules[f"{tag}-src"] == f"'sha256-{digest}'"
-    names = [name for name, _ in parsed.elements]
-    assert names.index("style") > next(i for i, (_, found) in enumerate(parsed.elements) if "http-equiv" in found)
-
-
-def test_nothing_is_requested_from_anywhere() -> None:
+def test_the_page_loads_nothing_but_the_picture_inside() -> None:
     html = page_html(view())
-    assert not re.search(r"https?://|@import|url\(|fetch\(|XMLHttpRequest|WebSocket", html)
-    loading = ("src", "href", "srcset", "data", "action", "poster", "xlink:href")
-    sources = [found[name] for _, found in Parsed(html).elements for name in loading if name in found]
+    assert_nothing_runs_or_loads_but_its_own(html)
+    sources = [found[name] for _, found in Parsed(html).elements for name in ("src", "href") if name in found]
     assert len(sources) == 2  # the picture, and an empty icon
     assert all(source.startswith("data:") for source in sources)
 
@@ -283,9 +263,9 @@ def test_the_picture_inside_is_upright_and_whole() -> None:
     data = picture_bytes(colour=(10, 200, 30))
     parsed = Parsed(page_html(view(data=data)))
     (image,) = parsed.all("image")
-    with Image.open(io.BytesIO(base64.b64decode(image["href"].partition("base64,")[2]))) as inside:
-        assert inside.size == (WIDTH, HEIGHT)
-        assert np.abs(np.asarray(inside).astype(int).mean(axis=(0, 1)) - [10, 200, 30]).max() < 3
+    inside = embedded(image)
+    assert inside.size == (WIDTH, HEIGHT)
+    assert np.abs(np.asarray(inside).astype(int).mean(axis=(0, 1)) - [10, 200, 30]).max() < 3
     (svg,) = parsed.all("svg")
     assert svg["viewbox"] == f"0 0 {WIDTH} {HEIGHT}"
 
@@ -297,8 +277,7 @@ def test_a_large_picture_is_reduced_and_its_marks_keep_their_pixels() -> None:
     answer = ShownAnswer("rules", "height", Answer(None))
     parsed = Parsed(page_html(view(answer, shown=shown, data=picture_bytes(width, height))))
     (image,) = parsed.all("image")
-    with Image.open(io.BytesIO(base64.b64decode(image["href"].partition("base64,")[2]))) as inside:
-        assert inside.size == (HTML_SIDE, 150)
+    assert embedded(image).size == (HTML_SIDE, 150)
     assert (image["width"], parsed.all("svg")[0]["viewbox"]) == (str(width), f"0 0 {width} {height}")
     assert parsed.all("polygon")[0]["points"] == "3900.0,10.0 3990.0,10.0 3990.0,30.0 3900.0,30.0"
 
@@ -346,20 +325,31 @@ def test_tables_leave_out_columns_that_are_empty() -> None:
     assert "probability" in parsed.texts["th"]
 
 
-def test_a_page_without_text_says_so() -> None:
+def test_a_page_without_text_says_so_and_is_drawn() -> None:
     empty = OcrPage("0" * 64, PageStatus.OK, "", WIDTH, HEIGHT)
-    parsed = Parsed(page_html(view(ShownAnswer("rules", "height", Answer(None, reason="no text")), shown=empty)))
+    blank = view(ShownAnswer("rules", "height", Answer(None, reason="no text")), shown=empty)
+    parsed = Parsed(page_html(blank))
     assert parsed.texts["p"].count("None.") == 2
     assert not parsed.all("polygon")
+    assert (np.asarray(draw_page(blank))[:, : round(WIDTH * SCALE)] == 255).all()
 
 
-def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    out = tmp_path / "page.html"
-    write_page_html(view(), out)
-    assert out.read_text(encoding="utf-8") == page_html(view())
-    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+@pytest.mark.parametrize("write", [write_page_html, write_page_png])
+def test_the_file_is_written_whole_or_not_at_all(write: Callable[[PageView, Path], None], tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "page"
+    write(view(), out)
+    if write is write_page_html:
+        assert out.read_text(encoding="utf-8") == page_html(view())
+    else:
+        with Image.open(out) as image:
+            assert image.format == "PNG"
+            again = io.BytesIO()
+            draw_page(view()).save(again, "PNG")
+            assert out.read_bytes() == again.getvalue()  # the same every time
+            assert not (np.asarray(image)[:, : round(WIDTH * SCALE)] == 255).all()
+    assert [path.name for path in out.parent.iterdir()] == ["page"]
     with pytest.raises(InputError, match="cannot be written"):
-        write_page_html(view(), out / "page.html")
+        write(view(), out / "page")
 
 
 RED, BLUE, GREEN = (205, 25, 45), (40, 110, 200), (20, 140, 60)
@@ -439,31 +429,8 @@ def test_long_and_foreign_text_stays_in_the_panel() -> None:
     assert (image[-4:, round(WIDTH * SCALE) :] == 255).all()
 
 
-def test_a_page_without_lines_is_drawn() -> None:
-    empty = OcrPage("0" * 64, PageStatus.OK, "", WIDTH, HEIGHT)
-    image = draw_page(view(ShownAnswer("rules", "height", Answer(None, reason="no text")), shown=empty))
-    assert (np.asarray(image)[:, : round(WIDTH * SCALE)] == 255).all()
-
-
 def test_polygons_that_leave_the_picture_are_drawn_as_far_as_it_goes() -> None:
     outside = OcrPage(
         "0" * 64, PageStatus.OK, "", WIDTH, HEIGHT, (OcrLine("x", 1.0, (-50, -9, 900, -9, 900, 40, -50, 40)),)
     )
     assert coloured(draw_page(view(ShownAnswer("rules", "height", Answer(None)), shown=outside)), BLUE).any()
-
-
-def test_the_file_is_a_png_that_differs_from_the_picture(tmp_path: Path) -> None:
-    out = tmp_path / "deep" / "page.png"
-    write_page_png(view(), out)
-    with Image.open(out) as image:
-        assert image.format == "PNG"
-        again = io.BytesIO()
-        draw_page(view()).save(again, "PNG")
-        assert out.read_bytes() == again.getvalue()  # the same every time
-        assert not (np.asarray(image)[:, : round(WIDTH * SCALE)] == 255).all()
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"):
-        write_page_png(view(), tmp_path / "file" / "page.png")
