@@ -95,10 +95,8 @@ def test_a_run_of_the_store_is_the_same_column_alone_and_beside_others(tmp_path:
 
 
 def test_rows_that_the_store_lacks_are_told(tmp_path: Path) -> None:
-    path, table = make_store(tmp_path, gold=GOLD + "99,voltage,large,9.jpg,9 volt,\n")
-    found = summary(path, table)
-    assert len(found["rows"]) == 8
-    assert found["gold"]["left_out"] == 1
+    found = summary(*make_store(tmp_path, gold=GOLD + "99,voltage,large,9.jpg,9 volt,\n"))
+    assert (len(found["rows"]), found["gold"]["left_out"]) == (8, 1)
     assert "1 rows of gold.csv are no questions of the store; they are left out" in found["notes"]
 
 

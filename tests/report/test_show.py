@@ -18,20 +18,8 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, PictureError
 from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, OcrLine, OcrPage, PageKey, PageStatus, Question
 from entx.ocr_stage.engines.base import EngineSpec
+from entx.report import show
 from entx.report.marks import PageView, ShownAnswer
-from entx.report.show import (
-    HTML_SIDE,
-    PANEL_WIDTH,
-    PNG_SIDES,
-    draw_page,
-    page_html,
-    picture_scale,
-    question_view,
-    read_picture_view,
-    show_page,
-    write_page_html,
-    write_page_png,
-)
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run
@@ -79,7 +67,7 @@ def store_path(tmp_path: Path) -> Path:
 
 def shown(path: Path, index: int = 7, *, engine: str | None = None, runs: Sequence[str] = ()) -> PageView:
     with Store(path) as store:
-        return question_view(store, index, CHALLENGE, engine=engine, runs=runs)
+        return show.question_view(store, index, CHALLENGE, engine=engine, runs=runs)
 
 
 def test_a_question_is_shown_with_its_newest_page_and_all_runs(store_path: Path) -> None:
@@ -154,21 +142,21 @@ def test_the_picture_is_turned_upright_like_the_reader_does_and_a_broken_one_is_
     picture = Image.new("RGB", (HEIGHT, WIDTH), (255, 255, 255))
     picture.paste((0, 0, 255), (0, 0, 50, WIDTH))
     picture.save(path, exif=exif)
-    view = show_page("t", path.read_bytes(), page(), CHALLENGE, [])
+    view = show.show_page("t", path.read_bytes(), page(), CHALLENGE, [])
     assert view.image.shape == (HEIGHT, WIDTH, 3)
     assert np.abs(view.image[:40].astype(int) - [255, 0, 0]).max() < 30  # blue, as BGR, and now on top
     with pytest.raises(PictureError, match="not a picture"):
-        show_page("t", b"no picture", page(), CHALLENGE, [])
+        show.show_page("t", b"no picture", page(), CHALLENGE, [])
 
 
 def test_an_unknown_entity_is_told_before_any_model_is_loaded(tmp_path: Path) -> None:
     for name, says in (("hight", "unknown entity 'hight'"), ("height", r"gone\.jpg: cannot be read: No such file")):
         with pytest.raises(InputError, match=says):
-            read_picture_view(tmp_path / "gone.jpg", EngineSpec.of("no engine"), CHALLENGE, [name])
+            show.read_picture_view(tmp_path / "gone.jpg", EngineSpec.of("no engine"), CHALLENGE, [name])
 
 
 def test_candidates_without_answers_are_those_of_the_entities_asked() -> None:
-    view = show_page("t", picture_bytes(), page(), CHALLENGE, [], entity_names=["width", "item_weight"])
+    view = show.show_page("t", picture_bytes(), page(), CHALLENGE, [], entity_names=["width", "item_weight"])
     assert [[name for name, _ in shown.judged] for shown in view.candidates] == [["width"]] * 3
     orders = [shown.candidate.order for shown in view.candidates]
     assert orders == sorted(orders)
@@ -210,14 +198,12 @@ HOSTILE = (
 
 
 def hostile_view(text: str) -> str:
-    shown = OcrPage(
-        "0" * 64, PageStatus.OK, "", WIDTH, HEIGHT, (OcrLine(text, 0.9, BRAND), OcrLine("5 cm", 1.0, BRAND))
-    )
+    shown = replace(page(geometry=None), lines=(OcrLine(text, 0.9, BRAND), OcrLine("5 cm", 1.0, BRAND)))
     answers = [
         ShownAnswer(text, "height", replace(HEIGHT_ANSWER, text=text, evidence=NO_EVIDENCE), text),
         ShownAnswer("rules", "width", Answer(None, text, text)),
     ]
-    return page_html(replace(view(*answers, shown=shown, title=text), facts=((text, text),)))
+    return show.page_html(replace(view(*answers, shown=shown, title=text), facts=((text, text),)))
 
 
 def skeleton(html: str) -> list[tuple[str, list[str]]]:
@@ -239,7 +225,7 @@ def test_foreign_text_stays_text_wherever_it_stands(text: str) -> None:
 
 
 def test_no_text_reaches_script_or_style() -> None:
-    ours, theirs = Parsed(page_html(view())), Parsed(hostile_view(HOSTILE[0]))
+    ours, theirs = Parsed(show.page_html(view())), Parsed(hostile_view(HOSTILE[0]))
     for tag in ("script", "style"):
         assert ours.texts[tag] == theirs.texts[tag]
         assert len(ours.texts[tag]) == 1
@@ -252,7 +238,7 @@ def test_what_html_cannot_hold_is_replaced() -> None:
 
 
 def test_the_page_loads_nothing_but_the_picture_inside() -> None:
-    html = page_html(view())
+    html = show.page_html(view())
     assert_nothing_runs_or_loads_but_its_own(html)
     sources = [found[name] for _, found in Parsed(html).elements for name in ("src", "href") if name in found]
     assert len(sources) == 2  # the picture, and an empty icon
@@ -261,7 +247,7 @@ def test_the_page_loads_nothing_but_the_picture_inside() -> None:
 
 def test_the_picture_inside_is_upright_and_whole() -> None:
     data = picture_bytes(colour=(10, 200, 30))
-    parsed = Parsed(page_html(view(data=data)))
+    parsed = Parsed(show.page_html(view(data=data)))
     (image,) = parsed.all("image")
     inside = embedded(image)
     assert inside.size == (WIDTH, HEIGHT)
@@ -271,36 +257,31 @@ def test_the_picture_inside_is_upright_and_whole() -> None:
 
 
 def test_a_large_picture_is_reduced_and_its_marks_keep_their_pixels() -> None:
-    width, height = 2 * HTML_SIDE, 300
+    width, height = 2 * show.HTML_SIDE, 300
     line = OcrLine("12 cm", 1.0, (3900, 10, 3990, 10, 3990, 30, 3900, 30))
     shown = OcrPage("0" * 64, PageStatus.OK, "", width, height, (line,))
     answer = ShownAnswer("rules", "height", Answer(None))
-    parsed = Parsed(page_html(view(answer, shown=shown, data=picture_bytes(width, height))))
+    parsed = Parsed(show.page_html(view(answer, shown=shown, data=picture_bytes(width, height))))
     (image,) = parsed.all("image")
-    assert embedded(image).size == (HTML_SIDE, 150)
+    assert embedded(image).size == (show.HTML_SIDE, 150)
     assert (image["width"], parsed.all("svg")[0]["viewbox"]) == (str(width), f"0 0 {width} {height}")
     assert parsed.all("polygon")[0]["points"] == "3900.0,10.0 3990.0,10.0 3990.0,30.0 3900.0,30.0"
 
 
-@pytest.mark.parametrize("name", ["lines", "geometry", "candidates", "answers"])
-def test_each_layer_has_shapes_rows_and_a_switch_that_the_style_knows(name: str) -> None:
-    parsed = Parsed(page_html(view()))
-    assert len(parsed.all("g", class_=f"layer {name}")) == 1
-    assert len(parsed.all("section", class_=name)) == 1
-    (switch,) = parsed.all("input", id=f"show-{name}")
-    assert (switch["type"], "checked" in switch) == ("checkbox", True)
-    assert f"#show-{name}:not(:checked)) .layer.{name}" in parsed.texts["style"][0]
-
-
-def test_switches_for_labels_and_for_the_text_as_read() -> None:
-    parsed = Parsed(page_html(view()))
+def test_each_layer_the_labels_and_the_text_as_read_have_a_switch_that_the_style_knows() -> None:
+    parsed = Parsed(show.page_html(view()))
+    for name in ("lines", "geometry", "candidates", "answers"):
+        assert len(parsed.all("g", class_=f"layer {name}")) == len(parsed.all("section", class_=name)) == 1
+        (switch,) = parsed.all("input", id=f"show-{name}")
+        assert (switch["type"], "checked" in switch) == ("checkbox", True)
+        assert f"#show-{name}:not(:checked)) .layer.{name}" in parsed.texts["style"][0]
     assert "checked" in parsed.all("input", id="show-tags")[0]
     assert "checked" not in parsed.all("input", id="show-read")[0]
     assert all(f"#show-{name}" in parsed.texts["style"][0] for name in ("tags", "read"))
 
 
 def test_every_shape_has_a_row_and_related_keys_exist() -> None:
-    parsed = Parsed(page_html(view()))
+    parsed = Parsed(show.page_html(view()))
     rows = {found["data-key"] for found in parsed.all("tr") if "data-key" in found}
     shapes = {found["data-key"] for found in parsed.all("g") if "data-key" in found}
     assert shapes == rows - {"answer-1"}  # which has no place
@@ -310,7 +291,7 @@ def test_every_shape_has_a_row_and_related_keys_exist() -> None:
 
 
 def test_turned_text_is_written_along_its_own_baseline() -> None:
-    parsed = Parsed(page_html(view()))
+    parsed = Parsed(show.page_html(view()))
     read = parsed.all("text", class_="read")
     assert [found["transform"] for found in read] == [
         "translate(40.0 80.0) rotate(0.0)", "translate(40.0 200.0) rotate(-90.0)", "translate(150.0 270.0) rotate(0.0)",
@@ -319,32 +300,30 @@ def test_turned_text_is_written_along_its_own_baseline() -> None:
 
 
 def test_tables_leave_out_columns_that_are_empty() -> None:
-    parsed = Parsed(page_html(view(shown=page(geometry=None))))
-    assert "stands" not in parsed.texts["th"]
-    assert "score" in parsed.texts["th"]
-    assert "probability" in parsed.texts["th"]
+    titles = Parsed(show.page_html(view(shown=page(geometry=None)))).texts["th"]
+    assert ("stands" in titles, "score" in titles, "probability" in titles) == (False, True, True)
 
 
 def test_a_page_without_text_says_so_and_is_drawn() -> None:
     empty = OcrPage("0" * 64, PageStatus.OK, "", WIDTH, HEIGHT)
     blank = view(ShownAnswer("rules", "height", Answer(None, reason="no text")), shown=empty)
-    parsed = Parsed(page_html(blank))
+    parsed = Parsed(show.page_html(blank))
     assert parsed.texts["p"].count("None.") == 2
     assert not parsed.all("polygon")
-    assert (np.asarray(draw_page(blank))[:, : round(WIDTH * SCALE)] == 255).all()
+    assert (np.asarray(show.draw_page(blank))[:, : round(WIDTH * SCALE)] == 255).all()
 
 
-@pytest.mark.parametrize("write", [write_page_html, write_page_png])
+@pytest.mark.parametrize("write", [show.write_page_html, show.write_page_png])
 def test_the_file_is_written_whole_or_not_at_all(write: Callable[[PageView, Path], None], tmp_path: Path) -> None:
     out = tmp_path / "deep" / "page"
     write(view(), out)
-    if write is write_page_html:
-        assert out.read_text(encoding="utf-8") == page_html(view())
+    if write is show.write_page_html:
+        assert out.read_text(encoding="utf-8") == show.page_html(view())
     else:
         with Image.open(out) as image:
             assert image.format == "PNG"
             again = io.BytesIO()
-            draw_page(view()).save(again, "PNG")
+            show.draw_page(view()).save(again, "PNG")
             assert out.read_bytes() == again.getvalue()  # the same every time
             assert not (np.asarray(image)[:, : round(WIDTH * SCALE)] == 255).all()
     assert [path.name for path in out.parent.iterdir()] == ["page"]
@@ -353,7 +332,7 @@ def test_the_file_is_written_whole_or_not_at_all(write: Callable[[PageView, Path
 
 
 RED, BLUE, GREEN = (205, 25, 45), (40, 110, 200), (20, 140, 60)
-SCALE = PNG_SIDES[0] / WIDTH
+SCALE = show.PNG_SIDES[0] / WIDTH
 
 
 def coloured(image: Image.Image, colour: tuple[int, int, int]) -> np.ndarray[Any, Any]:
@@ -368,23 +347,21 @@ def drawn_box(mask: np.ndarray[Any, Any]) -> tuple[int, int, int, int]:
 
 
 def test_a_small_picture_is_enlarged_and_a_large_one_reduced() -> None:
-    assert picture_scale(450, 300) == 2.0
-    assert picture_scale(1000, 1200) == 1.0
-    assert picture_scale(3600, 10) == 0.5
+    assert [show.picture_scale(*size) for size in ((450, 300), (1000, 1200), (3600, 10))] == [2.0, 1.0, 0.5]
 
 
 def test_the_evidence_stands_where_it_was_read_at_the_pictures_scale() -> None:
     shown = replace(page(geometry=None), lines=page().lines[1:2])
     answer = replace(HEIGHT_ANSWER, evidence=Evidence(Alignment.EXACT, (0,), TALL))
-    image = draw_page(view(ShownAnswer("", "height", answer), shown=shown))
-    assert image.size == (round(WIDTH * SCALE) + PANEL_WIDTH, round(HEIGHT * SCALE))
+    image = show.draw_page(view(ShownAnswer("", "height", answer), shown=shown))
+    assert image.size == (round(WIDTH * SCALE) + show.PANEL_WIDTH, round(HEIGHT * SCALE))
     left, top, right, bottom = drawn_box(coloured(image, RED))
     expected = np.array([min(TALL[0::2]), min(TALL[1::2]), max(TALL[0::2]), max(TALL[1::2])]) * SCALE
     assert np.abs(np.array([left, top, right, bottom]) - expected).max() <= 3
 
 
 def test_lines_are_thin_and_the_answer_bold() -> None:
-    image = draw_page(view())
+    image = show.draw_page(view())
     red, blue = coloured(image, RED), coloured(image, BLUE)
     across = slice(round(100 * SCALE), round(200 * SCALE))  # along the upper edge of the brand's box
     assert blue[round(30 * SCALE) - 2 : round(30 * SCALE) + 3, across].sum(axis=0).max() == 1
@@ -395,42 +372,37 @@ def test_lines_are_thin_and_the_answer_bold() -> None:
 
 
 def test_dimension_lines_and_product_are_drawn_where_the_page_has_geometry() -> None:
-    with_geometry = coloured(draw_page(view()), GREEN)
+    with_geometry = coloured(show.draw_page(view()), GREEN)
     assert with_geometry[round(175 * SCALE) : round(225 * SCALE), round(50 * SCALE)].all()
     assert with_geometry[round(150 * SCALE), round(320 * SCALE) - 1 : round(320 * SCALE) + 2].any()
-    assert not coloured(draw_page(view(shown=page(geometry=None))), GREEN).any()
+    assert not coloured(show.draw_page(view(shown=page(geometry=None))), GREEN).any()
 
 
 def test_an_answer_without_evidence_gets_no_box() -> None:
-    image = draw_page(view(ShownAnswer("vlm", "height", replace(HEIGHT_ANSWER, evidence=NO_EVIDENCE))))
+    image = show.draw_page(view(ShownAnswer("vlm", "height", replace(HEIGHT_ANSWER, evidence=NO_EVIDENCE))))
     assert not coloured(image, RED).any()
     assert coloured(image, BLUE).any()
 
 
 def test_shapes_show_on_black() -> None:
-    image = draw_page(view(data=picture_bytes(colour=(0, 0, 0))))
+    image = show.draw_page(view(data=picture_bytes(colour=(0, 0, 0))))
     white = coloured(image, (255, 255, 255))
     edge = white[round(30 * SCALE) - 3 : round(30 * SCALE) + 4, round(100 * SCALE) : round(200 * SCALE)]
     assert edge.any(axis=0).all()
 
 
-def test_the_panel_beside_the_picture_is_written_on() -> None:
-    image = np.asarray(draw_page(view()))
-    panel = image[:, round(WIDTH * SCALE) :]
+def test_the_panel_beside_the_picture_is_written_on_and_long_and_foreign_text_stays_in_it() -> None:
+    panel = np.asarray(show.draw_page(view()))[:, round(WIDTH * SCALE) :]
     assert (panel < 100).all(axis=2).sum() > 500
     assert (panel[:, -10:] == 255).all()
-
-
-def test_long_and_foreign_text_stays_in_the_panel() -> None:
     texts = ["重量 " + "500 g " * 80, "\u202e\x00\ud800 <b>", ""] + [f"row {i}" for i in range(200)]
-    image = np.asarray(draw_page(view(ShownAnswer("run " * 99, "height", Answer(None)), shown=page(*texts))))
+    image = np.asarray(show.draw_page(view(ShownAnswer("run " * 99, "height", Answer(None)), shown=page(*texts))))
     assert (image[:, -10:] == 255).all()
     assert image.shape[0] <= 1400
     assert (image[-4:, round(WIDTH * SCALE) :] == 255).all()
 
 
 def test_polygons_that_leave_the_picture_are_drawn_as_far_as_it_goes() -> None:
-    outside = OcrPage(
-        "0" * 64, PageStatus.OK, "", WIDTH, HEIGHT, (OcrLine("x", 1.0, (-50, -9, 900, -9, 900, 40, -50, 40)),)
-    )
-    assert coloured(draw_page(view(ShownAnswer("rules", "height", Answer(None)), shown=outside)), BLUE).any()
+    beyond = OcrLine("x", 1.0, (-50, -9, 900, -9, 900, 40, -50, 40))
+    outside = replace(page(geometry=None), lines=(beyond,))
+    assert coloured(show.draw_page(view(ShownAnswer("rules", "height", Answer(None)), shown=outside)), BLUE).any()
