@@ -99,22 +99,18 @@ def _read_by_rules(folder: Path) -> tuple[Path, Path]:
     return path, table
 
 
-def test_rules_without_geometry_read_the_same_pages_again(tmp_path: Path) -> None:
+def test_rules_without_geometry_read_the_same_pages_again_and_another_reader_does_not(
+    tmp_path: Path, tiny: tuple[Path, Path]
+) -> None:
     path, table = _read_by_rules(tmp_path)
     rules = of(summary(path, table, runs="rules")["variants"], "rules")
     assert rules["f1"] == 1.0
     assert rules["flat"]["f1"] < 1.0
     assert rules["flat"]["changed"] > 0
-
-
-def test_a_run_of_another_reader_is_not_read_again(tmp_path: Path, tiny: tuple[Path, Path]) -> None:
     assert of(summary(*tiny)["variants"], "rules")["flat"] is None  # its settings name no reader
-    path, table = _read_by_rules(tmp_path)
     with Store(path, write=True) as store:  # a new label: other habits than those the run was made with
-        labels = [
-            Question(9, "b.jpg", "h", "depth", None, "3 inch"), Question(10, "b.jpg", "h", "width", None, "3 inch"),
-        ]  # fmt: skip
-        add_questions(store, labels, "u.csv")
+        names = enumerate(("depth", "width"), 9)
+        add_questions(store, [Question(i, "b.jpg", "h", name, None, "3 inch") for i, name in names], "u.csv")
     assert of(summary(path, table, runs="rules")["variants"], "rules")["flat"] is None
 
 
@@ -350,10 +346,10 @@ JSON = st.recursive(
     inside=st.sampled_from(["", "index", "truth", "answers", "outcomes", "name"]),
 )
 def test_whatever_stands_in_an_older_report_it_is_read_or_refused(
-    small: dict[str, Any], folder: Path, key: str, value: Any, inside: str
+    small: dict[str, Any], tiny: tuple[Path, Path], key: str, value: Any, inside: str
 ) -> None:
     wrong = [{**small[key][0], inside: value}, *small[key][1:]] if inside else value
-    path = folder / "old.json"
+    path = tiny[0].with_name("old.json")
     path.write_text(json.dumps({**small, key: wrong}), encoding="utf-8")
     told = ""
     try:
@@ -361,11 +357,6 @@ def test_whatever_stands_in_an_older_report_it_is_read_or_refused(
     except InputError as error:
         told = str(error)
     assert not told or told.startswith(f"{path}: a damaged ablation report: ")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("old")
 
 
 def test_what_was_written_is_read_as_it_was(tiny: tuple[Path, Path], small: dict[str, Any], tmp_path: Path) -> None:
