@@ -18,7 +18,7 @@ from entx.core.candidates import evidence_of, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, parse_written
 from entx.neural.backends.base import Model
-from entx.report.ablation.columns import GoldRow, read_gold
+from entx.report.columns import GoldRow, read_gold
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.store import Store
 from entx.vlm_stage.views import DEFAULT_CROPS, CropPlan, plan_crops

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.shared import arguments
-from entx.report.review.forms import labelling_config
+from entx.report.forms import labelling_config
 from tests.report.label_studio import annotation, exported, minified
 
 

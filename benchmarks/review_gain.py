@@ -18,8 +18,8 @@ from benchmarks.shared import arguments
 from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Counts, outcomes, read_truth
 from entx.ensemble.job import fit_on_gold
-from entx.report.ablation.columns import Gold, read_gold
-from entx.report.review.queue import Panel, QueuedQuestion, Wanted, expected_f1, make_panel, make_queue
+from entx.report.columns import Gold, read_gold
+from entx.report.queue import Panel, QueuedQuestion, Wanted, expected_f1, make_panel, make_queue
 from entx.storage.store import Store
 
 STEPS = (0, 25, 50, 100, 200, 400)

@@ -28,7 +28,7 @@ from entx.ensemble.job import Chooser, DefaultEnsemble, Policy, save_defaults, s
 from entx.ensemble.judge import fit_judge
 from entx.ensemble.strategies import find_strategy
 from entx.extractor import LLM, RULES, Readers
-from entx.report.ablation.columns import Gold, outcomes_of, read_gold
+from entx.report.columns import Gold, outcomes_of, read_gold
 from entx.storage.pages import load_pages, page_keys
 from entx.storage.runs import Arm
 from entx.storage.store import Store

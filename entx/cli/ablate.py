@@ -75,16 +75,8 @@ def ablate(
     from entx.cli.tables import pair_of
     from entx.core.entities import load_schema
     from entx.ensemble.strategies import strategy_names
-    from entx.report.ablation.page import make_gallery, write_html
-    from entx.report.ablation.summary import (
-        Options,
-        diff,
-        json_text,
-        load_ablation,
-        load_summary,
-        summarise,
-        write_json,
-    )
+    from entx.report.page import make_gallery, write_html
+    from entx.report.summary import Options, diff, json_text, load_ablation, load_summary, summarise, write_json
     from entx.storage.store import Store
 
     words = Output(quiet=quiet, as_json=as_json)

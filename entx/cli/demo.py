@@ -46,9 +46,9 @@ def demo(
     from entx.ocr_stage.cache import fill_cache
     from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.pool import available_cores
-    from entx.report.ablation.page import make_gallery, write_html
-    from entx.report.ablation.summary import Options, load_ablation, summarise
+    from entx.report.page import make_gallery, write_html
     from entx.report.show import question_view, write_page_html, write_page_png
+    from entx.report.summary import Options, load_ablation, summarise
     from entx.rules.reader import answer_questions
     from entx.storage.questions import load_questions
     from entx.storage.runs import load_answers

@@ -73,8 +73,8 @@ def export(
     from entx.core.files import atomic_text
     from entx.ensemble.fit import load_fitted
     from entx.ensemble.job import fit_on_gold
-    from entx.report.review.forms import labelling_config, picture_address, write_sheet, write_tasks
-    from entx.report.review.queue import Wanted, ensemble_among, make_panel, make_queue
+    from entx.report.forms import labelling_config, picture_address, write_sheet, write_tasks
+    from entx.report.queue import Wanted, ensemble_among, make_panel, make_queue
     from entx.storage.runs import count_asked
     from entx.storage.store import Store
 
@@ -154,7 +154,7 @@ def import_command(
     from dataclasses import asdict
 
     from entx.core.entities import load_schema
-    from entx.report.review.intake import import_reviews, write_labels
+    from entx.report.intake import import_reviews, write_labels
     from entx.storage.store import Store
 
     words = Output(quiet=quiet, as_json=as_json)
@@ -187,7 +187,7 @@ def config(quiet: Quiet = False, as_json: Json = False) -> None:
 
     Example: entx review config > labels.xml
     """
-    from entx.report.review.forms import labelling_config
+    from entx.report.forms import labelling_config
 
     words = Output(quiet=quiet, as_json=as_json)
     words.line(labelling_config().rstrip("\n"))

@@ -9,13 +9,13 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 
+from entx.core.boxes import Point, corners
 from entx.core.candidates import Candidate
 from entx.core.images import Image
 from entx.core.types import Alignment, Answer, LineGeometry, OcrPage, PageGeometry, Polygon, Stroke
 from entx.rules.reader import Scored
-
-Point = tuple[float, float]
 
 _REASONS = 5  # features named of each candidate: those with the largest effect
 
@@ -24,16 +24,12 @@ LINES, GEOMETRY, CANDIDATES, ANSWERS = "lines", "geometry", "candidates", "answe
 
 @dataclass(frozen=True, slots=True)
 class ShownAnswer:
-    """One answer, and the run that gave it: "rules" for a picture that was read on the spot.
+    """One answer, and the run that gave it."""
 
-    Its `evidence.line_ids` point into the lines of the page that is shown; they are empty where the run read another
-    page of the picture. `truth` is the table's own value.
-    """
-
-    run: str
+    run: str  # "rules" for a picture that was read on the spot
     entity_name: str
-    answer: Answer
-    truth: str | None = None
+    answer: Answer  # `evidence.line_ids` are lines of the page that is shown; empty where the run read another page
+    truth: str | None = None  # the table's own value
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +54,16 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing on a page: a shape in the picture and a row in a table.
+    """One thing on a page: a shape in the picture and a row in a table."""
 
-    Args:
-        key: unique in the view, letters, digits and hyphens only.
-        tag: short name in the table.
-        cells: one text for each of the layer's columns; the first says what it is.
-        points: corners in pixels of the upright picture; empty where there is no place to show.
-        closed: a polygon; otherwise one or two straight lines, each from a point of even position to the next.
-        faint: less sure, or of less weight than others of its layer.
-        related: keys of marks of other layers that belong to it.
-        label: what is written at the shape.
-    """
-
-    key: str
-    tag: str
-    cells: tuple[str, ...]
-    points: tuple[Point, ...] = ()
-    closed: bool = True
-    faint: bool = False
-    related: tuple[str, ...] = ()
-    label: str = ""
+    key: str  # unique in the view, letters, digits and hyphens only
+    tag: str  # short name in the table
+    cells: tuple[str, ...]  # one text for each of the layer's columns; the first says what it is
+    points: tuple[Point, ...] = ()  # corners in pixels of the upright picture; empty where there is no place to show
+    closed: bool = True  # a polygon; otherwise one or two straight lines of two points each
+    faint: bool = False  # less sure, or of less weight than others of its layer
+    related: tuple[str, ...] = ()  # keys of marks of other layers that belong to it
+    label: str = ""  # what is written at the shape
 
     @property
     def baseline(self) -> tuple[Point, float, float, float]:
@@ -152,7 +137,7 @@ def _lines(page: OcrPage) -> Layer:
             line.text, f"{line.score:.2f}", f"{line.rotation:g}°", f"{line.scale:g}x",
             around.place or "" if around else "",
         )  # fmt: skip
-        marks.append(Mark(_line_key(index), str(index), cells, _corners(line.polygon), faint=line.scale != 1.0))
+        marks.append(Mark(_line_key(index), str(index), cells, corners(line.polygon), faint=line.scale != 1.0))
     columns = ("text", "score", "turned", "pass", "stands")
     return Layer(LINES, "Lines", (40, 110, 200), columns, _labelled(marks, [mark.tag for mark in marks]))
 
@@ -187,8 +172,8 @@ def _stroke(page: OcrPage, line: LineGeometry, stroke: Stroke) -> Mark:
 def _outside(start: Point, end: Point, polygon: Polygon) -> tuple[Point, ...]:
     """The parts of a straight line that do not cover the text it belongs to."""
     enter, leave = 0.0, 1.0
-    corners = _corners(polygon)
-    for (x1, y1), (x2, y2) in zip(corners, (*corners[1:], corners[0]), strict=True):
+    first, *others = corners(polygon)
+    for (x1, y1), (x2, y2) in pairwise((first, *others, first)):
         # > 0 inside: the corners run clockwise in a picture whose y grows downwards
         here = (x2 - x1) * (start[1] - y1) - (y2 - y1) * (start[0] - x1)
         there = (x2 - x1) * (end[1] - y1) - (y2 - y1) * (end[0] - x1)
@@ -222,15 +207,8 @@ def _candidates(view: PageView) -> Layer:
             one.quantity.text, scores, reasons, one.text, one.alignment.value, one.label, role,
             ", ".join(map(str, one.line_ids)),
         )  # fmt: skip
-        marks.append(
-            Mark(
-                f"candidate-{number}",
-                f"c{number}",
-                cells,
-                _corners(one.polygon),
-                related=tuple(map(_line_key, one.line_ids)),
-            )
-        )
+        lines = tuple(map(_line_key, one.line_ids))
+        marks.append(Mark(f"candidate-{number}", f"c{number}", cells, corners(one.polygon), related=lines))
     columns = ("quantity", "score", "because", "printed", "found", "label", "role", "lines")
     return Layer(CANDIDATES, "Candidates", (215, 125, 0), columns, _labelled(marks, [mark.tag for mark in marks]))
 
@@ -257,7 +235,7 @@ def _answer(page: OcrPage, number: int, shown: ShownAnswer) -> Mark:
     )  # fmt: skip
     polygon = answer.evidence.polygon
     return Mark(
-        f"answer-{number}", value, cells, _corners(polygon) if polygon else (),
+        f"answer-{number}", value, cells, corners(polygon) if polygon else (),
         related=tuple(map(_line_key, answer.evidence.line_ids)),
     )  # fmt: skip
 
@@ -273,10 +251,6 @@ def _labelled(marks: list[Mark], names: list[str]) -> tuple[Mark, ...]:
         together[mark.points].append(name)
     labels = {place: ", ".join(dict.fromkeys(own)) for place, own in together.items()}
     return tuple(replace(mark, label=labels.pop(mark.points, "")) for mark in marks)
-
-
-def _corners(polygon: Polygon) -> tuple[Point, ...]:
-    return tuple(zip(polygon[0::2], polygon[1::2], strict=True))
 
 
 def _line_key(index: int) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 
-import cv2
 from PIL import Image, ImageDraw, ImageFont
 
 from entx.core.candidates import Candidate
@@ -22,7 +21,6 @@ from entx.core.images import decode
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus
 from entx.ocr_stage.engines.base import EngineSpec
 from entx.ocr_stage.page_reader import PageReader
-from entx.report import html
 from entx.report.marks import (
     ANSWERS,
     CANDIDATES,
@@ -36,6 +34,7 @@ from entx.report.marks import (
     Side,
     page_layers,
 )
+from entx.report.page import reduced, render
 from entx.rules.reader import RulesReader, Scored
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.questions import GroupPrior, group_prior_of, load_file, load_question
@@ -90,16 +89,13 @@ def question_view(store: Store, index: int, schema: Schema, *, engine: str | Non
         raise InputError(f"{file.path}: has changed since it was read; run entx ingest and entx ocr-cache again")
     for run in runs:
         run_settings(store, run)  # an unknown run is an error
-    given = {run: answer for run, answer in load_answers_to(store, index) if not runs or run in runs}
-    answers = [
-        ShownAnswer(run, question.entity_name, _of_page(answer, run_settings(store, run), key, page), question.label)
-        for run, answer in given.items()
-    ]
-    answers += [
-        ShownAnswer(run, question.entity_name, Answer(None, reason="not asked in this run"), question.label)
-        for run in dict.fromkeys(runs)
-        if run not in given
-    ]
+    given = {
+        run: _of_page(answer, run_settings(store, run), key, page)
+        for run, answer in load_answers_to(store, index)
+        if not runs or run in runs
+    }
+    silent = dict.fromkeys((run for run in runs if run not in given), Answer(None, reason="not asked in this run"))
+    answers = [ShownAnswer(run, question.entity_name, one, question.label) for run, one in (given | silent).items()]
     facts = [("picture", question.image_link.split("://")[-1]), ("read by", key.engine)]
     if question.group_id:
         facts.append(("group", question.group_id))
@@ -183,11 +179,8 @@ def write_page_html(view: PageView, out: Path) -> None:
 def page_html(view: PageView) -> str:
     """The whole page, with the upright pixels as a JPEG without the file's metadata."""
     height, width = view.image.shape[:2]
-    image, factor = view.image, min(1.0, HTML_SIDE / max(height, width))
-    if factor < 1.0:
-        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return html.page("show", view=view, layers=page_layers(view), width=width, height=height, jpeg=encoded.tobytes())
+    jpeg = reduced(view.image, HTML_SIDE, JPEG_QUALITY).jpeg
+    return render("show", view=view, layers=page_layers(view), width=width, height=height, jpeg=jpeg)
 
 
 PNG_SIDES = (900, 1800)
@@ -283,15 +276,12 @@ def _rows(view: PageView, layers: tuple[Layer, ...]) -> Iterator[tuple[str, tupl
         yield "", _INK, _TYPE
         yield layer.title, layer.colour, _HEADING
         for mark in layer.marks:
+            titled = [f"{title} {cell}" for title, cell in layer.titled(mark, 4 if layer.name == ANSWERS else 1)]
             if layer.name == ANSWERS:
                 yield f"{mark.cells[0]}: {mark.tag}", _INK, _TYPE
-                yield "    " + "   ".join([*filter(None, mark.cells[1:4]), *_titled(layer, mark, 4)]), _SOFT, _TYPE
+                yield "    " + "   ".join([*filter(None, mark.cells[1:4]), *titled]), _SOFT, _TYPE
             else:
-                yield f"{mark.tag}   {mark.cells[0]}   {', '.join(_titled(layer, mark, 1))}", _INK, _TYPE
-
-
-def _titled(layer: Layer, mark: Mark, first: int) -> list[str]:
-    return [f"{title} {cell}" for title, cell in layer.titled(mark, first)]
+                yield f"{mark.tag}   {mark.cells[0]}   {', '.join(titled)}", _INK, _TYPE
 
 
 def _write(pen: ImageDraw.ImageDraw, rows: list[tuple[str, tuple[int, int, int], int]], left: int) -> None:
@@ -309,6 +299,5 @@ def _ascii(text: str) -> str:
 def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
     if font.getlength(text) <= room:
         return text
-    while text and font.getlength(text + "...") > room:
-        text = text[:-1]
-    return text + "..."
+    ends = range(len(text), 0, -1)
+    return text[: next((end for end in ends if font.getlength(text[:end] + "...") <= room), 0)] + "..."

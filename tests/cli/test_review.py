@@ -10,7 +10,7 @@ import pytest
 
 from entx.cli.app import run_names
 from entx.core.errors import InputError
-from entx.report.review.forms import NOT_SHOWN, labelling_config
+from entx.report.forms import NOT_SHOWN, labelling_config
 from tests.cli.runner import Ended, run_entx
 from tests.ensemble.arms import Said, make_store
 from tests.report.label_studio import annotation, exported, write_json

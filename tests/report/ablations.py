@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,10 +26,10 @@ from entx.core.types import (
     Question,
     parse_written,
 )
-from entx.report.ablation.columns import ARM, HYBRID, Column, Gold, GoldRow
-from entx.report.ablation.hybrids import Hybrids
-from entx.report.ablation.page import Gallery, make_gallery
-from entx.report.ablation.summary import Ablation, Options, load_ablation, summarise
+from entx.report.columns import ARM, HYBRID, Column, Gold, GoldRow
+from entx.report.hybrids import Hybrids
+from entx.report.page import Gallery, make_gallery
+from entx.report.summary import Ablation, Options, load_ablation, summarise
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run, end_run
@@ -40,6 +39,7 @@ from tests.report.views import picture_bytes
 
 KEY = PageKey("rapidocr", "m", "p")
 PAGES = {"engine": KEY.engine, "model_hash": KEY.model_hash, "params_hash": KEY.params_hash}
+CARD = macros("gallery.html").card
 LABEL = (10, 10, 110, 10, 110, 30, 10, 30)
 
 GOLD = """index,entity_name,slice,image_link,value,also
@@ -83,15 +83,8 @@ def make_store(
     *,
     gold: str = GOLD,
     line: str = "7 oz and more",
-    pictures: bool = True,
 ) -> tuple[Path, Path]:
-    """Paths of a store and of its gold table.
-
-    Args:
-        arms: rules and qwen of this module by default.
-        line: the one OCR line of every page.
-        pictures: whether the files are there.
-    """
+    """Paths of a store and of its gold table; `line` is the one OCR line of every page."""
     path, table = folder / "s.duckdb", folder / "gold.csv"
     table.write_text(gold, encoding="utf-8")
     rows = [line.split(",") for line in GOLD.splitlines()[1:]]
@@ -100,8 +93,7 @@ def make_store(
         for number, row in enumerate(rows):
             data = picture_bytes(200, 100, (number, 0, 0))
             picture = hashlib.sha256(data).hexdigest()
-            if pictures:
-                (folder / row[3]).write_bytes(data)
+            (folder / row[3]).write_bytes(data)
             add_files(store, [LinkedFile(row[3], picture, str(folder / row[3]), len(data), 1)])
             page = OcrPage(picture, PageStatus.OK, "", 200, 100, (OcrLine(line, 0.9, LABEL),), 0.25)
             add_pages(store, KEY, "ocr", [page])
@@ -124,22 +116,18 @@ def measured(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) 
         return load_ablation(store, table, runs.split(","), CHALLENGE, Options(**options))
 
 
-def summary(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> dict[str, Any]:
-    """As the JSON file holds it."""
-    with Store(path) as store:
-        found = Options(**options)
-        gathered = load_ablation(store, table, runs.split(","), CHALLENGE, found)
-        plain: dict[str, Any] = json.loads(json.dumps(summarise(store, gathered, CHALLENGE, found)))
-        return plain
-
-
 def report(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> tuple[dict[str, Any], Gallery]:
-    """Figures and gallery of an ablation."""
+    """Figures, as the JSON file holds them, and gallery of an ablation."""
     most, size = options.pop("most", 100), options.pop("picture_bytes", 1_000_000)
     with Store(path) as store:
         chosen = Options(**options)
         gathered = load_ablation(store, table, runs.split(","), CHALLENGE, chosen)
         return summarise(store, gathered, CHALLENGE, chosen), make_gallery(gathered, most=most, picture_bytes=size)
+
+
+def summary(path: Path, table: Path, runs: str = "rules,qwen", **options: Any) -> dict[str, Any]:
+    """The figures alone."""
+    return report(path, table, runs, most=0, picture_bytes=0, **options)[0]
 
 
 def of(rows: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
@@ -149,7 +137,7 @@ def of(rows: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
 
 def cards_of(gallery: Gallery) -> str:
     """The cards as the page has them."""
-    return "".join(map(macros("gallery.html").card, gallery.cards))
+    return "".join(map(CARD, gallery.cards))
 
 
 def gram(number: int) -> Quantity:
@@ -199,8 +187,10 @@ def gold_of(
     files: Sequence[tuple[str | None, str | None]] = (),
 ) -> Gold:  # fmt: skip
     rows = tuple(
-        GoldRow(i, "item_weight", slices[i] if slices else "", truth, also[i] if also else (), f"{i}.jpg", "g", 0,
-                *(files[i] if files else (None, None)))
+        GoldRow(
+            i, "item_weight", f"{i}.jpg", "g", 0, *(files[i] if files else (None, None)),
+            slices[i] if slices else "", truth, also[i] if also else (),
+        )
         for i, truth in enumerate(truths)
     )  # fmt: skip
     return Gold(Path("gold.csv"), rows, (), np.arange(len(rows), dtype=np.int64))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from entx.report.review.forms import NOT_SHOWN, OTHER
+from entx.report.forms import NOT_SHOWN, OTHER
 
 PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
 CONTROLS = {"answer": "choices", "value": "textarea", "also": "textarea", "evidence": "rectanglelabels"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from entx.core.entities import CHALLENGE, Schema
 from entx.core.types import Alignment, Answer, Evidence, OcrLine, OcrPage, PageStatus, Question, parse_written
-from entx.report.review.queue import Queue, Wanted, make_panel, make_queue
+from entx.report.queue import Queue, Wanted, make_panel, make_queue
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run
@@ -34,18 +34,10 @@ TRUTH = {0: "5.0 gram", 1: "6.5 gram", 2: "9.0 gram", 3: "", 4: "", 5: "8.0 gram
 def make_reviewed(path: Path, schema: Schema = CHALLENGE) -> Path:
     """Two arms and the ensemble `picked(a,b)` of them; `a` says what is picked, `b` something else to 1, 2 and 3."""
     with Store(path, write=True) as store:
-        add_questions(
-            store,
-            [Question(i, f"https://pictures.example/{i}.jpg", "g", "item_weight") for i in SURE],
-            "t.csv",
-        )
-        add_files(
-            store,
-            [
-                LinkedFile(f"https://pictures.example/{i}.jpg", "sha", str(path.parent / f"p {i}.jpg"), 1, 1)
-                for i in SURE
-            ],
-        )
+        links = {i: f"https://pictures.example/{i}.jpg" for i in SURE}
+        add_questions(store, [Question(i, link, "g", "item_weight") for i, link in links.items()], "t.csv")
+        files = {link: str(path.parent / f"p {i}.jpg") for i, link in links.items()}
+        add_files(store, [LinkedFile(link, "sha", file, 1, 1) for link, file in files.items()])
         add_pages(store, KEY, "ocr", [PAGE])
         other = {1: "6 ounce", 2: "9 gram", 3: ""}
         for run in "ab":

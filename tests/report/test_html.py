@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import xml.etree.ElementTree as ET
 from html import unescape
@@ -13,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.report.html import (
+from entx.report.page import (
     COLOURS,
     MISSING,
     asset,
-    content_policy,
     data_uri,
     environment,
     money,
@@ -56,18 +53,6 @@ def test_no_text_opens_a_tag_or_ends_an_attribute(text: str) -> None:
     assert len(unescape(written)) == len(text)
 
 
-def test_the_policy_names_style_and_script_by_hash() -> None:
-    policy = content_policy("a{}", "b()")
-    for source, rule in (("a{}", "style-src"), ("b()", "script-src")):
-        digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-        assert f"{rule} 'sha256-{digest}'" in policy
-    assert policy.startswith("default-src 'none'; img-src data:;")
-
-
-def test_a_jpeg_inside_the_page() -> None:
-    assert data_uri(b"\xff\xd8") == "data:image/jpeg;base64,/9g="
-
-
 @pytest.mark.parametrize("name", ["show.html", "show.css", "show.js", "ablation.html", "ablation.css", "ablation.js"])
 def test_assets_ship_with_the_package(name: str) -> None:
     text = asset(name)
@@ -80,15 +65,9 @@ def test_assets_ship_with_the_package(name: str) -> None:
 
 
 CELLS, CHARTS = macros("figures.html"), macros("charts.html")
-
-
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 310.0, 10.0, 222.0
 """The frame of a chart in its own pixels."""
-
-
 SHARE = st.floats(0.0, 1.0)
-
-
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -229,18 +208,6 @@ def test_money_and_seconds_are_plain_figures_of_two_digits_or_more(value: float)
         assert float(text.replace(",", "")) == pytest.approx(value, rel=0.5 * 10 ** (1 - digits), abs=1e-12)
 
 
-def test_nothing_is_a_dash() -> None:
-    assert {share(None), money(None), seconds(None)} == {MISSING}
-
-
-def test_intervals_by_hand() -> None:
-    assert CELLS.interval(0.5, 1.0) == "<small>[.500, 1.000]</small>"
-    assert CELLS.signed_interval(-0.25, 0.0) == "<small>[−.250, +.000]</small>"
-    score = {"f1": 0.125, "f1_low": 0.0, "f1_high": 0.25, "n": 1234}
-    assert CELLS.f1(score) == ".125 <small>[.000, .250]</small> <small>n 1,234</small>"
-    assert CELLS.f1(score, n=False) == ".125 <small>[.000, .250]</small>"
-
-
 @given(count=st.integers(0, 5000), more=st.integers(0, 5000))
 def test_a_count_and_its_share(count: int, more: int) -> None:
     text = CELLS.percent(count, count + more)
@@ -276,21 +243,21 @@ def test_a_long_name_may_be_broken_before_its_plus_and_colours_come_round() -> N
     assert 'class="dot c0"' in CELLS.name("a", COLOURS)
 
 
+SCORE = {"f1": 0.125, "f1_low": 0.0, "f1_high": 0.25, "n": 1234}
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (share(0.9014), ".901"),
-        (share(1.0), "1.000"),
-        (share(0.9999), "1.000"),
-        (share(None), "–"),
-        (signed(-0.0124), "−.012"),
-        (signed(0.5), "+.500"),
-        (macros("figures.html").percent(1, 4), "1 <small>(25 %)</small>"),
-        (macros("figures.html").percent(0, 0), "0"),
-        (seconds(1234.5), "1,234"),
-        (seconds(0.1234), "0.12"),
-        (seconds(None), "–"),
+        (share(0.9014), ".901"), (share(1.0), "1.000"), (share(0.9999), "1.000"), (share(None), "–"),
+        (signed(-0.0124), "−.012"), (signed(0.5), "+.500"), (money(None), MISSING), (seconds(None), MISSING),
+        (seconds(1234.5), "1,234"), (seconds(0.1234), "0.12"), (data_uri(b"\xff\xd8"), "data:image/jpeg;base64,/9g="),
+        (CELLS.percent(1, 4), "1 <small>(25 %)</small>"), (CELLS.percent(0, 0), "0"),
+        (CELLS.interval(0.5, 1.0), "<small>[.500, 1.000]</small>"),
+        (CELLS.signed_interval(-0.25, 0.0), "<small>[−.250, +.000]</small>"),
+        (CELLS.f1(SCORE), ".125 <small>[.000, .250]</small> <small>n 1,234</small>"),
+        (CELLS.f1(SCORE, n=False), ".125 <small>[.000, .250]</small>"),
     ],
-)
+)  # fmt: skip
 def test_figures_as_written(written: str, expected: str) -> None:
     assert written == expected

@@ -16,24 +16,9 @@ from entx.core.errors import InputError, TableError
 from entx.core.evaluation import Counts, Outcome
 from entx.core.types import Answer, Quantity, Question, parse_written
 from entx.ensemble.job import run_ensemble
-from entx.report.ablation.columns import ARM, HYBRID, Column
-from entx.report.ablation.figures import (
-    POINTS,
-    Cause,
-    cause_of,
-    causes,
-    costs,
-    coverage_curves,
-    hybrid_costs,
-    label_noise,
-    oracle,
-    oracle_outcomes,
-    relation,
-    reliabilities,
-    table_labels,
-    unit_audit,
-)
-from entx.storage.questions import add_questions, find_labels
+from entx.report import figures
+from entx.report.columns import ARM, HYBRID, Column
+from entx.storage.questions import add_questions
 from entx.storage.runs import find_arms
 from entx.storage.store import Store
 from tests.report.ablations import (
@@ -68,7 +53,7 @@ def test_oracle_takes_what_any_arm_has_right(small: dict[str, Any]) -> None:
 def test_oracle_of_wrong_answers_only_is_a_wrong_answer(tmp_path: Path) -> None:
     arms = {"rules": [said("1 gram")] * 8, "qwen": [said("2 gram")] * 8}
     gathered = measured(*make_store(tmp_path, arms))
-    assert oracle_outcomes(gathered.columns).tolist() == [1] * 8  # FP everywhere, on empty rows too
+    assert figures.oracle_outcomes(gathered.columns).tolist() == [1] * 8  # FP everywhere, on empty rows too
     assert summary(tmp_path / "s.duckdb", tmp_path / "gold.csv")["oracle"]["parts"][""]["closed"]["qwen"] is None
 
 
@@ -84,8 +69,8 @@ def test_wrong_rows_by_cause(small: dict[str, Any]) -> None:
 
 
 def test_abstaining_where_another_arm_is_right(tmp_path: Path) -> None:
-    silent = [said("")] * 8
-    found = summary(*make_store(tmp_path, {"rules": default_arms()["rules"], "mute": silent}), runs="rules,mute")
+    arms = {"rules": default_arms()["rules"], "mute": [said("")] * 8}
+    found = summary(*make_store(tmp_path, arms), runs="rules,mute")
     mute = of(found["causes"], "mute")  # 0, 1, 4 the rules have; 3, 6, 7 nobody
     assert (mute["abstained"], mute["no arm has it"], mute["wrong"]) == (3, 3, 6)
     assert of(found["columns"], "mute")["scores"]["all"][""]["f1"] == 0.0
@@ -97,13 +82,13 @@ def test_every_wrong_row_has_one_cause_that_fits_it(table: list[tuple[Any, ...]]
     arms = list(measured.columns[:2])
     for column in measured.columns:
         for place, row in enumerate(measured.gold.rows):
-            cause, others = cause_of(place, column, arms), any(bool(arm.right[place]) for arm in arms)
+            cause, others = figures.cause_of(place, column, arms), any(bool(arm.right[place]) for arm in arms)
             assert (cause is None) == bool(column.right[place])
-            assert (cause is Cause.EMPTY) == (not row.truth and not column.right[place])
-            if cause in (Cause.PICK, Cause.ABSTAINED):
+            assert (cause is figures.Cause.EMPTY) == (not row.truth and not column.right[place])
+            if cause in (figures.Cause.PICK, figures.Cause.ABSTAINED):
                 assert others
-                assert (cause is Cause.ABSTAINED) == (not column.texts[place])
-            if cause is Cause.NO_ARM:
+                assert (cause is figures.Cause.ABSTAINED) == (not column.texts[place])
+            if cause is figures.Cause.NO_ARM:
                 assert not others
 
 
@@ -112,11 +97,11 @@ def test_causes_add_up_and_what_every_arm_has_wrong_no_column_can_have_less_of(
     table: list[tuple[Any, ...]], seen: bool
 ) -> None:
     measured = ablation_of(table)
-    found = causes(measured.columns, [seen] * len(table))
+    found = figures.causes(measured.columns, [seen] * len(table))
     *own, every = found
     assert every["name"] == "every arm"
     for told in found:
-        assert told["wrong"] == sum(told[cause.value] for cause in Cause)
+        assert told["wrong"] == sum(told[cause.value] for cause in figures.Cause)
         assert told["in_text"] <= (told["wrong"] if seen else 0)
     assert all(told["wrong"] >= every["wrong"] for told in own[:2])
     assert every["wrong"] == sum(
@@ -127,7 +112,7 @@ def test_causes_add_up_and_what_every_arm_has_wrong_no_column_can_have_less_of(
 @given(TABLE)
 def test_the_best_arm_closes_nothing_and_nobody_of_the_arms_more(table: list[tuple[Any, ...]]) -> None:
     measured = ablation_of(table)
-    found = oracle(measured.columns, 0)
+    found = figures.oracle(measured.columns, 0)
     assert found is not None
     whole = found["parts"][""]
     scores = {column.name: Counts.of(column.outcomes).f1 for column in measured.columns}
@@ -146,12 +131,12 @@ SAYS = st.sampled_from([None, gram(1), gram(2), gram(3)])
 def test_the_oracle_is_right_exactly_where_an_arm_is(rows: list[tuple[str, Any, Any, Any]]) -> None:
     gold = gold_of([row[0] for row in rows])
     arms = [Column(f"{place}", ARM, "vlm", tuple(Answer(row[place]) for row in rows), gold) for place in (1, 2, 3)]
-    outcomes = oracle_outcomes(arms)
+    outcomes = figures.oracle_outcomes(arms)
     for place, row in enumerate(rows):
         any_right = any(arm.right[place] for arm in arms)
         assert any_right == (outcomes[place] in (Outcome.TP, Outcome.TN))
         assert (outcomes[place] == Outcome.FN) <= (bool(row[0]) and None in row[1:])
-    assert oracle_outcomes(arms[::-1]).tolist() == outcomes.tolist()  # whoever comes first
+    assert figures.oracle_outcomes(arms[::-1]).tolist() == outcomes.tolist()  # whoever comes first
 
 
 @pytest.mark.parametrize(
@@ -170,7 +155,7 @@ def test_the_oracle_is_right_exactly_where_an_arm_is(rows: list[tuple[str, Any, 
 def test_relation_of_two_sizes(answer: str, rights: list[str], how: str) -> None:
     said, *others = (parse_written(text) for text in (answer, *rights))
     assert said is not None
-    assert relation(said, [other for other in others if other]) == how
+    assert figures.relation(said, [other for other in others if other]) == how
 
 
 units = st.sampled_from(["gram", "kilogram", "ounce", "pound", "ton", "milligram"])
@@ -179,24 +164,24 @@ units = st.sampled_from(["gram", "kilogram", "ounce", "pound", "ton", "milligram
 @given(st.integers(1, 10_000), units, st.integers(1, 10_000), units)
 def test_relation_is_the_same_both_ways_but_for_rounding(one: int, unit: str, other: int, other_unit: str) -> None:
     first, second = Quantity(Decimal(one), unit), Quantity(Decimal(other), other_unit)
-    there, back = relation(first, [second]), relation(second, [first])
+    there, back = figures.relation(first, [second]), figures.relation(second, [first])
     if {there, back} & {"equal", "converted"}:
         assert there == back
-    assert relation(first, [first]) == "equal"
-    assert relation(first, []) == ""
+    assert figures.relation(first, [first]) == "equal"
+    assert figures.relation(first, []) == ""
 
 
 def test_the_unit_audit_counts_only_wrong_answers_to_rows_with_a_truth_and_names_ten() -> None:
     truths = ["1000 gram", "5 kilogram", "", "7 gram", "8 gram", "1 kilogram"]
     said: list[Said] = [("1 kilogram", None), ("11 pound", None), ("3 gram", None), ("", None), (None, None)]
     gold = gold_of(truths, also=[(), (), (), (), (), ("2 gram",)])
-    (told,) = unit_audit([column_of(gold, [*said, ("2000 milligram", None)])])
+    (told,) = figures.unit_audit([column_of(gold, [*said, ("2000 milligram", None)])])
     assert (told["wrong"], told["converted"], told["rounded"]) == (3, 2, 1)
     assert told["examples"] == [
         "0: 1.0 kilogram = 1000 gram", "1: 11.0 pound = 5 kilogram", "5: 2000.0 milligram = 1 kilogram",
     ]  # fmt: skip
     assert told["f1_converted"] == pytest.approx(2 * 2 / (2 * 2 + 2 + 2))  # TP 0 and 5, FP 1 and 2, FN 3 and 4
-    (many,) = unit_audit([column_of(gold_of(["1 kilogram"] * 30), [("1000 gram", None)] * 30)])
+    (many,) = figures.unit_audit([column_of(gold_of(["1 kilogram"] * 30), [("1000 gram", None)] * 30)])
     assert (many["converted"], len(many["examples"]), many["f1_converted"]) == (30, 10, 1.0)
 
 
@@ -210,20 +195,16 @@ def test_a_label_is_worth_what_its_row_says() -> None:
         ("0.jpg", "height", "1 metre"), ("9.jpg", "item_weight", "1 gram"),
     ]  # fmt: skip
     counts = {"n": 9, "equal": 3, "converted": 1, "other": 2, "empty": 1, "blank": 1, "agree_empty": 1}
-    assert label_noise(labels, gold, "t") == {"source": "t", **counts, "entity_name": {"item_weight": counts}}
-    assert label_noise(labels[-2:], gold, "t") is None
+    assert figures.label_noise(labels, gold, "t") == {"source": "t", **counts, "entity_name": {"item_weight": counts}}
+    assert figures.label_noise(labels[-2:], gold, "t") is None
 
 
 def test_labels_of_the_store_against_gold(tmp_path: Path) -> None:
     path, table = make_store(tmp_path)
     labels = [("0.jpg", "500.0 gram"), ("1.jpg", "2000 gram"), ("2.jpg", "5 gram"), ("3.jpg", "9 pound"), ("6.jpg", "")]
+    rows = [Question(100 + i, link, "g", "item_weight", None, label) for i, (link, label) in enumerate(labels)]
     with Store(path, write=True) as store:
-        add_questions(
-            store,
-            [Question(100 + i, link, "g", "item_weight", None, label) for i, (link, label) in enumerate(labels)]
-            + [Question(200, "4.jpg", "g", "wattage", None, "5 watt")],
-            "train.csv",
-        )
+        add_questions(store, [*rows, Question(200, "4.jpg", "g", "wattage", None, "5 watt")], "train.csv")
     found = summary(path, table)["labels"]
     assert found["source"] == "other labelled questions of the store"
     counts = {"n": 5, "equal": 1, "converted": 1, "other": 1, "empty": 1, "blank": 1, "agree_empty": 0}
@@ -231,27 +212,16 @@ def test_labels_of_the_store_against_gold(tmp_path: Path) -> None:
     assert found["entity_name"] == {"item_weight": counts}
 
 
-def test_the_golds_own_questions_are_no_labels(tmp_path: Path) -> None:
-    path, _ = make_store(tmp_path)
-    with Store(path, write=True) as store:
-        add_questions(store, [Question(50, "50.jpg", "g", "voltage", None, "5 volt")], "own.csv")
-        assert find_labels(store, [("50.jpg", "voltage")], [50]) == []
-        assert find_labels(store, [("50.jpg", "voltage")], []) == [("50.jpg", "voltage", "5 volt")]
-
-
 def test_labels_of_a_table_with_ranges_and_alternatives(tmp_path: Path) -> None:
     path, table = make_store(tmp_path)
     train = tmp_path / "train.csv"
-    train.write_text(
-        'image_link,entity_name,entity_value\n4.jpg,voltage,24.0 volt\n7.jpg,voltage,"[9.0, 12.0] volt"\n'
-        "5.jpg,voltage,\nelsewhere.jpg,voltage,1 volt\n",
-        encoding="utf-8",
-    )
+    rows = ("4.jpg,voltage,24.0 volt", '7.jpg,voltage,"[9.0, 12.0] volt"', "5.jpg,voltage,", "e.jpg,voltage,1 volt")
+    train.write_text("\n".join(["image_link,entity_name,entity_value", *rows, ""]), encoding="utf-8")
     found = summary(path, table, train=train)["labels"]
     assert (found["source"], found["n"]) == ("train.csv", 3)
     assert (found["equal"], found["other"], found["agree_empty"]) == (1, 1, 1)
-    assert label_noise([], measured(path, table).gold, "nothing") is None
-    assert len(table_labels(train, CHALLENGE)) == 4
+    assert figures.label_noise([], measured(path, table).gold, "nothing") is None
+    assert len(figures.table_labels(train, CHALLENGE)) == 4
 
 
 @pytest.mark.parametrize(
@@ -267,7 +237,7 @@ def test_a_training_table_that_is_none_is_told(text: str, says: str, tmp_path: P
     path = tmp_path / "train.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises((InputError, TableError), match=says) as caught:
-        table_labels(path, CHALLENGE)
+        figures.table_labels(path, CHALLENGE)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -296,7 +266,7 @@ def test_a_hybrid_costs_what_its_runs_cost_with_one_reading(tmp_path: Path) -> N
 
 def _costs(path: Path, runs: list[str], price: float | None = None, **told: float) -> dict[str, dict[str, Any]]:
     with Store(path) as store:
-        return costs(store, find_arms(store, runs, CHALLENGE.digest), price, told)
+        return figures.costs(store, find_arms(store, runs, CHALLENGE.digest), price, told)
 
 
 def test_told_seconds_are_those_of_an_imported_run(tiny: tuple[Path, Path]) -> None:
@@ -336,7 +306,7 @@ def test_looking_less_never_costs_more(runs: list[dict[str, Any]], share: float,
     of_runs = {f"{place}": own for place, own in enumerate(runs)}
     looked = {"some": {**dict.fromkeys(of_runs, share), "0": 1.0}, "all": dict.fromkeys(of_runs, 1.0)}
     looked["first"] = {**dict.fromkeys(of_runs, 0.0), "0": 1.0}
-    found = hybrid_costs(looked, of_runs, price)
+    found = figures.hybrid_costs(looked, of_runs, price)
     first, some, whole = (found[name]["seconds"] for name in ("first", "some", "all"))
     assert (first is None) == (runs[0]["answering_seconds"] is None)
     if whole is not None:
@@ -352,7 +322,7 @@ def test_looking_less_never_costs_more(runs: list[dict[str, Any]], share: float,
 def test_a_curve_by_hand_and_equal_ones_are_given_together() -> None:
     gold = gold_of(["1 gram", "2 gram", "", "4 gram"])
     column = column_of(gold, [("1 gram", 0.9), ("3 gram", 0.5), ("5 gram", 0.5), ("", 0.1)])
-    (curve,) = coverage_curves([column], {})
+    (curve,) = figures.coverage_curves([column], {})
     # First row 0: TP 1, rows 1 and 3 missed. Then 1 and 2 at once: two wrong, row 3 missed.
     assert curve["points"] == [[0.25, pytest.approx(2 / 4)], [0.75, pytest.approx(2 / 5)]]
     assert (curve["name"], curve["by"], curve["at"]) == ("a", "p_correct", [0.75, pytest.approx(2 / 5)])
@@ -361,14 +331,14 @@ def test_a_curve_by_hand_and_equal_ones_are_given_together() -> None:
 def test_one_answer_that_states_no_probability_leaves_the_order_to_what_all_state() -> None:
     gold = gold_of(["1 gram", "2 gram"])
     scored = [Answer(parse_written("1 gram"), p_correct=0.9, score=0.2), Answer(parse_written("3 gram"), score=0.8)]
-    (curve,) = coverage_curves([Column("a", ARM, "rules", tuple(scored), gold)], {})
+    (curve,) = figures.coverage_curves([Column("a", ARM, "rules", tuple(scored), gold)], {})
     assert curve["by"] == "score"
     assert curve["points"] == [[0.5, 0.0], [1.0, pytest.approx(2 / 3)]]  # the wrong one is the surest
     logged = tuple(replace(one, log_prob=-place) for place, one in enumerate(scored, 1))
-    (curve,) = coverage_curves([Column("a", ARM, "vlm", logged, gold)], {})
+    (curve,) = figures.coverage_curves([Column("a", ARM, "vlm", logged, gold)], {})
     assert (curve["by"], curve["points"][0]) == ("log_prob", [0.5, pytest.approx(2 / 3)])
     silent = Column("b", ARM, "vlm", (replace(scored[0], score=None, p_correct=None), scored[1]), gold)
-    assert coverage_curves([silent, column_of(gold, [("", None), (None, None)])], {}) == []
+    assert figures.coverage_curves([silent, column_of(gold, [("", None), (None, None)])], {}) == []
 
 
 @given(st.lists(ROW, min_size=1, max_size=30))
@@ -376,7 +346,7 @@ def test_a_point_is_the_score_of_the_column_cut_at_it(rows: list[tuple[str, str 
     gold = gold_of([truth for truth, _, _ in rows])
     column = column_of(gold, [(text, sure) for _, text, sure in rows])
     given = sorted({sure for _, text, sure in rows if text}, reverse=True)
-    curves = coverage_curves([column], {})
+    curves = figures.coverage_curves([column], {})
     assert len(curves) == bool(given)
     for least, (coverage, f1) in zip(given, curves[0]["points"] if curves else (), strict=True):
         cut = column_of(gold, [(text if sure >= least else "", sure) for _, text, sure in rows])
@@ -384,12 +354,12 @@ def test_a_point_is_the_score_of_the_column_cut_at_it(rows: list[tuple[str, str 
         assert (coverage, f1) == (pytest.approx(counts.coverage), pytest.approx(counts.f1))
 
 
-@pytest.mark.parametrize("count", [POINTS - 1, POINTS, POINTS + 1, 3 * POINTS + 7])
+@pytest.mark.parametrize("count", [figures.POINTS - 1, figures.POINTS, figures.POINTS + 1, 3 * figures.POINTS + 7])
 def test_a_long_curve_is_thinned_and_keeps_its_end(count: int) -> None:
     gold = gold_of(["1 gram"] * count)
     column = column_of(gold, [("1 gram" if i % 2 else "2 gram", 1.0 - i / count) for i in range(count)])
-    (curve,) = coverage_curves([column], {})
-    assert POINTS / 2 <= len(curve["points"]) <= POINTS
+    (curve,) = figures.coverage_curves([column], {})
+    assert figures.POINTS / 2 <= len(curve["points"]) <= figures.POINTS
     assert curve["points"][-1] == [1.0, pytest.approx(Counts.of(column.outcomes).f1)]
     assert [point[0] for point in curve["points"]] == sorted({point[0] for point in curve["points"]})
 
@@ -398,21 +368,21 @@ def test_a_hybrids_curve_goes_on_where_it_gave_nothing() -> None:
     gold = gold_of(["1 gram", "2 gram"])
     own = replace(column_of(gold, [("1 gram", 0.9), ("", 0.2)], "h", "ensemble"), kind=HYBRID)
     more = replace(column_of(gold, [("1 gram", 0.9), ("2 gram", 0.2)], "h", "ensemble"), kind=HYBRID)
-    (curve,) = coverage_curves([own], {"h": more})
+    (curve,) = figures.coverage_curves([own], {"h": more})
     assert curve["points"] == [[0.5, pytest.approx(2 / 3)], [1.0, 1.0]]
     assert curve["at"] == [0.5, pytest.approx(2 / 3)]  # the dot stays where it decided
 
 
 def test_p_counts_answers_and_q_counts_rows_that_were_asked() -> None:
     gold = gold_of(["1 gram", "", "3 gram", "4 gram"])
-    (told,) = reliabilities([column_of(gold, [("1 gram", 0.75), ("2 gram", 0.75), ("", 0.35), (None, None)])])
+    (told,) = figures.reliabilities([column_of(gold, [("1 gram", 0.75), ("2 gram", 0.75), ("", 0.35), (None, None)])])
     assert (told["p"]["rows"], told["q"]["rows"]) == (2, 3)
     assert told["p"]["error"] == pytest.approx(0.25)  # said .75, one of two came true
     assert told["q"]["error"] == pytest.approx((2 * 0.25 + 0.65) / 3)
     none = column_of(gold, [("1 gram", None)] * 4, "none")
     silent = column_of(gold, [("", 0.5)] * 4, "silent")
-    assert [one["name"] for one in reliabilities([none, silent])] == ["silent"]
-    assert reliabilities([silent])[0]["p"] is None
+    assert [one["name"] for one in figures.reliabilities([none, silent])] == ["silent"]
+    assert figures.reliabilities([silent])[0]["p"] is None
 
 
 def test_reliability_and_curve_of_an_arm_with_probabilities(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from entx.core.evaluation import Counts, Outcome
 from entx.core.files import atomic_text
 from entx.core.types import Answer, OcrPage, PageKey
 from entx.ensemble.ballot import choose_pages
-from entx.report.ablation.columns import RULES_STAGE, Column, Gold, arm_columns, pair_tests, read_gold, variants
-from entx.report.ablation.figures import (
+from entx.report.columns import RULES_STAGE, Column, Gold, arm_columns, pair_tests, read_gold, variants
+from entx.report.figures import (
     cause_of,
     causes,
     costs,
@@ -34,11 +34,10 @@ from entx.report.ablation.figures import (
     label_noise,
     oracle,
     reliabilities,
-    single_arms,
     table_labels,
     unit_audit,
 )
-from entx.report.ablation.hybrids import Hybrids, decide_hybrids, frontier_figures
+from entx.report.hybrids import Hybrids, decide_hybrids, frontier_figures
 from entx.rules.reader import READER_VERSION, RulesReader
 from entx.storage.pages import load_pages
 from entx.storage.questions import find_labels, group_priors, priors_digest
@@ -48,45 +47,31 @@ from entx.storage.store import Store
 
 @dataclass(frozen=True)
 class Options:
-    """What is measured and how.
+    """What is measured and how."""
 
-    Args:
-        strategies: of the ensemble, decided here over the runs.
-        fitted: files of saved ensembles, decided here too.
-        where: (column, value) pairs of the gold table; pairs of one column are alternatives.
-        common: only rows that every run was asked.
-        train: a labelled table to audit; None audits what else the store has labels of.
-        price: of one hour of the machine; None prices nothing.
-        seconds: (run, seconds for 1,000 questions) of imported runs, which brought no times.
-        seed: of the bootstrap.
-    """
-
-    strategies: tuple[str, ...] = ()
-    fitted: tuple[Path, ...] = ()
-    where: tuple[tuple[str, str], ...] = ()
-    common: bool = False
-    train: Path | None = None
-    price: float | None = None
-    seconds: tuple[tuple[str, float], ...] = ()
-    seed: int = 0
+    strategies: tuple[str, ...] = ()  # of the ensemble, decided here over the runs
+    fitted: tuple[Path, ...] = ()  # files of saved ensembles, decided here too
+    where: tuple[tuple[str, str], ...] = ()  # (column, value) of the gold table; pairs of one column are alternatives
+    common: bool = False  # only rows that every run was asked
+    train: Path | None = None  # a labelled table to audit; None audits what else the store has labels of
+    price: float | None = None  # of one hour of the machine; None prices nothing
+    seconds: tuple[tuple[str, float], ...] = ()  # (run, seconds for 1,000 questions) of imported runs, timed nowhere
+    seed: int = 0  # of the bootstrap
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """What a report is made of: `columns` are the runs in their order, then the hybrids.
-
-    `key` names the pages, None without any; `pages` has those of the gold rows by picture, `candidates` for each row
-    the legal quantities of its page in reading order, None without a page. `notes` are for the reader of the report.
-    """
+    """What a report is made of."""
 
     gold: Gold
     arms: tuple[Arm, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...]  # the runs in their order, then the hybrids
     hybrids: Hybrids
-    key: PageKey | None
-    pages: Mapping[str, OcrPage]
+    key: PageKey | None  # of the pages, None without any
+    pages: Mapping[str, OcrPage]  # of the gold rows, by picture
+    # for each row the legal quantities of its page in reading order; None without a page
     candidates: tuple[tuple[Candidate, ...] | None, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # for the reader of the report
 
     @property
     def printed(self) -> list[bool | None]:
@@ -182,7 +167,7 @@ def summarise(store: Store, ablation: Ablation, schema: Schema, options: Options
     if options.train is not None:
         labels, source = table_labels(options.train, schema), options.train.name
     else:
-        asked = [(row.link, row.entity_name) for row in gold.rows]  # others that ask the same of the same picture
+        asked = [(row.image_link, row.entity_name) for row in gold.rows]  # others that ask the same of the same picture
         labels = find_labels(store, asked, [row.index for row in gold.rows])
         source = "other labelled questions of the store"
     plain = {
@@ -190,7 +175,7 @@ def summarise(store: Store, ablation: Ablation, schema: Schema, options: Options
         "gold": {
             "file": gold.path.name, "sha256": hashlib.sha256(gold.path.read_bytes()).hexdigest(),
             "rows": len(gold.rows), "pictures": len(set(gold.groups.tolist())), "left_out": len(gold.foreign),
-            "stated": sum(bool(row.truth) for row in gold.rows), "where": [list(pair) for pair in options.where],
+            "stated": int(gold.stated.sum()), "where": [list(pair) for pair in options.where],
             "common": options.common,
         },
         "seed": seed,
@@ -222,7 +207,7 @@ def summarise(store: Store, ablation: Ablation, schema: Schema, options: Options
 
 def _rows(ablation: Ablation) -> list[dict[str, Any]]:
     texts = {column.name: column.texts for column in ablation.columns}
-    arms = single_arms(ablation.columns)
+    arms = [column for column in ablation.columns if column.single]
     rows = []
     for place, row in enumerate(ablation.gold.rows):
         why = {column.name: cause_of(place, column, arms) for column in ablation.columns}
@@ -259,11 +244,10 @@ def load_summary(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise InputError(f"{path}: not the JSON of an ablation report") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        of = found.get("format") if isinstance(found, dict) else None
-        raise InputError(
-            f"{path}: not an ablation report of format {FORMAT} (found {of}); make it again with --json-out"
-        )
+    form = found.get("format") if isinstance(found, dict) else None
+    if not isinstance(found, dict) or form != FORMAT:
+        message = f"not an ablation report of format {FORMAT} (found {form}); make it again with --json-out"
+        raise InputError(f"{path}: {message}")
     try:
         names = {column["name"] + "" for column in found["columns"]}
         for row in found["rows"]:
@@ -287,18 +271,15 @@ def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     after = {row["index"]: row for row in new["rows"]}
     common = [index for index in after if index in before]
     old_names, new_names = ([column["name"] for column in one["columns"]] for one in (old, new))
+    pairs = [(before[index], after[index]) for index in common]
     return {
         "added": [name for name in new_names if name not in old_names],
         "removed": [name for name in old_names if name not in new_names],
         "rows": {
             "compared": len(common), "only_old": len(before) - len(common), "only_new": len(after) - len(common),
-            "truth_changed": sum(before[index]["truth"] != after[index]["truth"] for index in common),
+            "truth_changed": sum(one["truth"] != other["truth"] for one, other in pairs),
         },
-        "columns": [
-            _column(name, [(before[index], after[index]) for index in common])
-            for name in new_names
-            if name in old_names
-        ],
+        "columns": [_column(name, pairs) for name in new_names if name in old_names],
     }  # fmt: skip
 
 
@@ -312,9 +293,6 @@ def _column(name: str, rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]
         for old, new in rows
         if (old["answers"][name], old["outcomes"][name]) != (new["answers"][name], new["outcomes"][name])
     ]  # fmt: skip
-    old_f1, new_f1 = (_f1([pair[side]["outcomes"][name] for pair in rows]) for side in (0, 1))
+    outcomes = (np.array([Outcome[pair[side]["outcomes"][name]] for pair in rows], dtype=np.int64) for side in (0, 1))
+    old_f1, new_f1 = (round(Counts.of(own).f1, 6) for own in outcomes)
     return {"name": name, "old_f1": old_f1, "new_f1": new_f1, "changed": changed}
-
-
-def _f1(outcomes: Sequence[str]) -> float:
-    return round(Counts.of(np.array([Outcome[one] for one in outcomes], dtype=np.int64)).f1, 6)

@@ -16,26 +16,15 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, Outcome, evaluate
 from entx.core.types import LineGeometry, OcrLine, PageGeometry, Question
-from entx.report.ablation.figures import Cause
-from entx.report.ablation.page import make_gallery, write_html
-from entx.report.ablation.summary import diff, load_summary, write_json
+from entx.report.figures import Cause
+from entx.report.page import make_gallery, write_html
+from entx.report.summary import diff, load_summary, write_json
 from entx.rules.reader import answer_questions
 from entx.storage.pages import add_pages
-from entx.storage.questions import LinkedFile, add_files, add_questions, find_questions
-from entx.storage.runs import run_totals
+from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
 from entx.storage.transfer import write_predictions
-from tests.report.ablations import (
-    KEY,
-    RIGHT,
-    ROWS,
-    default_arms,
-    make_store,
-    measured,
-    of,
-    said,
-    summary,
-)
+from tests.report.ablations import KEY, RIGHT, ROWS, default_arms, make_store, measured, of, said, summary
 from tests.report.views import HORIZONTAL, VERTICAL, WIDE, page
 
 
@@ -65,19 +54,12 @@ def test_every_answer_stands_in_the_rows_and_who_was_not_asked_is_told(small: di
     assert "qwen was not asked 1 of 8 rows; they count as not answered" in small["notes"]
 
 
-def test_common_keeps_the_rows_that_all_were_asked(tiny: tuple[Path, Path]) -> None:
+def test_common_keeps_rows_that_all_were_asked_and_where_those_named(tiny: tuple[Path, Path]) -> None:
     found = summary(*tiny, common=True)
     assert ([row["index"] for row in found["rows"]], found["notes"]) == ([0, 1, 2, 3, 4, 5, 6], [])
     assert _counts(found, "rules") == [3, 2, 1, 1]
-
-
-def test_where_keeps_rows_and_pairs_of_one_column_are_alternatives(tiny: tuple[Path, Path]) -> None:
     assert [row["index"] for row in summary(*tiny, where=(("slice", "small"),))["rows"]] == [0, 1, 2, 3]
     assert len(summary(*tiny, where=(("slice", "small"), ("slice", "large")))["rows"]) == 8
-
-
-def test_same_input_same_figures(tiny: tuple[Path, Path]) -> None:
-    assert summary(*tiny, strategies=("vote",)) == summary(*tiny, strategies=("vote",))
 
 
 def test_runs_that_are_not_there_or_hold_nothing(tmp_path: Path) -> None:
@@ -88,19 +70,10 @@ def test_runs_that_are_not_there_or_hold_nothing(tmp_path: Path) -> None:
 
 
 def test_no_row_that_all_were_asked(tmp_path: Path) -> None:
-    arms = {"rules": [said("1 gram"), *[None] * 7], "qwen": [None, said("1 gram"), *[None] * 6]}
-    path, table = make_store(tmp_path, arms)
+    path, table = make_store(tmp_path, {"rules": [said("1 gram"), None], "qwen": [None, said("1 gram")]})
     with pytest.raises(InputError, match="none of its rows was asked of every one"):
         measured(path, table, common=True)
     assert summary(path, table)["oracle"]["parts"][""]["n"] == 8
-
-
-def test_look_ups(tiny: tuple[Path, Path]) -> None:
-    with Store(tiny[0]) as store:
-        assert list(find_questions(store, [7, 3, 99])) == [3, 7]
-        assert find_questions(store, [3])[3].entity_name == "item_weight"
-        totals = run_totals(store, "qwen")
-        assert (totals.stage, totals.asked, totals.answered, totals.wall_seconds) == ("vlm", 7, 5, 4.0)
 
 
 def test_pages_of_the_key_are_those_of_the_first_arm_that_read_some(tiny: tuple[Path, Path]) -> None:
@@ -126,22 +99,18 @@ def _read_by_rules(folder: Path) -> tuple[Path, Path]:
     return path, table
 
 
-def test_rules_without_geometry_read_the_same_pages_again(tmp_path: Path) -> None:
+def test_rules_without_geometry_read_the_same_pages_again_and_another_reader_does_not(
+    tmp_path: Path, tiny: tuple[Path, Path]
+) -> None:
     path, table = _read_by_rules(tmp_path)
     rules = of(summary(path, table, runs="rules")["variants"], "rules")
     assert rules["f1"] == 1.0
     assert rules["flat"]["f1"] < 1.0
     assert rules["flat"]["changed"] > 0
-
-
-def test_a_run_of_another_reader_is_not_read_again(tmp_path: Path, tiny: tuple[Path, Path]) -> None:
     assert of(summary(*tiny)["variants"], "rules")["flat"] is None  # its settings name no reader
-    path, table = _read_by_rules(tmp_path)
     with Store(path, write=True) as store:  # a new label: other habits than those the run was made with
-        labels = [
-            Question(9, "b.jpg", "h", "depth", None, "3 inch"), Question(10, "b.jpg", "h", "width", None, "3 inch"),
-        ]  # fmt: skip
-        add_questions(store, labels, "u.csv")
+        names = enumerate(("depth", "width"), 9)
+        add_questions(store, [Question(i, "b.jpg", "h", name, None, "3 inch") for i, name in names], "u.csv")
     assert of(summary(path, table, runs="rules")["variants"], "rules")["flat"] is None
 
 
@@ -269,15 +238,11 @@ def test_diff_backwards_is_the_diff_turned_round(many: tuple[Path, Path]) -> Non
         assert [(row["index"], row["old"]) for row in ahead["changed"]] == turned
 
 
-def test_diff_lists_changed_rows_and_f1(tmp_path: Path) -> None:
-    (tmp_path / "old").mkdir()
-    (tmp_path / "new").mkdir()
-    old = summary(*make_store(tmp_path / "old"))
+def test_diff_lists_changed_rows_and_f1(small: dict[str, Any], tmp_path: Path) -> None:
     better = default_arms()
     better["rules"][3] = said("3 pound")
     better["more"] = better.pop("qwen")
-    new = summary(*make_store(tmp_path / "new", better), runs="rules,more")
-    found = diff(old, new)
+    found = diff(small, summary(*make_store(tmp_path, better), runs="rules,more"))
     assert (found["added"], found["removed"]) == (["more"], ["qwen"])
     rules = of(found["columns"], "rules")
     assert (rules["old_f1"], rules["new_f1"]) == (0.6, pytest.approx(8 / 11, abs=1e-6))  # TP 4, FP 1, FN 2
@@ -381,10 +346,10 @@ JSON = st.recursive(
     inside=st.sampled_from(["", "index", "truth", "answers", "outcomes", "name"]),
 )
 def test_whatever_stands_in_an_older_report_it_is_read_or_refused(
-    small: dict[str, Any], folder: Path, key: str, value: Any, inside: str
+    small: dict[str, Any], tiny: tuple[Path, Path], key: str, value: Any, inside: str
 ) -> None:
     wrong = [{**small[key][0], inside: value}, *small[key][1:]] if inside else value
-    path = folder / "old.json"
+    path = tiny[0].with_name("old.json")
     path.write_text(json.dumps({**small, key: wrong}), encoding="utf-8")
     told = ""
     try:
@@ -392,11 +357,6 @@ def test_whatever_stands_in_an_older_report_it_is_read_or_refused(
     except InputError as error:
         told = str(error)
     assert not told or told.startswith(f"{path}: a damaged ablation report: ")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("old")
 
 
 def test_what_was_written_is_read_as_it_was(tiny: tuple[Path, Path], small: dict[str, Any], tmp_path: Path) -> None:

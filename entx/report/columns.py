@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -35,30 +35,20 @@ from entx.core.evaluation import (
     read_truth,
 )
 from entx.core.types import Answer, Quantity, parse_written
-from entx.storage.questions import find_questions
+from entx.storage.questions import FoundQuestion, find_questions
 from entx.storage.runs import ArmsRow
 from entx.storage.store import Store
 
+BoolArray = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
 
 @dataclass(frozen=True, slots=True)
-class GoldRow:
-    """One labelled question.
+class GoldRow(FoundQuestion):
+    """A question of the store with its label."""
 
-    `slice` is "" without such a column, `truth` where the picture states no value; `also` are texts that are equally
-    right. `link`, `group_id` and `fold` are those of the question's picture, `picture` and `path` the sha256 and place
-    of its file, None while it is missing.
-    """
-
-    index: int
-    entity_name: str
-    slice: str
-    truth: str
-    also: tuple[str, ...]
-    link: str
-    group_id: str
-    fold: int
-    picture: str | None
-    path: str | None
+    slice: str  # "" without such a column
+    truth: str  # "" where the picture states no value
+    also: tuple[str, ...]  # texts that are equally right
 
     @property
     def rights(self) -> frozenset[Quantity]:
@@ -68,16 +58,17 @@ class GoldRow:
 
 @dataclass(frozen=True)
 class Gold:
-    """The rows to measure on: those of the table at `path` that the store has questions of.
+    """The rows to measure on: those of a table that the store has questions of."""
 
-    `foreign` are indices of rows that the store does not have; they are left out and counted. `groups` has the number
-    of each row's picture, shape (rows,): rows of one picture are resampled together.
-    """
-
-    path: Path
+    path: Path  # of the table
     rows: tuple[GoldRow, ...]
-    foreign: tuple[int, ...]
-    groups: IntArray
+    foreign: tuple[int, ...]  # indices of rows that the store does not have; they are left out and counted
+    groups: IntArray  # number of each row's picture, shape (rows,): rows of one picture are resampled together
+
+    @cached_property
+    def stated(self) -> BoolArray:
+        """Whether the row's picture states a value, shape (rows,)."""
+        return np.array([bool(row.truth) for row in self.rows], dtype=np.bool_)
 
     @cached_property
     def parts(self) -> Mapping[str, Mapping[str, IntArray]]:
@@ -96,9 +87,8 @@ class Gold:
 
     def only(self, positions: Sequence[int]) -> Gold:
         """The rows at these positions."""
-        return Gold(
-            self.path, tuple(self.rows[place] for place in positions), self.foreign, self.groups[list(positions)]
-        )
+        rows = tuple(self.rows[place] for place in positions)
+        return replace(self, rows=rows, groups=self.groups[list(positions)])
 
 
 def read_gold(path: Path, store: Store, schema: Schema, where: Sequence[tuple[str, str]] = ()) -> Gold:
@@ -129,12 +119,7 @@ def read_gold(path: Path, store: Store, schema: Schema, where: Sequence[tuple[st
             if cells is not None and cells[place] != theirs:
                 where_told = f"{path}: index {question.index} is {cells[place]!r}, in the store {theirs!r}"
                 raise InputError(f"{where_told}; is that of another table?")
-        rows.append(
-            GoldRow(
-                question.index, question.entity_name, slices[place], truth.value, truth.also, question.image_link,
-                question.group_id, question.fold, question.picture, question.path,
-            )
-        )  # fmt: skip
+        rows.append(GoldRow(**asdict(question), slice=slices[place], truth=truth.value, also=truth.also))
         keys.append(pictures[place] if pictures else question.image_link)
     foreign = tuple(truth.index for truth in truths.rows if truth.index not in found)
     return Gold(path, tuple(rows), foreign, group_numbers(keys))
@@ -146,16 +131,18 @@ RULES_STAGE, VLM_STAGE, ENSEMBLE_STAGE = "rules", "vlm", "ensemble"
 
 @dataclass(frozen=True)
 class Column:
-    """What a run of the store (`kind` ARM) or what is decided here (HYBRID) says to all rows of a gold table.
-
-    `answers` has one a row; None where the run was not asked, which counts as not answered. `stage` made the run.
-    """
+    """What a run of the store, or what is decided here, says to all rows of a gold table."""
 
     name: str
-    kind: str
-    stage: str
-    answers: tuple[Answer | None, ...]
+    kind: str  # ARM: a run; HYBRID: decided here
+    stage: str  # that made the run
+    answers: tuple[Answer | None, ...]  # one a row; None where the run was not asked, which counts as not answered
     gold: Gold
+
+    @property
+    def single(self) -> bool:
+        """Whether it is a stored run that is no ensemble."""
+        return self.kind == ARM and self.stage != ENSEMBLE_STAGE
 
     @cached_property
     def texts(self) -> list[str]:
@@ -163,9 +150,9 @@ class Column:
         return [answer.quantity.text if answer and answer.quantity else "" for answer in self.answers]
 
     @cached_property
-    def asked(self) -> IntArray:
-        """1 where the row was asked, else 0; shape (rows,)."""
-        return np.array([answer is not None for answer in self.answers], dtype=np.int64)
+    def asked(self) -> BoolArray:
+        """Whether the row was asked, shape (rows,)."""
+        return np.array([answer is not None for answer in self.answers], dtype=np.bool_)
 
     @cached_property
     def outcomes(self) -> IntArray:
@@ -173,9 +160,9 @@ class Column:
         return outcomes_of(self.texts, self.gold)[0]
 
     @cached_property
-    def right(self) -> IntArray:
-        """1 where the answer, or giving none, is right; shape (rows,)."""
-        return np.isin(self.outcomes, (Outcome.TP, Outcome.TN)).astype(np.int64)
+    def right(self) -> BoolArray:
+        """Whether the answer, or giving none, is right; shape (rows,)."""
+        return np.isin(self.outcomes, (Outcome.TP, Outcome.TN))
 
     def scores(self, seed: int) -> dict[str, dict[str, dict[str, Any]]]:
         """The score of each part of the gold rows."""
@@ -219,7 +206,7 @@ def pair_tests(columns: Sequence[Column], seed: int) -> list[dict[str, Any]]:
     for first, second in combinations(columns, 2):
         gold = first.gold
         for part, rows in gold.named_parts.items():
-            both = rows[(first.asked[rows] & second.asked[rows]).astype(bool)]
+            both = rows[first.asked[rows] & second.asked[rows]]
             if not len(both):
                 continue
             names = {"first": first.name, "second": second.name, "part": part, "n": len(both)}
@@ -306,13 +293,13 @@ def always_answering(column: Column, always: Mapping[str, Column]) -> Column | N
     """
     if column.name in always:
         return always[column.name]
-    best = [
-        best_candidate(answer) if answer is not None and answer.quantity is None else None for answer in column.answers
-    ]
-    if not any(best):
-        return None
-    given = zip(column.answers, best, strict=True)
-    return replace(column, answers=tuple(replace(a, quantity=one) if a and one else a for a, one in given))
+    given = tuple(
+        replace(answer, quantity=best)
+        if answer and not answer.quantity and (best := best_candidate(answer))
+        else answer
+        for answer in column.answers
+    )
+    return None if given == column.answers else replace(column, answers=given)
 
 
 def _against(column: Column, other: Column, seed: int) -> dict[str, Any]:
@@ -321,5 +308,4 @@ def _against(column: Column, other: Column, seed: int) -> dict[str, Any]:
 
 
 def _perfect(column: Column) -> float:
-    empty = np.array([not row.truth for row in column.gold.rows], dtype=bool)
-    return Counts.of(np.where(empty, int(Outcome.TN), column.outcomes)).f1
+    return Counts.of(np.where(column.gold.stated, column.outcomes, int(Outcome.TN))).f1

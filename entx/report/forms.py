@@ -24,32 +24,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from entx.core.boxes import bounds, corners, print_height
 from entx.core.errors import InputError
 from entx.core.evaluation import ALSO_SEPARATOR
 from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell
 from entx.core.tables import Table, parse_index, read_table
 from entx.core.types import Polygon, Quantity
-from entx.report.html import asset
-from entx.report.review.queue import Queue, QueuedQuestion, printed_forms
+from entx.report.page import asset, shortened
+from entx.report.queue import Queue, QueuedQuestion, printed_forms
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One person's answer to one question, as typed; "" for what the file does not say.
+    """One person's answer to one question, as typed; "" for what the file does not say."""
 
-    `place` is where in the file, in words; `texts` are the forms that are right, () where the picture states none;
-    `reviewed` is as `utc` writes it, and the last four are those of `storage.labels.Review`.
-    """
-
-    place: str
+    place: str  # where in the file, in words
     index: int
     entity_name: str
-    texts: tuple[str, ...]
+    texts: tuple[str, ...]  # the forms that are right, () where the picture states none
     annotator: str = ""
-    reviewed: str = ""
-    final: bool = False
+    reviewed: str = ""  # as `utc` writes it
+    final: bool = False  # from here on as in `storage.labels.Review`
     lead_seconds: float | None = None
     task: str = ""
     said: Mapping[str, Any] = field(default_factory=dict)
@@ -57,10 +54,10 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A row of a file that becomes no label: where it stands, its question as far as it is known, and what to do."""
+    """A row of a file that becomes no label, and what to do."""
 
     place: str
-    index: int | None
+    index: int | None  # None where it is not known
     annotator: str
     reason: str
 
@@ -71,13 +68,12 @@ class Problem:
 
 @dataclass
 class AnnotationFile:
-    """All that a file says: what can be read as an answer, what cannot, annotations that their annotator cancelled, and
-    tasks or rows that nobody has answered. It grows while it is read."""
+    """All that a file says; it grows while it is read."""
 
     annotations: list[Annotation] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    skipped: int = 0
-    unanswered: int = 0
+    skipped: int = 0  # annotations that their annotator cancelled
+    unanswered: int = 0  # tasks or rows that nobody has answered
 
 
 NOT_SHOWN = "not shown in the picture"
@@ -123,7 +119,9 @@ def write_tasks(queue: Queue, out: Path, root: Path | None = None) -> None:
 def make_tasks(queue: Queue, root: Path | None = None) -> Iterator[dict[str, Any]]:
     """The tasks of the queue. A picture that cannot be reached is named by its link all the same."""
     for question in queue.questions:
-        decided, choices = question.decided, _choices(question)
+        decided, said = question.decided, _said_by_runs(question, queue.runs)
+        own = [decided.quantity] if decided.quantity and decided.quantity.unit in question.entity.units else []
+        choices = [*dict.fromkeys(form.text for form in (*own, *printed_forms(question.ballot))), NOT_SHOWN, OTHER]
         data = {
             "image": picture_address(question, root) or question.image_link,
             "question": f"What is the {question.entity.words}?",
@@ -131,9 +129,9 @@ def make_tasks(queue: Queue, root: Path | None = None) -> Iterator[dict[str, Any
             "entity_name": question.entity.name,
             "units": ", ".join(question.entity.units),
             "choices": [{"value": text} for text in choices],
-            "said": _said_lines(question, queue.runs),
+            "said": "\n".join(_said_lines(question, queue.runs, said)),
             "decided": _written(decided.quantity),
-            "arms": _said_by_runs(question, queue.runs),
+            "arms": said,
             "gain": _rounded(question.gain),
             "p_correct": None if decided.quantity is None else _rounded(decided.right),
             "p_present": _rounded(decided.present),
@@ -161,22 +159,11 @@ def _said_by_runs(question: QueuedQuestion, runs: Sequence[str]) -> dict[str, st
     return {run: _written(answer.quantity) for run, answer in answers if answer is not None}
 
 
-def _choices(question: QueuedQuestion) -> list[str]:
-    """The decided answer first, then every other legal form, then the two that are always there."""
-    decided = question.decided.quantity
-    first = [decided.text] if decided is not None and decided.unit in question.entity.units else []
-    return [*dict.fromkeys([*first, *(form.text for form in printed_forms(question.ballot))]), NOT_SHOWN, OTHER]
-
-
-def _said_lines(question: QueuedQuestion, runs: Sequence[str]) -> str:
+def _said_lines(question: QueuedQuestion, runs: Sequence[str], said: Mapping[str, str]) -> Iterator[str]:
     """What each run said, for people to read: a line a run, with its reason where it gave nothing."""
-    said = _said_by_runs(question, runs)
-    lines = []
     for run, answer in zip(runs, question.ballot.answers, strict=True):
-        reason = answer.reason if answer is not None and answer.quantity is None else ""
-        short = reason if len(reason) <= _LONGEST else reason[:_LONGEST] + "…"
-        lines.append(f"{run}: {said.get(run, 'not asked')}{f' ({short})' if short else ''}")
-    return "\n".join(lines)
+        reason = shortened(answer.reason, _LONGEST) if answer is not None and answer.quantity is None else ""
+        yield f"{run}: {said.get(run, 'not asked')}{f' ({reason})' if reason else ''}"
 
 
 def _boxes(question: QueuedQuestion) -> Iterator[dict[str, Any]]:
@@ -208,19 +195,20 @@ def rectangle(polygon: Polygon, size: tuple[int, int]) -> dict[str, float]:
         size: width and height of the picture in pixels.
     """
     width, height = size
-    left, top, right, upper = polygon[:4]
-    turn = math.degrees(math.atan2(upper - top, right - left)) % 360.0
+    (x1, y1), (x2, y2), *_ = corners(polygon)
+    turn = math.degrees(math.atan2(y2 - y1, x2 - x1)) % 360.0
     if min(turn % 90.0, 90.0 - turn % 90.0) > _LEAST_TURN:
         turned = {
-            "x": 100.0 * left / width, "y": 100.0 * top / height,
-            "width": 100.0 * math.hypot(right - left, upper - top) / width,
-            "height": 100.0 * math.hypot(polygon[6] - left, polygon[7] - top) / height,
+            "x": 100.0 * x1 / width, "y": 100.0 * y1 / height,
+            "width": 100.0 * math.hypot(x2 - x1, y2 - y1) / width, "height": 100.0 * print_height(polygon) / height,
         }  # fmt: skip
         if all(0.0 <= value <= 100.0 for value in turned.values()):
             return {**{name: round(value, 4) for name, value in turned.items()}, "rotation": round(turn, 2)}
-    across = [min(max(x / width, 0.0), 1.0) for x in polygon[0::2]]
-    down = [min(max(y / height, 0.0), 1.0) for y in polygon[1::2]]
-    box = {"x": min(across), "y": min(down), "width": max(across) - min(across), "height": max(down) - min(down)}
+    left, top, right, bottom = (
+        min(max(value / full, 0.0), 1.0)
+        for value, full in zip(bounds(polygon), (width, height, width, height), strict=True)
+    )
+    box = {"x": left, "y": top, "width": right - left, "height": bottom - top}
     return {**{name: round(100.0 * value, 4) for name, value in box.items()}, "rotation": 0.0}
 
 

@@ -18,10 +18,10 @@ from entx.core.entities import CHALLENGE, Entity
 from entx.core.errors import InputError
 from entx.core.evaluation import evaluate, read_truth
 from entx.core.types import Question, parse_written
-from entx.report.ablation.columns import read_gold
-from entx.report.review.forms import Problem, make_tasks, storable, utc, write_sheet
-from entx.report.review.intake import Intake, import_reviews, write_labels, written_form
-from entx.report.review.queue import Queue
+from entx.report.columns import read_gold
+from entx.report.forms import Problem, make_tasks, storable, utc, write_sheet
+from entx.report.intake import Intake, import_reviews, write_labels, written_form
+from entx.report.queue import Queue
 from entx.storage.labels import load_reviews
 from entx.storage.questions import add_questions
 from entx.storage.store import Store
@@ -34,19 +34,12 @@ WEIGHT, VOLUME, LENGTH = CHALLENGE["item_weight"], CHALLENGE["item_volume"], CHA
 @pytest.mark.parametrize(
     ("text", "entity", "form"),
     [
-        ("500.0 gram", WEIGHT, "500.0 gram"),
-        ("500 gram", WEIGHT, "500.0 gram"),
-        (" 500 g ", WEIGHT, "500.0 gram"),
-        ("500g", WEIGHT, "500.0 gram"),
-        ("5,5 kg", WEIGHT, "5.5 kilogram"),
-        ("1 1/2 lb", WEIGHT, "1.5 pound"),
-        ("0.50 Kilograms", WEIGHT, "0.5 kilogram"),
-        ("12 fl. oz.", VOLUME, "12.0 fluid ounce"),
-        ("12 oz", VOLUME, "12.0 fluid ounce"),
-        ("12 oz", WEIGHT, "12.0 ounce"),
-        ("5'11\"", LENGTH, "71.0 inch"),
+        ("500.0 gram", WEIGHT, "500.0 gram"), ("500 gram", WEIGHT, "500.0 gram"), (" 500 g ", WEIGHT, "500.0 gram"),
+        ("500g", WEIGHT, "500.0 gram"), ("5,5 kg", WEIGHT, "5.5 kilogram"), ("1 1/2 lb", WEIGHT, "1.5 pound"),
+        ("0.50 Kilograms", WEIGHT, "0.5 kilogram"), ("12 fl. oz.", VOLUME, "12.0 fluid ounce"),
+        ("12 oz", VOLUME, "12.0 fluid ounce"), ("12 oz", WEIGHT, "12.0 ounce"), ("5'11\"", LENGTH, "71.0 inch"),
     ],
-)
+)  # fmt: skip
 def test_what_people_type(text: str, entity: Entity, form: str) -> None:
     assert written_form(text, entity) == form
 
@@ -126,20 +119,24 @@ def path(tmp_path: Path) -> Path:
 def labelled_by(queue: Queue, truth: Mapping[int, str], number: int = 1, **more: Any) -> list[dict[str, Any]]:
     """The export of a project in which one person answered every task that the truth has."""
     tasks = list(make_tasks(queue))
-    annotations = []
-    for place, task in enumerate(tasks):
-        data = task["data"]
+    annotations: list[list[dict[str, Any]]] = [[] for _ in tasks]
+    for place, data in enumerate(task["data"] for task in tasks):
         choices = [choice["value"] for choice in data["choices"]]
-        known = data["index"] in truth
-        annotations.append(
-            [annotation(100 * number + place, truth[data["index"]], choices=choices, **more)] if known else []
-        )
+        if data["index"] in truth:
+            annotations[place] = [annotation(100 * number + place, truth[data["index"]], choices=choices, **more)]
     return exported(tasks, annotations)
 
 
 def take(store_path: Path, file: Path, source: str = "review", annotator: str = "") -> Intake:
     with Store(store_path, write=True) as store:
         return import_reviews(store, file, CHALLENGE, source, annotator)
+
+
+def typed(store_path: Path, *rows: str, header: str = "index,answer,annotator", name: str = "q.csv") -> Intake:
+    """What importing a table of these rows does."""
+    file = store_path.with_name(name)
+    file.write_text("\n".join([header, *rows]) + "\n")
+    return take(store_path, file)
 
 
 def labels(store_path: Path) -> Path:
@@ -216,25 +213,20 @@ def test_a_file_again_and_a_longer_export_add_only_what_is_new(path: Path, tmp_p
     assert labels_of(labels(path)) == TRUTH
 
 
-def test_a_spreadsheet_again_does_not_bring_back_what_was_changed_since(path: Path, tmp_path: Path) -> None:
+def test_a_spreadsheet_again_does_not_bring_back_what_was_changed_since(path: Path) -> None:
     """A table has no times: it is as old as its first import."""
-    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
-    old.write_text("index,answer,annotator\n1,6 g,ann\n")
-    new.write_text("index,answer,annotator\n1,7 g,ann\n")
-    assert [take(path, file).added for file in (old, new, old, new)] == [1, 1, 0, 0]
+    assert [typed(path, f"1,{answer},ann").added for answer in ("6 g", "7 g", "6 g", "7 g")] == [1, 1, 0, 0]
     assert labels_of(labels(path)) == {1: "7.0 gram"}
 
 
-def test_a_refused_row_comes_in_once_its_question_is_there(path: Path, tmp_path: Path) -> None:
-    file = tmp_path / "q.csv"
-    file.write_text("index,answer\n1,6 g\n77,7 g\n")
-    first = take(path, file)
-    assert (first.added, [problem.reason for problem in first.problems]) == (
-        1, ["the store has no question of this index"],
-    )  # fmt: skip
+def test_a_refused_row_comes_in_once_its_question_is_there(path: Path) -> None:
+    rows = ("1,6 g,", "77,7 g,")
+    first = typed(path, *rows)
+    assert first.added == 1
+    assert [problem.reason for problem in first.problems] == ["the store has no question of this index"]
     with Store(path, write=True) as store:
         add_questions(store, [Question(77, "77.jpg", "g", "item_weight")], "late.csv")
-    assert (take(path, file).added, take(path, file).problems) == (1, ())
+    assert (typed(path, *rows).added, typed(path, *rows).problems) == (1, ())
 
 
 def test_people_who_disagree_make_no_label_until_it_is_settled(path: Path, tmp_path: Path) -> None:
@@ -265,25 +257,16 @@ def test_people_who_disagree_make_no_label_until_it_is_settled(path: Path, tmp_p
         (["1,5 g,ann,", "1,6 g,ann,", "2,6 g,,"], ["the same annotator answers differently in line 3"]),
         (["1,5 g | 6 g,,", "2,6 g,,"], ["is more than one number and its unit"]),
         (["1,dunno,,", "2,6 g,,", "3,?,,"], ["is no quantity", "is no quantity"]),
+        (["2,6 g,,", "2,6 g,,"], []),  # the same said twice is no contradiction
     ],
 )
-def test_what_is_no_label_is_listed_and_the_rest_comes_in(
-    rows: list[str], reasons: list[str], path: Path, tmp_path: Path
-) -> None:
-    file = tmp_path / "q.csv"
-    file.write_text("\n".join(["index,answer,annotator,entity_name", *rows]) + "\n")
-    intake = take(path, file)
+def test_what_is_no_label_is_listed_and_the_rest_comes_in(rows: list[str], reasons: list[str], path: Path) -> None:
+    intake = typed(path, *rows, header="index,answer,annotator,entity_name")
     assert len(intake.problems) == len(reasons)
     for problem, reason in zip(intake.problems, reasons, strict=True):
         assert reason in problem.reason
     assert (intake.added, dict(intake.outcomes)) == (1, {"answered": 1})
     assert labels_of(labels(path)) == {2: "6.0 gram"}
-
-
-def test_the_same_said_twice_is_no_contradiction(path: Path, tmp_path: Path) -> None:
-    file = tmp_path / "q.csv"
-    file.write_text("index,answer\n1,5 g\n1,5 g\n")
-    assert (take(path, file).added, take(path, file).problems) == (1, ())
 
 
 @pytest.mark.parametrize(
@@ -294,10 +277,9 @@ def test_the_same_said_twice_is_no_contradiction(path: Path, tmp_path: Path) -> 
         ("q.json", "[{]", "not JSON"),
     ],
 )
-def test_files_that_are_refused_leave_nothing(name: str, text: str, says: str, path: Path, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(text)
+def test_files_that_are_refused_leave_nothing(name: str, text: str, says: str, path: Path) -> None:
     with pytest.raises(InputError, match=says):
-        take(path, tmp_path / name)
+        typed(path, header=text, name=name)
     with Store(path) as store:
         assert load_reviews(store) == []
 
@@ -310,8 +292,7 @@ def test_no_cell_of_the_labels_is_one_that_a_spreadsheet_runs(tmp_path: Path) ->
     path = tmp_path / "s.duckdb"
     with Store(path, write=True) as store:
         add_questions(store, [Question(1, '=cmd|"/c calc"!A1', "g", "item_weight")], "t.csv")
-    (tmp_path / "q.csv").write_text("index,answer,annotator\n1,5 g,@SUM(1)\n")
-    take(path, tmp_path / "q.csv")
+    typed(path, "1,5 g,@SUM(1)")
     assert rows_of(labels(path))[1] == {
         "index": "1", "image": "'=cmd|\"/c calc\"!A1", "entity_name": "item_weight", "entity_value": "5.0 gram",
         "also": "", "annotator": "'@SUM(1)",

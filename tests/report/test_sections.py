@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from entx.report.ablation.figures import Cause
-from entx.report.ablation.page import html_text, make_gallery
-from entx.report.ablation.summary import diff
-from tests.report.ablations import (
-    RIGHT,
-    make_store,
-    measured,
-    of,
-    report,
-    summary,
-)
+from entx.report.figures import Cause
+from entx.report.page import html_text
+from entx.report.summary import diff
+from tests.report.ablations import GOLD, RIGHT, make_store, of, report
 from tests.report.tables import Tables, figures, macros, written
 
 SECTIONS = macros("sections.html")
-
-
 Found = dict[str, Any]
 
 
@@ -31,7 +21,7 @@ Found = dict[str, Any]
 def both(many: tuple[Path, Path]) -> tuple[Found, Tables]:
     """The figures of the chance store as JSON, and the page's tables."""
     found, gallery = report(*many, ",".join(RIGHT), strategies=("vote", "stack"), price=7.2, most=10, picture_bytes=0)
-    return json.loads(json.dumps(found)), Tables(html_text(found, gallery))
+    return found, Tables(html_text(found, gallery))
 
 
 def test_scores(both: tuple[Found, Tables]) -> None:
@@ -173,17 +163,12 @@ def test_money_is_never_told_by_an_exponent(small: Found, cost: float, shown: st
     assert set(page.under("cost", "cost at 3.6 an hour").values()) == {shown}
 
 
-def _changed(small: Found, count: int) -> tuple[Found, Found]:
-    """An old report and a new one of many rows, which rules answer differently in the first so many."""
-    row = next(row for row in small["rows"] if row["outcomes"]["rules"] == "TP")
-    new = {**small, "rows": [{**row, "index": index} for index in range(300)]}
-    before = {"answers": {**row["answers"], "rules": ""}, "outcomes": {**row["outcomes"], "rules": "FN"}}
-    return {**new, "rows": [{**row, "index": i, **(before if i < count else {})} for i in range(300)]}, new
-
-
 @pytest.mark.parametrize(("count", "shown"), [(0, 0), (1, 1), (200, 200), (201, 200), (300, 200)])
 def test_a_long_list_of_changes_is_cut_and_the_rest_counted(small: Found, count: int, shown: int) -> None:
-    old, new = _changed(small, count)
+    row = next(row for row in small["rows"] if row["outcomes"]["rules"] == "TP")
+    before = {"answers": {**row["answers"], "rules": ""}, "outcomes": {**row["outcomes"], "rules": "FN"}}
+    new = {**small, "rows": [{**row, "index": index} for index in range(300)]}
+    old = {**small, "rows": [{**one, **before} if one["index"] < count else one for one in new["rows"]]}
     html = SECTIONS.changes(diff(old, new), "old.json")
     page = Tables(html)
     changed = [row for row in page.rows["changes"] if row[-1] == "FN → TP"]
@@ -205,31 +190,19 @@ def test_changes_say_what_came_and_went(small: Found) -> None:
     assert "7 rows are in both reports; 1 only in the old one; 1 with another truth." in other
 
 
-def _empty_slices(folder: Path) -> Found:
+def test_rows_without_a_slice_do_not_stand_for_all_rows_and_are_no_choice_of_their_own(tmp_path: Path) -> None:
     """Rows 0 to 3 belong to a slice, 4 to 7 to none."""
-    path, table = make_store(folder)
-    table.write_text(table.read_text(encoding="utf-8").replace(",large,", ",,"), encoding="utf-8")
-    return summary(path, table)
-
-
-def test_rows_without_a_slice_do_not_stand_for_all_rows(tmp_path: Path) -> None:
-    found = _empty_slices(tmp_path)
+    found, gallery = report(*make_store(tmp_path, gold=GOLD.replace(",large,", ",,")), most=9, picture_bytes=0)
     assert {name: own["n"] for name, own in found["columns"][0]["scores"]["slice"].items()} == {"small": 4, "": 4}
     assert [(test["part"], test["n"]) for test in found["pairs"]] == [("", 7), ("small", 4)]
     assert {name: part["n"] for name, part in found["oracle"]["parts"].items()} == {"": 8, "small": 4}
     assert found["oracle"]["parts"][""]["best_f1"] == of(found["columns"], "rules")["scores"]["all"][""]["f1"]
-
-
-def test_rows_without_a_slice_have_a_column_that_says_so_and_no_choice_of_their_own(tmp_path: Path) -> None:
-    found = _empty_slices(tmp_path)
     page = Tables(SECTIONS.scores(found))
     own = of(found["columns"], "rules")["scores"]["slice"][""]
     assert figures(page.under("scores", "F1 without a slice")["rules"]) == written(
         own["f1"], own["f1_low"], own["f1_high"]
     )
-    html = html_text(
-        found, make_gallery(measured(tmp_path / "s.duckdb", tmp_path / "gold.csv"), most=9, picture_bytes=0)
-    )
+    html = html_text(found, gallery)
     choices = html.split('<select name="slice">')[1].split("</select>")[0]
     assert choices == '<option value="">all</option><option value="small">small</option>'
     assert Tables(html).head["oracle"] == ["", "all rows (n 8)", "small (n 4)"]
@@ -243,12 +216,9 @@ def test_every_note_is_a_line_and_is_escaped() -> None:
     assert SECTIONS.notes([]) == ""
 
 
-def _facts(folder: Path, **options: Any) -> str:
-    return html_text(*report(*make_store(folder), most=0, picture_bytes=0, **options))
-
-
-def test_the_head_says_which_rows_were_measured(tmp_path: Path) -> None:
-    html = _facts(tmp_path, where=(("slice", "small"), ("entity_name", "item_weight")), common=True)
+def test_the_head_says_which_rows_were_measured(tiny: tuple[Path, Path]) -> None:
+    where = (("slice", "small"), ("entity_name", "item_weight"))
+    html = html_text(*report(*tiny, most=0, picture_bytes=0, where=where, common=True))
     facts = html.split("<dl")[1].split("</dl>")[0]
     assert "<bdi>4 of gold.csv</bdi>" in facts
     assert "<dt>with a value</dt><dd><bdi>3</bdi>" in facts

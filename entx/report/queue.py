@@ -44,70 +44,57 @@ from entx.ensemble.decision import CHALLENGE_F1
 from entx.ensemble.fit import Fitted
 from entx.ensemble.job import Chooser, Policy
 from entx.ensemble.strategies import find_strategy
+from entx.report.columns import ENSEMBLE_STAGE, BoolArray
 from entx.storage.labels import load_reviews, settle
 from entx.storage.pages import load_pages
 from entx.storage.questions import find_questions
 from entx.storage.runs import Arm, ArmsRow, find_arms, load_arms, run_settings
 from entx.storage.store import Store
 
-BoolArray = np.ndarray[tuple[int], np.dtype[np.bool_]]
-
-ENSEMBLE_STAGE = "ensemble"
 _MOST_ESTIMATED = 0.05  # share of questions beyond which an expected F1 is no figure to show
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Who answers the questions of a queue, and what decides: a stored run, or else a strategy. `name` says it."""
+    """Who answers the questions of a queue, and what decides."""
 
     arms: tuple[Arm, ...]
-    run: Arm | None
+    run: Arm | None  # that decides; None leaves it to `chooser`
     chooser: Chooser | None
-    name: str
+    name: str  # of what decides, in words
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The answer as it stands, None where none is given.
+    """The answer as it stands."""
 
-    `right` is p, 0 where none is given; `present` is q, at least p; `estimated` says that one of them is from votes.
-    """
-
-    quantity: Quantity | None
-    right: float
-    present: float
-    estimated: bool
+    quantity: Quantity | None  # None where none is given
+    right: float  # p, 0 where none is given
+    present: float  # q, at least p
+    estimated: bool  # one of them is from votes
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which questions may be handed out: at most `most`, of these entities (empty: of all), none that is `labelled`.
-
-    `disagree` takes only those where the arms do not all say the same, `again` also those that reviews have settled.
-    """
+    """Which questions may be handed out."""
 
     most: int = 1000
-    entities: frozenset[str] = frozenset()
-    disagree: bool = False
-    labelled: Collection[int] = ()
-    again: bool = False
+    entities: frozenset[str] = frozenset()  # empty: of all
+    disagree: bool = False  # only those where the arms do not all say the same
+    labelled: Collection[int] = ()  # indices of those that have a label elsewhere
+    again: bool = False  # also those that reviews have settled
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedQuestion:
-    """One question to be looked at: what the arms said, and the answer as it stands.
-
-    With its truth the expected F1 of all decided answers rises by `gain`. `picture` and `path` are None while no file
-    is known; `size` is that of the upright picture in pixels, None where it was not read.
-    """
+    """One question to be looked at: what the arms said, and the answer as it stands."""
 
     ballot: Ballot
     decided: Decided
-    gain: float
+    gain: float  # by so much the expected F1 of all decided answers rises with the question's truth
     image_link: str
-    picture: str | None
-    path: str | None
-    size: tuple[int, int] | None
+    path: str | None  # of the picture; None while no file is known
+    size: tuple[int, int] | None  # of the upright picture in pixels; None where it was not read
 
     @property
     def index(self) -> int:
@@ -122,21 +109,16 @@ class QueuedQuestion:
 
 @dataclass(frozen=True)
 class Queue:
-    """The questions, by expected gain, ties by index.
-
-    `runs` names the arms as the ballots order them. Of the `decided` answers and abstentions `estimated` have
-    probabilities from votes. `f1` is to expect now, `f1_after` when the queue's questions are made right; `left_out`
-    counts decided questions that are not in the queue, by reason.
-    """
+    """The questions, by expected gain, ties by index."""
 
     questions: tuple[QueuedQuestion, ...]
-    runs: tuple[str, ...]
+    runs: tuple[str, ...]  # names of the arms as the ballots order them
     decided_by: str
-    decided: int
-    estimated: int
-    f1: float
-    f1_after: float
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    decided: int  # answers and abstentions
+    estimated: int  # of these, those that have probabilities from votes
+    f1: float  # to expect now
+    f1_after: float  # and when the queue's questions are made right
+    left_out: Mapping[str, int] = field(default_factory=dict)  # number of decided questions not in it, by reason
 
     @property
     def promises(self) -> tuple[float, float] | None:
@@ -193,7 +175,7 @@ def decide(panel: Panel, batch: Sequence[Ballot], stored: Mapping[int, Answer]) 
             decided.append(None if own is None else _with_chances(ballot, own.quantity, own.p_correct, own.p_present))
         return decided
     for ballot, choice in zip(batch, panel.chooser.choose(batch), strict=True):
-        quantity = None if choice.option is None else choice.ballot.options[choice.option].quantity
+        quantity = choice.given.quantity if choice.given else None
         decided.append(_with_chances(ballot, quantity, choice.p_correct, choice.p_present))
     return decided
 
@@ -256,12 +238,12 @@ def expected_f1(right: FloatArray, present: FloatArray, given: BoolArray, review
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What is kept of each decided question: whether all arms agreed, p, q, and whether an answer is given."""
+    """What is kept of each decided question."""
 
     index: int
     entity_name: str
-    agreed: bool
-    right: float
+    agreed: bool  # all arms that were asked said the same, in legal units
+    right: float  # as of `Decided`
     present: float
     given: bool
 
@@ -285,8 +267,9 @@ def make_queue(
             if one is None:
                 undecided += 1
                 continue
+            agreed = len(ballot.options) == 1 and len(ballot.options[0].arms) == len(ballot.asked)
             given = one.quantity is not None
-            rows.append(_Row(ballot.index, ballot.entity.name, _agree(ballot), one.right, one.present, given))
+            rows.append(_Row(ballot.index, ballot.entity.name, agreed, one.right, one.present, given))
             estimated += one.estimated
         advance(len(batch))
     right = np.array([row.right for row in rows], dtype=np.float64)
@@ -296,11 +279,11 @@ def make_queue(
     reasons = _reasons_against(store, wanted, rows)
     order = np.lexsort((np.array([row.index for row in rows], dtype=np.int64), -gains))
     chosen = [place for place in order.tolist() if not reasons[place]][: wanted.most]
-    reviewed = np.zeros(len(rows), dtype=np.bool_)
-    reviewed[chosen] = True
-    left_out = Counter(reason for reason in reasons if reason)
-    left_out["worth less than those handed out"] = reasons.count("") - len(chosen)
-    left_out["not decided: asked of an arm since"] = undecided
+    reviewed = np.isin(np.arange(len(rows)), chosen)
+    others = {
+        "worth less than those handed out": reasons.count("") - len(chosen),
+        "not decided: asked of an arm since": undecided,
+    }
     return Queue(
         questions=_fetch(store, panel, schema, key, {rows[place].index: float(gains[place]) for place in chosen}),
         runs=tuple(arm.run for arm in panel.arms),
@@ -309,13 +292,8 @@ def make_queue(
         estimated=estimated,
         f1=expected_f1(right, present, shown),
         f1_after=expected_f1(right, present, shown, reviewed),
-        left_out={reason: count for reason, count in left_out.items() if count},
+        left_out=Counter(filter(None, reasons)) + Counter(others),  # the sum has no reason of no question
     )
-
-
-def _agree(ballot: Ballot) -> bool:
-    """Whether all arms that were asked said the same, in legal units."""
-    return len(ballot.options) == 1 and len(ballot.options[0].arms) == len(ballot.asked)
 
 
 def _reasons_against(store: Store, wanted: Wanted, rows: Sequence[_Row]) -> list[str]:
@@ -368,9 +346,7 @@ def _fetch(
             page = pages.get(question.picture or "")
             size = (page.width, page.height) if page is not None and page.width and page.height else None
             assert decided is not None
-            made[ballot.index] = QueuedQuestion(
-                ballot, decided, gain, question.image_link, question.picture, question.path, size
-            )
+            made[ballot.index] = QueuedQuestion(ballot, decided, gain, question.image_link, question.path, size)
     return tuple(made[index] for index in gain_of)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, TableError
 from entx.core.evaluation import Outcome
 from entx.core.types import Answer, Quantity, parse_written
-from entx.report.ablation.columns import (
+from entx.report.columns import (
     ARM,
     Column,
     always_answering,
@@ -63,24 +64,25 @@ def test_gold_rows_are_those_of_the_table_in_its_order(tiny: tuple[Path, Path], 
 
 
 @pytest.mark.parametrize(
-    ("where", "says"),
+    ("gold", "where", "says"),
     [
-        ([("colour", "red")], "colour"),
-        ([("slice", "none")], "it holds 'small', 'large'"),
-        ([("slice", "small"), ("entity_name", "voltage")], "no row is left"),
+        (GOLD, [("colour", "red")], "colour"),
+        (GOLD, [("slice", "none")], "it holds 'small', 'large'"),
+        (GOLD, [("slice", "small"), ("entity_name", "voltage")], "no row is left"),
+        (GOLD + GOLD.splitlines()[1] + "\n", [], r"gold\.csv.*0"),  # one row twice
+        (GOLD.replace("4,voltage", "4,wattage"), [], "index 4 is 'wattage', in the store 'voltage'"),
+        (GOLD.replace("0.jpg", "00.jpg"), [], "index 0 is '00.jpg', in the store '0.jpg'"),
+        ("index,value\n77,1 gram\n", [], "has a question of none of its 1 rows"),
+        ("index,entity_name\n0,voltage\n", [], "neither entity_value nor value"),
+        ("index,value\n", [], "has a header and no rows"),
+        ("index,value,entity_name\n0,1 gram,weigth\n", [], "unknown entity"),
     ],
 )
-def test_rows_that_nothing_is_left_of(tiny: tuple[Path, Path], where: list[tuple[str, str]], says: str) -> None:
-    with Store(tiny[0]) as store, pytest.raises((InputError, TableError), match=says) as caught:
-        read_gold(tiny[1], store, CHALLENGE, where)
+def test_gold_tables_that_do_not_fit(tmp_path: Path, gold: str, where: list[tuple[str, str]], says: str) -> None:
+    path, table = make_store(tmp_path, gold=gold)
+    with pytest.raises((InputError, TableError), match=says) as caught:
+        measured(path, table, where=where)
     assert "\n" not in str(caught.value)
-
-
-def test_every_row_was_labelled_twice_by_mistake(tmp_path: Path) -> None:
-    path, table = make_store(tmp_path, gold=GOLD + GOLD.splitlines()[1] + "\n")
-    with pytest.raises(TableError, match="0") as caught:
-        measured(path, table)
-    assert "gold.csv" in str(caught.value)
 
 
 def test_a_run_of_the_store_is_the_same_column_alone_and_beside_others(tmp_path: Path) -> None:
@@ -92,29 +94,9 @@ def test_a_run_of_the_store_is_the_same_column_alone_and_beside_others(tmp_path:
     assert of(alone["units"], "qwen") == of(beside["units"], "qwen")
 
 
-@pytest.mark.parametrize(
-    ("gold", "says"),
-    [
-        (GOLD.replace("4,voltage", "4,wattage"), "index 4 is 'wattage', in the store 'voltage'"),
-        (GOLD.replace("0.jpg", "00.jpg"), "index 0 is '00.jpg', in the store '0.jpg'"),
-        ("index,value\n77,1 gram\n", "has a question of none of its 1 rows"),
-        ("index,entity_name\n0,voltage\n", "neither entity_value nor value"),
-        ("index,value\n", "has a header and no rows"),
-        ("index,value,entity_name\n0,1 gram,weigth\n", "unknown entity"),
-    ],
-)
-def test_gold_tables_that_do_not_fit(tmp_path: Path, gold: str, says: str) -> None:
-    path, table = make_store(tmp_path, gold=gold)
-    with pytest.raises((InputError, TableError), match=says) as caught:
-        measured(path, table)
-    assert "\n" not in str(caught.value)
-
-
 def test_rows_that_the_store_lacks_are_told(tmp_path: Path) -> None:
-    path, table = make_store(tmp_path, gold=GOLD + "99,voltage,large,9.jpg,9 volt,\n")
-    found = summary(path, table)
-    assert len(found["rows"]) == 8
-    assert found["gold"]["left_out"] == 1
+    found = summary(*make_store(tmp_path, gold=GOLD + "99,voltage,large,9.jpg,9 volt,\n"))
+    assert (len(found["rows"]), found["gold"]["left_out"]) == (8, 1)
     assert "1 rows of gold.csv are no questions of the store; they are left out" in found["notes"]
 
 
@@ -183,22 +165,25 @@ def test_a_pair_is_tested_on_the_rows_that_both_were_asked(tiny: tuple[Path, Pat
     assert whole["separable"] is False
 
 
-def test_an_arm_is_not_separable_from_itself(tmp_path: Path) -> None:
-    arms = {"rules": default_arms()["rules"], "again": default_arms()["rules"]}
-    test = summary(*make_store(tmp_path, arms), runs="rules,again")["pairs"][0]
-    assert (test["difference"], test["low"], test["high"], test["p"]) == (0.0, 0.0, 0.0, 1.0)
-    assert test["separable"] is False
+RIGHT = [said(text) for text in ("500 gram", "2 kilogram", "", "3 pound", "12 volt", "", "7 ounce", "9 volt")]
+WRONG = [said(text) for text in ["1 microgram"] * 4 + ["1 kilovolt"] * 4]
 
 
-def test_a_clear_difference_is_separable(tmp_path: Path) -> None:
-    right = [said(text) for text in ("500 gram", "2 kilogram", "", "3 pound", "12 volt", "", "7 ounce", "9 volt")]
-    wrong = [said("1 microgram") for _ in range(4)] + [said("1 kilovolt") for _ in range(4)]
-    test = summary(*make_store(tmp_path, {"rules": right, "wrong": wrong}), runs="rules,wrong")["pairs"][0]
-    assert (test["difference"], test["p"], test["separable"]) == (1.0, 0.0, True)
+@pytest.mark.parametrize(
+    ("first", "second", "difference", "p", "separable"),
+    [(default_arms()["rules"], default_arms()["rules"], 0.0, 1.0, False), (RIGHT, WRONG, 1.0, 0.0, True)],
+    ids=["of itself", "clear"],
+)
+def test_a_clear_difference_is_separable_and_none_is_not(
+    tmp_path: Path, first: Any, second: Any, difference: float, p: float, separable: bool
+) -> None:
+    test = summary(*make_store(tmp_path, {"rules": first, "other": second}), runs="rules,other")["pairs"][0]
+    assert (test["difference"], test["low"], test["high"], test["p"]) == (difference, difference, difference, p)
+    assert test["separable"] is separable
 
 
 def test_always_answering_gives_the_best_candidate(tiny: tuple[Path, Path]) -> None:
-    rules = of(summary(*tiny)["variants"], "rules")
+    rules, qwen = (of(summary(*tiny)["variants"], name) for name in ("rules", "qwen"))
     # Row 6 becomes right, row 7 wrong: TP 4, FP 3, FN 0.
     assert rules["always"]["f1"] == pytest.approx(8 / 11, abs=1e-6)
     assert rules["always"]["difference"] == pytest.approx(8 / 11 - 6 / 10, abs=1e-6)
@@ -208,10 +193,7 @@ def test_always_answering_gives_the_best_candidate(tiny: tuple[Path, Path]) -> N
     assert rules["perfect"] == pytest.approx(6 / 9, abs=1e-6)
     assert rules["perfect_always"] == pytest.approx(8 / 10)
     assert rules["strict"] is None  # a printed line is no answer
-
-
-def test_an_arm_without_a_known_candidate_cannot_always_answer(tiny: tuple[Path, Path]) -> None:
-    assert of(summary(*tiny)["variants"], "qwen")["always"] is None
+    assert qwen["always"] is None  # it names no candidate
 
 
 def test_the_postprocessor_is_what_lies_between_raw_text_and_answer(tmp_path: Path) -> None:
@@ -226,17 +208,10 @@ def test_the_postprocessor_is_what_lies_between_raw_text_and_answer(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "reads"),
     [
-        ("5 gram", "5.0 gram"),
-        (" 5.50  meter ", "5.5 metre"),
-        ("3 feet", "3.0 foot"),
-        ("10 volt", "10.0 volt"),
-        ("5 grams", None),
-        ("5 Gram", None),
-        ("5g", None),
-        ("", None),
-        ("it is 5 gram", None),
+        ("5 gram", "5.0 gram"), (" 5.50  meter ", "5.5 metre"), ("3 feet", "3.0 foot"), ("10 volt", "10.0 volt"),
+        ("5 grams", None), ("5 Gram", None), ("5g", None), ("", None), ("it is 5 gram", None),
     ],
-)
+)  # fmt: skip
 def test_the_official_form(text: str, reads: str | None) -> None:
     found = strict_form(text, CHALLENGE)
     assert (found.text if found else None) == reads

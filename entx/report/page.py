@@ -1,31 +1,151 @@
-"""An ablation as one HTML file that loads nothing: its figures, and a gallery of errors.
+"""Pages of HTML: the templates and how they write figures, and the ablation's page with its gallery of errors.
+
+All text of pictures, tables and models is foreign. The templates escape every expression (jinja2's autoescape), what
+HTML cannot hold is shown as U+FFFD, and no foreign text stands in a style sheet or a script. A page's content security
+policy lets nothing run or load but its own style and script, both by hash, and the pictures inside it.
 
 A card of the gallery is a question that some column has wrong, with its picture, boxes, answers and truth; pictures
 are reduced, without metadata, until all of them together fit one budget of bytes. What the page looks like stands in
-`entx/report/templates`: `ablation.html` the whole, `sections.html` the tables, `charts.html`, `gallery.html` the cards.
-Equal input gives equal bytes: there is no date in it.
+the templates: `ablation.html` the whole, `sections.html` the tables, `charts.html`, `gallery.html` the cards. Equal
+input gives equal bytes: there is no date in it.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from entx.core.boxes import corners
 from entx.core.candidates import evidence_of
 from entx.core.errors import PictureError
 from entx.core.evaluation import Outcome
 from entx.core.files import atomic_text
 from entx.core.images import Image, decode
 from entx.core.types import Polygon
-from entx.report.ablation.columns import ARM, ENSEMBLE_STAGE, Column
-from entx.report.ablation.figures import CONVERTED, relation
-from entx.report.ablation.summary import Ablation
-from entx.report.html import MISSING, page
+from entx.report.columns import Column
+from entx.report.figures import CONVERTED, relation
+
+if TYPE_CHECKING:  # `entx show` writes a page without either's modules
+    from jinja2 import Environment
+
+    from entx.report.summary import Ablation
+
+MISSING = "–"
+
+COLOURS = 12
+"""Colours that the style sheets have for columns, named c0 to c11."""
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def render(name: str, **values: Any) -> str:
+    """The page of the template `name`.html, with the style sheet and the script of that name inside."""
+    style, script = asset(f"{name}.css"), asset(f"{name}.js")
+    template = environment().get_template(f"{name}.html")
+    return template.render(policy=content_policy(style, script), style=style, script=script, **values)
+
+
+@cache
+def environment() -> Environment:
+    """The templates, with figures as filters; a value that a template needs and does not get is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("entx.report"), autoescape=True, undefined=StrictUndefined, finalize=printable,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters |= {
+        "share": share, "signed": signed, "seconds": seconds, "money": money, "colour": colour, "breakable": breakable,
+        "f1_axis": f1_axis, "data_uri": data_uri, "corners": corners, "count": lambda number: f"{number:,}",
+        "whole": lambda value: f"{value:.0%}",
+    }  # fmt: skip
+    return made
+
+
+def printable(value: Any) -> Any:
+    """A text with U+FFFD for what HTML cannot hold; markup and other values as they are."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+def shortened(text: str, most: int) -> str:
+    """The text with at most so many characters and a mark of what was cut."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
+def content_policy(style: str, script: str) -> str:
+    """A content security policy for a page with one style, one script (both by hash) and pictures inside."""
+    digests = (hashlib.sha256(source.encode()).digest() for source in (style, script))
+    own_style, own_script = (f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    allowed = f"img-src data:; style-src {own_style}; script-src {own_script}"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+
+
+def asset(name: str) -> str:
+    """A text file that ships beside the templates."""
+    return (files("entx.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG inside the page."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def share(value: float | None, digits: int = 3) -> str:
+    """0.901 as ".901"; a dash for none."""
+    if value is None:
+        return MISSING
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("0") if 0.0 <= value < 1.0 else text
+
+
+def signed(value: float) -> str:
+    """A difference with its sign: "+.012"."""
+    return ("−" if value < 0 else "+") + share(abs(value))
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with two or three digits that mean something."""
+    return MISSING if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def money(value: float | None) -> str:
+    """A cost with three digits, of which none is lost above a hundred."""
+    return MISSING if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def colour(number: int) -> str:
+    """The class of a column's colour."""
+    return f"c{number % COLOURS}"
+
+
+def breakable(name: str) -> str:
+    """A name as markup that may be broken before a plus sign."""
+    from markupsafe import Markup
+
+    return Markup("<wbr>+").join(printable(name).split("+"))
+
+
+def f1_axis(points: Sequence[Mapping[str, float]]) -> tuple[float, float, list[tuple[float, str]]]:
+    """The least and the greatest F1 of an axis that holds the points' intervals, and its marks: place and name."""
+    low, high = min(one["low"] for one in points), max(one["high"] for one in points)
+    step = 0.05 if high - low <= 0.25 else 0.2
+    first, last = math.floor(low / step), max(math.ceil(high / step), math.floor(low / step) + 1)
+    low, high = first * step, last * step
+    steps = round((high - low) / step)
+    return low, high, [(n / steps, f"{low + step * n:.2f}".removeprefix("0")) for n in range(steps + 1)]
+
 
 SIDES = (720, 560, 440, 340, 260, 200)
 """Pixels of the longer side that are tried, the largest that fits its share of the budget being taken."""
@@ -54,15 +174,12 @@ class Thumbnail:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The cards and the pictures that they share, as `gallery.html` takes them.
-
-    `wrong` questions are wrong by some column, perhaps more than there are cards; `without_picture` cards have none.
-    """
+    """The cards and the pictures that they share, as `gallery.html` takes them."""
 
     pictures: tuple[Mapping[str, Any], ...]
     cards: tuple[Mapping[str, Any], ...]
-    wrong: int
-    without_picture: int
+    wrong: int  # questions that some column has wrong, perhaps more than there are cards
+    without_picture: int  # cards that have none
 
 
 def write_html(summary: Mapping[str, Any], gallery: Gallery, out: Path, *, old: str = "") -> None:
@@ -73,7 +190,7 @@ def write_html(summary: Mapping[str, Any], gallery: Gallery, out: Path, *, old: 
 
 def html_text(summary: Mapping[str, Any], gallery: Gallery, *, old: str = "") -> str:
     """The whole page; `old` is the name of the older report whose changes stand in `summary["diff"]`."""
-    return page("ablation", summary=summary, gallery=gallery, kinds=KINDS, old=old)
+    return render("ablation", summary=summary, gallery=gallery, kinds=KINDS, old=old)
 
 
 def make_gallery(ablation: Ablation, *, most: int, picture_bytes: int) -> Gallery:
@@ -145,12 +262,10 @@ def _card(ablation: Ablation, place: int, picture: Mapping[str, Any] | None) -> 
 def _words(column: Column, place: int) -> str:
     """What a single arm said in its own words, or why it gave nothing; "" where that adds nothing."""
     answer = column.answers[place]
-    if answer is None or column.kind != ARM or column.stage == ENSEMBLE_STAGE:
+    if answer is None or not column.single:
         return ""
     words = answer.text if answer.quantity else answer.reason or answer.text
-    if answer.quantity and words == answer.quantity.text:
-        return ""
-    return words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
+    return "" if answer.quantity and words == answer.quantity.text else shortened(words, _LONGEST)
 
 
 def _evidence(ablation: Ablation, number: int, place: int) -> Polygon | None:
@@ -176,8 +291,9 @@ def thumbnails(files: Sequence[tuple[str, str | None]], budget: int) -> dict[str
     found: dict[str, Thumbnail] = {}
     left = budget
     for place, (picture, path) in enumerate(files):
-        image = _image(picture, path)
-        small = None if image is None else _fitting(image, left // (len(files) - place))
+        image, share = _image(picture, path), left // (len(files) - place)
+        tried = () if image is None else (reduced(image, side, JPEG_QUALITY) for side in SIDES)
+        small = next((one for one in tried if _encoded_size(one.jpeg) <= share), None)
         if small is not None:
             found[picture] = small
             left -= _encoded_size(small.jpeg)
@@ -196,19 +312,15 @@ def _image(picture: str, path: str | None) -> Image | None:
         return None
 
 
-def _fitting(image: Image, most: int) -> Thumbnail | None:
+def reduced(image: Image, side: int, quality: int) -> Thumbnail:
+    """The picture as a JPEG without metadata, its longer side at most so many pixels."""
     height, width = image.shape[:2]
-    for side in SIDES:
-        factor = min(1.0, side / max(height, width))
-        small = image
-        if factor < 1.0:
-            size = max(1, round(width * factor)), max(1, round(height * factor))
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        jpeg = encoded.tobytes()
-        if _encoded_size(jpeg) <= most:
-            return Thumbnail(jpeg, small.shape[1], small.shape[0])
-    return None
+    factor = min(1.0, side / max(height, width))
+    if factor < 1.0:
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return Thumbnail(encoded.tobytes(), image.shape[1], image.shape[0])
 
 
 def _encoded_size(jpeg: bytes) -> int:

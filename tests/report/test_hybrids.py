@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import fit_ensemble
 from entx.ensemble.job import Chooser, Policy
 from entx.ensemble.strategies import Stack, first_arms_only, learn
-from entx.report.ablation.columns import Column, Gold, GoldRow
-from entx.report.ablation.hybrids import ASKS, CLOSE, Frontier, cheap_arms, frontier_figures, sweep
+from entx.report.columns import Column, Gold, GoldRow
+from entx.report.hybrids import ASKS, CLOSE, Frontier, cheap_arms, frontier_figures, sweep
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
 from entx.storage.store import Store
@@ -66,11 +67,7 @@ def test_an_unknown_strategy_and_a_run_with_a_hybrids_name(tmp_path: Path) -> No
 
 
 ARMS = [Arm("rules", "rules", "h", 1), Arm("qwen", "vlm", "h", 1)]
-
-
 ROWS = 300
-
-
 COSTS = {
     "rules": {"answering_seconds": 2.0, "reading_seconds": 30.0},
     "qwen": {"answering_seconds": 1000.0, "reading_seconds": 0.0},
@@ -78,25 +75,22 @@ COSTS = {
 
 
 @cache
-def _examples() -> list[Example]:
-    return labelled(ROWS)
-
-
-@cache
-def _gold() -> Gold:
+def _sample() -> tuple[list[Example], Gold]:
+    """Labelled rows, and the same as gold."""
+    examples = labelled(ROWS)
     rows = tuple(
         GoldRow(
-            example.ballot.index, example.ballot.entity.name, "", next((q.text for q in example.rights), ""), (),
-            f"{example.ballot.index}.jpg", "g", example.ballot.fold, None, None,
+            example.ballot.index, example.ballot.entity.name, f"{example.ballot.index}.jpg", "g", example.ballot.fold,
+            None, None, "", next((q.text for q in example.rights), ""), (),
         )
-        for example in _examples()
+        for example in examples
     )  # fmt: skip
-    return Gold(Path("gold.csv"), rows, (), np.arange(ROWS, dtype=np.int64))
+    return examples, Gold(Path("gold.csv"), rows, (), np.arange(ROWS, dtype=np.int64))
 
 
 @pytest.fixture(scope="module")
 def found() -> Frontier:
-    return sweep(_examples(), ARMS, _gold())
+    return sweep(_sample()[0], ARMS, _sample()[1])
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +110,7 @@ def test_shares_rise_from_none_to_all_and_are_nearly_what_was_allowed(found: Fro
 
 @pytest.mark.parametrize(("end", "arms"), [(0, 1), (-1, 2)])
 def test_the_ends_are_stack_over_the_cheap_arms_and_over_all(found: Frontier, end: int, arms: int) -> None:
-    examples = [
-        Example(first_arms_only(example.ballot, arms), example.rights, example.present) for example in _examples()
-    ]
+    examples = [replace(example, ballot=first_arms_only(example.ballot, arms)) for example in _sample()[0]]
     fitted = fit_ensemble("stack", Stack, ARMS, "s", examples)
     choices = Chooser("stack", Stack, ["rules", "qwen"], fitted, Policy(CHALLENGE_F1, always=True)).choose(
         [example.ballot for example in examples]
@@ -153,8 +145,8 @@ def test_every_figure_of_a_point(found: Frontier, told: dict[str, Any]) -> None:
 
 
 def test_a_run_without_times_has_none_where_it_is_asked(found: Frontier) -> None:
-    plain = frontier_figures(found, {**COSTS, "qwen": {"answering_seconds": None, "reading_seconds": 0.0}}, None, 0)
-    assert plain is not None
+    untimed = {"answering_seconds": None, "reading_seconds": 0.0}
+    plain = frontier_figures(found, {**COSTS, "qwen": untimed}, None, 0) or {}
     assert plain["points"][0]["seconds"] == 32.0
     assert all(point["seconds"] is None for point in plain["points"][1:])
     assert all(point["cost"] is None for point in plain["points"])
@@ -162,12 +154,10 @@ def test_a_run_without_times_has_none_where_it_is_asked(found: Frontier) -> None
 
 
 def test_a_labelled_picture_never_decides_its_own_answer(found: Frontier) -> None:
-    lied = [
-        Example(example.ballot, frozenset(), not example.present) if example.ballot.fold == 1 else example
-        for example in _examples()
-    ]
-    other = sweep(lied, ARMS, _gold())
-    own = {row.index for row in _gold().rows if row.fold == 1}
+    examples, gold = _sample()
+    lies = [Example(example.ballot, frozenset(), not example.present) for example in examples]
+    other = sweep([lie if lie.ballot.fold == 1 else one for lie, one in zip(lies, examples, strict=True)], ARMS, gold)
+    own = {row.index for row in gold.rows if row.fold == 1}
     for ours, theirs in zip(found.columns, other.columns, strict=True):
         assert _said(ours, own) == _said(theirs, own)
     others = set(range(ROWS)) - own
@@ -180,16 +170,10 @@ def _said(column: Column, indices: set[int]) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("stages", "cheap"),
-    [
-        (["rules", "vlm"], 1),
-        (["rules", "llm", "vlm"], 2),
-        (["rules", "llm"], 1),
-        (["vlm", "vlm", "rules"], 1),
-        (["rules", "llm", "llm", "vlm", "vlm"], 3),
-    ],
+    [("rules vlm", 1), ("rules llm vlm", 2), ("rules llm", 1), ("vlm vlm rules", 1), ("rules llm llm vlm vlm", 3)],
 )
-def test_cheap_are_the_arms_before_the_first_vision_model(stages: list[str], cheap: int) -> None:
-    assert cheap_arms([Arm(f"{place}", stage, "h", 1) for place, stage in enumerate(stages)]) == cheap
+def test_cheap_are_the_arms_before_the_first_vision_model(stages: str, cheap: int) -> None:
+    assert cheap_arms([Arm(f"{place}", stage, "h", 1) for place, stage in enumerate(stages.split())]) == cheap
 
 
 @given(ask=st.floats(0.0, 1.0), more=st.floats(0.0, 1.0))

@@ -8,7 +8,7 @@ coverage. Each function returns plain objects as they stand in the report's JSON
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from entx.core.tables import read_table, require_entities
 from entx.core.types import Quantity, parse_written
 from entx.core.units import exact_size
 from entx.neural.reliability import reliability
-from entx.report.ablation.columns import ARM, ENSEMBLE_STAGE, Column, Gold, GoldRow, always_answering
+from entx.report.columns import ENSEMBLE_STAGE, Column, Gold, GoldRow, always_answering
 from entx.storage.runs import Arm, RunTotals, page_seconds, run_totals
 from entx.storage.store import Store
 
@@ -36,19 +36,12 @@ class Cause(StrEnum):
     EMPTY = "answered on an empty row"
 
 
-def single_arms(columns: Sequence[Column]) -> list[Column]:
-    """The stored runs that are no ensembles."""
-    return [column for column in columns if column.kind == ARM and column.stage != ENSEMBLE_STAGE]
-
-
 def oracle_outcomes(arms: Sequence[Column]) -> IntArray:
     """What a perfect pick among the arms counts as; giving none is a pick where an arm gives none."""
-    table = np.stack([arm.outcomes for arm in arms])
     right = np.stack([arm.right for arm in arms]).any(axis=0)
-    stated = np.array([bool(row.truth) for row in arms[0].gold.rows], dtype=bool)
-    silent = (table == Outcome.FN).any(axis=0)
+    silent = (np.stack([arm.outcomes for arm in arms]) == Outcome.FN).any(axis=0)
     wrong = np.where(silent, int(Outcome.FN), int(Outcome.FP))
-    return np.where(right, np.where(stated, int(Outcome.TP), int(Outcome.TN)), wrong)
+    return np.where(right, np.where(arms[0].gold.stated, int(Outcome.TP), int(Outcome.TN)), wrong)
 
 
 def oracle(columns: Sequence[Column], seed: int) -> dict[str, Any] | None:
@@ -58,7 +51,7 @@ def oracle(columns: Sequence[Column], seed: int) -> dict[str, Any] | None:
         parts: for "" (all rows) and each slice: n, f1, low, high, best (name of the best arm), best_f1, and closed: for
         each column its share of the gap (1 closes it, below 0 is worse than the best arm; None where there is no gap).
     """
-    arms = single_arms(columns)
+    arms = [column for column in columns if column.single]
     if not arms:
         return None
     gold, outcomes = arms[0].gold, oracle_outcomes(arms)
@@ -100,37 +93,28 @@ def causes(columns: Sequence[Column], printed: Sequence[bool | None]) -> list[di
         the truth in the OCR lines. The last, "every arm", counts rows that all arms have wrong: there
         abstained are those on which none of them gave an answer.
     """
-    arms = single_arms(columns)
-    found = []
-    for column in columns:
-        why = [cause_of(place, column, arms) for place in range(len(printed))]
+    arms, places = [column for column in columns if column.single], range(len(printed))
+
+    def counted(name: str, why: Sequence[Cause | None], unread: Collection[Cause]) -> dict[str, Any]:
         counts = Counter(one for one in why if one is not None)
-        in_text = sum(one is Cause.NO_ARM and bool(seen) for one, seen in zip(why, printed, strict=True))
-        found.append(_counted(column.name, counts, in_text))
+        in_text = sum(one in unread and bool(seen) for one, seen in zip(why, printed, strict=True))
+        by_cause = {cause.value: counts[cause] for cause in Cause}
+        return {"name": name, "wrong": counts.total(), **by_cause, "in_text": in_text}
+
+    found = [counted(one.name, [cause_of(place, one, arms) for place in places], (Cause.NO_ARM,)) for one in columns]
     if arms:
-        found.append(_every_arm(arms, arms[0].gold, printed))
+        why = [_cause_of_all(place, arms) for place in places]
+        found.append(counted("every arm", why, (Cause.NO_ARM, Cause.ABSTAINED)))
     return found
 
 
-def _every_arm(arms: Sequence[Column], gold: Gold, printed: Sequence[bool | None]) -> dict[str, Any]:
-    counts: Counter[Cause] = Counter()
-    in_text = 0
-    for place, row in enumerate(gold.rows):
-        if any(arm.right[place] for arm in arms):
-            continue
-        if not row.truth:
-            counts[Cause.EMPTY] += 1
-        elif all(arm.outcomes[place] == Outcome.FN for arm in arms):
-            counts[Cause.ABSTAINED] += 1
-        else:
-            counts[Cause.NO_ARM] += 1
-        in_text += bool(row.truth) and bool(printed[place])
-    return _counted("every arm", counts, in_text)
-
-
-def _counted(name: str, counts: Counter[Cause], in_text: int) -> dict[str, Any]:
-    by_cause = {cause.value: counts[cause] for cause in Cause}
-    return {"name": name, "wrong": counts.total(), **by_cause, "in_text": in_text}
+def _cause_of_all(place: int, arms: Sequence[Column]) -> Cause | None:
+    """Why every arm has a row wrong; None where one has it right."""
+    if any(arm.right[place] for arm in arms):
+        return None
+    if not arms[0].gold.rows[place].truth:
+        return Cause.EMPTY
+    return Cause.ABSTAINED if all(arm.outcomes[place] == Outcome.FN for arm in arms) else Cause.NO_ARM
 
 
 ROUNDING = 0.01
@@ -199,17 +183,14 @@ def label_noise(labels: Iterable[tuple[str, str, str]], gold: Gold, source: str)
         (the label stands where the picture states no value), blank (no label where it does), agree_empty; and by
         entity_name the same counts.
     """
-    rows = {(row.link, row.entity_name): row for row in gold.rows}
-    totals: Counter[str] = Counter()
+    rows = {(row.image_link, row.entity_name): row for row in gold.rows}
     by_entity: dict[str, Counter[str]] = defaultdict(Counter)
     for link, name, label in labels:
-        row = rows.get((link, name))
-        if row is not None:
-            verdict = _label_verdict(label.strip(), row)
-            totals[verdict] += 1
-            by_entity[name][verdict] += 1
-    if not totals:
+        if (row := rows.get((link, name))) is not None:
+            by_entity[name][_label_verdict(label.strip(), row)] += 1
+    if not by_entity:
         return None
+    totals = sum(by_entity.values(), Counter[str]())
     parts = sorted(by_entity.items(), key=lambda item: (-item[1].total(), item[0]))
     return {"source": source, **_shares(totals), "entity_name": {name: _shares(counts) for name, counts in parts}}
 
@@ -250,13 +231,19 @@ def costs(
         InputError: a time is stated of a run that is not among the arms, or that was timed.
     """
     totals = {arm.run: run_totals(store, arm.run) for arm in arms}
-    imported = {run for run, own in totals.items() if _is_imported(own)}
+    imported = {run for run, own in totals.items() if {"file", "sha256"} <= own.settings.keys()}
     if foreign := sorted(stated.keys() - imported):
         without = ", ".join(sorted(imported)) or "none"
         raise InputError(f"--seconds {', '.join(foreign)}: only imported runs brought no times ({without})")
-    rates = {
-        arm.run: _rates(store, arm, totals[arm.run], stated.get(arm.run)) for arm in arms if arm.stage != ENSEMBLE_STAGE
-    }
+    rates: dict[str, Rates] = {}
+    for arm in arms:
+        own = totals[arm.run]
+        per_thousand = 1000.0 / max(own.asked, 1)
+        answering = stated.get(arm.run) if arm.run in imported else own.wall_seconds * per_thousand
+        if own.answer_seconds > 0.0:
+            answering = own.answer_seconds * per_thousand
+        if arm.stage != ENSEMBLE_STAGE:
+            rates[arm.run] = answering, page_seconds(store, arm.run, arm.pages) * per_thousand if arm.pages else 0.0
     found = {}
     for arm in arms:
         own = totals[arm.run]
@@ -278,11 +265,8 @@ def hybrid_costs(
     found = {}
     for name, shares in consulted.items():
         own = [(share, of_runs[run]) for run, share in shares.items()]
-        answering = None
-        if all(cost["answering_seconds"] is not None for share, cost in own if share):
-            answering = sum(share * (cost["answering_seconds"] or 0.0) for share, cost in own)
-        reading = max(cost["reading_seconds"] for _, cost in own)  # one reading serves all
-        found[name] = {"looked": dict(shares), **_cost((answering, reading), price)}
+        rates = _together([(share, (cost["answering_seconds"], cost["reading_seconds"])) for share, cost in own])
+        found[name] = {"looked": dict(shares), **_cost(rates, price)}
     return found
 
 
@@ -295,26 +279,21 @@ def _cost(rates: Rates, price: float | None) -> dict[str, float | None]:
     }  # fmt: skip
 
 
-def _is_imported(own: RunTotals) -> bool:
-    return "file" in own.settings and "sha256" in own.settings
-
-
-def _rates(store: Store, arm: Arm, own: RunTotals, stated: float | None) -> Rates:
-    per_thousand = 1000.0 / max(own.asked, 1)
-    reading = page_seconds(store, arm.run, arm.pages) * per_thousand if arm.pages else 0.0
-    if own.answer_seconds > 0.0:
-        return own.answer_seconds * per_thousand, reading
-    return stated if _is_imported(own) else own.wall_seconds * per_thousand, reading
+def _together(rates: Sequence[tuple[float, Rates]]) -> Rates:
+    """Of runs that are asked these shares of the questions; one reading of the pages serves all of them."""
+    answering = [None if seconds is None else share * seconds for share, (seconds, _) in rates if share]
+    known = [seconds for seconds in answering if seconds is not None]
+    reading = max(reading for _, (_, reading) in rates)
+    return (sum(known, 0.0) if len(known) == len(answering) else None), reading
 
 
 def _ensemble_rates(own: RunTotals, rates: Mapping[str, Rates]) -> Rates:
     """Unknown where a member is not among the runs of the report, is an ensemble itself, or was not timed."""
-    members = [rates.get(str(member.get("run")), (None, 0.0)) for member in own.settings.get("members", ())]
-    answering = [seconds for seconds, _ in members if seconds is not None]
-    if not members or len(answering) < len(members):
+    members = [(1.0, rates.get(str(member.get("run")), (None, 0.0))) for member in own.settings.get("members", ())]
+    answering, reading = _together(members) if members else (None, 0.0)
+    if answering is None:
         return None, 0.0
-    reading = max(reading for _, reading in members)  # one reading serves all members
-    return sum(answering) + own.wall_seconds * (1000.0 / max(own.asked, 1)), reading
+    return answering + own.wall_seconds * (1000.0 / max(own.asked, 1)), reading
 
 
 POINTS = 200
@@ -329,14 +308,10 @@ def reliabilities(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """
     found = []
     for column in columns:
-        p, q = [], []
-        for place, (row, answer) in enumerate(zip(column.gold.rows, column.answers, strict=True)):
-            if answer is None:
-                continue
-            if answer.quantity is not None and answer.p_correct is not None:
-                p.append((answer.p_correct, column.outcomes[place] == Outcome.TP))
-            if answer.p_present is not None:
-                q.append((answer.p_present, bool(row.truth)))
+        asked = [(place, answer) for place, answer in enumerate(column.answers) if answer]
+        right, stated = column.outcomes == Outcome.TP, column.gold.stated
+        p = [(one.p_correct, right[place]) for place, one in asked if one.quantity and one.p_correct is not None]
+        q = [(one.p_present, stated[place]) for place, one in asked if one.p_present is not None]
         if p or q:
             found.append({"name": column.name, "p": _reliability(p), "q": _reliability(q)})
     return found
@@ -376,10 +351,10 @@ def _reliability(pairs: Sequence[tuple[float, bool]]) -> dict[str, Any] | None:
 def _curve(column: Column, places: np.ndarray[Any, Any], sure: np.ndarray[Any, Any]) -> list[list[float]]:
     order = np.argsort(-sure, kind="stable")
     right = (column.outcomes[places[order]] == Outcome.TP).astype(np.int64)
-    on_truth = np.array([bool(column.gold.rows[place].truth) for place in places[order]], dtype=np.int64)
+    stated = column.gold.stated
     count = np.arange(1, len(order) + 1)
     tp = np.cumsum(right)
-    missed = sum(bool(row.truth) for row in column.gold.rows) - np.cumsum(on_truth)
+    missed = stated.sum() - np.cumsum(stated[places[order]])
     f1 = f1_of(tp, count - tp, missed)
     last_of_its_kind = np.flatnonzero(np.r_[sure[order][1:] != sure[order][:-1], True])
     step = max(1, -(-len(last_of_its_kind) // POINTS))

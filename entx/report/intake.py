@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,15 +20,8 @@ from entx.core.files import atomic_text, harmless_cell
 from entx.core.parser import find_own_quantities, find_quantities
 from entx.core.postprocess import legalise
 from entx.core.types import parse_written
-from entx.report.review.forms import (
-    NOTHING,
-    Annotation,
-    AnnotationFile,
-    Problem,
-    read_label_studio,
-    read_sheet,
-    utc,
-)
+from entx.report.forms import NOTHING, Annotation, AnnotationFile, Problem, read_label_studio, read_sheet, utc
+from entx.report.page import shortened
 from entx.storage.labels import Review, add_reviews, load_reviews, settle
 from entx.storage.questions import FoundQuestion, find_questions
 from entx.storage.store import Store
@@ -39,19 +31,15 @@ _READERS = {".json": read_label_studio, ".csv": read_sheet}
 
 @dataclass(frozen=True)
 class Intake:
-    """What one import did: of the annotations `read` that can be stored, `added` are new in the store.
+    """What one import did."""
 
-    `outcomes` counts those read against the decided answer: accepted, corrected, filled in, taken back, or just
-    answered where the file does not say what was decided. `problems` are annotations that cannot be stored, and
-    questions of the file on which reviewers disagree.
-    """
-
-    read: int
-    added: int
+    read: int  # annotations that can be stored
+    added: int  # of these, those that are new in the store
+    # those read, against the decided answer: accepted, corrected, filled in, taken back; answered where it is unknown
     outcomes: Counter[str] = field(default_factory=Counter)
     skipped: int = 0
     unanswered: int = 0
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()  # annotations that cannot be stored, questions on which reviewers disagree
 
 
 def import_reviews(store: Store, path: Path, schema: Schema, source: str, annotator: str = "") -> Intake:
@@ -75,12 +63,15 @@ def import_reviews(store: Store, path: Path, schema: Schema, source: str, annota
         raise InputError(f"{path}: {store.path} has none of the {len(found.annotations):,} answered questions")
     reviews = []
     problems = list(found.problems)
-    moment = _first_imported(store, sha256, source) or utc(datetime.now(UTC).isoformat())
+    # what a file without times says is not newer than its first import
+    before = "select min(reviewed) from reviews where sha256 = ? and source = ?"
+    ((first,),) = store.connection.execute(before, [sha256, source]).fetchall()
+    moment = first or utc(datetime.now(UTC).isoformat())
     for annotation in _without_contradictions(found, problems):
         try:
             rights = _rights(annotation, questions.get(annotation.index), schema)
-        except ValueError as reason:
-            problems.append(Problem(annotation.place, annotation.index, annotation.annotator, str(reason)))
+        except ValueError as error:
+            problems.append(Problem(annotation.place, annotation.index, annotation.annotator, str(error)))
             continue
         reviews.append(
             Review(
@@ -90,9 +81,12 @@ def import_reviews(store: Store, path: Path, schema: Schema, source: str, annota
         )  # fmt: skip
     added = add_reviews(store, reviews)
     _, disputed = settle(load_reviews(store))
-    problems += [
-        _disagreement(index, disputed[index]) for index in sorted({one.index for one in reviews} & set(disputed))
-    ]
+    for index in sorted({one.index for one in reviews} & set(disputed)):
+        own = disputed[index]
+        said = "; ".join(f"{one.annotator or 'somebody'}: {' or '.join(one.rights) or 'none'}" for one in own)
+        reason = f"{said}; no label until they agree or one is ground truth"
+        people = ", ".join(sorted({one.annotator for one in own}))
+        problems.append(Problem("reviewers disagree", index, people, reason))
     outcomes = Counter(_outcome(review) for review in reviews)
     return Intake(len(reviews), added, outcomes, found.skipped, found.unanswered, tuple(problems))
 
@@ -125,33 +119,20 @@ def written_form(text: str, entity: Entity) -> str:
         ValueError: anything else; the message is the reason.
     """
     text = text.strip()
+    shown = repr(shortened(text, 60))
     written = parse_written(text)
     if written is not None and written.unit in entity.units:
         return written.text
     found = [*find_quantities(text), *find_own_quantities(text, entity.units)]
     if not found:
-        raise ValueError(f"{_short(text)} is no quantity; expected a number and a unit, or none")
+        raise ValueError(f"{shown} is no quantity; expected a number and a unit, or none")
     if len(found) > 1 or found[0].start > 0 or found[0].end < len(text):
-        raise ValueError(f"{_short(text)} is more than one number and its unit; put other right forms into `also`")
+        raise ValueError(f"{shown} is more than one number and its unit; put other right forms into `also`")
     legal = legalise(found[0], entity)
     if legal is None:
-        raise ValueError(
-            f"{_short(text)}: the unit {found[0].quantity.unit} is not allowed for {entity.name} "
-            f"({', '.join(entity.units)})"
-        )
+        units = ", ".join(entity.units)
+        raise ValueError(f"{shown}: the unit {found[0].quantity.unit} is not allowed for {entity.name} ({units})")
     return legal.quantity.text
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:60] + "...")
-
-
-def _first_imported(store: Store, sha256: str, source: str) -> str | None:
-    """When this very file was imported before: then what it says is not newer than that."""
-    rows = store.connection.execute(
-        "select min(reviewed) from reviews where sha256 = ? and source = ?", [sha256, source]
-    ).fetchall()
-    return rows[0][0] and str(rows[0][0])
 
 
 def _without_contradictions(found: AnnotationFile, problems: list[Problem]) -> list[Annotation]:
@@ -194,9 +175,3 @@ def _outcome(review: Review) -> str:
     if decided == NOTHING:
         return "filled in"
     return "accepted" if decided in review.rights else "corrected"
-
-
-def _disagreement(index: int, reviews: Sequence[Review]) -> Problem:
-    said = "; ".join(f"{one.annotator or 'somebody'}: {' or '.join(one.rights) or 'none'}" for one in reviews)
-    people = ", ".join(sorted({one.annotator for one in reviews}))
-    return Problem("reviewers disagree", index, people, f"{said}; no label until they agree or one is ground truth")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
@@ -35,8 +35,8 @@ from entx.ensemble.strategies import (
     learn,
     shortfall,
 )
-from entx.report.ablation.columns import ENSEMBLE_STAGE, HYBRID, VLM_STAGE, Column, Gold, paired_difference
-from entx.report.ablation.figures import hybrid_costs
+from entx.report.columns import ENSEMBLE_STAGE, HYBRID, VLM_STAGE, Column, Gold, paired_difference
+from entx.report.figures import hybrid_costs
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm, ArmsRow
 from entx.storage.store import Store
@@ -55,15 +55,32 @@ Worth = tuple[float, float]
 
 @dataclass(frozen=True)
 class Frontier:
-    """The cascade at each share of `ASKS`: what it says to each row, and the share of rows on which it really asked.
-
-    The first `first` of `runs` are cheap and always asked.
-    """
+    """The cascade at each share of `ASKS`."""
 
     runs: tuple[str, ...]
-    first: int
-    columns: tuple[Column, ...]
-    asked: tuple[float, ...]
+    first: int  # so many of them, the first, are cheap and always asked
+    columns: tuple[Column, ...]  # what it says to each row
+    asked: tuple[float, ...]  # the share of rows on which it really asked
+
+
+class _Case(NamedTuple):
+    """A question before and after the costly arms are asked, and what asking them is worth."""
+
+    ballot: Ballot
+    alone: Ballot
+    cheap: Verdict
+    full: Verdict
+    worth: Worth
+
+    @classmethod
+    def of(cls, learned: Learned, ballot: Ballot, alone: Ballot, cheap: Verdict, full: Verdict) -> _Case:
+        most = shortfall(best(cheap, alone)[0], cheap.present, learned.reached)
+        return cls(ballot, alone, cheap, full, (expected_gain(alone, cheap, learned.reached, learned.rates), most))
+
+    def seen(self, first: int, least: Worth | None) -> tuple[bool, Ballot, Verdict]:
+        """Whether the costly arms are asked where that must be worth more than `least`, and what is known then."""
+        further = asks_others(self.ballot, first) and (least is None or self.worth > least or not self.alone.asked)
+        return (True, self.ballot, self.full) if further else (False, self.alone, self.cheap)
 
 
 def cheap_arms(arms: Sequence[Arm]) -> int:
@@ -87,20 +104,22 @@ def sweep(examples: Sequence[Example], arms: Sequence[Arm], gold: Gold) -> Front
             continue
         learned = learn([example for example in examples if example.ballot.fold != fold], first)
         alone = [first_arms_only(ballot, first) for ballot in own]
-        cheap, full = learned.cheap.verdicts(alone), learned.full.verdicts(own)
-        worth = [_worth(learned, ballot, verdict) for ballot, verdict in zip(alone, cheap, strict=True)]
+        verdicts = learned.cheap.verdicts(alone), learned.full.verdicts(own)
+        cases = [_Case.of(learned, *one) for one in zip(own, alone, *verdicts, strict=True)]
+        held_out = [_Case.of(learned, one.example.ballot, one.alone, one.cheap, one.full) for one in learned.held_out]
+        worth = sorted((case.worth for case in held_out if asks_others(case.ballot, first)), reverse=True)
         for number, ask in enumerate(ASKS):
-            least = _least(learned, ask)
-            threshold = _threshold(learned, least)
-            for place, ballot in enumerate(own):
-                further = asks_others(ballot, first) and (_exceeds(worth[place], least) or not alone[place].asked)
+            least = _least(worth, ask)
+            known = [case.seen(first, least)[1:] for case in held_out]
+            p = [best(verdict, ballot)[0] for ballot, verdict in known]
+            threshold = _OBJECTIVE.threshold(p, [verdict.present for _, verdict in known])
+            for case in cases:
+                further, ballot, verdict = case.seen(first, least)
                 asked[number] += further
-                seen, verdict = (ballot, full[place]) if further else (alone[place], cheap[place])
-                answers[number][ballot.index] = _answer_at(seen, verdict, threshold)
+                answers[number][ballot.index] = _answer_at(ballot, verdict, threshold)
     columns = tuple(_column(f"ask {ask:g}", own, gold) for ask, own in zip(ASKS, answers, strict=True))
-    return Frontier(
-        tuple(arm.run for arm in arms), first, columns, tuple(count / max(len(examples), 1) for count in asked)
-    )
+    shares = tuple(count / max(len(examples), 1) for count in asked)
+    return Frontier(tuple(arm.run for arm in arms), first, columns, shares)
 
 
 def frontier_figures(
@@ -118,7 +137,7 @@ def frontier_figures(
     """
     if found is None:
         return None
-    cheap, costly = found.runs[: found.first], found.runs[found.first :]
+    cheap, costly = list(found.runs[: found.first]), list(found.runs[found.first :])
     consulted = {
         column.name: {**dict.fromkeys(cheap, 1.0), **dict.fromkeys(costly, share)}
         for column, share in zip(found.columns, found.asked, strict=True)
@@ -133,38 +152,15 @@ def frontier_figures(
             "seconds": costs[column.name]["seconds"], "cost": costs[column.name]["cost"],
         })  # fmt: skip
     near = min(point["asked"] for point in points if point["f1"] >= points[-1]["f1"] - CLOSE)
-    return {"cheap": list(cheap), "costly": list(costly), "near": near, "points": points}
+    return {"cheap": cheap, "costly": costly, "near": near, "points": points}
 
 
-def _worth(learned: Learned, alone: Ballot, verdict: Verdict) -> Worth:
-    most = shortfall(best(verdict, alone)[0], verdict.present, learned.reached)
-    return expected_gain(alone, verdict, learned.reached, learned.rates), most
-
-
-def _least(learned: Learned, ask: float) -> Worth | None:
-    """What this share of the held-out rows exceeds; None is exceeded by all."""
+def _least(worth: Sequence[Worth], ask: float) -> Worth | None:
+    """What this share of the held-out rows, the most worth first, exceeds; None is exceeded by all."""
     if ask <= 0.0:
         return (float("inf"), 0.0)
-    asking = [row for row in learned.held_out if asks_others(row.example.ballot, learned.first)]
-    worth = sorted((_worth(learned, row.alone, row.cheap) for row in asking), reverse=True)
     number = round(ask * len(worth))
     return worth[number] if number < len(worth) else None
-
-
-def _exceeds(worth: Worth, least: Worth | None) -> bool:
-    return least is None or worth > least
-
-
-def _threshold(learned: Learned, least: Worth | None) -> float:
-    """The F of the decision where so many are asked."""
-    chances = []
-    for row in learned.held_out:
-        further = asks_others(row.example.ballot, learned.first) and (
-            _exceeds(_worth(learned, row.alone, row.cheap), least) or not row.alone.asked
-        )
-        verdict, ballot = (row.full, row.example.ballot) if further else (row.cheap, row.alone)
-        chances.append((best(verdict, ballot)[0], verdict.present))
-    return _OBJECTIVE.threshold([p for p, _ in chances], [q for _, q in chances])
 
 
 def _answer_at(ballot: Ballot, verdict: Verdict, threshold: float) -> Answer:
@@ -179,20 +175,14 @@ CASCADE = "cascade"
 
 @dataclass(frozen=True)
 class Hybrids:
-    """What was decided; the mappings have the names of the hybrids.
-
-    Args:
-        always: the same ranking with an answer to every row that has one.
-        consulted: for each of its runs the share of the questions on which its answer was used; a cascade spares some.
-        frontier: of the cascade; None where it is not among the strategies or learns nothing.
-        notes: strategies that could not be run, and why.
-    """
+    """What was decided; the mappings have the names of the hybrids."""
 
     columns: tuple[Column, ...] = ()
-    always: Mapping[str, Column] = field(default_factory=dict)
+    always: Mapping[str, Column] = field(default_factory=dict)  # the same ranking, answering every row that has one
+    # for each of its runs the share of the questions on which its answer was used; a cascade spares some
     consulted: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    frontier: Frontier | None = None
-    notes: tuple[str, ...] = ()
+    frontier: Frontier | None = None  # of the cascade; None where it is no strategy here or learns nothing
+    notes: tuple[str, ...] = ()  # strategies that could not be run, and why
 
 
 @dataclass(frozen=True)
@@ -204,11 +194,6 @@ class _Configuration:
     fitted: Fitted | None
     optimise: str
     places: tuple[int, ...]
-
-    def choices(self, own: Sequence[Ballot], runs: Sequence[str], *, always: bool) -> list[Choice]:
-        """One a ballot."""
-        factory, policy = find_strategy(self.strategy), Policy(self.optimise, always)
-        return Chooser(self.strategy, factory, runs, self.fitted, policy).choose(own)
 
 
 def decide_hybrids(
@@ -262,9 +247,12 @@ def decide_hybrids(
     columns, always, consulted = [], {}, {}
     for one in configurations:
         own, runs = ballots_of(one.places), [arms[place].run for place in one.places]
-        choices = one.choices(own, runs, always=False)
+        choices, every = (
+            Chooser(one.strategy, find_strategy(one.strategy), runs, one.fitted, Policy(one.optimise, give)).choose(own)
+            for give in (False, True)
+        )
         columns.append(_column(one.shown, _answers(choices), gold))
-        always[one.shown] = _column(one.shown, _answers(one.choices(own, runs, always=True)), gold)
+        always[one.shown] = _column(one.shown, _answers(every), gold)
         consulted[one.shown] = {
             run: sum(choice.ballot.answers[arm] is not None for choice in choices) / max(len(choices), 1)
             for arm, run in enumerate(runs)
@@ -299,8 +287,7 @@ def _answers(choices: Sequence[Choice]) -> dict[int, Answer]:
     """What was chosen, by question."""
     answers = {}
     for choice in choices:
-        option = None if choice.option is None else choice.ballot.options[choice.option]
-        quantity, evidence = (option.quantity, option.evidence) if option else (None, NO_EVIDENCE)
+        quantity, evidence = (choice.given.quantity, choice.given.evidence) if choice.given else (None, NO_EVIDENCE)
         answers[choice.ballot.index] = Answer(
             quantity, reason=choice.reason, evidence=evidence, p_correct=choice.p_correct, p_present=choice.p_present
         )
