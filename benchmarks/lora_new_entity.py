@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.shared import arguments
-from entx.cli.main import main as entx
+from entx.cli.app import main as entx
 from entx.core.entities import load_schema
 from entx.core.evaluation import Counts, outcomes
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question

@@ -1,29 +1,40 @@
-"""`entx train` and `entx merge-adapter`: a stage's model trained on a store's questions, and its adapter merged."""
+"""The commands that make models: train, merge-adapter, calibrate."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app
-from entx.cli.output import Output
-from entx.cli.recipe import SetOption, stage_type
+from entx.cli.app import Output, PagesOption, SchemaOption, StoreOption, command
+from entx.cli.predict import (
+    AdapterOption,
+    BatchOption,
+    CropsOption,
+    DtypeOption,
+    FourBitOption,
+    PixelsOption,
+    ThreadsOption,
+    refuse_foreign,
+    stage_reader,
+)
+from entx.cli.recipe import SetOption, say_tally, stage_type
+from entx.core.entities import load_schema
 from entx.core.errors import InputError
 
 if TYPE_CHECKING:
+    from entx.neural.calibration import GoldRow
+    from entx.neural.predict import ModelOptions
     from entx.neural.training.estimate import Plan
     from entx.neural.training.recipe import Recipe
     from entx.neural.training.sampling import TrainingData
-    from entx.neural.training.stage import Trained
-
-SHIPPED = "entx-small"
-"""The recipe, and the model folder of the package, that need no `--model`."""
 
 
-@app.command("train")
+@command("train")
 def train_command(
+    words: Output,
     stage: Annotated[
         str, typer.Option("--stage", help="llm: a text model that reads the OCR lines; vlm: one that sees the picture.")
     ],
@@ -36,7 +47,7 @@ def train_command(
         Path | None,
         typer.Option("--model", help="Folder of the base model; default for llm: the shipped one (entx-small)."),
     ] = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")] = None,
+    engine: PagesOption = None,
     assignments: SetOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say rows, tokens, steps, memory and time, and train nothing.")
@@ -46,8 +57,6 @@ def train_command(
         typer.Option("--resume/--restart", help="Go on with an unfinished training of this OUT, or throw it away."),
     ] = True,
     schema: SchemaOption = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Train a model on a store's labelled questions; the recipe says how, --set changes single settings.
 
@@ -56,15 +65,14 @@ def train_command(
 
     Example: entx train --stage llm --recipe entx-small --store challenge.duckdb --out my-model --set train.epochs=2
     """
+    import signal
     import tempfile
 
-    from entx.core.entities import load_schema
     from entx.neural.model_folder import check_model_folder
     from entx.neural.training.adapters import choose_backend
     from entx.neural.training.recipe import load_recipe
     from entx.storage.store import Store
 
-    words = Output(quiet=quiet, as_json=as_json)
     kind = stage_type(stage)
     recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
     entities = load_schema(schema)
@@ -87,11 +95,21 @@ def train_command(
         return
     with words.progress("steps", optimiser_steps(recipe, data.lengths), unit="steps") as advance:
         ended = train(trained, data, out_dir, backend=backend, restart=not resume, advance=advance)
-    _say_end(words, ended, out_dir)
+    if ended.signal:
+        name = signal.Signals(ended.signal).name
+        words.notice(f"stopped by {name} after step {ended.record['steps']}; the same command goes on from here")
+        raise typer.Exit(128 + ended.signal)
+    training, dev = ended.record["training"], ended.record["dev"]
+    words.line(f"{training['steps']} steps in {_duration(training['seconds'])}, last loss {training['last loss']:.4f}")
+    if dev:
+        words.line(f"best F1 {dev['f1']:.3f} on {dev['questions']} dev questions, at step {dev['step']}")
+    words.line(f"Written: {out_dir}")
+    words.result({"out": str(out_dir), **{key: ended.record[key] for key in ("training", "dev", "rows", "base")}})
 
 
-@app.command("merge-adapter")
+@command("merge-adapter")
 def merge_adapter_command(
+    words: Output,
     model: Annotated[Path, typer.Option("--model", help="Folder of the base model, 16-bit or wider weights.")],
     adapter: Annotated[Path, typer.Option("--adapter", help="Folder that `entx train` made, of either stage.")],
     store: StoreOption,
@@ -103,8 +121,6 @@ def merge_adapter_command(
         str | None, typer.Option("--engine", help="Whose pages a text model reads; default: those written last.")
     ] = None,
     schema: SchemaOption = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Merge an adapter into its base model, for servers that load whole models.
 
@@ -115,7 +131,6 @@ def merge_adapter_command(
     Example: entx merge-adapter --model gemma-2-9b-it --adapter my-adapter --store s.duckdb --out merged
     """
     require_libraries()
-    from entx.core.entities import load_schema
     from entx.core.settings import read_settings
     from entx.neural.model_folder import check_model_folder
     from entx.neural.training.merge import DTYPES, adapter_record, merge_adapter
@@ -123,7 +138,6 @@ def merge_adapter_command(
 
     if dtype not in DTYPES:
         raise InputError(f"--dtype {dtype}: choose one of: {', '.join(DTYPES)}")
-    words = Output(quiet=quiet, as_json=as_json)
     record = adapter_record(adapter)
     kind = stage_type(record.get("stage", "llm"))
     recipe = read_settings(kind.RECIPE, record["recipe"]["settings"], "training.json")
@@ -147,17 +161,16 @@ def merge_adapter_command(
 
 def _base(recipe_name: str, recipe: Recipe) -> Path:
     """The folder of the shipped model, for a recipe of the text stage that names no other."""
-    from importlib import resources
+    from entx.llm_stage.reader import shipped_model
 
-    own, hub = Path(str(resources.files("entx"))) / "models" / SHIPPED, recipe.model.hub
-    if recipe.STAGE == "llm" and not hub and own.is_dir():
-        return own
-    if not hub:
-        raise InputError(f"recipe {recipe_name} names no published model: give its folder with --model")
-    raise InputError(
-        f"recipe {recipe_name} starts from {hub}; nothing is downloaded by itself: "
-        f"hf download {hub} --local-dir FOLDER, then --model FOLDER"
-    )
+    if hub := recipe.model.hub:
+        raise InputError(
+            f"recipe {recipe_name} starts from {hub}; nothing is downloaded by itself: "
+            f"hf download {hub} --local-dir FOLDER, then --model FOLDER"
+        )
+    if recipe.STAGE == "llm":
+        return shipped_model()
+    raise InputError(f"recipe {recipe_name} names no published model: give its folder with --model")
 
 
 def require_libraries() -> None:
@@ -174,10 +187,7 @@ def require_libraries() -> None:
 
 
 def _say_data(words: Output, data: TrainingData) -> None:
-    questions = data.counts["questions"]
-    words.table(
-        ("labelled questions", "rows"), [(reason, f"{count:,}") for reason, count in questions.items() if count]
-    )
+    say_tally(words, {"questions": data.counts["questions"]})
     if data.too_long:
         words.notice(f"{data.too_long} examples have more tokens than model.max_length and are left out")
     if data.rows and not data.dev:
@@ -185,9 +195,7 @@ def _say_data(words: Output, data: TrainingData) -> None:
 
 
 def _say_plan(words: Output, plan: Plan, recipe: Recipe, data: TrainingData) -> None:
-    import dataclasses
-
-    numbers: dict[str, Any] = dataclasses.asdict(plan)
+    numbers = asdict(plan)
     sizes = numbers.pop("sizes")
     words.line(f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})")
     if sizes:
@@ -205,22 +213,115 @@ def _say_plan(words: Output, plan: Plan, recipe: Recipe, data: TrainingData) -> 
     words.result({**numbers, **sizes, "dev": len(data.dev), "data": dict(data.counts)})
 
 
-def _say_end(words: Output, ended: Trained, out_dir: Path) -> None:
-    import signal
-
-    if ended.signal:
-        name = signal.Signals(ended.signal).name
-        words.notice(f"stopped by {name} after step {ended.record['steps']}; the same command goes on from here")
-        raise typer.Exit(128 + ended.signal)
-    training, dev = ended.record["training"], ended.record["dev"]
-    words.line(f"{training['steps']} steps in {_duration(training['seconds'])}, last loss {training['last loss']:.4f}")
-    if dev:
-        words.line(f"best F1 {dev['f1']:.3f} on {dev['questions']} dev questions, at step {dev['step']}")
-    words.line(f"Written: {out_dir}")
-    words.result({"out": str(out_dir), **{key: ended.record[key] for key in ("training", "dev", "rows", "base")}})
-
-
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@command("calibrate")
+def calibrate(
+    words: Output,
+    stage: Annotated[str, typer.Option("--stage", help="llm or vlm: whose candidates mode is calibrated.")],
+    store: StoreOption,
+    gold: Annotated[
+        Path,
+        typer.Option("--gold", help="Truth: index, entity_value or value, perhaps also.", metavar="GOLD.csv"),
+    ],
+    model: Annotated[
+        str | None, typer.Option("--model", help="A model folder; llm: default the one that ships (needs --out).")
+    ] = None,
+    adapter: AdapterOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write into a copy of the folder here; default: into the folder itself."),
+    ] = None,
+    hint_run: Annotated[
+        str | None,
+        typer.Option("--hint-run", help="llm: fit on each row with this run's answer as a hint, and without one."),
+    ] = None,
+    engine: PagesOption = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="transformers (default), vllm; vlm: unsloth.")
+    ] = None,
+    dtype: DtypeOption = None,
+    four_bit: FourBitOption = None,
+    batch: BatchOption = None,
+    threads: ThreadsOption = None,
+    pixels: PixelsOption = None,
+    crops: CropsOption = None,
+    schema: SchemaOption = None,
+) -> None:
+    """Fit a model's probabilities to labelled rows of a store, say what that is worth, and keep it in its entx.json.
+
+    The figures are of rows that a fit has not seen: five fits, each judged on the pictures that it was not made of. The
+    calibration that is kept is fitted on all rows, and --pixels is kept with it.
+
+    Example: entx calibrate --stage llm --store labelled.duckdb --gold gold.csv --model DIR --hint-run rules
+    """
+    import shutil
+
+    from entx.llm_stage.reader import shipped_model
+    from entx.neural.calibration import fit_gold, worth
+    from entx.neural.predict import ModelOptions, Task, score_gold, write_serving
+    from entx.storage.pages import choose_pages, page_keys
+    from entx.storage.store import Store
+
+    foreign: dict[str, Mapping[str, object]] = {
+        "llm": {"--pixels": pixels, "--crops": crops},
+        "vlm": {"--hint-run": hint_run},
+    }
+    if stage not in foreign:
+        raise InputError(f"--stage {stage}: known are {', '.join(foreign)}")
+    refuse_foreign(stage, foreign[stage])
+    if backend == "openai":
+        raise InputError("--backend openai: a calibration is kept in the folder of a model that is loaded here")
+    if model is None and stage == "llm":
+        if out is None:
+            raise InputError("the model that ships is left as it is: name a copy by --out DIR, or a folder by --model")
+        model = str(shipped_model())
+    options = ModelOptions(
+        model, adapter, backend or "transformers", "candidates", dtype, bool(four_bit), threads, None, pixels,
+        bool(crops),
+    )  # fmt: skip
+    target = _target(options, out)
+    entities = load_schema(schema)
+    reader, _ = stage_reader(stage)(options, entities, words.notice)
+    rows: dict[str, list[GoldRow]] = {}
+    with Store(store) as opened:
+        key = choose_pages(opened, engine) if stage == "llm" or engine or page_keys(opened) else None
+        for name, hints in {"all rows": None, **({f"hints of {hint_run}": hint_run} if hint_run else {})}.items():
+            with words.progress(name, None) as advance:
+                rows[name] = score_gold(opened, reader, Task(key, hints, size=batch), gold, advance)
+    figures = {name: worth(some) for name, some in rows.items()}
+    calibration = fit_gold([row for some in rows.values() for row in some])
+    serving = replace(reader.serving, calibration=calibration)
+    if pixels is not None:
+        serving = replace(serving, pixels=pixels)
+    if out is not None:
+        shutil.copytree(str(options.described), out)
+    write_serving(target, serving.as_dict())
+    header = ("out of fold", "rows", "scored", "F1", "-> F1", "ECE", "-> ECE", "Brier", "-> Brier")
+    words.table(header, [
+        (name, *(f"{one:,}" if isinstance(one, int) else f"{one:.3f}" for one in found.values()))
+        for name, found in figures.items()
+    ])  # fmt: skip
+    words.line(f"calibration written to {target}/entx.json, fitted on {calibration.rows} rows")
+    words.result({"out_of_fold": figures, "calibration": calibration.as_dict(), "folder": str(target)})
+
+
+def _target(options: ModelOptions, out: Path | None) -> Path:
+    """The folder whose entx.json is written; told before a model is loaded that it cannot be."""
+    import os
+
+    if out is not None:
+        if out.exists():
+            raise InputError(f"--out {out}: is there already; the copy needs a folder of its own")
+        return out
+    if options.model is None:
+        raise InputError("--stage vlm needs a model folder: --model DIR (entx ships none)")
+    if options.described is None:
+        raise InputError(f"{options.model}: no such model folder; models are given as a folder")
+    if not os.access(options.described, os.W_OK):
+        raise InputError(f"{options.described}: cannot be written to; name a copy by --out DIR")
+    return options.described

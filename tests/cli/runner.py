@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from entx.cli.main import main
+from entx.cli.app import main
 
 
 @dataclass(frozen=True)

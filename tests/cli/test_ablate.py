@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.cli.app import run_names
-from entx.cli.main import main
+from entx.cli.app import main, run_names
 from tests.cli.runner import run_entx
 from tests.report.ablations import GOLD, default_arms, make_chance_store, make_store
 

@@ -111,7 +111,7 @@ def test_control_characters_of_a_table_do_not_reach_the_terminal(tmp_path: Path,
 
 def test_the_command_does_not_load_an_engine_a_database_or_pandas(files: tuple[Path, Path]) -> None:
     code = (
-        "import sys; from entx.cli.main import main\n"
+        "import sys; from entx.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print(sorted({'pandas', 'pyarrow', 'duckdb', 'cv2', 'rapidocr', 'openvino'} & set(sys.modules)))"

@@ -102,7 +102,7 @@ def test_an_entity_without_labelled_pictures_is_told(drawing: Path, tmp_path: Pa
 def test_the_rules_alone_import_no_torch(drawing: Path) -> None:
     program = (
         "import sys; sys.argv = ['entx', 'extract', sys.argv[1], '--entity', 'height', '--stage', 'rules', '--quiet']\n"
-        "from entx.cli.main import main\n"
+        "from entx.cli.app import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
         "print(sorted({'torch', 'transformers', 'sklearn'} & sys.modules.keys()))"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from entx.cli.output import Output
+from entx.cli.app import Output
 from tests.cli.runner import run_entx
 
 
@@ -70,7 +70,7 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
 
 def test_help_is_fast_and_every_command_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing heavy is imported for --help; each command's help shows how it is called."""
-    code = "import sys, entx.cli.main; print([m for m in sys.modules if m in HEAVY])"
+    code = "import sys, entx.cli.app; print([m for m in sys.modules if m in HEAVY])"
     heavy = {"numpy", "pandas", "duckdb", "cv2", "pyarrow", "rapidocr", "openvino", "PIL", "rich.progress"}
     done = subprocess.run(
         [sys.executable, "-c", code.replace("HEAVY", repr(heavy))], capture_output=True, text=True, check=True

@@ -1,15 +1,93 @@
-"""`entx review`: the questions where a label is worth most go to people, and their answers come back as labels."""
+"""`entx show`, a page with all that was read on it, and `entx review`, people's answers to what is most uncertain."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app, run_names
-from entx.cli.output import Output
+from entx.cli.app import Output, SchemaOption, StoreOption, app, command, run_names
+from entx.core.entities import load_schema
 from entx.core.errors import ExitCode, InputError
+
+
+@command("show")
+def show(
+    words: Output,
+    what: Annotated[str, typer.Argument(metavar="IMAGE|INDEX", help="A picture file, or a question of --store.")],
+    store: Annotated[Path | None, typer.Option("--store", help="The DuckDB store that INDEX is in.")] = None,
+    entity: Annotated[
+        list[str] | None,
+        typer.Option("--entity", help="What to read off IMAGE; may be repeated. Default: all of the schema."),
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option("--run", help="Whose answers to INDEX; may be repeated. Default: all runs'."),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="Who reads IMAGE, or read the page of INDEX; default: rapidocr, or the newest pages."
+        ),
+    ] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option("--out", help="FILE.html or FILE.png; may be repeated. Default: NAME.entx.html in this folder."),
+    ] = None,
+    schema: SchemaOption = None,
+) -> None:
+    """Show the lines, geometry, candidates and answers of one page, drawn on the picture and listed beside it.
+
+    An HTML page is one file that loads nothing; its layers can be switched on and off. IMAGE is read on the spot;
+    INDEX shows what stands in the store.
+
+    Example: entx show 131 --store challenge.duckdb --out 131.html --out 131.png
+    """
+    from entx.ocr_stage.engines.base import EngineSpec
+    from entx.report.show import question_view, read_picture_view, write_page_html, write_page_png
+    from entx.storage.store import Store
+
+    writers = {".html": write_page_html, ".png": write_page_png}
+    entities = load_schema(schema)
+    files = out or [Path(f"{Path(what).stem}.entx.html")]
+    for file in files:
+        if file.suffix.lower() not in writers:
+            raise InputError(f"--out {file}: write .html or .png")
+    if store is not None:
+        if not what.isdecimal():
+            raise InputError(f"{what}: with --store give a question's index; without it a picture is read on the spot")
+        if entity:
+            raise InputError(f"--entity is for a picture file; question {what} asks for its own")
+        with Store(store) as opened:
+            view = question_view(opened, int(what), entities, engine=engine, runs=run or ())
+    else:
+        if run:
+            raise InputError("--run needs --store and a question's index")
+        if what.isdecimal() and not Path(what).exists():
+            raise InputError(f"{what}: no such file; for a question's index name its store with --store")
+        view = read_picture_view(
+            Path(what), EngineSpec.of(engine or "rapidocr"), entities, entity or list(entities.entities)
+        )
+    for file in files:
+        writers[file.suffix.lower()](view, file)
+    for shown in view.answers:
+        said = shown.answer.quantity.text if shown.answer.quantity else f"-  ({shown.answer.reason})"
+        words.line(f"{shown.run}  {shown.entity_name}  {said}")
+    words.line(
+        f"{len(view.page.lines)} lines, {len(view.candidates)} candidates; written: {', '.join(map(str, files))}"
+    )
+    words.result({
+        "title": view.title, "files": [str(file) for file in files], "lines": len(view.page.lines),
+        "candidates": len(view.candidates),
+        "answers": [
+            {"run": shown.run, "entity": shown.entity_name, "truth": shown.truth,
+             "answer": shown.answer.quantity.text if shown.answer.quantity else "", "reason": shown.answer.reason}
+            for shown in view.answers
+        ],
+    })  # fmt: skip
+
 
 review_app = typer.Typer(
     help="Ask people where it is worth most, in Label Studio or a spreadsheet.", no_args_is_help=True
@@ -19,8 +97,9 @@ app.add_typer(review_app, name="review")
 _MOST_LINES = 20
 
 
-@review_app.command("export")
+@command("export", review_app)
 def export(
+    words: Output,
     store: StoreOption,
     runs: Annotated[
         str,
@@ -58,8 +137,6 @@ def export(
         ),
     ] = None,
     schema: SchemaOption = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Write the questions where a human label is worth most, the one with the highest expected gain first.
 
@@ -68,7 +145,6 @@ def export(
 
     Example: entx review export --store s.duckdb --runs rules,llm,qwen --fitted stack.json --most 500 --out tasks.json
     """
-    from entx.core.entities import load_schema
     from entx.core.evaluation import read_truth
     from entx.core.files import atomic_text
     from entx.ensemble.fit import load_fitted
@@ -82,7 +158,6 @@ def export(
         raise InputError("nothing to write; give --out TASKS.json, --csv QUEUE.csv, or both")
     if local_root is not None and not local_root.is_dir():
         raise InputError(f"--local-root {local_root}: no such folder")
-    words = Output(quiet=quiet, as_json=as_json)
     names = run_names(runs)
     entities = load_schema(schema)
     chosen = frozenset(entities[name].name for name in entity or ())
@@ -124,8 +199,9 @@ def export(
     })  # fmt: skip
 
 
-@review_app.command("import")
+@command("import", review_app)
 def import_command(
+    words: Output,
     file: Annotated[
         Path, typer.Argument(help="Label Studio's export (JSON, JSON-MIN), or the filled-in table (.csv).")
     ],
@@ -141,8 +217,6 @@ def import_command(
         ),
     ] = None,
     schema: SchemaOption = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Take answers of people into the store, with who gave them, when, and what the runs had said.
 
@@ -151,13 +225,9 @@ def import_command(
 
     Example: entx review import project-1.json --store s.duckdb --out labels.csv
     """
-    from dataclasses import asdict
-
-    from entx.core.entities import load_schema
     from entx.report.review.intake import import_reviews, write_labels
     from entx.storage.store import Store
 
-    words = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
     with Store(store, write=True) as opened:
         intake = import_reviews(opened, file, entities, source, annotator)
@@ -181,14 +251,13 @@ def import_command(
         raise typer.Exit(ExitCode.QUARANTINED)
 
 
-@review_app.command("config")
-def config(quiet: Quiet = False, as_json: Json = False) -> None:
+@command("config", review_app)
+def config(words: Output) -> None:
     """Print Label Studio's labelling interface for the tasks (Settings, Labeling Interface, Code).
 
     Example: entx review config > labels.xml
     """
     from entx.report.review.forms import labelling_config
 
-    words = Output(quiet=quiet, as_json=as_json)
     words.line(labelling_config().rstrip("\n"))
     words.result({"config": labelling_config()})
