@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
+from typer import Option
 
 from entx import __version__
 from entx.core.errors import EntxError, InputError
@@ -39,24 +40,28 @@ app = typer.Typer(
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead of text.")]
-StoreOption = Annotated[Path, typer.Option("--store", help="The DuckDB store.")]
+_FLAGS = {
+    "quiet": Annotated[bool, Option("--quiet", help="Print nothing but errors.")],
+    "as_json": Annotated[bool, Option("--json", help="Print one JSON object on stdout instead of text.")],
+}
+StoreOption = Annotated[Path, Option("--store", help="The DuckDB store.")]
 SchemaOption = Annotated[
-    Path | None,
-    typer.Option("--schema", help="TOML file with entities added to the challenge's eight, or replacing them."),
+    Path | None, Option("--schema", help="TOML file with entities added to the challenge's eight, or replacing them.")
 ]
 ForOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--for",
         help="Table whose rows --out gets, in its order; default: every question of the store.",
         metavar="TABLE",
     ),
 ]
-RunFileOption = Annotated[Path | None, typer.Option("--out", help="Also write the run as index,prediction.")]
-PagesOption = Annotated[str | None, typer.Option("--engine", help="Whose pages; default: those written last.")]
-EngineOption = Annotated[str, typer.Option("--engine", help="rapidocr, paddleocr, or one that a plug-in adds.")]
+GoldOption = Annotated[
+    Path, Option("--gold", help="Truth: index, entity_value or value, perhaps also.", metavar="GOLD.csv")
+]
+RunFileOption = Annotated[Path | None, Option("--out", help="Also write the run as index,prediction.")]
+PagesOption = Annotated[str | None, Option("--engine", help="Whose pages; default: those written last.")]
+EngineOption = Annotated[str, Option("--engine", help="rapidocr, paddleocr, or one that a plug-in adds.")]
 
 
 class Output:
@@ -147,13 +152,20 @@ def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Comman
         _, *own = inspect.signature(function, eval_str=True).parameters.values()
         last = [
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
-            for option, kind in {"quiet": Quiet, "as_json": Json}.items()
+            for option, kind in _FLAGS.items()
         ]
         vars(run)["__signature__"] = inspect.Signature([*own, *last])
         group.command(name)(run)
         return function
 
     return register
+
+
+def open_store(path: Path, *, write: bool = False) -> Store:
+    """The store; its library is loaded only now."""
+    from entx.storage.store import Store
+
+    return Store(path, write=write)
 
 
 def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:
@@ -254,7 +266,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def entx(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Read quantities off product pictures: a number, its unit, where it stands, and how sure it is.

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Option
 
-from entx.cli.app import Output, command
+from entx.cli.app import Output, command, open_store
 from entx.cli.tables import print_evaluation
 from entx.core.errors import EntxError, ExitCode
 
@@ -15,7 +16,7 @@ from entx.core.errors import EntxError, ExitCode
 @command("demo")
 def demo(
     words: Output,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the store, the predictions and the picture.")] = Path(
+    out: Annotated[Path, Option("--out", help="Folder for the store, the predictions and the picture.")] = Path(
         "demo-out"
     ),
 ) -> None:
@@ -41,7 +42,6 @@ def demo(
     from entx.rules.reader import answer_questions
     from entx.storage.questions import load_questions
     from entx.storage.runs import load_answers
-    from entx.storage.store import Store
     from entx.storage.transfer import ingest, write_predictions
 
     out.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def demo(
     scores = {}
     with (
         as_file(files("entx") / "demo") as shipped,
-        Store(out / "demo.duckdb", write=True) as store,
+        open_store(out / "demo.duckdb", write=True) as store,
         words.begin("pictures", unit="pictures") as begin,
     ):
         report = ingest(store, shipped / "questions.csv", [shipped / "pictures"], CHALLENGE)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Option
 
 from entx.cli.app import (
     ForOption,
@@ -18,6 +18,7 @@ from entx.cli.app import (
     command,
     end_run_file,
     named_numbers,
+    open_store,
     run_names,
     say_run,
     where_pairs,
@@ -30,38 +31,36 @@ from entx.core.errors import InputError
 def ensemble(
     words: Output,
     store: StoreOption,
-    runs: Annotated[str, typer.Option("--runs", help="The arms: runs of the store, the best first.", metavar="A,B,C")],
+    runs: Annotated[str, Option("--runs", help="The arms: runs of the store, the best first.", metavar="A,B,C")],
     strategy: Annotated[
-        str, typer.Option("--strategy", help="vote, confidence, weighted, stack, cascade, or a plug-in.")
+        str, Option("--strategy", help="vote, confidence, weighted, stack, cascade, or a plug-in.")
     ] = "vote",
     gold: Annotated[
         Path | None,
-        typer.Option("--gold", help="Labelled rows to learn from: index, entity_value or value.", metavar="GOLD.csv"),
+        Option("--gold", help="Labelled rows to learn from: index, entity_value or value.", metavar="GOLD.csv"),
     ] = None,
     fitted: Annotated[
-        Path | None, typer.Option("--fitted", help="What an earlier call learned and saved.", metavar="FILE.json")
+        Path | None, Option("--fitted", help="What an earlier call learned and saved.", metavar="FILE.json")
     ] = None,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Keep what was learned from --gold.", metavar="FILE.json")
+        Path | None, Option("--save", help="Keep what was learned from --gold.", metavar="FILE.json")
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", help="Of the strategy, when it learns: ask=0.4 (cascade).", metavar="NAME=NUMBER"),
+        Option("--param", help="Of the strategy, when it learns: ask=0.4 (cascade).", metavar="NAME=NUMBER"),
     ] = None,
     optimise: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--optimise",
             help="When an answer is given: challenge-f1 (default where something is learned), micro-f1, "
             "precision@X, or own: as the strategy says.",
         ),
     ] = None,
     always: Annotated[
-        bool, typer.Option("--always-answer", help="Give the best answer there is, whatever its chances.")
+        bool, Option("--always-answer", help="Give the best answer there is, whatever its chances.")
     ] = False,
-    run: Annotated[
-        str | None, typer.Option("--run", help="Name of the run in the store; default: STRATEGY(A,B,C).")
-    ] = None,
+    run: Annotated[str | None, Option("--run", help="Name of the run in the store; default: STRATEGY(A,B,C).")] = None,
     out: RunFileOption = None,
     only: ForOption = None,
     schema: SchemaOption = None,
@@ -83,7 +82,6 @@ def ensemble(
     from entx.ensemble.job import OWN, Policy, fit_on_gold, run_ensemble
     from entx.storage.questions import FOLDS
     from entx.storage.runs import count_asked
-    from entx.storage.store import Store
 
     names = run_names(runs)
     if gold and fitted:
@@ -98,7 +96,7 @@ def ensemble(
     truths = read_truth(gold).by_index if gold else None
     entities = load_schema(schema)
     indices = begin_run_file(out, only)
-    with Store(store, write=True) as opened:
+    with open_store(store, write=True) as opened:
         if truths is not None:
             learned = fit_on_gold(opened, strategy, names, entities, truths, params)
             if save:
@@ -143,46 +141,41 @@ def ablate(
     words: Output,
     store: StoreOption,
     gold: Annotated[
-        Path,
-        typer.Option("--gold", help="Truth: index, entity_value or value; perhaps also, slice.", metavar="GOLD.csv"),
+        Path, Option("--gold", help="Truth: index, entity_value or value; perhaps also, slice.", metavar="GOLD.csv")
     ],
-    runs: Annotated[str, typer.Option("--runs", help="Runs of the store, the best first.", metavar="A,B,C")],
-    out: Annotated[Path | None, typer.Option("--out", help="The report, one HTML file.", metavar="REPORT.html")] = None,
+    runs: Annotated[str, Option("--runs", help="Runs of the store, the best first.", metavar="A,B,C")],
+    out: Annotated[Path | None, Option("--out", help="The report, one HTML file.", metavar="REPORT.html")] = None,
     json_out: Annotated[
-        Path | None, typer.Option("--json-out", help="The figures and every answer, as a file.", metavar="FILE.json")
+        Path | None, Option("--json-out", help="The figures and every answer, as a file.", metavar="FILE.json")
     ] = None,
     old: Annotated[
-        Path | None,
-        typer.Option("--diff", help="The --json-out of an earlier report: what changed.", metavar="OLD.json"),
+        Path | None, Option("--diff", help="The --json-out of an earlier report: what changed.", metavar="OLD.json")
     ] = None,
     strategies: Annotated[
         str | None,
-        typer.Option(
-            "--strategies", help="Hybrids to decide over the runs: names, or none. Default: all.", metavar="X,Y"
-        ),
+        Option("--strategies", help="Hybrids to decide over the runs: names, or none. Default: all.", metavar="X,Y"),
     ] = None,
     fitted: Annotated[
         list[Path] | None,
-        typer.Option("--fitted", help="A hybrid that `entx ensemble --save` kept; repeatable.", metavar="FILE.json"),
+        Option("--fitted", help="A hybrid that `entx ensemble --save` kept; repeatable.", metavar="FILE.json"),
     ] = None,
     where: Annotated[
-        list[str] | None,
-        typer.Option("--where", help="Only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE"),
+        list[str] | None, Option("--where", help="Only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE")
     ] = None,
-    common: Annotated[bool, typer.Option("--common", help="Only rows that every run was asked.")] = False,
+    common: Annotated[bool, Option("--common", help="Only rows that every run was asked.")] = False,
     train: Annotated[
         Path | None,
-        typer.Option("--train", help="Labelled table to audit; default: other labels in the store.", metavar="TABLE"),
+        Option("--train", help="Labelled table to audit; default: other labels in the store.", metavar="TABLE"),
     ] = None,
-    price: Annotated[float | None, typer.Option("--price", help="Of one hour of the machine.", min=0.0)] = None,
+    price: Annotated[float | None, Option("--price", help="Of one hour of the machine.", min=0.0)] = None,
     took: Annotated[
         list[str] | None,
-        typer.Option("--seconds", help="What 1,000 rows of an imported run took; repeatable.", metavar="RUN=SECONDS"),
+        Option("--seconds", help="What 1,000 rows of an imported run took; repeatable.", metavar="RUN=SECONDS"),
     ] = None,
-    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave the pictures out of the report.")] = False,
-    picture_mb: Annotated[float, typer.Option("--picture-mb", help="Most that all pictures may take.", min=0.0)] = 16.0,
-    cards: Annotated[int, typer.Option("--cards", help="Most questions in the gallery of errors.", min=0)] = 1000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.", min=0)] = 0,
+    no_pictures: Annotated[bool, Option("--no-pictures", help="Leave the pictures out of the report.")] = False,
+    picture_mb: Annotated[float, Option("--picture-mb", help="Most that all pictures may take.", min=0.0)] = 16.0,
+    cards: Annotated[int, Option("--cards", help="Most questions in the gallery of errors.", min=0)] = 1000,
+    seed: Annotated[int, Option("--seed", help="Of the bootstrap.", min=0)] = 0,
     schema: SchemaOption = None,
 ) -> None:
     """Compare runs and hybrids on labelled rows: scores with intervals, paired tests, causes, cost, gallery of errors.
@@ -195,7 +188,6 @@ def ablate(
     from entx.ensemble.strategies import strategy_names
     from entx.report.ablation.page import make_gallery, write_html
     from entx.report.ablation.summary import Options, diff, load_ablation, load_summary, summarise, write_json
-    from entx.storage.store import Store
 
     names = run_names(runs)
     chosen = strategy_names() if strategies is None else [name.strip() for name in strategies.split(",")]
@@ -206,7 +198,7 @@ def ablate(
     )  # fmt: skip
     before = load_summary(old) if old else None
     entities = load_schema(schema)
-    with Store(store) as opened:
+    with open_store(store) as opened:
         ablation = load_ablation(opened, gold, names, entities, options)
         summary = summarise(opened, ablation, entities, options)
     if before is not None:

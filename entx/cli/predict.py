@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from entx.cli.app import (
     EngineOption,
@@ -19,6 +20,7 @@ from entx.cli.app import (
     begin_run_file,
     command,
     end_run_file,
+    open_store,
     say_run,
 )
 from entx.core.entities import load_schema
@@ -27,27 +29,22 @@ from entx.core.errors import ExitCode, InputError
 if TYPE_CHECKING:
     from entx.extractor import Reading
     from entx.neural.predict import Reader
-    from entx.rules.reader import Scored
 
-AdapterOption = Annotated[Path | None, typer.Option("--adapter", help="Folder of a LoRA adapter on top of --model.")]
+AdapterOption = Annotated[Path | None, Option("--adapter", help="Folder of a LoRA adapter on top of --model.")]
 DtypeOption = Annotated[
-    str | None, typer.Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
+    str | None, Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
 ]
-FourBitOption = Annotated[
-    bool | None, typer.Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)
-]
+FourBitOption = Annotated[bool | None, Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)]
 BatchOption = Annotated[
-    int | None, typer.Option("--batch", min=1, help="Pages (pictures) read and committed together [llm: 64, vlm: 32].")
+    int | None, Option("--batch", min=1, help="Pages (pictures) read and committed together [llm: 64, vlm: 32].")
 ]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch.")]
+ThreadsOption = Annotated[int | None, Option("--threads", min=1, help="Threads of torch.")]
 PixelsOption = Annotated[
-    int | None, typer.Option("--pixels", help="vlm: budget of a picture; default: the model's, or 262144.")
+    int | None, Option("--pixels", help="vlm: budget of a picture; default: the model's, or 262144.")
 ]
 CropsOption = Annotated[
     bool | None,
-    typer.Option(
-        "--crops", help="vlm: spend it on the whole picture and close-ups of its numbers.", show_default=False
-    ),
+    Option("--crops", help="vlm: spend it on the whole picture and close-ups of its numbers.", show_default=False),
 ]
 """Options of the commands that run a model."""
 
@@ -57,7 +54,7 @@ def predict(
     words: Output,
     stage: Annotated[
         str,
-        typer.Option(
+        Option(
             "--stage",
             help="rules: from the OCR lines, without any model. llm: a text model reads them. vlm: a vision-language "
             "model reads the picture; no OCR needed.",
@@ -65,33 +62,30 @@ def predict(
     ],
     store: StoreOption,
     engine: PagesOption = None,
-    run: Annotated[
-        str | None, typer.Option("--run", help="Name of the run in the store; default: the stage's name.")
-    ] = None,
+    run: Annotated[str | None, Option("--run", help="Name of the run in the store; default: the stage's name.")] = None,
     out: RunFileOption = None,
     only: ForOption = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", help="A model folder, or a server's name for it; llm: default the one that ships."),
+        Option("--model", help="A model folder, or a server's name for it; llm: default the one that ships."),
     ] = None,
     adapter: AdapterOption = None,
     backend: Annotated[
-        str | None,
-        typer.Option("--backend", help="transformers (default), vllm, openai (any such server); vlm: unsloth."),
+        str | None, Option("--backend", help="transformers (default), vllm, openai (any such server); vlm: unsloth.")
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option("--base-url", help="Of openai: http://host:port/v1; its key in $ENTX_API_KEY.")
+        str | None, Option("--base-url", help="Of openai: http://host:port/v1; its key in $ENTX_API_KEY.")
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--mode",
             help="candidates (llm: default; weigh the values that stand there) or free (write; vlm: default unless the "
             "model is calibrated).",
         ),
     ] = None,
     hint_run: Annotated[
-        str | None, typer.Option("--hint-run", help="llm: tell the model what this run of the store answered.")
+        str | None, Option("--hint-run", help="llm: tell the model what this run of the store answered.")
     ] = None,
     dtype: DtypeOption = None,
     four_bit: FourBitOption = None,
@@ -100,15 +94,15 @@ def predict(
     pixels: PixelsOption = None,
     crops: CropsOption = None,
     shards: Annotated[
-        str | None, typer.Option("--shards", help="vlm: one of several parts, 1/4 to 4/4; see entx merge.")
+        str | None, Option("--shards", help="vlm: one of several parts, 1/4 to 4/4; see entx merge.")
     ] = None,
     retry_failed: Annotated[
         bool | None,
-        typer.Option("--retry-failed", help="vlm: look at pictures again that could not be read.", show_default=False),
+        Option("--retry-failed", help="vlm: look at pictures again that could not be read.", show_default=False),
     ] = None,
     remote_code: Annotated[
         str | None,
-        typer.Option("--remote-code", help="vlm: run the code of the folder's model, of this revision; read it first."),
+        Option("--remote-code", help="vlm: run the code of the folder's model, of this revision; read it first."),
     ] = None,
     schema: SchemaOption = None,
 ) -> None:
@@ -124,7 +118,6 @@ def predict(
     """
     from entx.core.splits import Shard
     from entx.storage.pages import choose_pages, indices_in_shard, page_keys
-    from entx.storage.store import Store
     from entx.storage.transfer import coverage
 
     of_models = {
@@ -159,7 +152,7 @@ def predict(
             bool(crops), remote_code or "",
         )  # fmt: skip
         opened_reader = stage_reader(stage)(options, entities, words.notice)
-    with Store(store, write=True) as opened:
+    with open_store(store, write=True) as opened:
         key = choose_pages(opened, engine) if stage != "vlm" or engine or page_keys(opened) else None
         mine = indices_in_shard(opened, shard) if shards else None
         with words.progress("questions", coverage(opened, name, mine).questions) as advance:
@@ -211,13 +204,11 @@ def stage_reader(stage: str) -> Any:
 @command("extract")
 def extract(
     words: Output,
-    images: Annotated[list[Path], typer.Argument(help="Picture files.")],
-    entity: Annotated[
-        list[str], typer.Option("--entity", help="What to read, for example item_weight; may be repeated.")
-    ],
+    images: Annotated[list[Path], Argument(help="Picture files.")],
+    entity: Annotated[list[str], Option("--entity", help="What to read, for example item_weight; may be repeated.")],
     stage: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--stage",
             help="rules: the rules reader alone, no torch. both: the text model that ships too. "
             "Default: both where torch is installed.",
@@ -225,7 +216,7 @@ def extract(
     ] = None,
     engine: EngineOption = "rapidocr",
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also show every candidate with its score and what made it.")
+        bool, Option("--explain", help="Also show every candidate with its score and what made it.")
     ] = False,
     schema: SchemaOption = None,
 ) -> None:
@@ -261,7 +252,9 @@ def extract(
                 candidates = extractor.readers.rules.explain(reading.page, name)
                 result["candidates"] = [one.as_dict() for one in candidates]
                 for one in candidates:
-                    words.line(_candidate(one))
+                    reasons = "  ".join(f"{name} {added:+.1f}" for name, added in one.reasons if abs(added) >= 0.05)
+                    found = one.candidate
+                    words.line(f"    {one.score:.2f}  {found.quantity.text}  {found.text!r}  {reasons}")
     words.result({"answers": results})
     if any(result["status"] != PageStatus.OK.value for result in results):
         raise typer.Exit(ExitCode.QUARANTINED)
@@ -302,8 +295,3 @@ def _words(answer: dict[str, Any]) -> str:
 def _share(value: float) -> str:
     """0.934 as ".93"; never a certainty, which no probability here is."""
     return f"{min(max(value, 0.01), 0.99):.2f}".removeprefix("0")
-
-
-def _candidate(one: Scored) -> str:
-    reasons = "  ".join(f"{name} {added:+.1f}" for name, added in one.reasons if abs(added) >= 0.05)
-    return f"    {one.score:.2f}  {one.candidate.quantity.text}  {one.candidate.text!r}  {reasons}"

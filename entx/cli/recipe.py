@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
+from typer import Argument, Option
 
-from entx.cli.app import Output, PagesOption, SchemaOption, StoreOption, app, command, named_numbers
+from entx.cli.app import Output, PagesOption, SchemaOption, StoreOption, app, command, named_numbers, open_store
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
 
@@ -28,10 +29,9 @@ recipes = typer.Typer(
 )
 app.add_typer(recipes, name="recipe")
 
-_Name = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of your own (*.toml).")]
+_Name = Annotated[str, Argument(help="A shipped recipe's name, or the path of your own (*.toml).")]
 SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Another value for one setting, such as train.lr=1e-4; may be repeated."),
+    list[str] | None, Option("--set", help="Another value for one setting, such as train.lr=1e-4; may be repeated.")
 ]
 
 
@@ -65,7 +65,7 @@ def show_recipe(words: Output, name: _Name, assignments: SetOption = None) -> No
 def copy_recipe(
     words: Output,
     name: _Name,
-    target: Annotated[Path, typer.Argument(help="The file to write; must not exist.", metavar="FILE.toml")],
+    target: Annotated[Path, Argument(help="The file to write; must not exist.", metavar="FILE.toml")],
 ) -> None:
     """Copy a recipe, comments included, to change it and train with it by its path.
 
@@ -90,7 +90,7 @@ def copy_recipe(
 def check_recipe(
     words: Output,
     name: _Name,
-    stage: Annotated[str | None, typer.Option("--stage", help="llm or vlm; default: as the recipe says.")] = None,
+    stage: Annotated[str | None, Option("--stage", help="llm or vlm; default: as the recipe says.")] = None,
     assignments: SetOption = None,
 ) -> None:
     """Check a recipe as `entx train` reads it; all faults are printed at once, and the exit code is 2.
@@ -137,13 +137,13 @@ def load_any(name: str, assignments: Sequence[str] = (), stage: str | None = Non
 @command("dataset")
 def dataset_command(
     words: Output,
-    stage: Annotated[str, typer.Option("--stage", help="llm: questions about OCR lines.")],
+    stage: Annotated[str, Option("--stage", help="llm: questions about OCR lines.")],
     store: StoreOption,
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for train, dev and dataset.json.")],
+    out_dir: Annotated[Path, Option("--out", help="Folder for train, dev and dataset.json.")],
     engine: PagesOption = None,
     weight: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--weight",
             help="Weight of a table's labels by name or pattern, such as 'train*=0.4', or of one entity's, such as "
             "'train*/depth=0'; may be repeated, the first that fits counts. Below 1: weak labels; 0: left out. "
@@ -152,37 +152,37 @@ def dataset_command(
     ] = None,
     held_out: Annotated[
         list[Path] | None,
-        typer.Option(
+        Option(
             "--held-out",
             help="Table with image_link: nothing of its pictures is used; may be repeated.",
             metavar="TABLE",
         ),
     ] = None,
-    ranges: Annotated[str, typer.Option("--ranges", help="Labels with two ends: upper, or drop.")] = "upper",
+    ranges: Annotated[str, Option("--ranges", help="Labels with two ends: upper, or drop.")] = "upper",
     unreadable: Annotated[
-        str, typer.Option("--unreadable", help="Labels that the page's lines do not hold: empty, drop, or keep.")
+        str, Option("--unreadable", help="Labels that the page's lines do not hold: empty, drop, or keep.")
     ] = "empty",
     negatives: Annotated[
-        float, typer.Option("--negatives", min=0.0, max=0.9, help="Share of rows with the answer none, filled up to.")
+        float, Option("--negatives", min=0.0, max=0.9, help="Share of rows with the answer none, filled up to.")
     ] = 0.3,
     mix: Annotated[
-        Literal["store", "test"], typer.Option("--mix", help="Entities as in the store, or as in the challenge's test.")
+        Literal["store", "test"], Option("--mix", help="Entities as in the store, or as in the challenge's test.")
     ] = "store",
-    dev: Annotated[float, typer.Option("--dev", min=0.0, max=0.9, help="Share of the rows held out.")] = 0.1,
-    folds: Annotated[int, typer.Option("--folds", min=0, help="Cross-validation: a folder a fold.")] = 0,
-    hint_run: Annotated[str | None, typer.Option("--hint-run", help="Run whose answers half of the rows see.")] = None,
-    style: Annotated[str, typer.Option("--style", help="compact, or instruct for a model that knows language.")] = (
+    dev: Annotated[float, Option("--dev", min=0.0, max=0.9, help="Share of the rows held out.")] = 0.1,
+    folds: Annotated[int, Option("--folds", min=0, help="Cross-validation: a folder a fold.")] = 0,
+    hint_run: Annotated[str | None, Option("--hint-run", help="Run whose answers half of the rows see.")] = None,
+    style: Annotated[str, Option("--style", help="compact, or instruct for a model that knows language.")] = (
         "compact"
     ),
-    budget: Annotated[int, typer.Option("--budget", min=1, help="Tokens that a page may have.")] = 448,
+    budget: Annotated[int, Option("--budget", min=1, help="Tokens that a page may have.")] = 448,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Model folder whose tokenizer counts; default: a rough count.")
+        Path | None, Option("--model", help="Model folder whose tokenizer counts; default: a rough count.")
     ] = None,
     format_: Annotated[
-        Literal["jsonl", "datasets"], typer.Option("--format", help="JSON lines, or folders for `datasets`.")
+        Literal["jsonl", "datasets"], Option("--format", help="JSON lines, or folders for `datasets`.")
     ] = "jsonl",
-    epoch: Annotated[int, typer.Option("--epoch", min=0, help="Other epochs draw other rows and hints.")] = 0,
-    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal files.")] = 0,
+    epoch: Annotated[int, Option("--epoch", min=0, help="Other epochs draw other rows and hints.")] = 0,
+    seed: Annotated[int, Option("--seed", help="Equal seeds give equal files.")] = 0,
     schema: SchemaOption = None,
 ) -> None:
     """Write the store's labelled questions as training examples: prompt, completion, weight, candidates.
@@ -208,7 +208,6 @@ def dataset_command(
     from entx.neural.training.labels import RangePolicy
     from entx.storage.pages import choose_pages
     from entx.storage.runs import run_settings
-    from entx.storage.store import Store
 
     if stage != "llm":
         raise InputError(f"--stage {stage}: this version has: llm")
@@ -222,7 +221,7 @@ def dataset_command(
         unreadable=_one_of(Unreadable, unreadable, "--unreadable"),
     )  # fmt: skip
     writer = PageWriter(_one_of(Style, style, "--style"), token_counter(model), budget)
-    with Store(store) as opened:
+    with open_store(store) as opened:
         key = choose_pages(opened, engine)
         hints = Hints()
         if hint_run is not None:

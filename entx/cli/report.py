@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
-from entx.cli.app import Output, SchemaOption, StoreOption, app, command, run_names
+from entx.cli.app import Output, SchemaOption, StoreOption, app, command, open_store, run_names
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode, InputError
 
@@ -16,25 +17,22 @@ from entx.core.errors import ExitCode, InputError
 @command("show")
 def show(
     words: Output,
-    what: Annotated[str, typer.Argument(metavar="IMAGE|INDEX", help="A picture file, or a question of --store.")],
-    store: Annotated[Path | None, typer.Option("--store", help="The DuckDB store that INDEX is in.")] = None,
+    what: Annotated[str, Argument(metavar="IMAGE|INDEX", help="A picture file, or a question of --store.")],
+    store: Annotated[Path | None, Option("--store", help="The DuckDB store that INDEX is in.")] = None,
     entity: Annotated[
         list[str] | None,
-        typer.Option("--entity", help="What to read off IMAGE; may be repeated. Default: all of the schema."),
+        Option("--entity", help="What to read off IMAGE; may be repeated. Default: all of the schema."),
     ] = None,
     run: Annotated[
-        list[str] | None,
-        typer.Option("--run", help="Whose answers to INDEX; may be repeated. Default: all runs'."),
+        list[str] | None, Option("--run", help="Whose answers to INDEX; may be repeated. Default: all runs'.")
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(
-            "--engine", help="Who reads IMAGE, or read the page of INDEX; default: rapidocr, or the newest pages."
-        ),
+        Option("--engine", help="Who reads IMAGE, or read the page of INDEX; default: rapidocr, or the newest pages."),
     ] = None,
     out: Annotated[
         list[Path] | None,
-        typer.Option("--out", help="FILE.html or FILE.png; may be repeated. Default: NAME.entx.html in this folder."),
+        Option("--out", help="FILE.html or FILE.png; may be repeated. Default: NAME.entx.html in this folder."),
     ] = None,
     schema: SchemaOption = None,
 ) -> None:
@@ -47,7 +45,6 @@ def show(
     """
     from entx.ocr_stage.engines.base import EngineSpec
     from entx.report.show import question_view, read_picture_view, write_page_html, write_page_png
-    from entx.storage.store import Store
 
     writers = {".html": write_page_html, ".png": write_page_png}
     entities = load_schema(schema)
@@ -60,7 +57,7 @@ def show(
             raise InputError(f"{what}: with --store give a question's index; without it a picture is read on the spot")
         if entity:
             raise InputError(f"--entity is for a picture file; question {what} asks for its own")
-        with Store(store) as opened:
+        with open_store(store) as opened:
             view = question_view(opened, int(what), entities, engine=engine, runs=run or ())
     else:
         if run:
@@ -102,35 +99,32 @@ def export(
     words: Output,
     store: StoreOption,
     runs: Annotated[
-        str,
-        typer.Option("--runs", help="Runs of the store; an ensemble among them is what has decided.", metavar="A,B,C"),
+        str, Option("--runs", help="Runs of the store; an ensemble among them is what has decided.", metavar="A,B,C")
     ],
     gold: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--gold",
             help="Labelled rows: left out, and learned from unless --fitted or an ensemble decides.",
             metavar="GOLD.csv",
         ),
     ] = None,
     fitted: Annotated[
-        Path | None, typer.Option("--fitted", help="What `entx ensemble --save` learned.", metavar="FILE.json")
+        Path | None, Option("--fitted", help="What `entx ensemble --save` learned.", metavar="FILE.json")
     ] = None,
-    strategy: Annotated[str, typer.Option("--strategy", help="What learns from --gold.")] = "stack",
-    most: Annotated[int, typer.Option("--most", help="At most so many questions.", min=1)] = 1000,
-    entity: Annotated[list[str] | None, typer.Option("--entity", help="Only questions about this; repeatable.")] = None,
-    disagree: Annotated[bool, typer.Option("--disagree", help="Only where the runs do not all say the same.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Also questions that people have settled already.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Tasks for Label Studio.", metavar="TASKS.json")] = None,
-    sheet: Annotated[
-        Path | None, typer.Option("--csv", help="The same for a spreadsheet.", metavar="QUEUE.csv")
-    ] = None,
+    strategy: Annotated[str, Option("--strategy", help="What learns from --gold.")] = "stack",
+    most: Annotated[int, Option("--most", help="At most so many questions.", min=1)] = 1000,
+    entity: Annotated[list[str] | None, Option("--entity", help="Only questions about this; repeatable.")] = None,
+    disagree: Annotated[bool, Option("--disagree", help="Only where the runs do not all say the same.")] = False,
+    again: Annotated[bool, Option("--again", help="Also questions that people have settled already.")] = False,
+    out: Annotated[Path | None, Option("--out", help="Tasks for Label Studio.", metavar="TASKS.json")] = None,
+    sheet: Annotated[Path | None, Option("--csv", help="The same for a spreadsheet.", metavar="QUEUE.csv")] = None,
     config_out: Annotated[
-        Path | None, typer.Option("--config-out", help="Label Studio's labelling interface.", metavar="LABELS.xml")
+        Path | None, Option("--config-out", help="Label Studio's labelling interface.", metavar="LABELS.xml")
     ] = None,
     local_root: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--local-root",
             help="Folder that Label Studio serves as local files; default: it fetches the links.",
             metavar="DIR",
@@ -152,7 +146,6 @@ def export(
     from entx.report.review.forms import labelling_config, picture_address, write_sheet, write_tasks
     from entx.report.review.queue import Wanted, ensemble_among, make_panel, make_queue
     from entx.storage.runs import count_asked
-    from entx.storage.store import Store
 
     if out is None and sheet is None:
         raise InputError("nothing to write; give --out TASKS.json, --csv QUEUE.csv, or both")
@@ -163,7 +156,7 @@ def export(
     chosen = frozenset(entities[name].name for name in entity or ())
     truths = read_truth(gold).by_index if gold else {}
     learned = load_fitted(fitted) if fitted else None
-    with Store(store) as opened:
+    with open_store(store) as opened:
         if truths and learned is None and ensemble_among(opened, names, entities) is None:
             learned = fit_on_gold(opened, strategy, names, entities, truths)
         panel = make_panel(opened, names, entities, learned)
@@ -202,17 +195,15 @@ def export(
 @command("import", review_app)
 def import_command(
     words: Output,
-    file: Annotated[
-        Path, typer.Argument(help="Label Studio's export (JSON, JSON-MIN), or the filled-in table (.csv).")
-    ],
+    file: Annotated[Path, Argument(help="Label Studio's export (JSON, JSON-MIN), or the filled-in table (.csv).")],
     store: StoreOption,
     source: Annotated[
-        str, typer.Option("--source", help="Name of this labelling; training names its rows by it.")
+        str, Option("--source", help="Name of this labelling; training names its rows by it.")
     ] = "review",
-    annotator: Annotated[str, typer.Option("--annotator", help="Who, where the file does not say.")] = "",
+    annotator: Annotated[str, Option("--annotator", help="Who, where the file does not say.")] = "",
     out: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--out", help="All labels that the store's reviewers agree on, as --gold takes them.", metavar="LABELS.csv"
         ),
     ] = None,
@@ -226,10 +217,9 @@ def import_command(
     Example: entx review import project-1.json --store s.duckdb --out labels.csv
     """
     from entx.report.review.intake import import_reviews, write_labels
-    from entx.storage.store import Store
 
     entities = load_schema(schema)
-    with Store(store, write=True) as opened:
+    with open_store(store, write=True) as opened:
         intake = import_reviews(opened, file, entities, source, annotator)
         labels = write_labels(opened, out) if out is not None else None
     for problem in intake.problems[:_MOST_LINES]:

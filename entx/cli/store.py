@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from entx.cli.app import (
     EngineOption,
@@ -20,6 +21,7 @@ from entx.cli.app import (
     command,
     end_run_file,
     named_values,
+    open_store,
     say_run,
 )
 from entx.core.entities import load_schema
@@ -36,9 +38,8 @@ def info(words: Output, store: StoreOption) -> None:
     Example: entx store info --store challenge.duckdb
     """
     from entx.storage.pages import count_pages, page_keys
-    from entx.storage.store import Store
 
-    with Store(store) as opened:
+    with open_store(store) as opened:
         rows = opened.connection.execute("""
             select (select count(*) from questions), (select count(distinct image_link) from questions),
                    (select count(distinct picture) from pictures)""").fetchall()
@@ -64,18 +65,17 @@ def info(words: Output, store: StoreOption) -> None:
 @command("export", store_app)
 def export(
     words: Output,
-    table: Annotated[str, typer.Argument(help="questions, pages, lines, runs, answers or reviews.")],
+    table: Annotated[str, Argument(help="questions, pages, lines, runs, answers or reviews.")],
     store: StoreOption,
-    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .parquet or .jsonl.")],
+    out: Annotated[Path, Option("--out", help="File to write: .csv, .parquet or .jsonl.")],
 ) -> None:
     """Write a table of the store to a file.
 
     Example: entx store export pages --store challenge.duckdb --out pages.parquet
     """
-    from entx.storage.store import Store
     from entx.storage.transfer import export_table
 
-    with Store(store) as opened:
+    with open_store(store) as opened:
         rows = export_table(opened, table, out)
     words.line(f"{rows} rows written to {out}")
     words.result({"rows": rows})
@@ -84,17 +84,16 @@ def export(
 @command("import", store_app)
 def import_command(
     words: Output,
-    pages: Annotated[Path, typer.Argument(help="An export of pages: .parquet or .jsonl.")],
+    pages: Annotated[Path, Argument(help="An export of pages: .parquet or .jsonl.")],
     store: StoreOption,
 ) -> None:
     """Add OCR pages that another store exported, so that those pictures need no reading here.
 
     Example: entx store import pages.parquet --store challenge.duckdb
     """
-    from entx.storage.store import Store
     from entx.storage.transfer import import_pages
 
-    with Store(store, write=True) as opened:
+    with open_store(store, write=True) as opened:
         total, added = import_pages(opened, pages)
     words.line(f"{added} of {total} pages added; the others were here already")
     words.result({"pages": total, "added": added})
@@ -107,11 +106,10 @@ def compact(words: Output, store: StoreOption) -> None:
     Example: entx store compact --store challenge.duckdb
     """
     from entx.core.errors import StoreError
-    from entx.storage.store import Store
 
     if not store.is_file():
         raise StoreError(f"{store}: no such store")
-    with Store(store, write=True) as opened:
+    with open_store(store, write=True) as opened:
         before, after = opened.compact()
     words.line(f"{before:,} bytes before, {after:,} after")
     words.result({"before": before, "after": after})
@@ -120,14 +118,14 @@ def compact(words: Output, store: StoreOption) -> None:
 @command("ingest")
 def ingest_command(
     words: Output,
-    table: Annotated[Path, typer.Argument(help="Questions: .csv, .jsonl (also .gz) or .parquet.")],
+    table: Annotated[Path, Argument(help="Questions: .csv, .jsonl (also .gz) or .parquet.")],
     store: StoreOption,
     images: Annotated[
-        list[Path] | None, typer.Option("--images", help="Folder of pictures, searched in all depths; may be repeated.")
+        list[Path] | None, Option("--images", help="Folder of pictures, searched in all depths; may be repeated.")
     ] = None,
     schema: SchemaOption = None,
     index_from: Annotated[
-        int, typer.Option("--index-from", min=0, help="First index for a table without an index column.")
+        int, Option("--index-from", min=0, help="First index for a table without an index column.")
     ] = 0,
 ) -> None:
     """Put a table of questions and its picture files into a store; creates the store.
@@ -137,12 +135,11 @@ def ingest_command(
 
     Example: entx ingest test.csv --images pictures --store challenge.duckdb
     """
-    from entx.storage.store import Store
     from entx.storage.transfer import ingest
 
     entities = load_schema(schema)
     store.parent.mkdir(parents=True, exist_ok=True)
-    with Store(store, write=True) as opened, words.progress("links", None, unit="links") as advance:
+    with open_store(store, write=True) as opened, words.progress("links", None, unit="links") as advance:
         report = ingest(opened, table, images or [], entities, index_from=index_from, advance=advance)
     if not report.indexed:
         words.notice(f"{table} has no index column: its rows are numbered from {index_from}")
@@ -162,20 +159,16 @@ def ingest_command(
 @command("download")
 def download_command(
     words: Output,
-    table: Annotated[Path, typer.Argument(help="A table with an image_link column (.csv, .jsonl, .parquet; .gz too).")],
-    images: Annotated[Path, typer.Option("--images", help="Folder for the pictures; made if absent.")],
-    workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Pictures fetched at a time.")] = 16,
-    per_host: Annotated[
-        int, typer.Option("--per-host", min=1, max=256, help="At most so many of them from one host.")
-    ] = 16,
+    table: Annotated[Path, Argument(help="A table with an image_link column (.csv, .jsonl, .parquet; .gz too).")],
+    images: Annotated[Path, Option("--images", help="Folder for the pictures; made if absent.")],
+    workers: Annotated[int, Option("--workers", min=1, max=256, help="Pictures fetched at a time.")] = 16,
+    per_host: Annotated[int, Option("--per-host", min=1, max=256, help="At most so many of them from one host.")] = 16,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="A host that may be at an address that is not public, on any port."),
+        Option("--allow-host", help="A host that may be at an address that is not public, on any port."),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N distinct links.")] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=1.0, help="Seconds for one picture, with all its tries.")
-    ] = 60.0,
+    limit: Annotated[int | None, Option("--limit", min=1, help="Only the first N distinct links.")] = None,
+    timeout: Annotated[float, Option("--timeout", min=1.0, help="Seconds for one picture, with all its tries.")] = 60.0,
 ) -> None:
     """Fetch the pictures of a table by their links.
 
@@ -246,14 +239,10 @@ def ocr_cache(
     store: StoreOption,
     engine: EngineOption = "rapidocr",
     param: Annotated[
-        list[str] | None, typer.Option("--param", help="Engine or reader setting as NAME=VALUE; may be repeated.")
+        list[str] | None, Option("--param", help="Engine or reader setting as NAME=VALUE; may be repeated.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Reading processes; default: one a core.")
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Read pictures again that failed before.")
-    ] = False,
+    workers: Annotated[int | None, Option("--workers", min=1, help="Reading processes; default: one a core.")] = None,
+    retry_failed: Annotated[bool, Option("--retry-failed", help="Read pictures again that failed before.")] = False,
 ) -> None:
     """Read every picture of the store that has not been read with this engine and setting, and keep its page.
 
@@ -266,11 +255,10 @@ def ocr_cache(
     from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.pool import available_cores
     from entx.storage.pages import failed_pages
-    from entx.storage.store import Store
 
     settings = {name: _setting(value) for name, value in named_values("--param", param, "NAME=VALUE")}
     spec = EngineSpec.of(engine, **settings)
-    with Store(store, write=True) as opened, words.begin("pictures", unit="pictures") as begin:
+    with open_store(store, write=True) as opened, words.begin("pictures", unit="pictures") as begin:
         report = fill_cache(
             opened,
             spec,
@@ -308,13 +296,11 @@ def _setting(text: str) -> str | int | float | bool:
 @command("import-predictions")
 def import_predictions_command(
     words: Output,
-    file: Annotated[Path, typer.Argument(help="Table with index and a column of answers or sentences.")],
-    stage: Annotated[str, typer.Option("--stage", help="What made them, for example vlm.")],
-    run: Annotated[str, typer.Option("--run", help="Name of the run in the store.")],
+    file: Annotated[Path, Argument(help="Table with index and a column of answers or sentences.")],
+    stage: Annotated[str, Option("--stage", help="What made them, for example vlm.")],
+    run: Annotated[str, Option("--run", help="Name of the run in the store.")],
     store: StoreOption,
-    column: Annotated[
-        str | None, typer.Option("--column", help="The column of answers; found by its usual names.")
-    ] = None,
+    column: Annotated[str | None, Option("--column", help="The column of answers; found by its usual names.")] = None,
     out: RunFileOption = None,
     only: ForOption = None,
     schema: SchemaOption = None,
@@ -326,12 +312,11 @@ def import_predictions_command(
 
     Example: entx import-predictions qwen.csv.gz --stage vlm --run qwen --store challenge.duckdb --out pred.csv
     """
-    from entx.storage.store import Store
     from entx.storage.transfer import import_predictions
 
     entities = load_schema(schema)
     indices = begin_run_file(out, only)
-    with Store(store, write=True) as opened, words.begin("answers") as begin:
+    with open_store(store, write=True) as opened, words.begin("answers") as begin:
         report = import_predictions(opened, file, stage=stage, run=run, schema=entities, column=column, begin=begin)
         covered = end_run_file(opened, run, out, indices)
     rate = f" ({report.added / report.seconds:,.0f} a second)" if report.added else ""

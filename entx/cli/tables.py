@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from typer import Argument, Option
 
-from entx.cli.app import Output, SchemaOption, command, where_pairs
+from entx.cli.app import GoldOption, Output, SchemaOption, command, where_pairs
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
 
@@ -22,23 +21,20 @@ _HEADER = ("rows of", "n", "F1", "95 % interval", "precision", "recall", "covera
 @command("evaluate")
 def evaluate_command(
     words: Output,
-    predictions: Annotated[Path, typer.Argument(help="Predictions: index, prediction.", metavar="PRED.csv")],
-    gold: Annotated[
-        Path,
-        typer.Option("--gold", help="Truth: index, entity_value or value, perhaps also.", metavar="GOLD.csv"),
-    ],
+    predictions: Annotated[Path, Argument(help="Predictions: index, prediction.", metavar="PRED.csv")],
+    gold: GoldOption,
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", help="Score only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE"),
+        Option("--where", help="Score only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE"),
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", help="Score each value of this gold column apart; repeatable.", metavar="COLUMN"),
+        Option("--by", help="Score each value of this gold column apart; repeatable.", metavar="COLUMN"),
     ] = None,
     no_also: Annotated[
-        bool, typer.Option("--no-also", help="Leave out the gold column also: only the value itself is right.")
+        bool, Option("--no-also", help="Leave out the gold column also: only the value itself is right.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap intervals.", min=0)] = 0,
+    seed: Annotated[int, Option("--seed", help="Of the bootstrap intervals.", min=0)] = 0,
     schema: SchemaOption = None,
 ) -> None:
     """Score predictions: F1 of number and unit, with intervals, overall and in parts.
@@ -87,8 +83,8 @@ def _row(name: str, score: Score) -> tuple[str, ...]:
 @command("check")
 def check_command(
     words: Output,
-    predictions: Annotated[Path, typer.Argument(help="Predictions: index, prediction.", metavar="PRED.csv")],
-    test: Annotated[Path, typer.Option("--test", help="The questions: index and entity_name.", metavar="TEST.csv")],
+    predictions: Annotated[Path, Argument(help="Predictions: index, prediction.", metavar="PRED.csv")],
+    test: Annotated[Path, Option("--test", help="The questions: index and entity_name.", metavar="TEST.csv")],
     schema: SchemaOption = None,
 ) -> None:
     """Check a prediction file; each fault is named with its line, and the exit status is the verdict (0 or 2).
@@ -114,10 +110,10 @@ def check_command(
 @command("merge")
 def merge_command(
     words: Output,
-    parts: Annotated[list[Path], typer.Argument(help="Tables with index and prediction.", metavar="PART...")],
-    test: Annotated[Path, typer.Option("--test", help="The table whose rows must all be there, each once.")],
-    out: Annotated[Path, typer.Option("--out", help="index,prediction in the order of --test.")],
-    column: Annotated[str, typer.Option("--column", help="The parts' column of predictions.")] = "prediction",
+    parts: Annotated[list[Path], Argument(help="Tables with index and prediction.", metavar="PART...")],
+    test: Annotated[Path, Option("--test", help="The table whose rows must all be there, each once.")],
+    out: Annotated[Path, Option("--out", help="index,prediction in the order of --test.")],
+    column: Annotated[str, Option("--column", help="The parts' column of predictions.")] = "prediction",
 ) -> None:
     """Put part files together, whatever system wrote them; csv, jsonl or parquet.
 
@@ -134,26 +130,19 @@ def merge_command(
     words.result({"rows": merged.rows, "answered": merged.answered, "parts": list(merged.parts), "out": str(out)})
 
 
-class Stratum(StrEnum):
-    """What the parts should agree in."""
-
-    GROUP = "group_id"
-    ENTITY = "entity_name"
-
-
 @command("split")
 def split_command(
     words: Output,
-    table: Annotated[Path, typer.Argument(help="Labelled rows, as CSV.", metavar="TABLE.csv")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for train.csv, val.csv and test.csv.")],
+    table: Annotated[Path, Argument(help="Labelled rows, as CSV.", metavar="TABLE.csv")],
+    out_dir: Annotated[Path, Option("--out", help="Folder for train.csv, val.csv and test.csv.")],
     by: Annotated[
-        Stratum, typer.Option("--by", help="group_id (groups of fewer than 4 rows go to train) or entity_name.")
+        Literal["group_id", "entity_name"],
+        Option("--by", help="group_id (groups of fewer than 4 rows go to train) or entity_name."),
     ],
-    ratios: Annotated[str, typer.Option("--ratios", help="Shares of train, val and test.")] = "0.8,0.1,0.1",
-    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal parts.")] = 0,
+    ratios: Annotated[str, Option("--ratios", help="Shares of train, val and test.")] = "0.8,0.1,0.1",
+    seed: Annotated[int, Option("--seed", help="Equal seeds give equal parts.")] = 0,
     leaky: Annotated[
-        bool,
-        typer.Option("--leaky", help="Split row by row, as the published systems did; scores on the parts will lie."),
+        bool, Option("--leaky", help="Split row by row, as the published systems did; scores on the parts will lie.")
     ] = False,
 ) -> None:
     """Split a labelled table into train.csv, val.csv and test.csv, stratified and without leaks.
@@ -166,7 +155,7 @@ def split_command(
     from entx.core.splits import PARTS, split_table
 
     shares = _shares(ratios)
-    split = split_table(table, out_dir, by.value, shares, seed=seed, leaky=leaky)
+    split = split_table(table, out_dir, by, shares, seed=seed, leaky=leaky)
     if not split.labelled:
         words.notice("only rows of one picture stay together: the table lacks group_id, entity_name or entity_value")
     drift, worst = split.largest_drift(1 / min(shares))
@@ -175,7 +164,7 @@ def split_command(
         rows += [(f"  {name}", row) for name, row in split.strata.items()]
     words.table(("part of", *PARTS), [(name, *(f"{count:,}" for count in row)) for name, row in rows])
     if worst:
-        words.line(f"largest drift of a {by.value}'s share from the whole: {100 * drift:.2f} points ({worst})")
+        words.line(f"largest drift of a {by}'s share from the whole: {100 * drift:.2f} points ({worst})")
     words.result({
         "rows": dict(zip(PARTS, split.rows, strict=True)), "families": split.families, "leaky": leaky,
         "strata": {name: dict(zip(PARTS, row, strict=True)) for name, row in split.strata.items()},

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
-from entx.cli.app import Output, PagesOption, SchemaOption, StoreOption, command
+from entx.cli.app import GoldOption, Output, PagesOption, SchemaOption, StoreOption, command, open_store
 from entx.cli.predict import (
     AdapterOption,
     BatchOption,
@@ -36,25 +38,23 @@ if TYPE_CHECKING:
 def train_command(
     words: Output,
     stage: Annotated[
-        str, typer.Option("--stage", help="llm: a text model that reads the OCR lines; vlm: one that sees the picture.")
+        str, Option("--stage", help="llm: a text model that reads the OCR lines; vlm: one that sees the picture.")
     ],
     recipe_name: Annotated[
-        str, typer.Option("--recipe", help="A shipped recipe (`entx recipe list`), or the path of your own (*.toml).")
+        str, Option("--recipe", help="A shipped recipe (`entx recipe list`), or the path of your own (*.toml).")
     ],
     store: StoreOption,
-    out_dir: Annotated[Path, typer.Option("--out", help="Model folder to make; OUT.part holds an unfinished one.")],
+    out_dir: Annotated[Path, Option("--out", help="Model folder to make; OUT.part holds an unfinished one.")],
     model: Annotated[
-        Path | None,
-        typer.Option("--model", help="Folder of the base model; default for llm: the shipped one (entx-small)."),
+        Path | None, Option("--model", help="Folder of the base model; default for llm: the shipped one (entx-small).")
     ] = None,
     engine: PagesOption = None,
     assignments: SetOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say rows, tokens, steps, memory and time, and train nothing.")
+        bool, Option("--dry-run", help="Say rows, tokens, steps, memory and time, and train nothing.")
     ] = False,
     resume: Annotated[
-        bool,
-        typer.Option("--resume/--restart", help="Go on with an unfinished training of this OUT, or throw it away."),
+        bool, Option("--resume/--restart", help="Go on with an unfinished training of this OUT, or throw it away.")
     ] = True,
     schema: SchemaOption = None,
 ) -> None:
@@ -71,7 +71,6 @@ def train_command(
     from entx.neural.model_folder import check_model_folder
     from entx.neural.training.adapters import choose_backend
     from entx.neural.training.recipe import load_recipe
-    from entx.storage.store import Store
 
     kind = stage_type(stage)
     recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
@@ -86,7 +85,7 @@ def train_command(
     trained = kind(recipe, recipe_name, folder, entities)
     if not dry_run:
         trained.check()
-    with Store(store) as opened:
+    with open_store(store) as opened:
         data = trained.load_data(opened, engine, words.notice)
     _say_data(words, data)
     if dry_run:
@@ -110,15 +109,15 @@ def train_command(
 @command("merge-adapter")
 def merge_adapter_command(
     words: Output,
-    model: Annotated[Path, typer.Option("--model", help="Folder of the base model, 16-bit or wider weights.")],
-    adapter: Annotated[Path, typer.Option("--adapter", help="Folder that `entx train` made, of either stage.")],
+    model: Annotated[Path, Option("--model", help="Folder of the base model, 16-bit or wider weights.")],
+    adapter: Annotated[Path, Option("--adapter", help="Folder that `entx train` made, of either stage.")],
     store: StoreOption,
-    out_dir: Annotated[Path, typer.Option("--out", help="Model folder to make.")],
-    rows: Annotated[int, typer.Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
-    allow: Annotated[int, typer.Option("--allow", min=0, help="Answers that may differ.")] = 0,
-    dtype: Annotated[str, typer.Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
+    out_dir: Annotated[Path, Option("--out", help="Model folder to make.")],
+    rows: Annotated[int, Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
+    allow: Annotated[int, Option("--allow", min=0, help="Answers that may differ.")] = 0,
+    dtype: Annotated[str, Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
     engine: Annotated[
-        str | None, typer.Option("--engine", help="Whose pages a text model reads; default: those written last.")
+        str | None, Option("--engine", help="Whose pages a text model reads; default: those written last.")
     ] = None,
     schema: SchemaOption = None,
 ) -> None:
@@ -134,7 +133,6 @@ def merge_adapter_command(
     from entx.core.settings import read_settings
     from entx.neural.model_folder import check_model_folder
     from entx.neural.training.merge import DTYPES, adapter_record, merge_adapter
-    from entx.storage.store import Store
 
     if dtype not in DTYPES:
         raise InputError(f"--dtype {dtype}: choose one of: {', '.join(DTYPES)}")
@@ -142,7 +140,7 @@ def merge_adapter_command(
     kind = stage_type(record.get("stage", "llm"))
     recipe = read_settings(kind.RECIPE, record["recipe"]["settings"], "training.json")
     stage = kind(recipe, record["recipe"]["name"], check_model_folder(model), load_schema(schema))
-    with Store(store) as opened:
+    with open_store(store) as opened:
         questions = stage.guard_questions(opened, engine, rows)
     merged = merge_adapter(stage, adapter, out_dir, questions, dtype=dtype, allowed=allow, tell=words.line)
     words.line(f"guard: {merged.guard.questions} questions, {merged.guard.changed} answers differ")
@@ -222,28 +220,21 @@ def _duration(seconds: float) -> str:
 @command("calibrate")
 def calibrate(
     words: Output,
-    stage: Annotated[str, typer.Option("--stage", help="llm or vlm: whose candidates mode is calibrated.")],
+    stage: Annotated[str, Option("--stage", help="llm or vlm: whose candidates mode is calibrated.")],
     store: StoreOption,
-    gold: Annotated[
-        Path,
-        typer.Option("--gold", help="Truth: index, entity_value or value, perhaps also.", metavar="GOLD.csv"),
-    ],
+    gold: GoldOption,
     model: Annotated[
-        str | None, typer.Option("--model", help="A model folder; llm: default the one that ships (needs --out).")
+        str | None, Option("--model", help="A model folder; llm: default the one that ships (needs --out).")
     ] = None,
     adapter: AdapterOption = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Write into a copy of the folder here; default: into the folder itself."),
+        Path | None, Option("--out", help="Write into a copy of the folder here; default: into the folder itself.")
     ] = None,
     hint_run: Annotated[
-        str | None,
-        typer.Option("--hint-run", help="llm: fit on each row with this run's answer as a hint, and without one."),
+        str | None, Option("--hint-run", help="llm: fit on each row with this run's answer as a hint, and without one.")
     ] = None,
     engine: PagesOption = None,
-    backend: Annotated[
-        str | None, typer.Option("--backend", help="transformers (default), vllm; vlm: unsloth.")
-    ] = None,
+    backend: Annotated[str | None, Option("--backend", help="transformers (default), vllm; vlm: unsloth.")] = None,
     dtype: DtypeOption = None,
     four_bit: FourBitOption = None,
     batch: BatchOption = None,
@@ -265,7 +256,6 @@ def calibrate(
     from entx.neural.calibration import fit_gold, worth
     from entx.neural.predict import ModelOptions, Task, score_gold, write_serving
     from entx.storage.pages import choose_pages, page_keys
-    from entx.storage.store import Store
 
     foreign: dict[str, Mapping[str, object]] = {
         "llm": {"--pixels": pixels, "--crops": crops},
@@ -288,7 +278,7 @@ def calibrate(
     entities = load_schema(schema)
     reader, _ = stage_reader(stage)(options, entities, words.notice)
     rows: dict[str, list[GoldRow]] = {}
-    with Store(store) as opened:
+    with open_store(store) as opened:
         key = choose_pages(opened, engine) if stage == "llm" or engine or page_keys(opened) else None
         for name, hints in {"all rows": None, **({f"hints of {hint_run}": hint_run} if hint_run else {})}.items():
             with words.progress(name, None) as advance:
