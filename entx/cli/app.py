@@ -65,12 +65,7 @@ EngineOption = Annotated[str, Option("--engine", help="rapidocr, paddleocr, or o
 
 
 class Output:
-    """Where a command's words go: text for a person, one JSON object with --json, nothing with --quiet.
-
-    Args:
-        quiet: print nothing but errors.
-        as_json: print only the result, as one JSON object on stdout.
-    """
+    """Where a command's words go: text for a person, one JSON object with --json, nothing but errors with --quiet."""
 
     def __init__(self, *, quiet: bool, as_json: bool) -> None:
         self._text = not quiet and not as_json

@@ -212,8 +212,7 @@ def ablate(
     for line in summary["notes"]:
         words.notice(line)
     words.table(_HEADER, [_row(column) for column in summary["columns"]])
-    for line in _findings(summary):
-        words.line(line)
+    _say_findings(words, summary)
     words.result(summary, indent=1)
 
 
@@ -224,9 +223,8 @@ def _row(column: Mapping[str, Any]) -> tuple[str, ...]:
     return (column["name"], f"{column['asked']:,}", f"{score['f1']:.3f}", interval, *shares)
 
 
-def _findings(summary: Mapping[str, Any]) -> list[str]:
+def _say_findings(words: Output, summary: Mapping[str, Any]) -> None:
     """The best two of each kind compared, the oracle, and what changed since an older report."""
-    lines = []
     by_f1 = sorted(summary["columns"], key=lambda column: -column["scores"]["all"][""]["f1"])
     best = {kind: next((one["name"] for one in by_f1 if one["kind"] == kind), None) for kind in ("arm", "hybrid")}
     second = best["hybrid"] or next((one["name"] for one in by_f1[1:]), None)
@@ -235,15 +233,14 @@ def _findings(summary: Mapping[str, Any]) -> list[str]:
         if test["part"] or {test["first"], test["second"]} != both:
             continue
         verdict = "" if test["separable"] else "not separable: "
-        lines.append(
+        words.line(
             f"{test['first']} less {test['second']} on {test['n']:,} rows: {verdict}{test['difference']:+.3f} "
             f"[{test['low']:+.3f}, {test['high']:+.3f}], p {test['p']:.3f}"
         )
     if summary["oracle"] is not None:
         whole = summary["oracle"]["parts"][""]
-        lines.append(f"perfect pick among the arms: {whole['f1']:.3f} [{whole['low']:.3f}, {whole['high']:.3f}]")
+        words.line(f"perfect pick among the arms: {whole['f1']:.3f} [{whole['low']:.3f}, {whole['high']:.3f}]")
     for one in summary.get("diff", {}).get("columns", ()):
-        lines.append(
+        words.line(
             f"{one['name']}: F1 {one['old_f1']:.3f} -> {one['new_f1']:.3f}, {len(one['changed']):,} rows changed"
         )
-    return lines

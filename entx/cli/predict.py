@@ -129,11 +129,8 @@ def predict(
         "--pixels": pixels, "--crops": crops, "--shards": shards, "--retry-failed": retry_failed,
         "--remote-code": remote_code,
     }  # fmt: skip
-    foreign: dict[str, Mapping[str, object]] = {
-        "rules": {**of_models, **only_llm, **only_vlm},
-        "llm": only_vlm,
-        "vlm": only_llm,
-    }
+    of_all = {**of_models, **only_llm, **only_vlm}
+    foreign: dict[str, Mapping[str, object]] = {"rules": of_all, "llm": only_vlm, "vlm": only_llm}
     if stage not in foreign:
         raise InputError(
             f"--stage {stage}: known are {', '.join(foreign)} (answers made elsewhere come in by import-predictions)"
@@ -181,11 +178,7 @@ def predict(
 
 
 def refuse_foreign(stage: str, options: Mapping[str, object]) -> None:
-    """Refuses options that were given and that the stage does not have.
-
-    Raises:
-        InputError: names them.
-    """
+    """Refuses options that were given and that the stage does not have; the InputError names them."""
     if given := [name for name, value in options.items() if value is not None]:
         raise InputError(f"{', '.join(given)}: not of --stage {stage}")
 
@@ -265,14 +258,9 @@ def _as_dict(reading: Reading, name: str) -> dict[str, Any]:
     answer = reading.answers[name]
     quantity, evidence = answer.quantity, answer.evidence
     return {
-        "status": reading.page.status.value,
-        "answer": quantity.text if quantity else "",
-        "value": str(quantity.value) if quantity else None,
-        "unit": quantity.unit if quantity else None,
-        "p_correct": answer.p_correct,
-        "p_present": answer.p_present,
-        "text": answer.text,
-        "reason": answer.reason,
+        "status": reading.page.status.value, "answer": quantity.text if quantity else "",
+        "value": str(quantity.value) if quantity else None, "unit": quantity.unit if quantity else None,
+        "p_correct": answer.p_correct, "p_present": answer.p_present, "text": answer.text, "reason": answer.reason,
         "alignment": evidence.alignment.value, "line_ids": list(evidence.line_ids), "polygon": evidence.polygon,
         "arms": {
             stage: {

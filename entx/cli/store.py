@@ -150,10 +150,7 @@ def ingest_command(
         )
     words.line(f"{report.questions} questions, {report.new} of them new")
     words.line(f"{report.pictures} distinct pictures behind {report.links} links")
-    words.result({
-        "questions": report.questions, "new": report.new, "links": report.links, "pictures": report.pictures,
-        "without_file": len(report.without_file),
-    })  # fmt: skip
+    words.result({**asdict(report), "without_file": len(report.without_file)})
 
 
 @command("download")

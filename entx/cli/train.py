@@ -77,7 +77,7 @@ def train_command(
     entities = load_schema(schema)
     base = model or _base(recipe_name, recipe)
     folder = check_model_folder(base, remote_code=getattr(recipe.model, "remote_code", ""))
-    require_libraries()
+    _require_libraries()
     backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
     from entx.neural.training.estimate import optimiser_steps, plan_training
     from entx.neural.training.stage import train
@@ -87,7 +87,11 @@ def train_command(
         trained.check()
     with open_store(store) as opened:
         data = trained.load_data(opened, engine, words.notice)
-    _say_data(words, data)
+    say_tally(words, {"questions": data.counts["questions"]})
+    if data.too_long:
+        words.notice(f"{data.too_long} examples have more tokens than model.max_length and are left out")
+    if data.rows and not data.dev:
+        words.notice("no rows to measure F1 on: the training runs to its end and the last weights are kept")
     if dry_run:
         with tempfile.TemporaryDirectory() as scratch:
             _say_plan(words, plan_training(trained, data, Path(scratch)), recipe, data)
@@ -129,7 +133,7 @@ def merge_adapter_command(
 
     Example: entx merge-adapter --model gemma-2-9b-it --adapter my-adapter --store s.duckdb --out merged
     """
-    require_libraries()
+    _require_libraries()
     from entx.core.settings import read_settings
     from entx.neural.model_folder import check_model_folder
     from entx.neural.training.merge import DTYPES, adapter_record, merge_adapter
@@ -171,25 +175,13 @@ def _base(recipe_name: str, recipe: Recipe) -> Path:
     raise InputError(f"recipe {recipe_name} names no published model: give its folder with --model")
 
 
-def require_libraries() -> None:
-    """Refuses in one line where the extra `llm` is not installed.
-
-    Raises:
-        InputError: names what is missing.
-    """
+def _require_libraries() -> None:
+    """Refuses in one line where the extra `llm` is not installed."""
     from importlib.util import find_spec
 
     missing = [name for name in ("torch", "transformers", "trl", "peft") if find_spec(name) is None]
     if missing:
         raise InputError(f"{', '.join(missing)} not installed; pip install 'entx-hybrid[llm]'")
-
-
-def _say_data(words: Output, data: TrainingData) -> None:
-    say_tally(words, {"questions": data.counts["questions"]})
-    if data.too_long:
-        words.notice(f"{data.too_long} examples have more tokens than model.max_length and are left out")
-    if data.rows and not data.dev:
-        words.notice("no rows to measure F1 on: the training runs to its end and the last weights are kept")
 
 
 def _say_plan(words: Output, plan: Plan, recipe: Recipe, data: TrainingData) -> None:
