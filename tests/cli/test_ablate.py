@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entx.cli.app import main, run_names
-from tests.cli.runner import run_entx
+from entx.cli.app import run_names
+from tests.cli.runner import Entx, call_entx
 from tests.report.ablations import GOLD, default_arms, make_chance_store, make_store
 
 
@@ -21,15 +20,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return make_store(tmp_path_factory.mktemp("tiny"), {**default_arms(), "none": []})
 
 
-def test_a_report_its_json_and_a_table_of_scores(
-    tiny: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store, gold = tiny
+@pytest.fixture
+def ablate(tiny: tuple[Path, Path], entx: Entx) -> Entx:
+    """Runs `entx ablate` on the tiny store."""
+    return partial(entx, "ablate", "--store", tiny[0], "--gold", tiny[1])
+
+
+def test_a_report_its_json_and_a_table_of_scores(ablate: Entx, tmp_path: Path) -> None:
     out, figures = tmp_path / "r.html", tmp_path / "r.json"
-    ended = run_entx(
-        capsys, "ablate", "--store", store, "--gold", gold, "--runs", "rules, qwen", "--out", out,
-        "--json-out", figures, "--strategies", "vote", "--price", "1.5",
-    )  # fmt: skip
+    files = ("--out", out, "--json-out", figures)
+    ended = ablate("--runs", "rules, qwen", *files, "--strategies", "vote", "--price", "1.5")
     assert ended.code == 0
     lines = ended.out.splitlines()
     assert lines[1].split() == ["rules", "8", "0.600", *lines[1].split()[3:]]
@@ -42,25 +42,18 @@ def test_a_report_its_json_and_a_table_of_scores(
     found = json.loads(figures.read_text(encoding="utf-8"))
     assert [column["name"] for column in found["columns"]] == ["rules", "qwen", "vote"]
     assert found["price"] == 1.5
-
-
-def test_quiet_prints_nothing(tiny: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store, gold = tiny
-    ended = run_entx(
-        capsys, "ablate", "--store", store, "--gold", gold, "--runs", "rules,qwen", "--out", tmp_path / "q.html",
-        "--strategies", "vote", "--quiet",
-    )  # fmt: skip
+    ended = ablate("--runs", "rules,qwen", "--out", tmp_path / "q.html", "--strategies", "vote", "--quiet")
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
-def test_diff_tells_the_changed_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_tells_the_changed_rows(tmp_path: Path, entx: Entx) -> None:
     store, gold = make_store(tmp_path)
     base = ["ablate", "--store", store, "--gold", gold, "--runs", "rules,qwen", "--strategies", "none"]
     old = tmp_path / "old.json"
-    assert run_entx(capsys, *base, "--json-out", old).code == 0
+    assert entx(*base, "--json-out", old).code == 0
     gold.write_text(GOLD.replace("3 pound", "4 pound"), encoding="utf-8")
     out = tmp_path / "new.html"
-    ended = run_entx(capsys, *base, "--diff", old, "--out", out)
+    ended = entx(*base, "--diff", old, "--out", out)
     assert ended.code == 0
     assert "rules: F1 0.600 -> 0.727, 1 rows changed" in ended.out
     assert "qwen: F1 0.444 -> 0.250, 1 rows changed" in ended.out
@@ -79,21 +72,18 @@ def test_names_of_runs_are_told_apart_by_commas_outside_brackets(names: list[str
     assert run_names(" , ".join(names)) == names
 
 
-def test_where_and_common(tiny: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    store, gold = tiny
-    base = ["ablate", "--store", store, "--gold", gold, "--runs", "rules,qwen", "--json", "--strategies", "none"]
-    found = json.loads(run_entx(capsys, *base, "--where", "slice=large", "--common").out)
+def test_where_and_common(ablate: Entx) -> None:
+    asked = ("--where", "slice=large", "--common")
+    found = ablate("--runs", "rules,qwen", "--json", "--strategies", "none", *asked).json
     assert [row["index"] for row in found["rows"]] == [4, 5, 6]
     assert (found["gold"]["where"], found["gold"]["common"]) == ([["slice", "large"]], True)
 
 
-def test_no_pictures(tiny: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store, gold = tiny
+def test_no_pictures(ablate: Entx, tmp_path: Path) -> None:
     sizes = []
     for option in ((), ("--no-pictures",)):
         out = tmp_path / "r.html"
-        base = ["ablate", "--store", store, "--gold", gold, "--runs", "rules", "--out", out, "--strategies", "none"]
-        assert run_entx(capsys, *base, *option).code == 0
+        assert ablate("--runs", "rules", "--out", out, "--strategies", "none", *option).code == 0
         sizes.append(out.read_text(encoding="utf-8").count("data:image/jpeg"))
     assert sizes == [4, 0]
 
@@ -116,36 +106,30 @@ def test_no_pictures(tiny: tuple[Path, Path], tmp_path: Path, capsys: pytest.Cap
         (["--runs", "rules", "--gold", "no.csv"], "no such file"),
     ],
 )
-def test_mistakes_are_one_line_and_exit_2(
-    tiny: tuple[Path, Path], arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ended = run_entx(capsys, "ablate", "--store", tiny[0], "--gold", tiny[1], *arguments)
-    assert ended.code == 2
-    assert says in ended.err
-    assert ended.err.count("\n") == 1
+def test_mistakes_are_one_line_and_exit_2(ablate: Entx, arguments: list[str], says: str) -> None:
+    ended = ablate(*arguments)
+    ended.assert_refused(says)
     assert ended.out == ""
 
 
-def test_json_is_a_switch_as_everywhere(
-    tiny: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    base = ["ablate", "--store", tiny[0], "--gold", tiny[1], "--runs", "rules", "--strategies", "none"]
-    printed = run_entx(capsys, *base, "--json")
-    assert [column["name"] for column in json.loads(printed.out)["columns"]] == ["rules"]  # and nothing else
+def test_json_is_a_switch_as_everywhere(ablate: Entx, tmp_path: Path) -> None:
+    base = ("--runs", "rules", "--strategies", "none")
+    printed = ablate(*base, "--json")
+    assert [column["name"] for column in printed.json["columns"]] == ["rules"]  # and nothing else
     file = tmp_path / "f.json"
-    assert run_entx(capsys, *base, "--json-out", file).out.splitlines()[1].startswith("rules")
-    both = run_entx(capsys, *base, "--json", "--json-out", tmp_path / "both.json")
+    assert ablate(*base, "--json-out", file).out.splitlines()[1].startswith("rules")
+    both = ablate(*base, "--json", "--json-out", tmp_path / "both.json")
     assert printed.out == both.out == file.read_text(encoding="utf-8")
     assert printed.out == (tmp_path / "both.json").read_text(encoding="utf-8")
-    stray = run_entx(capsys, *base, "--json", "stray")
+    stray = ablate(*base, "--json", "stray")
     assert (stray.code, stray.out) == (2, "")
     assert "stray" in stray.err
 
 
-def test_seconds_of_an_imported_run_can_be_told(tiny: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    base = ["ablate", "--store", tiny[0], "--gold", tiny[1], "--runs", "rules,qwen", "--strategies", "vote", "--json"]
-    unknown = json.loads(run_entx(capsys, *base).out)
-    found = json.loads(run_entx(capsys, *base, "--seconds", "qwen=1940", "--price", "3.6").out)
+def test_seconds_of_an_imported_run_can_be_told(ablate: Entx) -> None:
+    base = ("--runs", "rules,qwen", "--strategies", "vote", "--json")
+    unknown = ablate(*base).json
+    found = ablate(*base, "--seconds", "qwen=1940", "--price", "3.6").json
     cost = {column["name"]: column["cost"] for column in found["columns"]}
     assert [column["cost"]["seconds"] is None for column in unknown["columns"]] == [False, True, True]
     assert (cost["qwen"]["seconds"], cost["qwen"]["cost"]) == (1940.0, 1.94)
@@ -160,9 +144,7 @@ def test_seconds_of_an_imported_run_can_be_told(tiny: tuple[Path, Path], capsys:
         ("qwen=-1", "is not RUN=SECONDS"),
         ("qwen=inf", "is not RUN=SECONDS"),
     ):
-        ended = run_entx(capsys, *base, "--seconds", wrong)
-        assert (ended.code, ended.err.count("\n")) == (2, 1)
-        assert says in ended.err
+        ablate(*base, "--seconds", wrong).assert_refused(says)
 
 
 @pytest.fixture(scope="module")
@@ -171,35 +153,26 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     folder = tmp_path_factory.mktemp("saved")
     store, gold = make_chance_store(folder)
     file = folder / "stack.json"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [
-            "entx", "ensemble", "--store", str(store), "--runs", "good,poor", "--strategy", "stack", "--gold",
-            str(gold), "--save", str(file), "--quiet",
-        ])  # fmt: skip
-        with contextlib.suppress(SystemExit):
-            main()
+    learned = ("--strategy", "stack", "--gold", gold, "--save", file)
+    assert call_entx("ensemble", "--store", store, "--runs", "good,poor", *learned, "--quiet") == 0
     assert file.is_file()
     return store, gold, file
 
 
-def test_a_saved_ensemble_is_decided_as_entx_ensemble_decides_it(
-    saved: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_saved_ensemble_is_decided_as_entx_ensemble_decides_it(saved: tuple[Path, Path, Path], entx: Entx) -> None:
     store, gold, file = saved
     base = ["ablate", "--store", store, "--gold", gold, "--strategies", "none", "--json"]
-    found = json.loads(run_entx(capsys, *base, "--runs", "good,fair,poor", "--fitted", file).out)
+    found = entx(*base, "--runs", "good,fair,poor", "--fitted", file).json
     shown = "stack+challenge-f1 of stack.json"
     assert [column["name"] for column in found["columns"]] == ["good", "fair", "poor", shown]
     assert found["columns"][-1]["cost"]["looked"] == {"good": 1.0, "poor": 1.0}  # its own arms, among others
-    stored = json.loads(run_entx(capsys, *base, "--runs", "good,poor,stack+challenge-f1(good,poor)").out)
+    stored = entx(*base, "--runs", "good,poor,stack+challenge-f1(good,poor)").json
     answers = [row["answers"] for row in stored["rows"]]
     assert [row["answers"][shown] for row in found["rows"]] == [row["stack+challenge-f1(good,poor)"] for row in answers]
     assert not [note for note in found["notes"] if "hybrid" in note]
 
 
-def test_a_saved_ensemble_of_other_arms_is_refused(
-    saved: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_saved_ensemble_of_other_arms_is_refused(saved: tuple[Path, Path, Path], tmp_path: Path, entx: Entx) -> None:
     store, gold, file = saved
     base = ["ablate", "--store", store, "--gold", gold, "--strategies", "none"]
     (tmp_path / "no.json").write_text("{}")
@@ -208,19 +181,15 @@ def test_a_saved_ensemble_of_other_arms_is_refused(
         ("good,fair,poor", tmp_path / "no.json", "not a fitted ensemble"),
         ("fair", file, "stack.json: fitted for arms of the stages vlm, vlm in this order, not vlm"),
     ):
-        ended = run_entx(capsys, *base, "--runs", runs, "--fitted", one)
-        assert (ended.code, ended.err.count("\n")) == (2, 1)
-        assert says in ended.err
+        entx(*base, "--runs", runs, "--fitted", one).assert_refused(says)
 
 
-def test_the_frontier_stands_in_figures_and_page(
-    saved: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_frontier_stands_in_figures_and_page(saved: tuple[Path, Path, Path], tmp_path: Path, entx: Entx) -> None:
     store, gold, _ = saved
     out = tmp_path / "r.html"
     base = ["ablate", "--store", store, "--gold", gold, "--runs", "good,poor", "--json"]
-    ended = run_entx(capsys, *base, "--strategies", "cascade,stack", "--out", out)
-    found = json.loads(ended.out)
+    ended = entx(*base, "--strategies", "cascade,stack", "--out", out)
+    found = ended.json
     assert found["frontier"]["cheap"] == ["good"]
     ends = found["frontier"]["points"][0], found["frontier"]["points"][-1]
     assert [end["asked"] for end in ends] == [0.0, 1.0]
@@ -229,4 +198,4 @@ def test_the_frontier_stands_in_figures_and_page(
     page = out.read_text(encoding="utf-8")
     assert "What asking is worth" in page
     assert 'aria-label="F1 of the cascade"' in page
-    assert json.loads(run_entx(capsys, *base, "--strategies", "stack").out)["frontier"] is None
+    assert entx(*base, "--strategies", "stack").json["frontier"] is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from entx.cli.app import Output
-from tests.cli.runner import run_entx
+from tests.cli.runner import Entx
 
 
 def test_a_person_gets_lines_and_tables_and_no_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +68,7 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
     assert error.count("\n") == 1
 
 
-def test_help_is_fast_and_every_command_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_is_fast_and_every_command_has_an_example(entx: Entx) -> None:
     """Nothing heavy is imported for --help; each command's help shows how it is called."""
     heavy = {"numpy", "pandas", "duckdb", "cv2", "pyarrow", "rapidocr", "openvino", "PIL", "rich.progress"}
     code = f"""
@@ -83,11 +83,11 @@ finally:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Commands:" in done.stdout
     assert done.stdout.endswith("\n[]\n")
-    names = _listed(run_entx(capsys, "--help").out)
+    names = _listed(entx("--help").out)
     assert len(names) > 8
     for name in names:
-        for call in [(name, inner) for inner in _listed(run_entx(capsys, name, "--help").out)] or [(name,)]:
-            text = run_entx(capsys, *call, "--help").out
+        for call in [(name, inner) for inner in _listed(entx(name, "--help").out)] or [(name,)]:
+            text = entx(*call, "--help").out
             assert f"entx {' '.join(call)}" in text.split("Example:", 1)[1]
             assert {"--quiet", "--json"} <= set(text.split())
 
@@ -98,8 +98,8 @@ def _listed(text: str) -> list[str]:
     return [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "]
 
 
-def test_an_unknown_command_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    ended = run_entx(capsys, "frobnicate")
+def test_an_unknown_command_is_wrong_use(entx: Entx) -> None:
+    ended = entx("frobnicate")
     assert ended.code == 2
     assert "frobnicate" in ended.err
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,20 +12,18 @@ from PIL import Image
 from entx.core.types import Question
 from entx.storage.questions import add_questions
 from entx.storage.store import Store
-from tests.cli.runner import run_entx
+from tests.cli.runner import Entx
 
 PICTURES = Path(str(files("entx") / "demo")) / "pictures"
 CABINET = PICTURES / "02_cabinet.jpg"
 
 
 @pytest.mark.engine
-def test_a_picture_is_read_and_shown_as_page_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_is_read_and_shown_as_page_and_picture(tmp_path: Path, entx: Entx) -> None:
     html, png = tmp_path / "a.html", tmp_path / "a.png"
-    ended = run_entx(
-        capsys, "show", CABINET, "--entity", "height", "--entity", "voltage", "--out", html, "--out", png, "--json"
-    )
+    ended = entx("show", CABINET, "--entity", "height", "--entity", "voltage", "--out", html, "--out", png, "--json")
     assert ended.code == 0, ended.err
-    found = json.loads(ended.out)
+    found = ended.json
     assert found["files"] == [str(html), str(png)]
     assert [(said["run"], said["entity"], said["answer"]) for said in found["answers"]] == [
         ("rules", "height", "54.3 centimetre"), ("rules", "voltage", ""),
@@ -44,7 +41,7 @@ def test_a_picture_is_read_and_shown_as_page_and_picture(tmp_path: Path, capsys:
 
 @pytest.mark.engine
 def test_a_question_of_a_store_is_shown_with_its_runs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, entx: Entx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     store = tmp_path / "s.duckdb"
@@ -56,19 +53,19 @@ def test_a_question_of_a_store_is_shown_with_its_runs(
         ["predict", "--stage", "rules", "--store", store],
         ["import-predictions", "v.csv", "--stage", "vlm", "--run", "vlm", "--store", store],
     ):
-        assert run_entx(capsys, *command).code == 0
-    ended = run_entx(capsys, "show", "7", "--store", store)
+        assert entx(*command).code == 0
+    ended = entx("show", "7", "--store", store)
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[:2] == ["rules  height  54.3 centimetre", "vlm  height  54.3 centimetre"]
     assert "Question 7: height" in (tmp_path / "7.entx.html").read_text(encoding="utf-8")
-    one = run_entx(capsys, "show", "7", "--store", store, "--run", "vlm", "--out", "v.png", "--json")
-    assert [said["run"] for said in json.loads(one.out)["answers"]] == ["vlm"]
+    one = entx("show", "7", "--store", store, "--run", "vlm", "--out", "v.png", "--json")
+    assert [said["run"] for said in one.json["answers"]] == ["vlm"]
     assert sorted(path.name for path in tmp_path.glob("*.entx.*")) == ["7.entx.html"]
 
 
-def test_what_is_no_picture_is_one_line_and_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_picture_is_one_line_and_no_file(tmp_path: Path, entx: Entx) -> None:
     (tmp_path / "x.jpg").write_text("<html>not found</html>")
-    ended = run_entx(capsys, "show", tmp_path / "x.jpg", "--entity", "height", "--out", tmp_path / "x.html")
+    ended = entx("show", tmp_path / "x.jpg", "--entity", "height", "--out", tmp_path / "x.html")
     assert ended.code == 2
     assert ended.err.splitlines() == [f"entx: {tmp_path}/x.jpg: unreadable: not a picture: an HTML page"]
     assert not (tmp_path / "x.html").exists()
@@ -91,7 +88,7 @@ def test_what_is_no_picture_is_one_line_and_no_file(tmp_path: Path, capsys: pyte
 )
 def test_wrong_use_is_one_line(
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    entx: Entx,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     message: str,
@@ -99,7 +96,7 @@ def test_wrong_use_is_one_line(
     monkeypatch.chdir(tmp_path)
     with Store(tmp_path / "s.duckdb", write=True) as store:
         add_questions(store, [Question(i, "a.jpg", "", "height") for i in (3, 5)], "t.csv")
-    ended = run_entx(capsys, "show", *arguments)
+    ended = entx("show", *arguments)
     assert ended.code == 2
     (line,) = ended.err.splitlines()
     assert message in line
