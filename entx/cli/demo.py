@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
+import platform
+import shutil
+import subprocess
+import time
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,8 +73,9 @@ def demo(
 
             reader, settings = open_reader(predict.ModelOptions(), CHALLENGE)
             by_model = predict.answer_questions(store, reader, "llm", settings, predict.Task(cached.key))
-            seconds = f"{by_model.seconds:.2f} s"
-            words.line(f"predict    {by_model.answered} questions answered in {seconds} by the text model")
+            words.line(
+                f"predict    {by_model.answered} questions answered in {by_model.seconds:.2f} s by the text model"
+            )
             written.append(out / "predictions-llm.csv")
             write_predictions(store, "llm", written[-1])
             scores["llm"] = evaluate(written[-1], shipped / "truth.csv", CHALLENGE)
@@ -116,10 +124,6 @@ def doctor(words: Output) -> None:
 
     Example: entx doctor --json
     """
-    import os
-    import platform
-    from importlib import metadata
-
     from entx.ocr_stage.engines.base import engine_names
 
     versions = {}
@@ -142,9 +146,6 @@ def doctor(words: Output) -> None:
 
 def _try_engine(name: str) -> dict[str, Any]:
     """Whether the engine loads, and whether it reads the known text from a picture drawn on the spot."""
-    import io
-    import time
-
     from PIL import Image, ImageDraw, ImageFont
 
     from entx.ocr_stage.engines.base import EngineSpec, page_key
@@ -176,9 +177,6 @@ def _try_engine(name: str) -> dict[str, Any]:
 
 def _gpu() -> str:
     """The NVIDIA driver's own list, "" where there is no driver; torch is not imported for it."""
-    import shutil
-    import subprocess
-
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ""

@@ -133,9 +133,6 @@ def ensemble(
     })  # fmt: skip
 
 
-_HEADER = ("", "asked", "F1", "95 % interval", "precision", "recall", "coverage")
-
-
 @command("ablate")
 def ablate(
     words: Output,
@@ -211,7 +208,8 @@ def ablate(
         write_json(summary, json_out)
     for line in summary["notes"]:
         words.notice(line)
-    words.table(_HEADER, [_row(column) for column in summary["columns"]])
+    header = ("", "asked", "F1", "95 % interval", "precision", "recall", "coverage")
+    words.table(header, [_row(column) for column in summary["columns"]])
     _say_findings(words, summary)
     words.result(summary, indent=1)
 

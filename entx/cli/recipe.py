@@ -81,8 +81,7 @@ def copy_recipe(
     recipe = find_recipe(name)
     with atomic_text(target) as stream:
         stream.write(recipe.text)
-    stage = recipe.stage or "llm"
-    words.line(f"{target}: change it, then: entx train --stage {stage} --recipe {target} ...")
+    words.line(f"{target}: change it, then: entx train --stage {recipe.stage or 'llm'} --recipe {target} ...")
     words.result({"written": str(target)})
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
+import signal
+import threading
+import time
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -40,10 +46,9 @@ def info(words: Output, store: StoreOption) -> None:
     from entx.storage.pages import count_pages, page_keys
 
     with open_store(store) as opened:
-        rows = opened.connection.execute("""
+        questions, links, pictures = opened.connection.execute("""
             select (select count(*) from questions), (select count(distinct image_link) from questions),
-                   (select count(distinct picture) from pictures)""").fetchall()
-        questions, links, pictures = rows[0]
+                   (select count(distinct picture) from pictures)""").fetchall()[0]
         pages = [(key, count_pages(opened, key)) for key, _ in page_keys(opened)]
         runs = opened.connection.execute("""
             select run, stage, count(a.idx), count(a.unit) from runs left join answers a using (run)
@@ -176,13 +181,6 @@ def download_command(
 
     Example: entx download test.csv --images pictures --workers 32
     """
-    import itertools
-    import logging
-    import signal
-    import threading
-    import time
-    import warnings
-
     from entx.core.tables import read_table
     from entx.download.fetch import Fetcher
     from entx.download.guard import AddressGuard

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -65,9 +69,6 @@ def train_command(
 
     Example: entx train --stage llm --recipe entx-small --store challenge.duckdb --out my-model --set train.epochs=2
     """
-    import signal
-    import tempfile
-
     from entx.neural.model_folder import check_model_folder
     from entx.neural.training.adapters import choose_backend
     from entx.neural.training.recipe import load_recipe
@@ -242,8 +243,6 @@ def calibrate(
 
     Example: entx calibrate --stage llm --store labelled.duckdb --gold gold.csv --model DIR --hint-run rules
     """
-    import shutil
-
     from entx.llm_stage.reader import shipped_model
     from entx.neural.calibration import fit_gold, worth
     from entx.neural.predict import ModelOptions, Task, score_gold, write_serving
@@ -294,8 +293,6 @@ def calibrate(
 
 def _target(options: ModelOptions, out: Path | None) -> Path:
     """The folder whose entx.json is written; told before a model is loaded that it cannot be."""
-    import os
-
     if out is not None:
         if out.exists():
             raise InputError(f"--out {out}: is there already; the copy needs a folder of its own")

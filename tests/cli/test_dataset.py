@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 
 from entx.core.types import Answer, parse_written
 from entx.storage.runs import add_answers, begin_run
-from tests.cli.runner import Ended, Entx
+from tests.cli.runner import Entx
 from tests.llm_stage.stores import Asked, Shown, fill
 
 DRAWINGS = 40
@@ -36,12 +37,13 @@ def read(path: Path) -> list[SimpleNamespace]:
     return [SimpleNamespace(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _dataset(entx: Entx, store: Path, out: Path, *options: object) -> Ended:
-    return entx("dataset", "--stage", "llm", "--store", store, "--out", out, *options)
+@pytest.fixture
+def dataset(store: Path, entx: Entx) -> Entx:
+    return partial(entx, "dataset", "--stage", "llm", "--store", store, "--out")
 
 
-def test_train_and_dev_are_written_and_counted(entx: Entx, store: Path, tmp_path: Path) -> None:
-    ended = _dataset(entx, store, tmp_path, "--weight", "train*=0.4", "--dev", 0.25, "--json")
+def test_train_and_dev_are_written_and_counted(dataset: Entx, tmp_path: Path) -> None:
+    ended = dataset(tmp_path, "--weight", "train*=0.4", "--dev", 0.25, "--json")
     assert ended.code == 0, ended.err
     train, dev = (read(tmp_path / f"{part}.jsonl") for part in ("train", "dev"))
     said = ended.json
@@ -57,8 +59,8 @@ def test_train_and_dev_are_written_and_counted(entx: Entx, store: Path, tmp_path
     assert not {one.picture for one in train} & {one.picture for one in dev}
 
 
-def test_a_person_sees_what_became_of_every_question(entx: Entx, store: Path, tmp_path: Path) -> None:
-    ended = _dataset(entx, store, tmp_path)
+def test_a_person_sees_what_became_of_every_question(dataset: Entx, tmp_path: Path) -> None:
+    ended = dataset(tmp_path)
     assert ended.code == 0, ended.err
     lines = [line.split("  ") for line in ended.out.splitlines()]
     assert any(line[0] == "dropped: unit not allowed" and line[-1].strip() == "1" for line in lines)
@@ -66,43 +68,43 @@ def test_a_person_sees_what_became_of_every_question(entx: Entx, store: Path, tm
     assert any(line[0] == "train.jsonl" for line in lines)
 
 
-def test_equal_seeds_give_equal_files(entx: Entx, store: Path, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_files(dataset: Entx, tmp_path: Path) -> None:
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert _dataset(entx, store, tmp_path / folder, "--seed", seed, "--hint-run", "rules").code == 0
+        assert dataset(tmp_path / folder, "--seed", seed, "--hint-run", "rules").code == 0
     texts = {folder: (tmp_path / folder / "train.jsonl").read_bytes() for folder in "abc"}
     assert texts["a"] == texts["b"] != texts["c"]
     assert b"<hint>" in texts["a"]
 
 
-def test_pictures_of_a_test_set_are_held_out(entx: Entx, store: Path, tmp_path: Path) -> None:
+def test_pictures_of_a_test_set_are_held_out(dataset: Entx, tmp_path: Path) -> None:
     (tmp_path / "gold.csv").write_text("image_link,value\n3.jpg,\n4.jpg,\nelsewhere.jpg,\n")
-    ended = _dataset(entx, store, tmp_path, "--held-out", tmp_path / "gold.csv", "--json")
+    ended = dataset(tmp_path, "--held-out", tmp_path / "gold.csv", "--json")
     assert ended.json["questions"]["dropped: picture is held out"] == 4
     pictures = {one.picture for part in ("train", "dev") for one in read(tmp_path / f"{part}.jsonl")}
     assert pictures == {f"p{n}" for n in range(DRAWINGS)} - {"p3", "p4"}
 
 
-def test_folds_hold_every_row_once(entx: Entx, store: Path, tmp_path: Path) -> None:
-    assert _dataset(entx, store, tmp_path, "--folds", 4).code == 0
+def test_folds_hold_every_row_once(dataset: Entx, tmp_path: Path) -> None:
+    assert dataset(tmp_path, "--folds", 4).code == 0
     held = [one.index for n in range(4) for one in read(tmp_path / f"fold-{n}" / "dev.jsonl")]
     assert sorted(index for index in held if index is not None) == list(range(2 * DRAWINGS))
 
 
-def test_a_datasets_folder_holds_the_same(entx: Entx, store: Path, tmp_path: Path) -> None:
+def test_a_datasets_folder_holds_the_same(dataset: Entx, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="the llm extra is not installed")
     for name in ("jsonl", "datasets"):
-        assert _dataset(entx, store, tmp_path / name, "--format", name, "--quiet").code == 0
+        assert dataset(tmp_path / name, "--format", name, "--quiet").code == 0
     rows = datasets.load_from_disk(str(tmp_path / "datasets" / "train"))
     assert [SimpleNamespace(**row) for row in rows] == read(tmp_path / "jsonl" / "train.jsonl")
 
 
-def test_the_tokenizer_of_a_model_keeps_the_budget(entx: Entx, store: Path, tmp_path: Path) -> None:
+def test_the_tokenizer_of_a_model_keeps_the_budget(dataset: Entx, tmp_path: Path) -> None:
     tokenizers = pytest.importorskip("tokenizers", reason="the llm extra is not installed")
     words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
     words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     words.save(str(tmp_path / "tokenizer.json"))
     options = ("--budget", 5, "--negatives", 0, "--json")  # the page's tags are one word, each line three
-    ended = _dataset(entx, store, tmp_path / "out", "--model", tmp_path, *options)
+    ended = dataset(tmp_path / "out", "--model", tmp_path, *options)
     assert ended.json["pages"]["dropped lines"] == DRAWINGS
     for one in read(tmp_path / "out" / "train.jsonl"):
         assert len(one.prompt[: one.page_length].split()) <= 5
@@ -125,10 +127,8 @@ def test_the_tokenizer_of_a_model_keeps_the_budget(entx: Entx, store: Path, tmp_
         (("--weight", "*=0"), "no labelled question of it can be used"),
     ],
 )
-def test_wrong_use_is_one_line(
-    entx: Entx, store: Path, tmp_path: Path, options: tuple[object, ...], message: str
-) -> None:
-    _dataset(entx, store, tmp_path / "out", *options).assert_refused(message)
+def test_wrong_use_is_one_line(dataset: Entx, tmp_path: Path, options: tuple[object, ...], message: str) -> None:
+    dataset(tmp_path / "out", *options).assert_refused(message)
     assert not (tmp_path / "out").exists()
 
 

@@ -17,7 +17,7 @@ from entx.cli.app import run_names
 from entx.ensemble.fit import load_fitted
 from entx.storage.store import Store
 from tests.cli.runner import Entx, call_entx
-from tests.ensemble.arms import Said, make_store
+from tests.ensemble.arms import make_learnable_store, make_store
 from tests.report.ablations import GOLD, default_arms, make_chance_store
 from tests.report.ablations import make_store as make_sliced_store
 
@@ -94,15 +94,9 @@ def test_an_ending_that_predictions_cannot_have_is_refused_before_the_work(
 
 @pytest.fixture(scope="module")
 def gold(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with two arms, and a table of truths: `a` is right where the index is no multiple of 3, `b` elsewhere.
-
-    Every fourth row has no value: `b` says so, `a` never does.
-    """
+    """A folder with a store of two arms, a table of truths, and one question more."""
     folder = tmp_path_factory.mktemp("gold")
-    truths = ["" if i % 4 == 0 else f"{i + 1} gram" for i in range(ROWS)]
-    a: list[Said] = [truth if truth and i % 3 else "9999 gram" for i, truth in enumerate(truths)]
-    b: list[Said] = [truth if not truth or i % 3 == 0 else "8888 gram" for i, truth in enumerate(truths)]
-    make_store(folder / "s.duckdb", {"a": [*a, "7 gram"], "b": [*b, ""]})
+    truths = make_learnable_store(folder / "s.duckdb", ROWS, ("7 gram", ""))
     with (folder / "gold.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["index", "value"], *([i, truth] for i, truth in enumerate(truths))])
     return folder

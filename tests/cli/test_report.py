@@ -20,7 +20,7 @@ from entx.report.review.forms import NOT_SHOWN, labelling_config
 from entx.storage.questions import add_questions
 from entx.storage.store import Store
 from tests.cli.runner import Ended, Entx
-from tests.ensemble.arms import Said, make_store
+from tests.ensemble.arms import make_learnable_store
 from tests.report.label_studio import annotation, exported, write_json
 from tests.report.reviewed import TRUTH, labels_of, make_reviewed
 
@@ -224,10 +224,8 @@ def test_local_pictures(store: Path, tmp_path: Path, entx: Entx) -> None:
 
 
 def test_gold_is_learned_from_and_left_out(tmp_path: Path, entx: Entx) -> None:
-    truths = ["" if i % 4 == 0 else f"{i + 1} gram" for i in range(80)]
-    a: list[Said] = [truth if truth and i % 3 else "9999 gram" for i, truth in enumerate(truths)]
-    b: list[Said] = [truth if not truth or i % 3 == 0 else "8888 gram" for i, truth in enumerate(truths)]
-    store = make_store(tmp_path / "s.duckdb", {"a": a, "b": b})
+    store = tmp_path / "s.duckdb"
+    truths = make_learnable_store(store, 80)
     gold = tmp_path / "gold.csv"
     with gold.open("w", newline="") as stream:
         csv.writer(stream).writerows([["index", "value"], *([i, truths[i]] for i in range(60))])
