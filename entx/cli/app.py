@@ -274,14 +274,19 @@ _heard: list[int] = []
 """The signal that ends this process, once there is one."""
 
 
+def all_commands() -> typer.Typer:
+    """The application with its commands, which their modules register when they are imported."""
+    from entx.cli import demo, ensemble, predict, recipe, report, store, tables, train  # noqa: F401
+
+    return app
+
+
 def main() -> None:
     """Runs `entx`; the exit codes are those of `ExitCode`, and 128 + its number when a signal ends it."""
-    from entx.cli import demo, ensemble, predict, recipe, report, store, tables, train  # noqa: F401 - registers commands
-
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
-        app()
+        all_commands()()
     except Exception as error:
         if _heard:  # inside a query DuckDB asks for signals, and makes an error of its own of what their handler raises
             sys.exit(128 + _heard[0])
