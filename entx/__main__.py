@@ -1,6 +1,6 @@
 """`python -m entx` is the `entx` command."""
 
-from entx.cli.main import main
+from entx.cli.app import main
 
 if __name__ == "__main__":
     main()

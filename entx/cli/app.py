@@ -1,13 +1,34 @@
-"""The Typer application and the options that every command shares."""
+"""The `entx` command: its entry point, what every command says and is asked alike, and how a command is registered.
+
+A command is a function whose first parameter is its `Output`; `command` adds --quiet and --json to its own options. The
+modules beside this one hold the commands; `main` imports them, so that each may import this one.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
+from typer import Option
 
 from entx import __version__
+from entx.core.errors import EntxError, InputError
+
+if TYPE_CHECKING:
+    from entx.storage.store import Store
+    from entx.storage.transfer import Coverage
 
 app = typer.Typer(
     name="entx",
@@ -17,33 +38,199 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_Command = TypeVar("_Command", bound=Callable[..., None])
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead of text.")]
-StoreOption = Annotated[Path, typer.Option("--store", help="The DuckDB store.")]
+_FLAGS = {
+    "quiet": Annotated[bool, Option("--quiet", help="Print nothing but errors.")],
+    "as_json": Annotated[bool, Option("--json", help="Print one JSON object on stdout instead of text.")],
+}
+StoreOption = Annotated[Path, Option("--store", help="The DuckDB store.")]
 SchemaOption = Annotated[
-    Path | None,
-    typer.Option("--schema", help="TOML file with entities added to the challenge's eight, or replacing them."),
+    Path | None, Option("--schema", help="TOML file with entities added to the challenge's eight, or replacing them.")
 ]
 ForOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--for",
         help="Table whose rows --out gets, in its order; default: every question of the store.",
         metavar="TABLE",
     ),
 ]
+GoldOption = Annotated[
+    Path, Option("--gold", help="Truth: index, entity_value or value, perhaps also.", metavar="GOLD.csv")
+]
+RunFileOption = Annotated[Path | None, Option("--out", help="Also write the run as index,prediction.")]
+PagesOption = Annotated[str | None, Option("--engine", help="Whose pages; default: those written last.")]
+EngineOption = Annotated[str, Option("--engine", help="rapidocr, paddleocr, or one that a plug-in adds.")]
 
 
-def wanted_indices(only: Path | None) -> list[int] | None:
-    """The rows of --for in their order; None without it.
+class Output:
+    """Where a command's words go: text for a person, one JSON object with --json, nothing but errors with --quiet."""
+
+    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+        self._text = not quiet and not as_json
+        self._json = as_json
+
+    def line(self, text: str = "") -> None:
+        """One line for a person."""
+        if self._text:
+            _say(text)
+
+    def notice(self, text: str) -> None:
+        """Something the user should know, on stderr; kept in --json mode, dropped by --quiet."""
+        if self._text or self._json:
+            print(f"entx: {text}", file=sys.stderr)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
+        """Aligned columns: the first `words` ones, which hold words, to the left; numbers to the right."""
+        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+        for row in [header, *rows]:
+            cells = [
+                cell.ljust(width) if i < words else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            self.line("  ".join(cells).rstrip())
+
+    def result(self, result: Mapping[str, Any], *, indent: int | None = None) -> None:
+        """The JSON object of --json."""
+        if self._json:
+            _say(json.dumps(result, ensure_ascii=False, indent=indent))
+
+    @contextmanager
+    def progress(self, label: str, total: int | None, *, unit: str = "rows") -> Iterator[Callable[[int], None]]:
+        """A bar on stderr with count, rate and time left; yields advance(n). Silent unless stderr is a terminal."""
+        if not self._text or not sys.stderr.isatty():
+            yield lambda _: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        rate = TextColumn("{task.fields[rate]}")
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
+        ) as bar:  # fmt: skip
+            task = bar.add_task(label, total=total, rate="")
+
+            def advance(count: int) -> None:
+                bar.advance(task, count)
+                speed = bar.tasks[0].speed
+                bar.update(task, rate=f"{speed:.1f} {unit}/s" if speed else "")
+
+            yield advance
+
+    @contextmanager
+    def begin(self, label: str, *, unit: str = "rows") -> Iterator[Callable[[int], Callable[[int], None]]]:
+        """A bar for work that finds out itself how much there is: yields begin(total), which gives advance(n)."""
+        with ExitStack() as stack:
+            yield lambda total: stack.enter_context(self.progress(label, total, unit=unit))
+
+
+def _say(text: str) -> None:
+    """Prints a line at once. When the reader has gone (`entx check ... | head`), the command works on in silence."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # so that the interpreter's own last flush does not fail either
+        os.close(nowhere)
+
+
+def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Command]:
+    """Registers a command: it is called with its `Output`, which --quiet and --json set, and its own options."""
+
+    def register(function: _Command) -> _Command:
+        @functools.wraps(function)
+        def run(*, quiet: bool, as_json: bool, **options: Any) -> None:
+            function(Output(quiet=quiet, as_json=as_json), **options)
+
+        _, *own = inspect.signature(function, eval_str=True).parameters.values()
+        last = [
+            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+            for option, kind in _FLAGS.items()
+        ]
+        vars(run)["__signature__"] = inspect.Signature([*own, *last])
+        group.command(name)(run)
+        return function
+
+    return register
+
+
+def open_store(path: Path, *, write: bool = False) -> Store:
+    """The store; its library is loaded only now."""
+    from entx.storage.store import Store
+
+    return Store(path, write=write)
+
+
+def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:
+    """Before a run's work: the rows of --for in their order, None for all; refuses a name that --out cannot have.
 
     Raises:
-        InputError: no such table, or a cell of its column `index` is no index.
+        InputError: no such table, a cell of its column `index` is no index, or predictions have no such ending.
     """
     from entx.core.tables import parse_indices, read_table
+    from entx.storage.transfer import check_predictions_name
 
+    if out is not None:
+        check_predictions_name(out)
     return None if only is None else parse_indices(read_table(only, ["index"]))
+
+
+def end_run_file(store: Store, run: str, out: Path | None, indices: Sequence[int] | None) -> Coverage:
+    """After a run's work: writes --out, and counts the rows of --for."""
+    from entx.storage.transfer import coverage, write_predictions
+
+    if out is not None:
+        write_predictions(store, run, out, indices)
+    return coverage(store, run, indices)
+
+
+def say_run(words: Output, run: str, covered: Coverage, result: Mapping[str, Any]) -> None:
+    """The last line of a command that made a run, and its JSON object."""
+    words.line(f"run {run}: {covered.asked} of {covered.questions} questions asked, {covered.answered} answered")
+    words.result({"run": run, **result, **asdict(covered)})
+
+
+def named_values(option: str, texts: Sequence[str] | None, form: str) -> list[tuple[str, str]]:
+    """Names and values of a repeatable option NAME=VALUE; `form` says in an error how it is written.
+
+    Raises:
+        InputError: a text has no name or no "=".
+    """
+    pairs = []
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise InputError(f"{option} {text!r} is not {form}")
+        pairs.append((name, value))
+    return pairs
+
+
+def named_numbers(
+    option: str, texts: Sequence[str] | None, form: str, *, low: float = -math.inf, high: float = math.inf
+) -> dict[str, float]:
+    """The same for NAME=NUMBER, both ends of the range included; the name may hold a "=" itself.
+
+    Raises:
+        InputError: a text has no name, or no number of the range.
+    """
+    numbers = {}
+    for text in texts or ():
+        name, _, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not name or not math.isfinite(number) or not low <= number <= high:
+            raise InputError(f"{option} {text!r} is not {form}")
+        numbers[name] = number
+    return numbers
+
+
+def where_pairs(where: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Columns and values of --where."""
+    return named_values("--where", where, "COLUMN=VALUE, for example origin=test")
 
 
 def run_names(runs: str) -> list[str]:
@@ -52,8 +239,6 @@ def run_names(runs: str) -> list[str]:
     Raises:
         InputError: nothing stands between two commas.
     """
-    from entx.core.errors import InputError
-
     names, depth = [""], 0
     for letter in runs:
         depth += (letter == "(") - (letter == ")")
@@ -76,10 +261,45 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def entx(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Read quantities off product pictures: a number, its unit, where it stands, and how sure it is.
 
     A first session: entx demo
     """
+
+
+_heard: list[int] = []
+"""The signal that ends this process, once there is one."""
+
+
+def all_commands() -> typer.Typer:
+    """The application with its commands, which their modules register when they are imported."""
+    from entx.cli import demo, ensemble, predict, recipe, report, store, tables, train  # noqa: F401
+
+    return app
+
+
+def main() -> None:
+    """Runs `entx`; the exit codes are those of `ExitCode`, and 128 + its number when a signal ends it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        all_commands()()
+    except Exception as error:
+        if _heard:  # inside a query DuckDB asks for signals, and makes an error of its own of what their handler raises
+            sys.exit(128 + _heard[0])
+        if not isinstance(error, EntxError):
+            raise
+        print(f"entx: {error}", file=sys.stderr)
+        sys.exit(int(error.exit_code))
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """Ends through every `finally`, so that batches in flight are committed and workers ended."""
+    _heard.append(number)
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean end short
+    print(f"entx: stopped by {signal.Signals(number).name}; the same command goes on from here", file=sys.stderr)
+    sys.exit(128 + number)

@@ -1,33 +1,31 @@
-"""`entx demo`: the whole pipeline on the pictures that ship with the package."""
+"""`entx demo`, the whole pipeline on the pictures that ship, and `entx doctor`, which checks the installation."""
 
 from __future__ import annotations
 
+import io
+import os
+import platform
+import shutil
+import subprocess
+import time
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from typer import Option
 
-from entx.cli.app import Json, Quiet, app
-from entx.cli.output import Output
+from entx.cli.app import Output, command, open_store
 from entx.cli.tables import print_evaluation
-
-if TYPE_CHECKING:
-    from entx.core.types import PageKey, Question
-    from entx.neural.predict import InferReport
-    from entx.storage.store import Store
+from entx.core.errors import EntxError, ExitCode
 
 
-_PICTURE_BYTES = 4_000_000
-"""Of the report's gallery."""
-
-
-@app.command("demo")
+@command("demo")
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the store, the predictions and the picture.")] = Path(
+    words: Output,
+    out: Annotated[Path, Option("--out", help="Folder for the store, the predictions and the picture.")] = Path(
         "demo-out"
     ),
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Read two dozen drawn product pictures, answer the questions about them, and score the answers.
 
@@ -37,7 +35,6 @@ def demo(
 
     Example: entx demo --out demo-out
     """
-    from contextlib import ExitStack
     from importlib.resources import as_file, files
 
     from entx.core.entities import CHALLENGE
@@ -52,33 +49,33 @@ def demo(
     from entx.rules.reader import answer_questions
     from entx.storage.questions import load_questions
     from entx.storage.runs import load_answers
-    from entx.storage.store import Store
     from entx.storage.transfer import ingest, write_predictions
 
-    words = Output(quiet=quiet, as_json=as_json)
     out.mkdir(parents=True, exist_ok=True)
     written, picture, page = [out / "predictions.csv"], out / "evidence.png", out / "evidence.html"
     scores = {}
-    with ExitStack() as stack:
-        shipped = stack.enter_context(as_file(files("entx") / "demo"))
-        store = stack.enter_context(Store(out / "demo.duckdb", write=True))
+    with (
+        as_file(files("entx") / "demo") as shipped,
+        open_store(out / "demo.duckdb", write=True) as store,
+        words.begin("pictures", unit="pictures") as begin,
+    ):
         report = ingest(store, shipped / "questions.csv", [shipped / "pictures"], CHALLENGE)
         words.line(f"ingest     {report.questions} questions about {report.pictures} pictures")
-        cached = fill_cache(
-            store,
-            EngineSpec(),
-            workers=available_cores(),
-            begin=lambda total: stack.enter_context(words.progress("pictures", total, unit="pictures")),
-        )
+        cached = fill_cache(store, EngineSpec(), workers=available_cores(), begin=begin)
         words.line(f"ocr-cache  {cached.read} pictures read in {cached.seconds:.1f} s")
         answered = answer_questions(store, cached.key, CHALLENGE, "rules")
         words.line(f"predict    {answered.asked} questions answered in {answered.seconds:.2f} s by the rules reader")
         write_predictions(store, "rules", written[0])
         scores["rules"] = evaluate(written[0], shipped / "truth.csv", CHALLENGE)
         if default_stage() == "both":
-            by_model = _read_by_model(store, cached.key)
-            seconds = f"{by_model.seconds:.2f} s"
-            words.line(f"predict    {by_model.answered} questions answered in {seconds} by the text model")
+            from entx.llm_stage.reader import open_reader
+            from entx.neural import predict
+
+            reader, settings = open_reader(predict.ModelOptions(), CHALLENGE)
+            by_model = predict.answer_questions(store, reader, "llm", settings, predict.Task(cached.key))
+            words.line(
+                f"predict    {by_model.answered} questions answered in {by_model.seconds:.2f} s by the text model"
+            )
             written.append(out / "predictions-llm.csv")
             write_predictions(store, "llm", written[-1])
             scores["llm"] = evaluate(written[-1], shipped / "truth.csv", CHALLENGE)
@@ -91,11 +88,13 @@ def demo(
         print_evaluation(words, scores["rules"])
         questions = {question.index: question for question in load_questions(store)}
         located = {index: answer for index, answer in load_answers(store, "rules") if answer.evidence.polygon}
-        index = next((index for index in located if _is_shown(questions[index])), min(located))
+        heights = [index for index in located if questions[index].entity_name == "height"]
+        # A dimension drawing with turned text shows best what evidence is.
+        index = next((index for index in heights if "cabinet" in questions[index].image_link), min(located))
         options = Options(("vote",))
         ablation = load_ablation(store, shipped / "truth.csv", list(scores), CHALLENGE, options)
         summary = summarise(store, ablation, CHALLENGE, options)
-        write_html(summary, make_gallery(ablation, most=61, picture_bytes=_PICTURE_BYTES), out / "report.html")
+        write_html(summary, make_gallery(ablation, most=61, picture_bytes=4_000_000), out / "report.html")
         view = question_view(store, index, CHALLENGE, engine=None, runs=["rules"])
         write_page_png(view, picture)
         write_page_html(view, page)
@@ -110,15 +109,77 @@ def demo(
     })  # fmt: skip
 
 
-def _read_by_model(store: Store, key: PageKey) -> InferReport:
-    from entx.core.entities import CHALLENGE
-    from entx.llm_stage.reader import open_reader
-    from entx.neural.predict import ModelOptions, Task, answer_questions
-
-    reader, settings = open_reader(ModelOptions(), CHALLENGE)
-    return answer_questions(store, reader, "llm", settings, Task(key))
+_KNOWN_TEXT = "NET WT 500g"
+_LIBRARIES = (
+    "entx-hybrid", "rapidocr", "openvino", "onnxruntime", "paddleocr", "paddlepaddle", "paddlepaddle-gpu", "duckdb",
+    "numpy", "opencv-python-headless", "pillow", "torch", "transformers",
+)  # fmt: skip
 
 
-def _is_shown(question: Question) -> bool:
-    """A dimension drawing with turned text shows best what evidence is."""
-    return "cabinet" in question.image_link and question.entity_name == "height"
+@command("doctor")
+def doctor(words: Output) -> None:
+    """Check this installation: versions, processors, GPU, and each engine on a picture whose text is known.
+
+    The exit code is 2 when the default engine does not read that picture right.
+
+    Example: entx doctor --json
+    """
+    from entx.ocr_stage.engines.base import engine_names
+
+    versions = {}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    python, system, cores, gpu = platform.python_version(), platform.platform(), os.cpu_count(), _gpu()
+    words.line(f"python {python} on {system}, {cores} cores, GPU: {gpu or 'none'}")
+    words.line(", ".join(f"{name} {version}" for name, version in versions.items()))
+    engines = {name: _try_engine(name) for name in engine_names()}
+    for name, verdict in engines.items():
+        words.line(f"engine {name}: {verdict['said']}")
+    machine = {"python": python, "system": system, "cores": cores, "gpu": gpu}
+    words.result({"machine": machine, "versions": versions, "engines": engines})
+    if not engines["rapidocr"]["right"]:
+        raise typer.Exit(ExitCode.WRONG_INPUT)
+
+
+def _try_engine(name: str) -> dict[str, Any]:
+    """Whether the engine loads, and whether it reads the known text from a picture drawn on the spot."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    from entx.ocr_stage.engines.base import EngineSpec, page_key
+    from entx.ocr_stage.page_reader import PageReader
+
+    picture, stream = Image.new("RGB", (480, 200), "white"), io.BytesIO()
+    ImageDraw.Draw(picture).text((60, 70), _KNOWN_TEXT, fill="black", font=ImageFont.load_default(size=56))
+    picture.save(stream, format="PNG")
+    try:
+        spec = EngineSpec.of(name)
+        key = page_key(spec)
+        began = time.perf_counter()
+        reader = PageReader(spec)
+        loaded = time.perf_counter()
+        page = reader.read("", stream.getvalue())
+    except EntxError as error:
+        return {"right": False, "said": str(error)}
+    seconds = time.perf_counter() - loaded
+    text = " ".join(line.text for line in page.lines)
+    right = text.replace(" ", "") == _KNOWN_TEXT.replace(" ", "")
+    wrong = f"reads {text!r} instead of {_KNOWN_TEXT!r} ({page.reason or page.status})"
+    verdict = "reads the known picture" if right else wrong
+    said = f"{verdict}; loaded in {loaded - began:.1f} s, read in {seconds:.2f} s, models {key.model_hash[:8]}"
+    return {
+        "right": right, "text": text, "said": said, "model_hash": key.model_hash,
+        "load_seconds": round(loaded - began, 3),
+    }  # fmt: skip
+
+
+def _gpu() -> str:
+    """The NVIDIA driver's own list, "" where there is no driver; torch is not imported for it."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ""
+    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,57 +1,69 @@
-"""`entx ensemble`: the answers of several runs become one run."""
+"""`entx ensemble`, which makes one run of several, and `entx ablate`, which says what each run and hybrid is worth."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import typer
+from typer import Option
 
-from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app, run_names, wanted_indices
-from entx.cli.output import Output
+from entx.cli.app import (
+    ForOption,
+    Output,
+    RunFileOption,
+    SchemaOption,
+    StoreOption,
+    begin_run_file,
+    command,
+    end_run_file,
+    named_numbers,
+    open_store,
+    run_names,
+    say_run,
+    where_pairs,
+)
+from entx.core.entities import load_schema
 from entx.core.errors import InputError
 
 
-@app.command("ensemble")
+@command("ensemble")
 def ensemble(
+    words: Output,
     store: StoreOption,
-    runs: Annotated[str, typer.Option("--runs", help="The arms: runs of the store, the best first.", metavar="A,B,C")],
+    runs: Annotated[str, Option("--runs", help="The arms: runs of the store, the best first.", metavar="A,B,C")],
     strategy: Annotated[
-        str, typer.Option("--strategy", help="vote, confidence, weighted, stack, cascade, or a plug-in.")
+        str, Option("--strategy", help="vote, confidence, weighted, stack, cascade, or a plug-in.")
     ] = "vote",
     gold: Annotated[
         Path | None,
-        typer.Option("--gold", help="Labelled rows to learn from: index, entity_value or value.", metavar="GOLD.csv"),
+        Option("--gold", help="Labelled rows to learn from: index, entity_value or value.", metavar="GOLD.csv"),
     ] = None,
     fitted: Annotated[
-        Path | None, typer.Option("--fitted", help="What an earlier call learned and saved.", metavar="FILE.json")
+        Path | None, Option("--fitted", help="What an earlier call learned and saved.", metavar="FILE.json")
     ] = None,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Keep what was learned from --gold.", metavar="FILE.json")
+        Path | None, Option("--save", help="Keep what was learned from --gold.", metavar="FILE.json")
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", help="Of the strategy, when it learns: ask=0.4 (cascade).", metavar="NAME=NUMBER"),
+        Option("--param", help="Of the strategy, when it learns: ask=0.4 (cascade).", metavar="NAME=NUMBER"),
     ] = None,
     optimise: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--optimise",
             help="When an answer is given: challenge-f1 (default where something is learned), micro-f1, "
             "precision@X, or own: as the strategy says.",
         ),
     ] = None,
     always: Annotated[
-        bool, typer.Option("--always-answer", help="Give the best answer there is, whatever its chances.")
+        bool, Option("--always-answer", help="Give the best answer there is, whatever its chances.")
     ] = False,
-    run: Annotated[
-        str | None, typer.Option("--run", help="Name of the run in the store; default: STRATEGY(A,B,C).")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write the run as index,prediction.")] = None,
+    run: Annotated[str | None, Option("--run", help="Name of the run in the store; default: STRATEGY(A,B,C).")] = None,
+    out: RunFileOption = None,
     only: ForOption = None,
     schema: SchemaOption = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Pick one answer per question among the answers of several runs, and keep the picks as a run.
 
@@ -64,17 +76,13 @@ def ensemble(
 
     Example: entx ensemble --strategy vote --store s.duckdb --runs rules,qwen --out pred.csv
     """
-    from entx.core.entities import load_schema
     from entx.core.evaluation import read_truth
     from entx.ensemble.decision import CHALLENGE_F1
     from entx.ensemble.fit import load_fitted
     from entx.ensemble.job import OWN, Policy, fit_on_gold, run_ensemble
     from entx.storage.questions import FOLDS
     from entx.storage.runs import count_asked
-    from entx.storage.store import Store
-    from entx.storage.transfer import coverage, write_predictions
 
-    words = Output(quiet=quiet, as_json=as_json)
     names = run_names(runs)
     if gold and fitted:
         raise InputError("--gold learns anew, --fitted uses what was learned; give one of them")
@@ -82,13 +90,13 @@ def ensemble(
         raise InputError("--save keeps what is learned from --gold; give that too")
     if param and not gold:
         raise InputError("--param is of what is learned from --gold; give that too")
-    params = dict(map(_number, param or ()))
+    params = named_numbers("--param", param, "NAME=NUMBER, for example ask=0.4")
     policy = Policy(optimise or (CHALLENGE_F1 if gold or fitted else OWN), always)
     learned = load_fitted(fitted) if fitted else None
     truths = read_truth(gold).by_index if gold else None
     entities = load_schema(schema)
-    indices = wanted_indices(only)
-    with Store(store, write=True) as opened:
+    indices = begin_run_file(out, only)
+    with open_store(store, write=True) as opened:
         if truths is not None:
             learned = fit_on_gold(opened, strategy, names, entities, truths, params)
             if save:
@@ -97,9 +105,7 @@ def ensemble(
             report = run_ensemble(
                 opened, strategy, names, entities, run, fitted=learned, policy=policy, advance=advance
             )
-        covered = coverage(opened, report.run, indices)
-        if out is not None:
-            write_predictions(opened, report.run, out, indices)
+        covered = end_run_file(opened, report.run, out, indices)
     for arm, count in report.not_asked.items():
         if count:
             words.notice(f"{arm} was not asked {count:,} of these questions and has no vote there")
@@ -119,22 +125,120 @@ def ensemble(
     words.line(f"{report.questions:,} questions decided in {report.seconds:.2f} s{rate}")
     if report.grounded:
         words.line("in the OCR lines: " + ", ".join(f"{n:,} {how}" for how, n in report.alignments.most_common()))
-    words.line(f"run {report.run}: {covered.asked} of {covered.questions} questions asked, {covered.answered} answered")
-    words.result({
-        "run": report.run, "decided": report.questions, "seconds": round(report.seconds, 3),
-        "not_asked": report.not_asked, "looked_at": report.looked_at, "spoiled": report.spoiled,
-        "converted": report.converted,
-        "alignments": dict(report.alignments) if report.grounded else None, "questions": covered.questions,
-        "asked": covered.asked, "answered": covered.answered,
+    say_run(words, report.run, covered, {
+        "decided": report.questions, "seconds": round(report.seconds, 3), "not_asked": report.not_asked,
+        "looked_at": report.looked_at, "spoiled": report.spoiled, "converted": report.converted,
+        "alignments": dict(report.alignments) if report.grounded else None,
         "reliability": dict(learned.reliability) if learned else None,
     })  # fmt: skip
 
 
-def _number(text: str) -> tuple[str, float]:
-    name, equals, value = text.partition("=")
-    try:
-        if name and equals:
-            return name, float(value)
-    except ValueError:
-        pass
-    raise InputError(f"--param {text!r} is not NAME=NUMBER, for example ask=0.4")
+@command("ablate")
+def ablate(
+    words: Output,
+    store: StoreOption,
+    gold: Annotated[
+        Path, Option("--gold", help="Truth: index, entity_value or value; perhaps also, slice.", metavar="GOLD.csv")
+    ],
+    runs: Annotated[str, Option("--runs", help="Runs of the store, the best first.", metavar="A,B,C")],
+    out: Annotated[Path | None, Option("--out", help="The report, one HTML file.", metavar="REPORT.html")] = None,
+    json_out: Annotated[
+        Path | None, Option("--json-out", help="The figures and every answer, as a file.", metavar="FILE.json")
+    ] = None,
+    old: Annotated[
+        Path | None, Option("--diff", help="The --json-out of an earlier report: what changed.", metavar="OLD.json")
+    ] = None,
+    strategies: Annotated[
+        str | None,
+        Option("--strategies", help="Hybrids to decide over the runs: names, or none. Default: all.", metavar="X,Y"),
+    ] = None,
+    fitted: Annotated[
+        list[Path] | None,
+        Option("--fitted", help="A hybrid that `entx ensemble --save` kept; repeatable.", metavar="FILE.json"),
+    ] = None,
+    where: Annotated[
+        list[str] | None, Option("--where", help="Only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE")
+    ] = None,
+    common: Annotated[bool, Option("--common", help="Only rows that every run was asked.")] = False,
+    train: Annotated[
+        Path | None,
+        Option("--train", help="Labelled table to audit; default: other labels in the store.", metavar="TABLE"),
+    ] = None,
+    price: Annotated[float | None, Option("--price", help="Of one hour of the machine.", min=0.0)] = None,
+    took: Annotated[
+        list[str] | None,
+        Option("--seconds", help="What 1,000 rows of an imported run took; repeatable.", metavar="RUN=SECONDS"),
+    ] = None,
+    no_pictures: Annotated[bool, Option("--no-pictures", help="Leave the pictures out of the report.")] = False,
+    picture_mb: Annotated[float, Option("--picture-mb", help="Most that all pictures may take.", min=0.0)] = 16.0,
+    cards: Annotated[int, Option("--cards", help="Most questions in the gallery of errors.", min=0)] = 1000,
+    seed: Annotated[int, Option("--seed", help="Of the bootstrap.", min=0)] = 0,
+    schema: SchemaOption = None,
+) -> None:
+    """Compare runs and hybrids on labelled rows: scores with intervals, paired tests, causes, cost, gallery of errors.
+
+    It runs no model: everything comes from the store, so that a report after a changed threshold takes seconds. Only
+    the gold rows are measured; coverage and seconds are those of all rows of a run.
+
+    Example: entx ablate --store s.duckdb --gold gold.csv --runs rules,qwen --out report.html --json-out report.json
+    """
+    from entx.ensemble.strategies import strategy_names
+    from entx.report.page import make_gallery, write_html
+    from entx.report.summary import Options, diff, load_ablation, load_summary, summarise, write_json
+
+    names = run_names(runs)
+    chosen = strategy_names() if strategies is None else [name.strip() for name in strategies.split(",")]
+    seconds = named_numbers("--seconds", took, "RUN=SECONDS, for example qwen=1940", low=0.0)
+    options = Options(
+        tuple(dict.fromkeys(chosen)) if chosen != ["none"] else (), tuple(fitted or ()), tuple(where_pairs(where)),
+        common, train, price, tuple(seconds.items()), seed,
+    )  # fmt: skip
+    before = load_summary(old) if old else None
+    entities = load_schema(schema)
+    with open_store(store) as opened:
+        ablation = load_ablation(opened, gold, names, entities, options)
+        summary = summarise(opened, ablation, entities, options)
+    if before is not None:
+        summary["diff"] = diff(before, summary)
+    if out is not None:
+        budget = 0 if no_pictures else int(picture_mb * 1e6)
+        gallery = make_gallery(ablation, most=cards, picture_bytes=budget)
+        write_html(summary, gallery, out, old=old.name if old else "")
+    if json_out is not None:
+        write_json(summary, json_out)
+    for line in summary["notes"]:
+        words.notice(line)
+    header = ("", "asked", "F1", "95 % interval", "precision", "recall", "coverage")
+    words.table(header, [_row(column) for column in summary["columns"]])
+    _say_findings(words, summary)
+    words.result(summary, indent=1)
+
+
+def _row(column: Mapping[str, Any]) -> tuple[str, ...]:
+    score = column["scores"]["all"][""]
+    shares = ("-" if score[name] is None else f"{score[name]:.3f}" for name in ("precision", "recall", "coverage"))
+    interval = f"[{score['f1_low']:.3f}, {score['f1_high']:.3f}]"
+    return (column["name"], f"{column['asked']:,}", f"{score['f1']:.3f}", interval, *shares)
+
+
+def _say_findings(words: Output, summary: Mapping[str, Any]) -> None:
+    """The best two of each kind compared, the oracle, and what changed since an older report."""
+    by_f1 = sorted(summary["columns"], key=lambda column: -column["scores"]["all"][""]["f1"])
+    best = {kind: next((one["name"] for one in by_f1 if one["kind"] == kind), None) for kind in ("arm", "hybrid")}
+    second = best["hybrid"] or next((one["name"] for one in by_f1[1:]), None)
+    both = {best["arm"], second}
+    for test in summary["pairs"]:
+        if test["part"] or {test["first"], test["second"]} != both:
+            continue
+        verdict = "" if test["separable"] else "not separable: "
+        words.line(
+            f"{test['first']} less {test['second']} on {test['n']:,} rows: {verdict}{test['difference']:+.3f} "
+            f"[{test['low']:+.3f}, {test['high']:+.3f}], p {test['p']:.3f}"
+        )
+    if summary["oracle"] is not None:
+        whole = summary["oracle"]["parts"][""]
+        words.line(f"perfect pick among the arms: {whole['f1']:.3f} [{whole['low']:.3f}, {whole['high']:.3f}]")
+    for one in summary.get("diff", {}).get("columns", ()):
+        words.line(
+            f"{one['name']}: F1 {one['old_f1']:.3f} -> {one['new_f1']:.3f}, {len(one['changed']):,} rows changed"
+        )

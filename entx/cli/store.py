@@ -1,137 +1,137 @@
-"""`entx store`: looking into the store, copying tables in and out, and making the file small again.
-
-`entx ingest`: questions and pictures into the store.
-
-`entx download`: the pictures of a table, by their links.
-
-`entx ocr-cache`: each picture of the store read once.
-
-`entx import-predictions`: anybody's raw answers become an arm.
-"""
+"""`entx store`, and the commands that fill one: ingest, download, ocr-cache, import-predictions."""
 
 from __future__ import annotations
 
+import itertools
+import logging
+import signal
+import threading
+import time
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
-from entx.cli.app import ForOption, Json, Quiet, SchemaOption, StoreOption, app, wanted_indices
-from entx.cli.output import Output
-from entx.core.errors import ExitCode, InputError
+from entx.cli.app import (
+    EngineOption,
+    ForOption,
+    Output,
+    RunFileOption,
+    SchemaOption,
+    StoreOption,
+    app,
+    begin_run_file,
+    command,
+    end_run_file,
+    named_values,
+    open_store,
+    say_run,
+)
+from entx.core.entities import load_schema
+from entx.core.errors import ExitCode
 
 store_app = typer.Typer(help="Look into a store, export and import its tables, compact it.", no_args_is_help=True)
 app.add_typer(store_app, name="store")
 
 
-@store_app.command("info")
-def info(store: StoreOption, quiet: Quiet = False, as_json: Json = False) -> None:
+@command("info", store_app)
+def info(words: Output, store: StoreOption) -> None:
     """Print what a store holds.
 
     Example: entx store info --store challenge.duckdb
     """
     from entx.storage.pages import count_pages, page_keys
-    from entx.storage.store import Store
 
-    out = Output(quiet=quiet, as_json=as_json)
-    with Store(store) as opened:
-        rows = opened.connection.execute("""
+    with open_store(store) as opened:
+        questions, links, pictures = opened.connection.execute("""
             select (select count(*) from questions), (select count(distinct image_link) from questions),
-                   (select count(distinct picture) from pictures)""").fetchall()
-        questions, links, pictures = rows[0]
+                   (select count(distinct picture) from pictures)""").fetchall()[0]
         pages = [(key, count_pages(opened, key)) for key, _ in page_keys(opened)]
         runs = opened.connection.execute("""
             select run, stage, count(a.idx), count(a.unit) from runs left join answers a using (run)
             group by run, stage, started order by started""").fetchall()
-    out.line(f"{questions} questions on {links} links, {pictures} distinct pictures")
+    words.line(f"{questions} questions on {links} links, {pictures} distinct pictures")
     for key, counts in pages:
         listed = ", ".join(f"{count} {status}" for status, count in counts.items())
-        out.line(f"{key.engine} pages (model {key.model_hash[:8]}, parameters {key.params_hash[:8]}): {listed}")
+        words.line(f"{key.engine} pages (model {key.model_hash[:8]}, parameters {key.params_hash[:8]}): {listed}")
     for run, stage, rows_of_run, answered in runs:
         if stage != "ocr":
-            out.line(f"run {run} ({stage}): {rows_of_run} questions, {answered} with an answer")
-    out.result({
+            words.line(f"run {run} ({stage}): {rows_of_run} questions, {answered} with an answer")
+    words.result({
         "questions": questions, "links": links, "pictures": pictures,
         "pages": [{**asdict(key), **counts} for key, counts in pages],
         "runs": [dict(zip(("run", "stage", "questions", "answered"), row, strict=True)) for row in runs],
     })  # fmt: skip
 
 
-@store_app.command("export")
+@command("export", store_app)
 def export(
-    table: Annotated[str, typer.Argument(help="questions, pages, lines, runs, answers or reviews.")],
+    words: Output,
+    table: Annotated[str, Argument(help="questions, pages, lines, runs, answers or reviews.")],
     store: StoreOption,
-    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .parquet or .jsonl.")],
-    quiet: Quiet = False,
-    as_json: Json = False,
+    out: Annotated[Path, Option("--out", help="File to write: .csv, .parquet or .jsonl.")],
 ) -> None:
     """Write a table of the store to a file.
 
     Example: entx store export pages --store challenge.duckdb --out pages.parquet
     """
-    from entx.storage.store import Store
     from entx.storage.transfer import export_table
 
-    words = Output(quiet=quiet, as_json=as_json)
-    with Store(store) as opened:
+    with open_store(store) as opened:
         rows = export_table(opened, table, out)
     words.line(f"{rows} rows written to {out}")
     words.result({"rows": rows})
 
 
-@store_app.command("import")
+@command("import", store_app)
 def import_command(
-    pages: Annotated[Path, typer.Argument(help="An export of pages: .parquet or .jsonl.")],
+    words: Output,
+    pages: Annotated[Path, Argument(help="An export of pages: .parquet or .jsonl.")],
     store: StoreOption,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Add OCR pages that another store exported, so that those pictures need no reading here.
 
     Example: entx store import pages.parquet --store challenge.duckdb
     """
-    from entx.storage.store import Store
     from entx.storage.transfer import import_pages
 
-    out = Output(quiet=quiet, as_json=as_json)
-    with Store(store, write=True) as opened:
+    with open_store(store, write=True) as opened:
         total, added = import_pages(opened, pages)
-    out.line(f"{added} of {total} pages added; the others were here already")
-    out.result({"pages": total, "added": added})
+    words.line(f"{added} of {total} pages added; the others were here already")
+    words.result({"pages": total, "added": added})
 
 
-@store_app.command("compact")
-def compact(store: StoreOption, quiet: Quiet = False, as_json: Json = False) -> None:
+@command("compact", store_app)
+def compact(words: Output, store: StoreOption) -> None:
     """Rewrite the file without the space of deleted rows; needs as much free disk again.
 
     Example: entx store compact --store challenge.duckdb
     """
     from entx.core.errors import StoreError
-    from entx.storage.store import Store
 
-    out = Output(quiet=quiet, as_json=as_json)
     if not store.is_file():
         raise StoreError(f"{store}: no such store")
-    with Store(store, write=True) as opened:
+    with open_store(store, write=True) as opened:
         before, after = opened.compact()
-    out.line(f"{before:,} bytes before, {after:,} after")
-    out.result({"before": before, "after": after})
+    words.line(f"{before:,} bytes before, {after:,} after")
+    words.result({"before": before, "after": after})
 
 
-@app.command("ingest")
+@command("ingest")
 def ingest_command(
-    table: Annotated[Path, typer.Argument(help="Questions: .csv, .jsonl (also .gz) or .parquet.")],
+    words: Output,
+    table: Annotated[Path, Argument(help="Questions: .csv, .jsonl (also .gz) or .parquet.")],
     store: StoreOption,
     images: Annotated[
-        list[Path] | None, typer.Option("--images", help="Folder of pictures, searched in all depths; may be repeated.")
+        list[Path] | None, Option("--images", help="Folder of pictures, searched in all depths; may be repeated.")
     ] = None,
     schema: SchemaOption = None,
     index_from: Annotated[
-        int, typer.Option("--index-from", min=0, help="First index for a table without an index column.")
+        int, Option("--index-from", min=0, help="First index for a table without an index column.")
     ] = 0,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Put a table of questions and its picture files into a store; creates the store.
 
@@ -140,48 +140,37 @@ def ingest_command(
 
     Example: entx ingest test.csv --images pictures --store challenge.duckdb
     """
-    from entx.core.entities import load_schema
-    from entx.storage.store import Store
     from entx.storage.transfer import ingest
 
-    out = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
     store.parent.mkdir(parents=True, exist_ok=True)
-    with Store(store, write=True) as opened, out.progress("links", None, unit="links") as advance:
+    with open_store(store, write=True) as opened, words.progress("links", None, unit="links") as advance:
         report = ingest(opened, table, images or [], entities, index_from=index_from, advance=advance)
     if not report.indexed:
-        out.notice(f"{table} has no index column: its rows are numbered from {index_from}")
+        words.notice(f"{table} has no index column: its rows are numbered from {index_from}")
     if report.without_file:
         link, reason = next(iter(report.without_file.items()))
-        out.notice(
+        words.notice(
             f"{len(report.without_file)} of {report.links} links have no picture file, for example {link}: {reason}"
         )
-    out.line(f"{report.questions} questions, {report.new} of them new")
-    out.line(f"{report.pictures} distinct pictures behind {report.links} links")
-    out.result({
-        "questions": report.questions, "new": report.new, "links": report.links, "pictures": report.pictures,
-        "without_file": len(report.without_file),
-    })  # fmt: skip
+    words.line(f"{report.questions} questions, {report.new} of them new")
+    words.line(f"{report.pictures} distinct pictures behind {report.links} links")
+    words.result({**asdict(report), "without_file": len(report.without_file)})
 
 
-@app.command("download")
+@command("download")
 def download_command(
-    table: Annotated[Path, typer.Argument(help="A table with an image_link column (.csv, .jsonl, .parquet; .gz too).")],
-    images: Annotated[Path, typer.Option("--images", help="Folder for the pictures; made if absent.")],
-    workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Pictures fetched at a time.")] = 16,
-    per_host: Annotated[
-        int, typer.Option("--per-host", min=1, max=256, help="At most so many of them from one host.")
-    ] = 16,
+    words: Output,
+    table: Annotated[Path, Argument(help="A table with an image_link column (.csv, .jsonl, .parquet; .gz too).")],
+    images: Annotated[Path, Option("--images", help="Folder for the pictures; made if absent.")],
+    workers: Annotated[int, Option("--workers", min=1, max=256, help="Pictures fetched at a time.")] = 16,
+    per_host: Annotated[int, Option("--per-host", min=1, max=256, help="At most so many of them from one host.")] = 16,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="A host that may be at an address that is not public, on any port."),
+        Option("--allow-host", help="A host that may be at an address that is not public, on any port."),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N distinct links.")] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=1.0, help="Seconds for one picture, with all its tries.")
-    ] = 60.0,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    limit: Annotated[int | None, Option("--limit", min=1, help="Only the first N distinct links.")] = None,
+    timeout: Annotated[float, Option("--timeout", min=1.0, help="Seconds for one picture, with all its tries.")] = 60.0,
 ) -> None:
     """Fetch the pictures of a table by their links.
 
@@ -192,20 +181,11 @@ def download_command(
 
     Example: entx download test.csv --images pictures --workers 32
     """
-    import itertools
-    import logging
-    import signal
-    import threading
-    import time
-    import warnings
-
-    from entx.core.errors import ExitCode
     from entx.core.tables import read_table
     from entx.download.fetch import Fetcher
     from entx.download.guard import AddressGuard
     from entx.download.job import FAILURES_FILE, download
 
-    out = Output(quiet=quiet, as_json=as_json)
     links = list(itertools.islice(dict.fromkeys(read_table(table, ["image_link"])["image_link"]), limit))
     # Remarks on one odd picture or answer belong to no line of ours: what matters is the reason in the list.
     warnings.filterwarnings("ignore", module="PIL")
@@ -222,58 +202,42 @@ def download_command(
     started = time.perf_counter()
     try:
         fetcher = Fetcher(AddressGuard(allow_host or ()), connections=workers, timeout=timeout)
-        with out.progress("download", len(links), unit="pictures") as advance:
-            report = download(
-                links, images, fetcher, workers=workers, per_host=per_host, stop=stop, advance=advance
-            )  # fmt: skip
+        with words.progress("download", len(links), unit="pictures") as advance:
+            report = download(links, images, fetcher, workers=workers, per_host=per_host, stop=stop, advance=advance)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     seconds = time.perf_counter() - started
 
     failed = len(report.failures)
-    out.line(
+    words.line(
         f"{report.links} links: {report.present} pictures were there, {report.fetched} fetched "
         f"({report.bytes / 1e6:.1f} MB in {seconds:.1f} s), {failed} missing"
         + (f", {report.left} left for the next run" if report.left else "")
     )
     if failed:
-        out.notice(f"the missing ones and why: {images / FAILURES_FILE}")
-    out.result(
-        {
-            "links": report.links,
-            "present": report.present,
-            "fetched": report.fetched,
-            "failed": failed,
-            "bytes": report.bytes,
-            "seconds": round(seconds, 3),
-            "left": report.left,
-            "failures_file": str(images / FAILURES_FILE) if failed else None,
-        }
-    )
+        words.notice(f"the missing ones and why: {images / FAILURES_FILE}")
+    words.result({
+        "links": report.links, "present": report.present, "fetched": report.fetched, "failed": failed,
+        "bytes": report.bytes, "seconds": round(seconds, 3), "left": report.left,
+        "failures_file": str(images / FAILURES_FILE) if failed else None,
+    })  # fmt: skip
     if received:
         raise typer.Exit(128 + received[0])  # the shell's convention for a command that a signal ended
     if failed:
         raise typer.Exit(int(ExitCode.QUARANTINED))
 
 
-@app.command("ocr-cache")
+@command("ocr-cache")
 def ocr_cache(
+    words: Output,
     store: StoreOption,
-    engine: Annotated[
-        str, typer.Option("--engine", help="rapidocr, paddleocr, or one that a plug-in adds.")
-    ] = "rapidocr",
+    engine: EngineOption = "rapidocr",
     param: Annotated[
-        list[str] | None, typer.Option("--param", help="Engine or reader setting as NAME=VALUE; may be repeated.")
+        list[str] | None, Option("--param", help="Engine or reader setting as NAME=VALUE; may be repeated.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Reading processes; default: one a core.")
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Read pictures again that failed before.")
-    ] = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    workers: Annotated[int | None, Option("--workers", min=1, help="Reading processes; default: one a core.")] = None,
+    retry_failed: Annotated[bool, Option("--retry-failed", help="Read pictures again that failed before.")] = False,
 ) -> None:
     """Read every picture of the store that has not been read with this engine and setting, and keep its page.
 
@@ -282,67 +246,59 @@ def ocr_cache(
 
     Example: entx ocr-cache --store challenge.duckdb --workers 2
     """
-    from contextlib import ExitStack
-
     from entx.ocr_stage.cache import fill_cache
     from entx.ocr_stage.engines.base import EngineSpec
     from entx.ocr_stage.pool import available_cores
     from entx.storage.pages import failed_pages
-    from entx.storage.store import Store
 
-    out = Output(quiet=quiet, as_json=as_json)
-    spec = EngineSpec.of(engine, **dict(_parse_param(text) for text in param or ()))
-    with Store(store, write=True) as opened, ExitStack() as stack:
+    settings = {name: _setting(value) for name, value in named_values("--param", param, "NAME=VALUE")}
+    spec = EngineSpec.of(engine, **settings)
+    with open_store(store, write=True) as opened, words.begin("pictures", unit="pictures") as begin:
         report = fill_cache(
             opened,
             spec,
             workers=workers or available_cores(),
             retry_failed=retry_failed,
-            warn=out.notice,
-            begin=lambda total: stack.enter_context(out.progress("pictures", total, unit="pictures")),
+            warn=words.notice,
+            begin=begin,
         )
         failed = failed_pages(opened, report.key, most=5)
     for path, status, reason in failed:
-        out.notice(f"{path}: {status}: {reason}")
+        words.notice(f"{path}: {status}: {reason}")
     rate = f", {report.read / report.seconds:.1f} a second" if report.read else ""
-    out.line(f"{report.read} pictures read in {report.seconds:.1f} s{rate}")
+    words.line(f"{report.read} pictures read in {report.seconds:.1f} s{rate}")
     counts = ", ".join(f"{count} {status}" for status, count in sorted(report.pages.items())) or "none"
-    out.line(f"pages of {engine} in the store: {counts}")
-    out.result({
+    words.line(f"pages of {engine} in the store: {counts}")
+    words.result({
         "engine": engine, "read": report.read, "seconds": round(report.seconds, 3), "pages": report.pages,
     })  # fmt: skip
     if any(status != "ok" for status in report.pages):
         raise typer.Exit(ExitCode.QUARANTINED)
 
 
-def _parse_param(text: str) -> tuple[str, str | int | float | bool]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"--param {text}: write it as NAME=VALUE")
-    if value in ("true", "false"):
-        return name, value == "true"
+def _setting(text: str) -> str | int | float | bool:
+    """An engine's setting of the type that it looks like."""
+    if text in ("true", "false"):
+        return text == "true"
     for number in (int, float):
         try:
-            return name, number(value)
+            return number(text)
         except ValueError:
             continue
-    return name, value
+    return text
 
 
-@app.command("import-predictions")
+@command("import-predictions")
 def import_predictions_command(
-    file: Annotated[Path, typer.Argument(help="Table with index and a column of answers or sentences.")],
-    stage: Annotated[str, typer.Option("--stage", help="What made them, for example vlm.")],
-    run: Annotated[str, typer.Option("--run", help="Name of the run in the store.")],
+    words: Output,
+    file: Annotated[Path, Argument(help="Table with index and a column of answers or sentences.")],
+    stage: Annotated[str, Option("--stage", help="What made them, for example vlm.")],
+    run: Annotated[str, Option("--run", help="Name of the run in the store.")],
     store: StoreOption,
-    column: Annotated[
-        str | None, typer.Option("--column", help="The column of answers; found by its usual names.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write the run as index,prediction.")] = None,
+    column: Annotated[str | None, Option("--column", help="The column of answers; found by its usual names.")] = None,
+    out: RunFileOption = None,
     only: ForOption = None,
     schema: SchemaOption = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Read a model's raw answers through the shared postprocessor and keep them as a run.
 
@@ -351,29 +307,14 @@ def import_predictions_command(
 
     Example: entx import-predictions qwen.csv.gz --stage vlm --run qwen --store challenge.duckdb --out pred.csv
     """
-    from contextlib import ExitStack
+    from entx.storage.transfer import import_predictions
 
-    from entx.core.entities import load_schema
-    from entx.storage.store import Store
-    from entx.storage.transfer import coverage, import_predictions, write_predictions
-
-    words = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
-    indices = wanted_indices(only)
-    with Store(store, write=True) as opened, ExitStack() as stack:
-        report = import_predictions(
-            opened, file, stage=stage, run=run, schema=entities, column=column,
-            begin=lambda total: stack.enter_context(words.progress("answers", total)),
-        )  # fmt: skip
-        covered = coverage(opened, run, indices)
-        if out is not None:
-            write_predictions(opened, run, out, indices)
+    indices = begin_run_file(out, only)
+    with open_store(store, write=True) as opened, words.begin("answers") as begin:
+        report = import_predictions(opened, file, stage=stage, run=run, schema=entities, column=column, begin=begin)
+        covered = end_run_file(opened, run, out, indices)
     rate = f" ({report.added / report.seconds:,.0f} a second)" if report.added else ""
     words.line(f"{report.rows} rows, column {report.column}: {report.added} added{rate}")
     words.line(f"{report.foreign} rows left out: their questions are not in the store")
-    words.line(f"{covered.questions} questions: {covered.asked} asked, {covered.answered} answered")
-    words.result({
-        "column": report.column, "rows": report.rows, "added": report.added, "foreign": report.foreign,
-        "seconds": round(report.seconds, 3), "questions": covered.questions, "asked": covered.asked,
-        "answered": covered.answered,
-    })  # fmt: skip
+    say_run(words, run, covered, {**asdict(report), "seconds": round(report.seconds, 3)})

@@ -14,12 +14,97 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from entx.core.errors import InputError
+from entx.core.files import atomic_text
+from entx.core.tables import Table, raw_rows, read_table
+from entx.core.types import parse_written
 
-SMALL_STRATUM = 4
-"""System 1 of the published five: product groups with fewer rows go to train whole."""
+PARTS = ("train", "val", "test")
+
+_SMALL_GROUP = 4  # system 1 of the published five: product groups with fewer rows go to train whole
+
+
+@dataclass(frozen=True, slots=True)
+class SplitReport:
+    """What a table was split into."""
+
+    rows: list[int]  # of each of PARTS
+    strata: dict[str, list[int]]  # the same of each stratum, the largest first
+    families: int
+    labelled: bool  # False: the table says too little, and only rows of one picture stay together
+
+    def largest_drift(self, least: float) -> tuple[float, str]:
+        """Largest difference between a part's share of a stratum and its share of all rows, and that stratum.
+
+        Args:
+            least: strata of fewer rows do not count.
+        """
+        whole = sum(self.rows)
+        drifts = [
+            (max(abs(here / sum(row) - count / whole) for here, count in zip(row, self.rows, strict=True)), name)
+            for name, row in self.strata.items()
+            if sum(row) >= least
+        ]
+        return max(drifts, default=(0.0, ""))
+
+
+def split_table(
+    path: Path, out_dir: Path, by: str, shares: Sequence[float], *, seed: int = 0, leaky: bool = False
+) -> SplitReport:
+    """Writes train.csv, val.csv and test.csv, all or none; rows are copied byte for byte.
+
+    Args:
+        by: column of the strata; group_id puts groups of few rows into train.
+        leaky: each row is a family of its own.
+
+    Raises:
+        InputError: the table is no CSV file, or would be overwritten.
+        TableError: the table breaks its contract.
+    """
+    if not path.name.removesuffix(".gz").lower().endswith(".csv"):
+        raise InputError(f"{path}: split copies the rows of CSV files (.csv or .csv.gz) only")
+    targets = [out_dir / f"{part}.csv" for part in PARTS]
+    for target in targets:
+        if target.exists() and path.exists() and target.samefile(path):
+            raise InputError(f"{target}: would overwrite the table that is split; choose another --out")
+    table = read_table(path, ["image_link", by], ["group_id", "entity_name", "entity_value", "value"])
+    clusters = None if leaky else _clusters(table)
+    if leaky:
+        families = list(range(len(table)))
+    else:
+        families = join_families([link or None for link in table["image_link"]], clusters or [None] * len(table))
+    small = _SMALL_GROUP if by == "group_id" else 0
+    parts = deal_families(families, table[by], shares, seed=seed, small_to_first=small)
+    header, rows = raw_rows(table)
+    with ExitStack() as stack:
+        streams = [stack.enter_context(atomic_text(target)) for target in targets]
+        for stream in streams:
+            stream.write(header)
+        for row, part in zip(rows, parts, strict=True):
+            streams[part].write(row)
+    strata: dict[str, list[int]] = {}
+    for name, part in zip(table[by], parts, strict=True):
+        strata.setdefault(name, [0] * len(PARTS))[part] += 1
+    ordered = dict(sorted(strata.items(), key=lambda item: -sum(item[1])))
+    counts = [parts.count(part) for part in range(len(PARTS))]
+    return SplitReport(counts, ordered, len(set(families)), leaky or clusters is not None)
+
+
+def _clusters(table: Table) -> list[Hashable | None] | None:
+    """Group, entity and value of each row; None where the table does not say them."""
+    values = table.get("entity_value") or table.get("value")
+    groups, entities = table.get("group_id"), table.get("entity_name")
+    if not values or not groups or not entities:
+        return None
+    amounts = {value: parse_written(value) or value for value in set(values)}
+    return [
+        (group, entity, amounts[value]) if group else None
+        for group, entity, value in zip(groups, entities, values, strict=True)
+    ]
 
 
 def join_families(*keys: Sequence[Hashable | None]) -> list[int]:

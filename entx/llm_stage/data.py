@@ -392,6 +392,36 @@ def rough_tokens(texts: list[str]) -> list[int]:
     return [text.count("<") + -(-plain // 3) for text, plain in zip(texts, outside, strict=True)]
 
 
+def token_counter(folder: Path | None) -> Callable[[list[str]], list[int]]:
+    """Counts by the tokenizer of a model folder; roughly without one.
+
+    Raises:
+        InputError: there is no tokenizer, or no library for it.
+    """
+    if folder is None:
+        return rough_tokens
+    try:
+        from tokenizers import Tokenizer
+    except ImportError:
+        raise InputError("tokenizers is not installed; pip install 'entx-hybrid[llm]', or leave --model out") from None
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; --model is a model's folder with its tokenizer.json")
+    tokenizer = Tokenizer.from_file(str(path))
+    return lambda texts: [len(one.ids) for one in tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+
+def summarise_examples(examples: Sequence[Row]) -> dict[str, Any]:
+    """Rows, those answered none, their weight, and how many of each entity and source."""
+    return {
+        "rows": len(examples),
+        "none": sum(one.right == len(one.choices) - 1 for one in examples),
+        "weight": round(sum(one.weight for one in examples), 3),
+        "entities": dict(sorted(Counter(one.entity_name for one in examples).items())),
+        "sources": dict(sorted(Counter(one.source for one in examples).items())),
+    }
+
+
 def write_jsonl(path: Path, examples: Iterable[Row]) -> int:
     """One example a line; gzip for `*.gz`. Returns their number.
 

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from entx.core.errors import InputError
 from entx.core.evaluation import ALSO_SEPARATOR, Counts, FloatArray, Truth, outcomes
 from entx.core.types import Answer, Evidence, Quantity
+from entx.neural.reliability import reliability
 
 _SURE = 1e-6  # probabilities are kept this far from 0 and 1
 _GOLDEN = (5**0.5 - 1) / 2
@@ -389,6 +391,26 @@ def cross_fit(rows: Sequence[GoldRow]) -> CrossFit:
             made.fitted.append(judged.p_correct or 0.0)
             made.right.append(judged.best in one.right)
     return made
+
+
+def worth(rows: Sequence[GoldRow]) -> dict[str, Any]:
+    """What the model's own probabilities and the calibrated ones are worth: rows, scored, and three measures of each.
+
+    Raises:
+        InputError: there are too few rows.
+    """
+    try:
+        crossed = cross_fit(rows)
+    except ValueError:
+        raise InputError(
+            f"{len(rows)} rows are too few: there must be some in at least two folds of pictures"
+        ) from None
+    before, after = reliability(crossed.stated, crossed.right), reliability(crossed.fitted, crossed.right)
+    return {
+        "rows": len(rows), "scored": before.rows, "f1_before": f1(rows, crossed.before),
+        "f1_after": f1(rows, crossed.after), "ece_before": before.error, "ece_after": after.error,
+        "brier_before": before.brier, "brier_after": after.brier,
+    }  # fmt: skip
 
 
 def f1(rows: Sequence[GoldRow], answers: Sequence[str]) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from entx.cli.main import main
+from entx.cli.app import main
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,35 @@ class Ended:
     out: str
     err: str
 
+    @property
+    def json(self) -> Any:
+        """The object of --json, which is all of stdout."""
+        return json.loads(self.out)
+
+    def assert_refused(self, says: str) -> None:
+        """Wrong use: exit code 2, and one line that says why."""
+        assert (self.code, self.err.count("\n")) == (2, 1), self
+        assert says in self.err, self
+        assert "Traceback" not in self.err, self
+
+
+Entx = Callable[..., Ended]
+"""The fixture `entx`: runs the command with these arguments."""
+
 
 def run_entx(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ended:
     capsys.readouterr()
+    code = call_entx(*arguments)
+    out, err = capsys.readouterr()
+    return Ended(code, out, err)
+
+
+def call_entx(*arguments: object) -> int:
+    """Runs it where no test captures what it prints; gives the exit code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["entx", *map(str, arguments)])
         try:
             main()
-            code = 0
         except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    out, err = capsys.readouterr()
-    return Ended(code, out, err)
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 
 from entx.core.types import Answer, parse_written
 from entx.storage.runs import add_answers, begin_run
-from tests.cli.runner import Ended, run_entx
+from tests.cli.runner import Entx
 from tests.llm_stage.stores import Asked, Shown, fill
 
 DRAWINGS = 40
@@ -36,15 +37,16 @@ def read(path: Path) -> list[SimpleNamespace]:
     return [SimpleNamespace(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _dataset(capsys: pytest.CaptureFixture[str], store: Path, out: Path, *options: object) -> Ended:
-    return run_entx(capsys, "dataset", "--stage", "llm", "--store", store, "--out", out, *options)
+@pytest.fixture
+def dataset(store: Path, entx: Entx) -> Entx:
+    return partial(entx, "dataset", "--stage", "llm", "--store", store, "--out")
 
 
-def test_train_and_dev_are_written_and_counted(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
-    ended = _dataset(capsys, store, tmp_path, "--weight", "train*=0.4", "--dev", 0.25, "--json")
+def test_train_and_dev_are_written_and_counted(dataset: Entx, tmp_path: Path) -> None:
+    ended = dataset(tmp_path, "--weight", "train*=0.4", "--dev", 0.25, "--json")
     assert ended.code == 0, ended.err
     train, dev = (read(tmp_path / f"{part}.jsonl") for part in ("train", "dev"))
-    said = json.loads(ended.out)
+    said = ended.json
     assert said == json.loads((tmp_path / "dataset.json").read_text(encoding="utf-8"))
     assert said["files"]["train.jsonl"]["rows"] == len(train)
     assert said["files"]["dev.jsonl"]["rows"] == len(dev) == DRAWINGS // 4
@@ -57,10 +59,8 @@ def test_train_and_dev_are_written_and_counted(capsys: pytest.CaptureFixture[str
     assert not {one.picture for one in train} & {one.picture for one in dev}
 
 
-def test_a_person_sees_what_became_of_every_question(
-    capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path
-) -> None:
-    ended = _dataset(capsys, store, tmp_path)
+def test_a_person_sees_what_became_of_every_question(dataset: Entx, tmp_path: Path) -> None:
+    ended = dataset(tmp_path)
     assert ended.code == 0, ended.err
     lines = [line.split("  ") for line in ended.out.splitlines()]
     assert any(line[0] == "dropped: unit not allowed" and line[-1].strip() == "1" for line in lines)
@@ -68,46 +68,44 @@ def test_a_person_sees_what_became_of_every_question(
     assert any(line[0] == "train.jsonl" for line in lines)
 
 
-def test_equal_seeds_give_equal_files(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_files(dataset: Entx, tmp_path: Path) -> None:
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert _dataset(capsys, store, tmp_path / folder, "--seed", seed, "--hint-run", "rules").code == 0
+        assert dataset(tmp_path / folder, "--seed", seed, "--hint-run", "rules").code == 0
     texts = {folder: (tmp_path / folder / "train.jsonl").read_bytes() for folder in "abc"}
     assert texts["a"] == texts["b"] != texts["c"]
     assert b"<hint>" in texts["a"]
 
 
-def test_pictures_of_a_test_set_are_held_out(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+def test_pictures_of_a_test_set_are_held_out(dataset: Entx, tmp_path: Path) -> None:
     (tmp_path / "gold.csv").write_text("image_link,value\n3.jpg,\n4.jpg,\nelsewhere.jpg,\n")
-    ended = _dataset(capsys, store, tmp_path, "--held-out", tmp_path / "gold.csv", "--json")
-    assert json.loads(ended.out)["questions"]["dropped: picture is held out"] == 4
+    ended = dataset(tmp_path, "--held-out", tmp_path / "gold.csv", "--json")
+    assert ended.json["questions"]["dropped: picture is held out"] == 4
     pictures = {one.picture for part in ("train", "dev") for one in read(tmp_path / f"{part}.jsonl")}
     assert pictures == {f"p{n}" for n in range(DRAWINGS)} - {"p3", "p4"}
 
 
-def test_folds_hold_every_row_once(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
-    assert _dataset(capsys, store, tmp_path, "--folds", 4).code == 0
+def test_folds_hold_every_row_once(dataset: Entx, tmp_path: Path) -> None:
+    assert dataset(tmp_path, "--folds", 4).code == 0
     held = [one.index for n in range(4) for one in read(tmp_path / f"fold-{n}" / "dev.jsonl")]
     assert sorted(index for index in held if index is not None) == list(range(2 * DRAWINGS))
 
 
-def test_a_datasets_folder_holds_the_same(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+def test_a_datasets_folder_holds_the_same(dataset: Entx, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="the llm extra is not installed")
     for name in ("jsonl", "datasets"):
-        assert _dataset(capsys, store, tmp_path / name, "--format", name, "--quiet").code == 0
+        assert dataset(tmp_path / name, "--format", name, "--quiet").code == 0
     rows = datasets.load_from_disk(str(tmp_path / "datasets" / "train"))
     assert [SimpleNamespace(**row) for row in rows] == read(tmp_path / "jsonl" / "train.jsonl")
 
 
-def test_the_tokenizer_of_a_model_keeps_the_budget(
-    capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path
-) -> None:
+def test_the_tokenizer_of_a_model_keeps_the_budget(dataset: Entx, tmp_path: Path) -> None:
     tokenizers = pytest.importorskip("tokenizers", reason="the llm extra is not installed")
     words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
     words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     words.save(str(tmp_path / "tokenizer.json"))
     options = ("--budget", 5, "--negatives", 0, "--json")  # the page's tags are one word, each line three
-    ended = _dataset(capsys, store, tmp_path / "out", "--model", tmp_path, *options)
-    assert json.loads(ended.out)["pages"]["dropped lines"] == DRAWINGS
+    ended = dataset(tmp_path / "out", "--model", tmp_path, *options)
+    assert ended.json["pages"]["dropped lines"] == DRAWINGS
     for one in read(tmp_path / "out" / "train.jsonl"):
         assert len(one.prompt[: one.page_length].split()) <= 5
 
@@ -129,16 +127,11 @@ def test_the_tokenizer_of_a_model_keeps_the_budget(
         (("--weight", "*=0"), "no labelled question of it can be used"),
     ],
 )
-def test_wrong_use_is_one_line(
-    capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path, options: tuple[object, ...], message: str
-) -> None:
-    ended = _dataset(capsys, store, tmp_path / "out", *options)
-    assert ended.code == 2
-    assert message in ended.err
-    assert ended.err.count("\n") == 1
+def test_wrong_use_is_one_line(dataset: Entx, tmp_path: Path, options: tuple[object, ...], message: str) -> None:
+    dataset(tmp_path / "out", *options).assert_refused(message)
     assert not (tmp_path / "out").exists()
 
 
-def test_another_stage_is_not_there_yet(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
-    ended = run_entx(capsys, "dataset", "--stage", "rules", "--store", store, "--out", tmp_path)
+def test_another_stage_is_not_there_yet(entx: Entx, store: Path, tmp_path: Path) -> None:
+    ended = entx("dataset", "--stage", "rules", "--store", store, "--out", tmp_path)
     assert (ended.code, "this version has: llm" in ended.err) == (2, True)

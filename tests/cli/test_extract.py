@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -13,10 +12,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from entx.extractor import RULES, default_stage
-from tests.cli.runner import run_entx
+from tests.cli.runner import Entx
 
 pytestmark = pytest.mark.engine
-Capsys = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +37,16 @@ def drawing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _extract(capsys: Capsys, *arguments: object) -> list[dict[str, Any]]:
-    ended = run_entx(capsys, "extract", *arguments, "--json")
+def _extract(entx: Entx, *arguments: object) -> list[dict[str, Any]]:
+    ended = entx("extract", *arguments, "--json")
     assert ended.code == 0
-    found: list[dict[str, Any]] = json.loads(ended.out)["answers"]
+    found: list[dict[str, Any]] = ended.json["answers"]
     return found
 
 
-def test_explain_shows_every_candidate_with_what_made_its_score(drawing: Path, capsys: Capsys) -> None:
+def test_explain_shows_every_candidate_with_what_made_its_score(drawing: Path, entx: Entx) -> None:
     asked = ("--entity", "height", "--entity", "width", "--stage", "rules", "--explain")
-    height, width = _extract(capsys, drawing, *asked)
+    height, width = _extract(entx, drawing, *asked)
     assert (height["answer"], width["answer"]) == ("40.0 centimetre", "30.0 centimetre")
     for answer in (height, width):
         assert answer["candidates"][0]["answer"] == answer["answer"]
@@ -58,8 +56,8 @@ def test_explain_shows_every_candidate_with_what_made_its_score(drawing: Path, c
     assert height["candidates"][1]["reasons"]["line_rival"] < 0
 
 
-def test_explain_in_words(drawing: Path, capsys: Capsys) -> None:
-    ended = run_entx(capsys, "extract", drawing, "--entity", "height", "--stage", "rules", "--explain")
+def test_explain_in_words(drawing: Path, entx: Entx) -> None:
+    ended = entx("extract", drawing, "--entity", "height", "--stage", "rules", "--explain")
     lines = ended.out.splitlines()
     assert re.search(r"height  40\.0 centimetre  p = \.[5-9][0-9]  \(", lines[0])
     assert lines[1].strip().startswith("0.")
@@ -67,19 +65,19 @@ def test_explain_in_words(drawing: Path, capsys: Capsys) -> None:
     assert len(lines) == 3
 
 
-def test_probabilities_of_an_answer_and_of_none(drawing: Path, capsys: Capsys) -> None:
-    height, weight = _extract(capsys, drawing, "--entity", "height", "--entity", "item_weight", "--stage", "rules")
+def test_probabilities_of_an_answer_and_of_none(drawing: Path, entx: Entx) -> None:
+    height, weight = _extract(entx, drawing, "--entity", "height", "--entity", "item_weight", "--stage", "rules")
     assert 0.5 < height["p_correct"] <= height["p_present"] < 1.0
     assert (weight["answer"], weight["p_correct"]) == ("", None)
     assert weight["p_present"] < 0.5  # no unit of weight stands there
     assert list(height["arms"]) == ["rules"]
-    said = run_entx(capsys, "extract", drawing, "--entity", "item_weight", "--stage", "rules").out
+    said = entx("extract", drawing, "--entity", "item_weight", "--stage", "rules").out
     assert f"p(not shown) = {1.0 - weight['p_present']:.2f}".replace("0.", ".") in said
 
 
 @pytest.mark.skipif(default_stage() == RULES, reason="torch and transformers are not installed")
-def test_both_readers_are_asked_where_torch_is_installed(drawing: Path, capsys: Capsys) -> None:
-    height, width = _extract(capsys, drawing, "--entity", "height", "--entity", "width")
+def test_both_readers_are_asked_where_torch_is_installed(drawing: Path, entx: Entx) -> None:
+    height, width = _extract(entx, drawing, "--entity", "height", "--entity", "width")
     for answer, truth in ((height, "40.0 centimetre"), (width, "30.0 centimetre")):
         assert list(answer["arms"]) == ["rules", "llm"]
         assert answer["answer"] == answer["arms"]["rules"]["answer"] == answer["arms"]["llm"]["answer"] == truth
@@ -87,13 +85,13 @@ def test_both_readers_are_asked_where_torch_is_installed(drawing: Path, capsys: 
         assert len(answer["polygon"]) == 8
 
 
-def test_an_entity_without_labelled_pictures_is_told(drawing: Path, tmp_path: Path, capsys: Capsys) -> None:
+def test_an_entity_without_labelled_pictures_is_told(drawing: Path, tmp_path: Path, entx: Entx) -> None:
     schema = tmp_path / "s.toml"
     schema.write_text(
         '[entity.shelf_span]\nkind = "length"\nunits = ["centimetre"]\ncues = ["span"]\n', encoding="utf-8"
     )
     asked = ("--entity", "shelf_span", "--entity", "height", "--stage", "rules", "--schema", schema)
-    ended = run_entx(capsys, "extract", drawing, *asked)
+    ended = entx("extract", drawing, *asked)
     assert ended.code == 0, ended.err
     assert ended.err.count("no labelled pictures ask") == 1
     assert "shelf_span: its probabilities are those of an average entity" in ended.err
@@ -102,7 +100,7 @@ def test_an_entity_without_labelled_pictures_is_told(drawing: Path, tmp_path: Pa
 def test_the_rules_alone_import_no_torch(drawing: Path) -> None:
     program = (
         "import sys; sys.argv = ['entx', 'extract', sys.argv[1], '--entity', 'height', '--stage', 'rules', '--quiet']\n"
-        "from entx.cli.main import main\n"
+        "from entx.cli.app import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
         "print(sorted({'torch', 'transformers', 'sklearn'} & sys.modules.keys()))"
@@ -111,7 +109,7 @@ def test_the_rules_alone_import_no_torch(drawing: Path) -> None:
     assert ended.stdout.strip() == "[]"
 
 
-def test_an_unknown_stage_is_one_line(drawing: Path, capsys: Capsys) -> None:
-    ended = run_entx(capsys, "extract", drawing, "--entity", "height", "--stage", "vlm")
-    assert (ended.code, ended.err.count("\n")) == (2, 1)
-    assert "--stage vlm: known are rules, both" in ended.err
+def test_an_unknown_stage_is_one_line(drawing: Path, entx: Entx) -> None:
+    entx("extract", drawing, "--entity", "height", "--stage", "vlm").assert_refused(
+        "--stage vlm: known are rules, both"
+    )

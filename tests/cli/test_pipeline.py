@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from entx.storage.store import Store
-from tests.cli.runner import run_entx
+from tests.cli.runner import Entx
 
 pytestmark = pytest.mark.engine
 DEMO = Path(str(files("entx") / "demo"))
@@ -67,54 +67,54 @@ def test_pictures_that_cannot_be_read_are_rows_with_a_reason(read: Path) -> None
     assert sorted(counts) == [("ok", 6, 0), ("refused", 1, 1), ("unreadable", 2, 2)]
 
 
-def test_a_second_call_reads_nothing_and_is_quick(read: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_call_reads_nothing_and_is_quick(read: Path, entx: Entx) -> None:
     began = time.monotonic()
-    ended = run_entx(capsys, "ocr-cache", "--store", read / "s.duckdb", "--json")
-    assert json.loads(ended.out)["read"] == 0
+    ended = entx("ocr-cache", "--store", read / "s.duckdb", "--json")
+    assert ended.json["read"] == 0
     assert time.monotonic() - began < 3
     assert ended.code == 3  # what is quarantined stays known
 
 
-def test_predictions_pass_the_check_and_name_every_question(read: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predictions_pass_the_check_and_name_every_question(read: Path, entx: Entx) -> None:
     out = read / "p.csv"
-    ended = run_entx(capsys, "predict", "--stage", "rules", "--store", read / "s.duckdb", "--out", out, "--json")
+    ended = entx("predict", "--stage", "rules", "--store", read / "s.duckdb", "--out", out, "--json")
     assert ended.code == 0
-    result = json.loads(ended.out)
+    result = ended.json
     assert result["asked"] == result["questions"] == 20
     assert result["answered"] >= 2
-    assert run_entx(capsys, "check", out, "--test", read / "t.csv").code == 0
+    assert entx("check", out, "--test", read / "t.csv").code == 0
     with out.open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 20
-    again = run_entx(capsys, "predict", "--stage", "rules", "--store", read / "s.duckdb", "--json")
-    assert json.loads(again.out)["read"] == 0
+    again = entx("predict", "--stage", "rules", "--store", read / "s.duckdb", "--json")
+    assert again.json["read"] == 0
 
 
-def test_extract_gives_the_answer_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+def test_extract_gives_the_answer_with_its_place(entx: Entx) -> None:
     truth = {(row["image_link"], row["entity_name"]): row["value"] for row in _rows(DEMO / "truth.csv")}
     picture = next(path for path in PICTURES if "cabinet" in path.name)
-    ended = run_entx(capsys, "extract", picture, "--entity", "height", "--stage", "rules", "--json")
-    (answer,) = json.loads(ended.out)["answers"]
+    ended = entx("extract", picture, "--entity", "height", "--stage", "rules", "--json")
+    (answer,) = ended.json["answers"]
     assert float(answer["value"]) == float(truth[picture.name, "height"].split()[0])
     assert answer["alignment"] in ("exact", "normalised")
     assert len(answer["polygon"]) == 8
 
 
-def test_extract_of_what_is_no_picture_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_extract_of_what_is_no_picture_says_so(tmp_path: Path, entx: Entx) -> None:
     (tmp_path / "x.jpg").write_text("hello")
     files = tmp_path / "x.jpg", tmp_path / "gone.jpg"
-    ended = run_entx(capsys, "extract", *files, "--entity", "height", "--stage", "rules")
+    ended = entx("extract", *files, "--entity", "height", "--stage", "rules")
     assert ended.code == 3
     assert "picture unreadable" in ended.out
     assert "No such file" in ended.out
     assert "p(" not in ended.out  # nothing is known of a picture that was not seen
-    assert run_entx(capsys, "extract", tmp_path / "x.jpg", "--entity", "hight").code == 2
+    assert entx("extract", tmp_path / "x.jpg", "--entity", "hight").code == 2
 
 
-def test_the_demo_runs_and_is_repeatable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = run_entx(capsys, "demo", "--out", tmp_path, "--json")
+def test_the_demo_runs_and_is_repeatable(tmp_path: Path, entx: Entx) -> None:
+    first = entx("demo", "--out", tmp_path, "--json")
     assert first.code == 0, first.err
-    overall = json.loads(first.out)["overall"]
-    arms = json.loads(first.out)["arms"]
+    overall = first.json["overall"]
+    arms = first.json["arms"]
     assert list(arms) == ["rules", "llm"]
     assert {arm["n"] for arm in arms.values()} == {len(_rows(DEMO / "truth.csv"))}
     assert min(arm["f1"] for arm in arms.values()) > 0.6
@@ -122,14 +122,14 @@ def test_the_demo_runs_and_is_repeatable(tmp_path: Path, capsys: pytest.CaptureF
     assert "vote" in (tmp_path / "report.html").read_text(encoding="utf-8")
     with Image.open(tmp_path / "evidence.png") as picture:
         assert picture.width > 300
-    again = run_entx(capsys, "demo", "--out", tmp_path, "--json")
-    assert json.loads(again.out)["overall"] == overall
+    again = entx("demo", "--out", tmp_path, "--json")
+    assert again.json["overall"] == overall
 
 
-def test_doctor_reads_the_known_picture(capsys: pytest.CaptureFixture[str]) -> None:
-    ended = run_entx(capsys, "doctor", "--json")
+def test_doctor_reads_the_known_picture(entx: Entx) -> None:
+    ended = entx("doctor", "--json")
     assert ended.code == 0
-    found = json.loads(ended.out)
+    found = ended.json
     assert found["engines"]["rapidocr"]["right"]
     assert found["versions"]["duckdb"]
 

@@ -14,13 +14,13 @@ import typer.core
 import typer.main
 
 import entx
-from entx.cli.main import app
+from entx.cli.app import all_commands
 
 ROOT = Path(entx.__file__).parent.parent
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 HISTORY = [ROOT / "CHANGELOG.md", *sorted((ROOT / "docs" / "history").glob("*.md"))]
 RECIPES = sorted((ROOT / "entx" / "recipes").glob("*.toml"))
-COMMANDS: Any = typer.main.get_command(app)
+COMMANDS: Any = typer.main.get_command(all_commands())
 
 BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"^(?:# +)?(?:\$ |\S*/|.* -m )?entx ([a-z].*)", re.MULTILINE)

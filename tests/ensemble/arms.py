@@ -70,3 +70,16 @@ def make_store(
             if rows:
                 add_answers(store, run, rows)
     return path
+
+
+def make_learnable_store(path: Path, rows: int, *more: tuple[Said, Said]) -> list[str]:
+    """A store of two arms that learning can tell apart; gives the truths.
+
+    Every fourth row has no value: `b` says so, `a` never does. Else `a` is right where the index is no multiple of 3,
+    and `b` elsewhere. `more` are both arms' answers to questions without a truth.
+    """
+    truths = ["" if i % 4 == 0 else f"{i + 1} gram" for i in range(rows)]
+    a: list[Said] = [truth if truth and i % 3 else "9999 gram" for i, truth in enumerate(truths)]
+    b: list[Said] = [truth if not truth or i % 3 == 0 else "8888 gram" for i, truth in enumerate(truths)]
+    make_store(path, {"a": [*a, *(one for one, _ in more)], "b": [*b, *(one for _, one in more)]})
+    return truths

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from entx.cli.main import main
+from entx.cli.app import main
 from entx.core.entities import CHALLENGE
 from entx.llm_stage.prompt import Style, page_prompt, question_prompt
 from entx.storage.store import Store

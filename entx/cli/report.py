@@ -1,15 +1,90 @@
-"""`entx review`: the questions where a label is worth most go to people, and their answers come back as labels."""
+"""`entx show`, a page with all that was read on it, and `entx review`, people's answers to what is most uncertain."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
-from entx.cli.app import Json, Quiet, SchemaOption, StoreOption, app, run_names
-from entx.cli.output import Output
+from entx.cli.app import Output, SchemaOption, StoreOption, app, command, open_store, run_names
+from entx.core.entities import load_schema
 from entx.core.errors import ExitCode, InputError
+
+
+@command("show")
+def show(
+    words: Output,
+    what: Annotated[str, Argument(metavar="IMAGE|INDEX", help="A picture file, or a question of --store.")],
+    store: Annotated[Path | None, Option("--store", help="The DuckDB store that INDEX is in.")] = None,
+    entity: Annotated[
+        list[str] | None,
+        Option("--entity", help="What to read off IMAGE; may be repeated. Default: all of the schema."),
+    ] = None,
+    run: Annotated[
+        list[str] | None, Option("--run", help="Whose answers to INDEX; may be repeated. Default: all runs'.")
+    ] = None,
+    engine: Annotated[
+        str | None,
+        Option("--engine", help="Who reads IMAGE, or read the page of INDEX; default: rapidocr, or the newest pages."),
+    ] = None,
+    out: Annotated[
+        list[Path] | None,
+        Option("--out", help="FILE.html or FILE.png; may be repeated. Default: NAME.entx.html in this folder."),
+    ] = None,
+    schema: SchemaOption = None,
+) -> None:
+    """Show the lines, geometry, candidates and answers of one page, drawn on the picture and listed beside it.
+
+    An HTML page is one file that loads nothing; its layers can be switched on and off. IMAGE is read on the spot;
+    INDEX shows what stands in the store.
+
+    Example: entx show 131 --store challenge.duckdb --out 131.html --out 131.png
+    """
+    from entx.ocr_stage.engines.base import EngineSpec
+    from entx.report.show import question_view, read_picture_view, write_page_html, write_page_png
+
+    writers = {".html": write_page_html, ".png": write_page_png}
+    entities = load_schema(schema)
+    files = out or [Path(f"{Path(what).stem}.entx.html")]
+    for file in files:
+        if file.suffix.lower() not in writers:
+            raise InputError(f"--out {file}: write .html or .png")
+    if store is not None:
+        if not what.isdecimal():
+            raise InputError(f"{what}: with --store give a question's index; without it a picture is read on the spot")
+        if entity:
+            raise InputError(f"--entity is for a picture file; question {what} asks for its own")
+        with open_store(store) as opened:
+            view = question_view(opened, int(what), entities, engine=engine, runs=run or ())
+    else:
+        if run:
+            raise InputError("--run needs --store and a question's index")
+        if what.isdecimal() and not Path(what).exists():
+            raise InputError(f"{what}: no such file; for a question's index name its store with --store")
+        view = read_picture_view(
+            Path(what), EngineSpec.of(engine or "rapidocr"), entities, entity or list(entities.entities)
+        )
+    for file in files:
+        writers[file.suffix.lower()](view, file)
+    for shown in view.answers:
+        said = shown.answer.quantity.text if shown.answer.quantity else f"-  ({shown.answer.reason})"
+        words.line(f"{shown.run}  {shown.entity_name}  {said}")
+    words.line(
+        f"{len(view.page.lines)} lines, {len(view.candidates)} candidates; written: {', '.join(map(str, files))}"
+    )
+    words.result({
+        "title": view.title, "files": [str(file) for file in files], "lines": len(view.page.lines),
+        "candidates": len(view.candidates),
+        "answers": [
+            {"run": shown.run, "entity": shown.entity_name, "truth": shown.truth,
+             "answer": shown.answer.quantity.text if shown.answer.quantity else "", "reason": shown.answer.reason}
+            for shown in view.answers
+        ],
+    })  # fmt: skip
+
 
 review_app = typer.Typer(
     help="Ask people where it is worth most, in Label Studio or a spreadsheet.", no_args_is_help=True
@@ -19,47 +94,43 @@ app.add_typer(review_app, name="review")
 _MOST_LINES = 20
 
 
-@review_app.command("export")
+@command("export", review_app)
 def export(
+    words: Output,
     store: StoreOption,
     runs: Annotated[
-        str,
-        typer.Option("--runs", help="Runs of the store; an ensemble among them is what has decided.", metavar="A,B,C"),
+        str, Option("--runs", help="Runs of the store; an ensemble among them is what has decided.", metavar="A,B,C")
     ],
     gold: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--gold",
             help="Labelled rows: left out, and learned from unless --fitted or an ensemble decides.",
             metavar="GOLD.csv",
         ),
     ] = None,
     fitted: Annotated[
-        Path | None, typer.Option("--fitted", help="What `entx ensemble --save` learned.", metavar="FILE.json")
+        Path | None, Option("--fitted", help="What `entx ensemble --save` learned.", metavar="FILE.json")
     ] = None,
-    strategy: Annotated[str, typer.Option("--strategy", help="What learns from --gold.")] = "stack",
-    most: Annotated[int, typer.Option("--most", help="At most so many questions.", min=1)] = 1000,
-    entity: Annotated[list[str] | None, typer.Option("--entity", help="Only questions about this; repeatable.")] = None,
-    disagree: Annotated[bool, typer.Option("--disagree", help="Only where the runs do not all say the same.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Also questions that people have settled already.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Tasks for Label Studio.", metavar="TASKS.json")] = None,
-    sheet: Annotated[
-        Path | None, typer.Option("--csv", help="The same for a spreadsheet.", metavar="QUEUE.csv")
-    ] = None,
+    strategy: Annotated[str, Option("--strategy", help="What learns from --gold.")] = "stack",
+    most: Annotated[int, Option("--most", help="At most so many questions.", min=1)] = 1000,
+    entity: Annotated[list[str] | None, Option("--entity", help="Only questions about this; repeatable.")] = None,
+    disagree: Annotated[bool, Option("--disagree", help="Only where the runs do not all say the same.")] = False,
+    again: Annotated[bool, Option("--again", help="Also questions that people have settled already.")] = False,
+    out: Annotated[Path | None, Option("--out", help="Tasks for Label Studio.", metavar="TASKS.json")] = None,
+    sheet: Annotated[Path | None, Option("--csv", help="The same for a spreadsheet.", metavar="QUEUE.csv")] = None,
     config_out: Annotated[
-        Path | None, typer.Option("--config-out", help="Label Studio's labelling interface.", metavar="LABELS.xml")
+        Path | None, Option("--config-out", help="Label Studio's labelling interface.", metavar="LABELS.xml")
     ] = None,
     local_root: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--local-root",
             help="Folder that Label Studio serves as local files; default: it fetches the links.",
             metavar="DIR",
         ),
     ] = None,
     schema: SchemaOption = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Write the questions where a human label is worth most, the one with the highest expected gain first.
 
@@ -68,7 +139,6 @@ def export(
 
     Example: entx review export --store s.duckdb --runs rules,llm,qwen --fitted stack.json --most 500 --out tasks.json
     """
-    from entx.core.entities import load_schema
     from entx.core.evaluation import read_truth
     from entx.core.files import atomic_text
     from entx.ensemble.fit import load_fitted
@@ -76,19 +146,17 @@ def export(
     from entx.report.forms import labelling_config, picture_address, write_sheet, write_tasks
     from entx.report.queue import Wanted, ensemble_among, make_panel, make_queue
     from entx.storage.runs import count_asked
-    from entx.storage.store import Store
 
     if out is None and sheet is None:
         raise InputError("nothing to write; give --out TASKS.json, --csv QUEUE.csv, or both")
     if local_root is not None and not local_root.is_dir():
         raise InputError(f"--local-root {local_root}: no such folder")
-    words = Output(quiet=quiet, as_json=as_json)
     names = run_names(runs)
     entities = load_schema(schema)
     chosen = frozenset(entities[name].name for name in entity or ())
     truths = read_truth(gold).by_index if gold else {}
     learned = load_fitted(fitted) if fitted else None
-    with Store(store) as opened:
+    with open_store(store) as opened:
         if truths and learned is None and ensemble_among(opened, names, entities) is None:
             learned = fit_on_gold(opened, strategy, names, entities, truths)
         panel = make_panel(opened, names, entities, learned)
@@ -124,25 +192,22 @@ def export(
     })  # fmt: skip
 
 
-@review_app.command("import")
+@command("import", review_app)
 def import_command(
-    file: Annotated[
-        Path, typer.Argument(help="Label Studio's export (JSON, JSON-MIN), or the filled-in table (.csv).")
-    ],
+    words: Output,
+    file: Annotated[Path, Argument(help="Label Studio's export (JSON, JSON-MIN), or the filled-in table (.csv).")],
     store: StoreOption,
     source: Annotated[
-        str, typer.Option("--source", help="Name of this labelling; training names its rows by it.")
+        str, Option("--source", help="Name of this labelling; training names its rows by it.")
     ] = "review",
-    annotator: Annotated[str, typer.Option("--annotator", help="Who, where the file does not say.")] = "",
+    annotator: Annotated[str, Option("--annotator", help="Who, where the file does not say.")] = "",
     out: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--out", help="All labels that the store's reviewers agree on, as --gold takes them.", metavar="LABELS.csv"
         ),
     ] = None,
     schema: SchemaOption = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Take answers of people into the store, with who gave them, when, and what the runs had said.
 
@@ -151,15 +216,10 @@ def import_command(
 
     Example: entx review import project-1.json --store s.duckdb --out labels.csv
     """
-    from dataclasses import asdict
-
-    from entx.core.entities import load_schema
     from entx.report.intake import import_reviews, write_labels
-    from entx.storage.store import Store
 
-    words = Output(quiet=quiet, as_json=as_json)
     entities = load_schema(schema)
-    with Store(store, write=True) as opened:
+    with open_store(store, write=True) as opened:
         intake = import_reviews(opened, file, entities, source, annotator)
         labels = write_labels(opened, out) if out is not None else None
     for problem in intake.problems[:_MOST_LINES]:
@@ -181,14 +241,13 @@ def import_command(
         raise typer.Exit(ExitCode.QUARANTINED)
 
 
-@review_app.command("config")
-def config(quiet: Quiet = False, as_json: Json = False) -> None:
+@command("config", review_app)
+def config(words: Output) -> None:
     """Print Label Studio's labelling interface for the tasks (Settings, Labeling Interface, Code).
 
     Example: entx review config > labels.xml
     """
     from entx.report.forms import labelling_config
 
-    words = Output(quiet=quiet, as_json=as_json)
     words.line(labelling_config().rstrip("\n"))
     words.result({"config": labelling_config()})
