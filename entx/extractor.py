@@ -549,8 +549,8 @@ class _FittedEnsemble:
 
 
 def _load_fitted(path: Path, schema: Schema) -> _FittedEnsemble:
-    from entx.ensemble.decision import CHALLENGE_F1
     from entx.ensemble.fit import load_fitted
+    from entx.ensemble.judge import CHALLENGE_F1
     from entx.ensemble.strategies import find_strategy
 
     if path.suffix != ".json":

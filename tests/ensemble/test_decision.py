@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entx.core.errors import InputError
-from entx.ensemble.decision import CHALLENGE_F1, MICRO_F1, Objective
+from entx.ensemble.judge import CHALLENGE_F1, MICRO_F1, Objective
 
 ROWS = st.lists(
     st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)).map(lambda pair: (min(pair), max(pair))), min_size=1, max_size=8

@@ -14,15 +14,15 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence
 from entx.ensemble.ballot import Ballot, make_ballot
-from entx.ensemble.decision import CHALLENGE_F1, Objective
-from entx.ensemble.job import DefaultEnsemble, load_default, save_defaults, shipped_path
-from entx.ensemble.judge import fit_judge
+from entx.ensemble.job import DefaultEnsemble, load_default, shipped_path
+from entx.ensemble.judge import CHALLENGE_F1, Objective, fit_judge
 from entx.llm_stage import reader as text_reader
 from entx.llm_stage.prompt import PROMPT_VERSION
 from entx.llm_stage.reader import shipped_model
 from entx.neural.model_folder import model_hash
 from entx.rules import reader as rules_reader
 from entx.rules.reader import shipped_weights
+from lab.default_calibration import save_defaults
 from tests.ensemble.arms import answer
 from tests.ensemble.examples import labelled
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from entx.core.errors import InputError
 from entx.core.evaluation import Truth
-from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import (
     FORMAT,
     Fitted,
@@ -25,7 +24,7 @@ from entx.ensemble.fit import (
     load_fitted,
     parse_file,
 )
-from entx.ensemble.judge import Judge, Logistic
+from entx.ensemble.judge import CHALLENGE_F1, Judge, Logistic, Objective
 from entx.ensemble.strategies import Cascade, Stack, Vote
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm

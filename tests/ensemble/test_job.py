@@ -14,10 +14,9 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey
 from entx.ensemble.ballot import choose_pages
-from entx.ensemble.decision import CHALLENGE_F1, MICRO_F1
 from entx.ensemble.fit import Fitted, FoldModel, fit_ensemble
 from entx.ensemble.job import NO_LEGAL_ANSWER, OWN, Choice, Chooser, EnsembleReport, Policy, run_ensemble
-from entx.ensemble.judge import Judge, Logistic, fit_judge
+from entx.ensemble.judge import CHALLENGE_F1, MICRO_F1, Judge, Logistic, fit_judge
 from entx.ensemble.strategies import Cascade, Ranked, Stack, StrategyFactory, Vote, rank
 from entx.storage.pages import add_pages
 from entx.storage.questions import FOLDS

@@ -15,9 +15,9 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts
 from entx.ensemble.ballot import Example
-from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import fit_ensemble
 from entx.ensemble.job import Chooser, Policy
+from entx.ensemble.judge import CHALLENGE_F1, Objective
 from entx.ensemble.strategies import Stack, first_arms_only, learn
 from entx.report.ablation.columns import Column, Gold, GoldRow
 from entx.report.ablation.hybrids import ASKS, CLOSE, Frontier, cheap_arms, frontier_figures, sweep

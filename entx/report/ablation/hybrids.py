@@ -21,10 +21,9 @@ from entx.core.errors import InputError
 from entx.core.evaluation import Counts, Truth, bootstrap_f1
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
 from entx.ensemble.ballot import Ballot, Example, ballots
-from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import Fitted, examples_of, fit_ensemble, load_fitted
 from entx.ensemble.job import OWN, Choice, Chooser, Policy
-from entx.ensemble.judge import Verdict
+from entx.ensemble.judge import CHALLENGE_F1, Objective, Verdict
 from entx.ensemble.strategies import (
     Learned,
     asks_others,
