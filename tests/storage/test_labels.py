@@ -20,7 +20,6 @@ from entx.storage.labels import (
     labelled_sources,
     load_reviews,
     pages_with_questions,
-    pictured_questions,
     settle,
 )  # fmt: skip
 from entx.storage.pages import add_pages
@@ -150,7 +149,7 @@ def test_training_reads_reviews_before_the_table(store: Store) -> None:
         SourceCount("review", 2, 2), SourceCount("second", 1, 1), SourceCount("train.csv", 2, 2),
     ]  # fmt: skip
     assert [one.index for one in labelled_questions(store, KEY, ["second"])] == [2]
-    pictured = [one.question for one in pictured_questions(store)]  # a vision model learns from the same labels
+    pictured = labelled_questions(store)  # a vision model learns from the same labels
     assert [(one.index, one.label, one.source) for one in pictured] == found
 
 
@@ -190,9 +189,9 @@ def labelled(store: Store) -> Store:
 
 def test_questions_with_a_label_and_an_ok_page_by_index(labelled: Store) -> None:
     assert labelled_questions(labelled, KEY) == [
-        LabelledQuestion(0, "A", "g", "item_weight", "5.0 kilogram", "train.csv"),
-        LabelledQuestion(1, "B", "g", "item_weight", "", "curated.csv"),
-        LabelledQuestion(2, "A", "g", "item_weight", "6.0 kilogram", "train.csv"),
+        LabelledQuestion(0, "A", "g", "item_weight", "5.0 kilogram", "train.csv", "/nowhere/a.jpg"),
+        LabelledQuestion(1, "B", "g", "item_weight", "", "curated.csv", "/nowhere/b.jpg"),
+        LabelledQuestion(2, "A", "g", "item_weight", "6.0 kilogram", "train.csv", "/nowhere/a2.jpg"),
     ]
 
 
@@ -246,12 +245,12 @@ def test_the_order_does_not_depend_on_the_chunk(labelled: Store, monkeypatch: py
     assert orders[0] == orders[1] == orders[2] == ["a", "b", *map(str, range(100))]
 
 
-def test_pictured_questions_need_a_file_and_no_page(labelled: Store) -> None:
-    found = pictured_questions(labelled)
-    assert [one.question.index for one in found] == sorted(one.question.index for one in found)
+def test_without_a_key_no_page_and_no_file_is_needed(labelled: Store) -> None:
+    found = labelled_questions(labelled)
+    assert [one.index for one in found] == sorted(one.index for one in found)
     number = sum(count.labelled for count in labelled_sources(labelled, KEY))
     assert len(found) == number  # those without a page and those without a file too
-    assert all(bool(one.path) == bool(one.question.picture) for one in found)
-    assert {one.question.index for one in found} >= {one.index for one in labelled_questions(labelled, KEY)}
+    assert all(bool(one.path) == bool(one.picture) for one in found)
+    assert {one.index for one in found} >= {one.index for one in labelled_questions(labelled, KEY)}
     add_files(labelled, [_file("a.jpg", "Z")])
-    assert {one.question.picture for one in pictured_questions(labelled) if one.question.index == 0} == {"Z"}
+    assert {one.picture for one in labelled_questions(labelled) if one.index == 0} == {"Z"}
