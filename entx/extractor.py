@@ -19,20 +19,20 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import Schema, load_schema
-from entx.core.errors import InputError
+from entx.core.errors import InputError, PictureError
 from entx.core.files import is_url
-from entx.core.types import NO_EVIDENCE, Answer, OcrLine, OcrPage, PageStatus
+from entx.core.types import Answer, OcrLine, OcrPage, PageStatus
 from entx.ensemble.ballot import Ballot, grounded_ballot
 from entx.ensemble.job import Choice, Chooser, Policy, load_default
 from entx.rules.reader import READER_VERSION, RulesReader
@@ -61,42 +61,18 @@ _LOADED_AHEAD = 8
 """Pictures whose bytes are fetched before they are asked for: links wait for their servers."""
 
 
-class Ensemble(Protocol):
-    """Decides between the readers' answers to one question."""
-
-    @property
-    def entities(self) -> Container[str]:
-        """Those that its labelled rows ask; for any other one the probabilities are an average's."""
-        ...
-
-    def decide(self, ballot: Ballot) -> Choice:
-        """What is answered, and how sure that is."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One picture with all that was read on it.
+    """One picture with all that was read on it."""
 
-    Args:
-        picture: as it was given; the path of a file that was found in a folder.
-        page: its OCR page; a status other than OK comes with a reason.
-        answers: for each entity that was asked.
-        arms: for each entity, what each reader said, by its stage; the answers are made of them.
-    """
-
-    picture: Any
-    page: OcrPage
-    answers: Mapping[str, Answer]
-    arms: Mapping[str, Mapping[str, Answer]]
+    picture: Any  # as it was given; the path of a file that was found in a folder
+    page: OcrPage  # a status other than OK comes with a reason
+    answers: Mapping[str, Answer]  # for each entity that was asked
+    arms: Mapping[str, Mapping[str, Answer]]  # for each entity what each reader said, by its stage
 
 
 class Readers:
     """The readers of single pages: the rules, and perhaps the text model that ships, which is loaded here.
-
-    Args:
-        schema: entities, their units and cue words.
-        stages: of the readers, in the order of their answers.
 
     Raises:
         InputError: the model cannot be loaded.
@@ -151,10 +127,15 @@ class Extractor:
             raise InputError(f"workers={workers}: at least one")
         self.schema = schema if isinstance(schema, Schema) else load_schema(None if schema is None else Path(schema))
         self.engine, self.workers, self.allow_hosts = engine, workers, allow_hosts
-        fitted = None if stage in STAGES else _load_fitted(Path(stage), self.schema)
-        arms = fitted.stages if fitted is not None else (RULES, LLM) if stage == "both" else (RULES,)
-        self.readers = Readers(self.schema, arms)
-        self.ensemble: Ensemble = fitted or load_default(arms)
+        self.decide: Callable[[Ballot], Choice]
+        self.known: Container[str]  # entities of the labelled rows; another one's probabilities are an average's
+        if stage in STAGES:
+            shipped = load_default((RULES, LLM) if stage == "both" else (RULES,))
+            stages, self.decide, self.known = shipped.stages, shipped.decide, shipped.entities
+        else:
+            stages, self.decide = _load_fitted(Path(stage), self.schema)
+            self.known = self.schema
+        self.readers = Readers(self.schema, stages)
 
     def extract(self, picture: Picture, entities: str | Sequence[str]) -> dict[str, Answer]:
         """Reads one picture.
@@ -173,7 +154,7 @@ class Extractor:
         """
         names = self.names(entities)
         with ExitStack() as stack:
-            page = self._read(_Loader(stack, self.allow_hosts)(picture))
+            page = self._page(_Loader(stack, self.allow_hosts)(picture))
         return dict(self._answer([(picture, page, names)])[0].answers)
 
     def extract_many(
@@ -235,15 +216,13 @@ class Extractor:
                 raise InputError(f"the table has no column {column!r}; it has {', '.join(map(str, frame.columns))}")
         if taken := [column for column in _ANSWER_COLUMNS if column in frame.columns]:
             raise InputError(f"the table has columns {', '.join(taken)} already; rename or drop them")
-        links, asked = [str(cell) for cell in frame[image]], [str(cell) for cell in frame[entity]]
-        places: dict[str, dict[str, list[int]]] = {}
-        for place, (link, name) in enumerate(zip(links, asked, strict=True)):
-            places.setdefault(link, {}).setdefault(name, []).append(place)
-        rows: list[tuple[Any, ...]] = [()] * len(frame)
-        for reading in self.readings((link, self.names(list(of_link))) for link, of_link in places.items()):
-            for name, answer in reading.answers.items():
-                for place in places[reading.picture][name]:
-                    rows[place] = _cells(answer)
+        questions = [(str(link), str(name)) for link, name in zip(frame[image], frame[entity], strict=True)]
+        asked: dict[str, list[str]] = {}
+        for link, name in questions:
+            asked.setdefault(link, []).append(name)
+        readings = self.readings([(link, self.names(names)) for link, names in asked.items()])
+        cells = {(one.picture, name): _cells(answer) for one in readings for name, answer in one.answers.items()}
+        rows = [cells[question] for question in questions]
         return frame.join(pd.DataFrame(rows, columns=list(_ANSWER_COLUMNS), index=frame.index))
 
     def readings(self, questions: Iterable[tuple[Picture, Sequence[str]]]) -> Iterator[Reading]:
@@ -256,7 +235,8 @@ class Extractor:
         """
         with ExitStack() as stack:
             loaded = _ahead(questions, _Loader(stack, self.allow_hosts), stack)
-            pages = self._read_by_workers(loaded, stack) if self.workers > 1 else self._read_here(loaded)
+            here = ((picture, self._page(one), names) for picture, one, names in loaded)
+            pages = self._read_by_workers(loaded, stack) if self.workers > 1 else here
             while batch := list(islice(pages, _BATCH)):
                 yield from self._answer(batch)
 
@@ -278,11 +258,8 @@ class Extractor:
 
         return PageReader(EngineSpec.of(self.engine))
 
-    def _read(self, loaded: _Loaded) -> OcrPage:
+    def _page(self, loaded: _Loaded) -> OcrPage:
         return loaded.page or self._page_reader.read(loaded.sha256, loaded.data)
-
-    def _read_here(self, questions: Iterator[_Question]) -> Iterator[_Read]:
-        return ((picture, self._read(loaded), names) for picture, loaded, names in questions)
 
     def _read_by_workers(self, questions: Iterator[_Question], stack: ExitStack) -> Iterator[_Read]:
         """Pages come back in any order and are put in that of the questions; equal pictures in flight are read once."""
@@ -339,7 +316,9 @@ class Extractor:
                 if page.status is PageStatus.OK:
                     entity = self.schema[name]
                     candidates = find_candidates(page, entity, quantities)
-                    answers[name] = _decided(self.ensemble.decide(grounded_ballot(0, entity, own, candidates)))
+                    choice = self.decide(grounded_ballot(0, entity, own, candidates))
+                    first = choice.ballot.answers[choice.given.arms[0] if choice.given else 0]  # that gave it
+                    answers[name] = choice.answer(first.text if first else "")
             readings.append(Reading(picture, page, answers, arms))
         return readings
 
@@ -416,18 +395,13 @@ class _Loader:
         self._fetcher: Fetcher | None = None
 
     def __call__(self, picture: Picture) -> _Loaded:
-        path = None
+        if not isinstance(picture, str | Path):
+            data = picture if isinstance(picture, bytes) else _png(picture)
+            return _Loaded(hashlib.sha256(data).hexdigest(), data)
+        path = None if isinstance(picture, str) and is_url(picture) else Path(picture)
         try:
-            if isinstance(picture, bytes):
-                data = picture
-            elif isinstance(picture, str) and is_url(picture):
-                data = self._fetch(picture)
-            elif isinstance(picture, str | Path):
-                path = Path(picture)
-                data = _file_bytes(path)
-            else:
-                data = _png(picture)
-        except _UnreadableError as error:
+            data = self._fetch(str(picture)) if path is None else _file_bytes(path)
+        except PictureError as error:
             name = hashlib.sha256(str(picture).encode("utf-8", "surrogatepass")).hexdigest()
             return _Loaded(name, page=OcrPage(name, PageStatus.UNREADABLE, str(error)))
         return _Loaded(hashlib.sha256(data).hexdigest(), data, path=path)
@@ -441,20 +415,16 @@ class _Loader:
         try:
             return self._fetcher.fetch(link)
         except DownloadError as error:
-            raise _UnreadableError(str(error)) from None
-
-
-class _UnreadableError(Exception):
-    """Why a picture has no bytes."""
+            raise PictureError(str(error)) from None
 
 
 def _file_bytes(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # opening a named pipe would wait for its writer
+        raise PictureError("not a regular file")
     try:
-        if path.exists() and not path.is_file():  # opening a named pipe would wait for its writer
-            raise _UnreadableError("not a regular file")
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise _UnreadableError(f"{error.strerror}" if isinstance(error, OSError) else str(error)) from None
+        raise PictureError(getattr(error, "strerror", None) or str(error)) from None
 
 
 def _png(picture: Any) -> bytes:
@@ -501,20 +471,6 @@ def _stacked(text: str) -> tuple[OcrLine, ...]:
     )
 
 
-def _decided(choice: Choice) -> Answer:
-    """The ensemble's choice; text and evidence are those of the first reader that gave it."""
-    option = None if choice.option is None else choice.ballot.options[choice.option]
-    first = choice.ballot.answers[option.arms[0] if option else 0]
-    return Answer(
-        option.quantity if option else None,
-        first.text if first else "",
-        choice.reason,
-        option.evidence if option else NO_EVIDENCE,
-        p_correct=choice.p_correct,
-        p_present=choice.p_present,
-    )
-
-
 _ANSWER_COLUMNS = ("prediction", "prediction_value", "prediction_unit", "p_correct", "p_present", "text", "reason")
 
 
@@ -537,18 +493,8 @@ def _shipped_model(schema: Schema) -> tuple[TextReader, str]:
     return plain, f"{READER_VERSION} {PROMPT_VERSION} {settings['weights']}"
 
 
-class _FittedEnsemble:
-    """A fitted ensemble on single pictures: a new one was in none of its folds, so that any of them may judge it."""
-
-    def __init__(self, chooser: Chooser, stages: tuple[str, ...], entities: Container[str]) -> None:
-        self._chooser, self.stages, self.entities = chooser, stages, entities
-
-    def decide(self, ballot: Ballot) -> Choice:
-        """The choice of the first fold's model."""
-        return self._chooser.choose([ballot])[0]
-
-
-def _load_fitted(path: Path, schema: Schema) -> _FittedEnsemble:
+def _load_fitted(path: Path, schema: Schema) -> tuple[tuple[str, ...], Callable[[Ballot], Choice]]:
+    """Its stages, and how it decides: a new picture was in none of its folds, so that the first may judge it."""
     from entx.ensemble.fit import load_fitted
     from entx.ensemble.judge import CHALLENGE_F1
     from entx.ensemble.strategies import find_strategy
@@ -564,4 +510,4 @@ def _load_fitted(path: Path, schema: Schema) -> _FittedEnsemble:
     fitted.check(fitted.strategy, fitted.stages, schema.digest)
     factory = find_strategy(fitted.strategy)
     chooser = Chooser(fitted.strategy, factory, fitted.stages, fitted, Policy(CHALLENGE_F1))
-    return _FittedEnsemble(chooser, fitted.stages, schema)
+    return fitted.stages, lambda ballot: chooser.choose([ballot])[0]

@@ -133,12 +133,8 @@ def failed_pages(store: Store, key: PageKey, *, most: int) -> list[tuple[str, Pa
 
 def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None) -> Iterator[OcrPage]:
     """Pages of this key in the order they were written, streamed; all, or those of the given pictures."""
-    among, chosen = "", {}
-    if pictures is not None:
-        among, chosen = (
-            "and picture in (from chosen)",
-            {"chosen": pa.table({"picture": pa.array(list(pictures), pa.string())})},
-        )
+    among = "" if pictures is None else "and picture in (from chosen)"
+    chosen = {} if pictures is None else {"chosen": pa.table({"picture": pa.array(list(pictures), pa.string())})}
     query = f"select {_PAGE} from pages where {OF_KEY} {among}"
     return (_page(*row) for row in stream(store, query, key.as_dict(), **chosen))
 
