@@ -17,24 +17,29 @@ shares, which the ensemble calibrates. The probabilities hold for pictures like 
 from __future__ import annotations
 
 import hashlib
+import io
 import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import Schema, load_schema
 from entx.core.errors import InputError, PictureError
-from entx.core.files import is_url
+from entx.core.files import is_url, picture_bytes
 from entx.core.types import Answer, OcrLine, OcrPage, PageStatus
 from entx.ensemble.ballot import Ballot, grounded_ballot
+from entx.ensemble.fit import load_fitted
 from entx.ensemble.job import Choice, Chooser, Policy, load_default
+from entx.ensemble.judge import CHALLENGE_F1
 from entx.rules.reader import READER_VERSION, RulesReader
 
 if TYPE_CHECKING:
@@ -43,7 +48,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from entx.download.fetch import Fetcher
-    from entx.llm_stage.reader import TextReader
     from entx.ocr_stage.page_reader import PageReader
 
     Picture = str | Path | bytes | Image | np.ndarray[Any, Any]
@@ -83,7 +87,15 @@ class Readers:
         self.rules = RulesReader(schema)
         self.versions = {RULES: f"{READER_VERSION} {self.rules.weights.digest}"}
         if LLM in stages:
-            self._model, self.versions[LLM] = _shipped_model(schema)
+            from entx.llm_stage.prompt import PROMPT_VERSION
+            from entx.llm_stage.reader import READER_VERSION as LLM_VERSION
+            from entx.llm_stage.reader import TextReader, open_reader
+            from entx.neural.predict import ModelOptions
+
+            own, settings = open_reader(ModelOptions(), schema)
+            serving = replace(own.serving, calibration=None)  # the ensemble calibrates the model's own shares
+            self._model = TextReader(own.model, serving, schema, own.mode)
+            self.versions[LLM] = f"{LLM_VERSION} {PROMPT_VERSION} {settings['weights']}"
 
     def read(self, pages: Sequence[tuple[OcrPage, Sequence[str]]]) -> list[list[tuple[Answer, ...]]]:
         """For each page and each entity that is asked of it, what each reader says."""
@@ -138,15 +150,12 @@ class Extractor:
         self.readers = Readers(self.schema, stages)
 
     def extract(self, picture: Picture, entities: str | Sequence[str]) -> dict[str, Answer]:
-        """Reads one picture.
+        """Reads one picture: for each entity its answer. One that cannot be read has answers with only a reason.
 
         Args:
             picture: a path, a link (downloaded through the same guard as `entx download`), the bytes of a file, a PIL
                 picture, or an array of height x width (x 3, RGB) with 8-bit values.
             entities: names of the schema; one name may stand by itself.
-
-        Returns:
-            For each entity its answer. A picture that cannot be read has answers without a quantity, and the reason.
 
         Raises:
             InputError: an unknown entity.
@@ -154,21 +163,18 @@ class Extractor:
         """
         names = self.names(entities)
         with ExitStack() as stack:
-            page = self._page(_Loader(stack, self.allow_hosts)(picture))
-        return dict(self._answer([(picture, page, names)])[0].answers)
+            loaded = _Loader(stack, self.allow_hosts)(picture)
+        return dict(self._answer(list(self._read_here([(picture, loaded, names)])))[0].answers)
 
     def extract_many(
         self, pictures: str | Path | Iterable[Picture], entities: str | Sequence[str]
     ) -> Iterator[tuple[Any, dict[str, Answer]]]:
-        """Reads pictures one after the other and gives their answers in order, as they are ready.
+        """Reads pictures one after the other: each as it was given and its answers, in order, as they are ready.
 
         Args:
             pictures: a folder (its pictures by name, with those of folders in it), a pattern such as "in/*.jpg", one
                 picture, or any number of what `extract` takes, also without an end.
             entities: as for `extract`, asked of each picture.
-
-        Yields:
-            The picture as it was given (the path of one found in a folder) and its answers.
 
         Raises:
             InputError: an unknown entity, or a folder or pattern without a picture.
@@ -195,12 +201,10 @@ class Extractor:
     def extract_table(
         self, frame: pd.DataFrame, image: str = "image_link", entity: str = "entity_name"
     ) -> pd.DataFrame:
-        """Answers a table of questions; each distinct picture is read once.
+        """Answers a table, a question a row; each distinct picture is read once.
 
         Args:
-            frame: one question a row.
-            image: the column with the picture's path or link.
-            entity: the column with the entity's name.
+            frame: with a column of pictures' paths or links (`image`) and one of entities' names (`entity`).
 
         Returns:
             A copy with the same rows and index, and the columns prediction ("500.0 gram" or ""), prediction_value
@@ -235,17 +239,12 @@ class Extractor:
         """
         with ExitStack() as stack:
             loaded = _ahead(questions, _Loader(stack, self.allow_hosts), stack)
-            here = ((picture, self._page(one), names) for picture, one, names in loaded)
-            pages = self._read_by_workers(loaded, stack) if self.workers > 1 else here
+            pages = self._read_by_workers(loaded, stack) if self.workers > 1 else self._read_here(loaded)
             while batch := list(islice(pages, _BATCH)):
                 yield from self._answer(batch)
 
     def names(self, entities: str | Sequence[str]) -> list[str]:
-        """The entities that are asked, each once.
-
-        Raises:
-            InputError: an unknown one.
-        """
+        """The entities that are asked, each once; an unknown one is an `InputError`."""
         names = list(dict.fromkeys([entities] if isinstance(entities, str) else entities))
         for name in names:
             self.schema[name]  # an unknown name is told before anything is read
@@ -258,13 +257,12 @@ class Extractor:
 
         return PageReader(EngineSpec.of(self.engine))
 
-    def _page(self, loaded: _Loaded) -> OcrPage:
-        return loaded.page or self._page_reader.read(loaded.sha256, loaded.data)
+    def _read_here(self, questions: Iterable[_Question]) -> Iterator[_Read]:
+        for picture, loaded, names in questions:
+            yield picture, loaded.page or self._page_reader.read(loaded.sha256, loaded.data), names
 
     def _read_by_workers(self, questions: Iterator[_Question], stack: ExitStack) -> Iterator[_Read]:
         """Pages come back in any order and are put in that of the questions; equal pictures in flight are read once."""
-        from tempfile import TemporaryDirectory
-
         from entx.ocr_stage.engines.base import EngineSpec
         from entx.ocr_stage.page_reader import PageReader
         from entx.ocr_stage.pool import read_pages
@@ -400,7 +398,7 @@ class _Loader:
             return _Loaded(hashlib.sha256(data).hexdigest(), data)
         path = None if isinstance(picture, str) and is_url(picture) else Path(picture)
         try:
-            data = self._fetch(str(picture)) if path is None else _file_bytes(path)
+            data = self._fetch(str(picture)) if path is None else picture_bytes(path)
         except PictureError as error:
             name = hashlib.sha256(str(picture).encode("utf-8", "surrogatepass")).hexdigest()
             return _Loaded(name, page=OcrPage(name, PageStatus.UNREADABLE, str(error)))
@@ -418,19 +416,8 @@ class _Loader:
             raise PictureError(str(error)) from None
 
 
-def _file_bytes(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # opening a named pipe would wait for its writer
-        raise PictureError("not a regular file")
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise PictureError(getattr(error, "strerror", None) or str(error)) from None
-
-
 def _png(picture: Any) -> bytes:
     """A PIL picture or an array as the bytes of a PNG file, which loses nothing and turns nothing."""
-    import io
-
     from PIL import Image
 
     if not isinstance(picture, Image.Image):
@@ -447,8 +434,6 @@ def _png(picture: Any) -> bytes:
 
 def _ahead(questions: Iterable[tuple[Picture, Sequence[str]]], load: _Loader, stack: ExitStack) -> Iterator[_Question]:
     """The questions with their pictures loaded, in order, a few of them before they are asked for."""
-    from concurrent.futures import Future, ThreadPoolExecutor
-
     pool = ThreadPoolExecutor(_LOADED_AHEAD, thread_name_prefix="entx load")
     stack.callback(pool.shutdown, wait=False, cancel_futures=True)
     pending: deque[tuple[Picture, Future[_Loaded], Sequence[str]]] = deque()
@@ -480,25 +465,8 @@ def _cells(answer: Answer) -> tuple[Any, ...]:
     return (*what, answer.p_correct, answer.p_present, answer.text, answer.reason)
 
 
-def _shipped_model(schema: Schema) -> tuple[TextReader, str]:
-    """The shipped model without its own calibration, and what its answers depend on."""
-    from dataclasses import replace
-
-    from entx.llm_stage.prompt import PROMPT_VERSION
-    from entx.llm_stage.reader import READER_VERSION, TextReader, open_reader
-    from entx.neural.predict import ModelOptions
-
-    reader, settings = open_reader(ModelOptions(), schema)
-    plain = TextReader(reader.model, replace(reader.serving, calibration=None), schema, reader.mode)
-    return plain, f"{READER_VERSION} {PROMPT_VERSION} {settings['weights']}"
-
-
 def _load_fitted(path: Path, schema: Schema) -> tuple[tuple[str, ...], Callable[[Ballot], Choice]]:
     """Its stages, and how it decides: a new picture was in none of its folds, so that the first may judge it."""
-    from entx.ensemble.fit import load_fitted
-    from entx.ensemble.judge import CHALLENGE_F1
-    from entx.ensemble.strategies import find_strategy
-
     if path.suffix != ".json":
         raise InputError(f"stage {str(path)!r}: known are {', '.join(STAGES)}, or the .json file of a fitted ensemble")
     fitted = load_fitted(path)
@@ -508,6 +476,5 @@ def _load_fitted(path: Path, schema: Schema) -> tuple[tuple[str, ...], Callable[
             "and one llm reader"
         )
     fitted.check(fitted.strategy, fitted.stages, schema.digest)
-    factory = find_strategy(fitted.strategy)
-    chooser = Chooser(fitted.strategy, factory, fitted.stages, fitted, Policy(CHALLENGE_F1))
+    chooser = Chooser(fitted.strategy, fitted.stages, fitted, Policy(CHALLENGE_F1))
     return fitted.stages, lambda ballot: chooser.choose([ballot])[0]

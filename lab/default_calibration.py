@@ -26,7 +26,6 @@ from entx.ensemble.ballot import Example, grounded_ballot
 from entx.ensemble.fit import digest, file_text, fit_ensemble
 from entx.ensemble.job import DEFAULT_FORMAT, Chooser, DefaultEnsemble, Policy, shipped_path
 from entx.ensemble.judge import CHALLENGE_F1, Objective, fit_judge
-from entx.ensemble.strategies import find_strategy
 from entx.extractor import LLM, RULES, Readers
 from entx.report.ablation.columns import Gold, outcomes_of, read_gold
 from entx.storage.pages import load_pages, page_keys
@@ -73,11 +72,9 @@ def fit(read: Read, readers: Readers, arms: int) -> DefaultEnsemble:
     """The ensemble of the first `arms` readers; prints what it is worth out of fold."""
     examples, stages = read.examples[arms], readers.stages[:arms]
     ballots = [example.ballot for example in examples]
-    stack = find_strategy("stack")
-    fitted = fit_ensemble("stack", stack, [Arm(stage, stage, "", 0) for stage in stages], CHALLENGE.digest, examples)
+    fitted = fit_ensemble("stack", [Arm(stage, stage, "", 0) for stage in stages], CHALLENGE.digest, examples)
     given, every = (
-        Chooser("stack", stack, stages, fitted, Policy(CHALLENGE_F1, always)).choose(ballots)
-        for always in (False, True)
+        Chooser("stack", stages, fitted, Policy(CHALLENGE_F1, always)).choose(ballots) for always in (False, True)
     )
     texts = [_text(one.ballot.options[one.option].quantity if one.option is not None else None) for one in given]
     exact, _ = outcomes_of(texts, read.gold)

@@ -28,7 +28,7 @@ from entx.core.evaluation import Truth
 from entx.core.files import atomic_text
 from entx.ensemble.ballot import Ballot, Example
 from entx.ensemble.judge import FILE, Judge, Objective, fit_judge
-from entx.ensemble.strategies import State, Strategy, StrategyFactory, rank
+from entx.ensemble.strategies import State, Strategy, StrategyFactory, find_strategy, rank
 from entx.neural.reliability import reliability
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
@@ -195,7 +195,6 @@ def _rounded(plain: Any) -> Any:
 
 def fit_ensemble(
     name: str,
-    factory: StrategyFactory,
     arms: Sequence[Arm],
     schema_digest: str,
     examples: Sequence[Example],
@@ -207,8 +206,9 @@ def fit_ensemble(
         params: of the strategy, those that shall differ from its defaults.
 
     Raises:
-        InputError: too few labelled rows, a parameter that the strategy does not have, or scikit-learn is missing.
+        InputError: an unknown strategy or parameter of it, too few labelled rows, or scikit-learn is missing.
     """
+    factory = find_strategy(name)
     unknown = params.keys() - factory.params.keys()
     if unknown:
         known = ", ".join(factory.params) or "none"

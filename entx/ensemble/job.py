@@ -23,12 +23,12 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Truth
 from entx.core.types import Answer
-from entx.ensemble.ballot import Ballot, Example, Option, ballots, choose_pages, tally
+from entx.ensemble.ballot import Ballot, Option, ballots, choose_pages, tally
 from entx.ensemble.fit import Fitted, examples_of, fit_ensemble, load_file
 from entx.ensemble.judge import CHALLENGE_F1, FILE, Judge, Objective
-from entx.ensemble.strategies import Ranked, StrategyFactory, find_strategy, likeliest_first, rank
+from entx.ensemble.strategies import Ranked, find_strategy, likeliest_first, rank
 from entx.storage.pages import count_pages
-from entx.storage.runs import Arm, add_answers, begin_run, end_run, find_arms, load_arms
+from entx.storage.runs import add_answers, begin_run, end_run, find_arms, load_arms
 from entx.storage.store import Store
 
 OWN = "own"
@@ -83,14 +83,12 @@ class Chooser:
     """A strategy, what it learned, and the policy.
 
     Raises:
-        InputError: the strategy or the objective needs a fit and there is none.
+        InputError: an unknown strategy; it or the objective needs a fit and there is none.
     """
 
-    def __init__(
-        self, name: str, factory: StrategyFactory, runs: Sequence[str], fitted: Fitted | None, policy: Policy
-    ) -> None:
-        self._runs, self._policy = runs, policy
-        self._objective = policy.objective
+    def __init__(self, name: str, runs: Sequence[str], fitted: Fitted | None, policy: Policy) -> None:
+        factory = find_strategy(name)
+        self._runs, self._policy, self._objective = runs, policy, policy.objective
         if fitted is None and factory.needs:
             raise InputError(f"--strategy {name} learns from labelled rows; give --gold GOLD.csv, or --fitted FILE")
         if fitted is None and self._objective is not None:
@@ -254,17 +252,12 @@ def fit_on_gold(
     Raises:
         InputError: as `run_ensemble` and `fit_ensemble`.
     """
-    factory = find_strategy(strategy)
+    find_strategy(strategy)  # an unknown one is told before a row is read
     arms = find_arms(store, runs, schema.digest)
-    return fit_ensemble(strategy, factory, arms, schema.digest, gold_examples(store, arms, schema, truths), params)
-
-
-def gold_examples(store: Store, arms: Sequence[Arm], schema: Schema, truths: Mapping[int, Truth]) -> list[Example]:
-    """The questions of the store that have a truth and that some arm was asked, as grounded ballots."""
-    batches = ballots(
-        store, load_arms(store, [arm.run for arm in arms], only=truths), arms, schema, choose_pages(store, arms)
-    )
-    return examples_of((ballot for batch in batches for ballot in batch), truths)
+    rows = load_arms(store, runs, only=truths)
+    batches = ballots(store, rows, arms, schema, choose_pages(store, arms))
+    examples = examples_of((ballot for batch in batches for ballot in batch), truths)
+    return fit_ensemble(strategy, arms, schema.digest, examples, params)
 
 
 def run_ensemble(
@@ -289,11 +282,10 @@ def run_ensemble(
             another's; the run's name is taken by other arms or settings, or its arms have grown since.
     """
     started = time.monotonic()
-    factory = find_strategy(strategy)
     arms = find_arms(store, runs, schema.digest)
     if fitted is not None:
         fitted.check(strategy, [arm.stage for arm in arms], schema.digest)
-    chooser = Chooser(strategy, factory, runs, fitted, policy)
+    chooser = Chooser(strategy, runs, fitted, policy)
     key = choose_pages(store, arms)
     report = EnsembleReport(
         run or _run_name(strategy, runs, policy), dict.fromkeys(runs, 0), dict.fromkeys(runs, 0), key is not None

@@ -25,7 +25,6 @@ from entx.ensemble.fit import (
     parse_file,
 )
 from entx.ensemble.judge import CHALLENGE_F1, Judge, Logistic, Objective
-from entx.ensemble.strategies import Cascade, Stack, Vote
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
 from tests.ensemble.arms import ballot
@@ -61,7 +60,7 @@ TRAIN = labelled(400)
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    return fit_ensemble("stack", Stack, ARMS, "s", TRAIN)
+    return fit_ensemble("stack", ARMS, "s", TRAIN)
 
 
 def test_a_fold_is_decided_by_a_model_that_has_not_seen_it(fitted: Fitted) -> None:
@@ -69,7 +68,7 @@ def test_a_fold_is_decided_by_a_model_that_has_not_seen_it(fitted: Fitted) -> No
         replace(example, rights=frozenset(), present=not example.present) if example.ballot.fold == 2 else example
         for example in TRAIN
     ]
-    other = fit_ensemble("stack", Stack, ARMS, "s", poisoned)
+    other = fit_ensemble("stack", ARMS, "s", poisoned)
     assert other.folds[2] == fitted.folds[2]
     assert all(other.folds[fold] != fitted.folds[fold] for fold in range(FOLDS) if fold != 2)
     assert other.data != fitted.data
@@ -94,8 +93,8 @@ def test_the_threshold_is_taken_from_held_out_rows_of_the_other_folds(fitted: Fi
 
 def test_a_strategy_that_judges_itself_has_no_second_judge(fitted: Fitted) -> None:
     assert all(fold.judge is None for fold in fitted.folds)
-    assert all(fold.judge is None for fold in fit_ensemble("cascade", Cascade, ARMS, "s", TRAIN[:120]).folds)
-    assert all(fold.judge is not None for fold in fit_ensemble("vote", Vote, ARMS, "s", TRAIN[:120]).folds)
+    assert all(fold.judge is None for fold in fit_ensemble("cascade", ARMS, "s", TRAIN[:120]).folds)
+    assert all(fold.judge is not None for fold in fit_ensemble("vote", ARMS, "s", TRAIN[:120]).folds)
 
 
 @pytest.mark.parametrize("arguments", [{"strategy": "vote"}, {"stages": ["vlm", "rules"]}, {"stages": ["rules"]},
@@ -110,7 +109,7 @@ def test_another_ensembles_fit_is_refused(fitted: Fitted, arguments: dict[str, A
 
 def test_few_rows_are_refused() -> None:
     with pytest.raises(InputError, match=r"12 labelled rows .* at least 50"):
-        fit_ensemble("vote", Vote, ARMS, "s", TRAIN[:12])
+        fit_ensemble("vote", ARMS, "s", TRAIN[:12])
 
 
 def test_a_file_is_read_as_it_was_written(fitted: Fitted, tmp_path: Path) -> None:
@@ -118,7 +117,7 @@ def test_a_file_is_read_as_it_was_written(fitted: Fitted, tmp_path: Path) -> Non
     fitted.save(path)
     assert load_fitted(path) == fitted
     assert load_fitted(path).digest == fitted.digest
-    assert fit_ensemble("stack", Stack, ARMS, "s", list(TRAIN)).text() == path.read_text()
+    assert fit_ensemble("stack", ARMS, "s", list(TRAIN)).text() == path.read_text()
 
 
 MODEL = Logistic(("a", "b"), (0.5, 0.0), (1.0, 2.0), (1.0 / 3.0, -2.0), 0.25)

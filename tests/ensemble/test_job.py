@@ -17,7 +17,7 @@ from entx.ensemble.ballot import choose_pages
 from entx.ensemble.fit import Fitted, FoldModel, fit_ensemble
 from entx.ensemble.job import NO_LEGAL_ANSWER, OWN, Choice, Chooser, EnsembleReport, Policy, run_ensemble
 from entx.ensemble.judge import CHALLENGE_F1, MICRO_F1, Judge, Logistic, fit_judge
-from entx.ensemble.strategies import Cascade, Ranked, Stack, StrategyFactory, Vote, rank
+from entx.ensemble.strategies import Cascade, Ranked, Stack, Vote, rank
 from entx.storage.pages import add_pages
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm, add_answers, find_arms, load_answers, run_settings
@@ -29,11 +29,7 @@ from tests.rules.pages import Text, page
 RUNS = ["a", "b"]
 MEMBERS = [Arm("a", "rules", "h", 1), Arm("b", "vlm", "h", 1)]
 TRAIN, OTHERS = labelled(120), labelled(400, seed=1)
-FITTED = {
-    name: fit_ensemble(name, factory, MEMBERS, "s", TRAIN)
-    for name, factory in (("vote", Vote), ("stack", Stack), ("cascade", Cascade))
-}
-FACTORIES = {"vote": Vote, "stack": Stack, "cascade": Cascade}
+FITTED = {name: fit_ensemble(name, MEMBERS, "s", TRAIN) for name in ("vote", "stack", "cascade")}
 NAMES = st.sampled_from(sorted(FITTED))
 SAID = st.lists(
     st.sampled_from(["5 gram", "6 gram", "0.006 kilogram", "5 volt", "3 metre", "", None]), min_size=2, max_size=2
@@ -44,7 +40,7 @@ PRECISION = st.sampled_from([0.1, 0.5, 0.8, 0.9, 0.99, 1.0])
 
 @cache
 def _chooser(name: str, policy: Policy) -> Chooser:
-    return Chooser(name, FACTORIES[name], RUNS, FITTED[name], policy)
+    return Chooser(name, RUNS, FITTED[name], policy)
 
 
 def _choose(name: str, said: list[Said], fold: int, policy: Policy) -> Choice:
@@ -97,7 +93,7 @@ def test_each_fold_is_decided_by_its_own_model() -> None:
     pairs = ((0.9, 0.9), (0.1, 0.1))
     folds = tuple(FoldModel({}, sure if fold else never, pairs) for fold in range(FOLDS))
     fitted = Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
-    chooser = Chooser("vote", Vote, RUNS, fitted, Policy(CHALLENGE_F1))
+    chooser = Chooser("vote", RUNS, fitted, Policy(CHALLENGE_F1))
     given = [chooser.choose([ballot("5 gram", "5 gram", fold=fold)])[0].option for fold in range(FOLDS)]
     assert given == [None, 0, 0, 0, 0]
 
@@ -112,10 +108,10 @@ def test_the_judge_is_asked_or_the_strategy_that_judges_itself() -> None:
 
 def test_the_order_of_a_judging_strategy_is_that_of_its_verdicts() -> None:
     of = [example.ballot for example in labelled(60, seed=5)]
-    for name in ("stack", "cascade"):
-        strategy = FACTORIES[name](FITTED[name].folds[0].state)
+    for name, factory in (("stack", Stack), ("cascade", Cascade)):
+        strategy = factory(FITTED[name].folds[0].state)
         seen = strategy.view(of)
-        for order, verdict in zip(strategy.rank(seen), strategy.verdicts(seen), strict=True):  # type: ignore[attr-defined]
+        for order, verdict in zip(strategy.rank(seen), strategy.verdicts(seen), strict=True):
             assert [verdict.right[option] for option in order] == sorted(verdict.right, reverse=True)
 
 
@@ -123,12 +119,12 @@ def test_spoiled_ballots_and_withheld_answers_say_why() -> None:
     for policy in (Policy(OWN), Policy(CHALLENGE_F1), Policy(always=True)):
         (choice,) = _chooser("stack", policy).choose([ballot("5 volt", "3 metre")])
         assert (choice.option, choice.reason) == (None, "no arm's answer is in a legal unit")
-    (choice,) = Chooser("vote", Vote, RUNS, None, Policy(OWN)).choose([ballot("5 volt", "3 metre")])
+    (choice,) = Chooser("vote", RUNS, None, Policy(OWN)).choose([ballot("5 volt", "3 metre")])
     assert (choice.option, choice.reason) == (None, NO_LEGAL_ANSWER)
     never = Judge(Logistic((), (), (), (), -3.0), Logistic((), (), (), (), -3.0))
     folds = (FoldModel({}, never, ((0.9, 0.9),)),) * FOLDS
     fitted = Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
-    (choice,) = Chooser("vote", Vote, RUNS, fitted, Policy(MICRO_F1)).choose([ballot("5 gram")])
+    (choice,) = Chooser("vote", RUNS, fitted, Policy(MICRO_F1)).choose([ballot("5 gram")])
     says = "5.0 gram is not worth the risk: right with 0.05, a value is shown with 0.05 (micro-f1)"
     assert (choice.option, choice.reason) == (None, says)
 
@@ -147,23 +143,21 @@ def test_the_favourite_is_the_first_that_is_an_answer(which: list[bool | None]) 
 
 @pytest.mark.parametrize("name", ["vote", "stack"])
 def test_a_fit_is_the_same_whatever_the_order_of_its_rows(name: str) -> None:
-    turned = fit_ensemble(name, FACTORIES[name], MEMBERS, "s", TRAIN[::-1])
+    turned = fit_ensemble(name, MEMBERS, "s", TRAIN[::-1])
     assert turned.data == FITTED[name].data
     of = [example.ballot for example in labelled(40, seed=9)]
     for policy in (Policy(CHALLENGE_F1), Policy(OWN)):
-        one, other = (
-            Chooser(name, FACTORIES[name], RUNS, fitted, policy).choose(of) for fitted in (FITTED[name], turned)
-        )
+        one, other = (Chooser(name, RUNS, fitted, policy).choose(of) for fitted in (FITTED[name], turned))
         assert [choice.option for choice in one] == [choice.option for choice in other]
 
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    return fit_ensemble("stack", Stack, MEMBERS, "s", labelled(400))
+    return fit_ensemble("stack", MEMBERS, "s", labelled(400))
 
 
-def _chosen(policy: Policy, fitted: Fitted | None, factory: StrategyFactory = Stack) -> list[Choice]:
-    chooser = Chooser("stack", factory, ["a", "b"], fitted, policy)
+def _chosen(policy: Policy, fitted: Fitted | None, name: str = "stack") -> list[Choice]:
+    chooser = Chooser(name, RUNS, fitted, policy)
     return chooser.choose([example.ballot for example in OTHERS])
 
 
@@ -196,14 +190,14 @@ def test_policies(fitted: Fitted) -> None:
 
 
 def test_without_a_fit_only_what_needs_none_works() -> None:
-    chosen = _chosen(Policy(), None, Vote)
+    chosen = _chosen(Policy(), None, "vote")
     assert all(choice.p_correct is None and choice.p_present is None for choice in chosen)
-    always = _chosen(Policy(always=True), None, Vote)
+    always = _chosen(Policy(always=True), None, "vote")
     assert sum(choice.option is None for choice in always) < sum(choice.option is None for choice in chosen)
     with pytest.raises(InputError, match="--strategy stack learns from labelled rows"):
         _chosen(Policy(), None)
     with pytest.raises(InputError, match="--optimise challenge-f1 needs probabilities"):
-        _chosen(Policy("challenge-f1"), None, Vote)
+        _chosen(Policy("challenge-f1"), None, "vote")
 
 
 LABEL = replace(page(Text("Net weight", 0, 0), Text("500 g", 0, 100), Text("1.1 lbs", 0, 200)), picture="s1")

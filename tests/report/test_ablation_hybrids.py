@@ -18,7 +18,7 @@ from entx.ensemble.ballot import Example
 from entx.ensemble.fit import fit_ensemble
 from entx.ensemble.job import Chooser, Policy
 from entx.ensemble.judge import CHALLENGE_F1, Objective
-from entx.ensemble.strategies import Stack, first_arms_only, learn
+from entx.ensemble.strategies import first_arms_only, learn
 from entx.report.ablation.columns import Column, Gold, GoldRow
 from entx.report.ablation.hybrids import ASKS, CLOSE, Frontier, cheap_arms, frontier_figures, sweep
 from entx.storage.questions import FOLDS
@@ -119,8 +119,8 @@ def test_the_ends_are_stack_over_the_cheap_arms_and_over_all(found: Frontier, en
     examples = [
         Example(first_arms_only(example.ballot, arms), example.rights, example.present) for example in _examples()
     ]
-    fitted = fit_ensemble("stack", Stack, ARMS, "s", examples)
-    choices = Chooser("stack", Stack, ["rules", "qwen"], fitted, Policy(CHALLENGE_F1, always=True)).choose(
+    fitted = fit_ensemble("stack", ARMS, "s", examples)
+    choices = Chooser("stack", ["rules", "qwen"], fitted, Policy(CHALLENGE_F1, always=True)).choose(
         [example.ballot for example in examples]
     )
     for choice, answer in zip(choices, found.columns[end].answers, strict=True):

@@ -206,8 +206,7 @@ class _Configuration:
 
     def choices(self, own: Sequence[Ballot], runs: Sequence[str], *, always: bool) -> list[Choice]:
         """One a ballot."""
-        factory, policy = find_strategy(self.strategy), Policy(self.optimise, always)
-        return Chooser(self.strategy, factory, runs, self.fitted, policy).choose(own)
+        return Chooser(self.strategy, runs, self.fitted, Policy(self.optimise, always)).choose(own)
 
 
 def decide_hybrids(
@@ -250,7 +249,7 @@ def decide_hybrids(
         if not factory.needs:
             configurations.append(_Configuration(name, name, None, OWN, singles))
         try:
-            fitted = fit_ensemble(name, factory, members, schema.digest, examples, params)
+            fitted = fit_ensemble(name, members, schema.digest, examples, params)
         except InputError as error:  # too few labelled rows, or scikit-learn is not there
             notes.append(f"{name} learns nothing here: {error}")
             continue

@@ -43,7 +43,6 @@ from entx.ensemble.ballot import Ballot, ballots, choose_pages
 from entx.ensemble.fit import Fitted
 from entx.ensemble.job import Chooser, Policy
 from entx.ensemble.judge import CHALLENGE_F1
-from entx.ensemble.strategies import find_strategy
 from entx.storage.labels import load_reviews, settle
 from entx.storage.pages import load_pages
 from entx.storage.questions import find_questions
@@ -161,11 +160,11 @@ def make_panel(store: Store, runs: Sequence[str], schema: Schema, fitted: Fitted
         return Panel(others, ensemble, None, ensemble.run)
     if fitted is not None:
         fitted.check(fitted.strategy, [arm.stage for arm in others], schema.digest)
-        chooser = Chooser(fitted.strategy, find_strategy(fitted.strategy), runs, fitted, Policy(CHALLENGE_F1))
+        chooser = Chooser(fitted.strategy, runs, fitted, Policy(CHALLENGE_F1))
         return Panel(others, None, chooser, f"{fitted.strategy} (fitted)")
     if len(others) == 1:
         return Panel(others, others[0], None, others[0].run)
-    return Panel(others, None, Chooser("vote", find_strategy("vote"), runs, None, Policy()), "vote of the runs")
+    return Panel(others, None, Chooser("vote", runs, None, Policy()), "vote of the runs")
 
 
 def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | None:
