@@ -74,7 +74,6 @@ def test_the_printed_form_wins_over_the_first_arms() -> None:
 
     said = [answer("0.5 kilogram"), answer("500 gram")]
     (option,) = make_ballot(0, CHALLENGE["item_weight"], said, find=find).options
-    assert option.quantity is not None
     assert (option.quantity.text, option.arms) == ("500.0 gram", (0, 1))
     assert option.evidence.line_ids == (3,)
     printed["0.5 kilogram"] = Alignment.FUZZY
@@ -152,7 +151,6 @@ def test_one_size_exactly_is_always_one_option(said: list[Said]) -> None:
     for option in of.options:
         for arm in option.arms:
             own = of.answers[arm]
-            assert own is not None
             for other, answered in enumerate(of.answers):
                 if own.quantity and answered and answered.quantity:
                     same = exact_size(own.quantity) == exact_size(answered.quantity)
@@ -207,7 +205,6 @@ def test_an_option_is_as_sure_as_its_surest_arm(said: list[Said]) -> None:
 
 def test_scores_and_log_probabilities_are_no_confidence() -> None:
     five = answer("5 gram")
-    assert five is not None
     assert stated_confidence(replace(five, score=0.9, log_prob=-0.1, p_present=0.4)) is None
     assert stated_confidence(Answer(None, p_correct=0.9, p_present=0.4)) == pytest.approx(0.6)
     assert stated_confidence(Answer(None, score=0.9)) is None
@@ -219,7 +216,6 @@ def test_scores_and_log_probabilities_are_no_confidence() -> None:
 @given(SAID, st.sampled_from(["500 gram", "501 gram"]), st.booleans())
 def test_at_most_what_is_true_is_right(said: list[Said], truth: str, present: bool) -> None:
     quantity = parse_written(truth)
-    assert quantity is not None
     of = ballot(*said)
     example = Example(of, frozenset([quantity]) if present else frozenset(), present)
     right = [option for option in of.options if example.is_right(option)]
@@ -236,7 +232,6 @@ LABEL = replace(
 
 def _evidence(text: str, entity: str = "item_weight") -> Evidence:
     quantity = parse_written(text)
-    assert quantity is not None
     return evidence_of(quantity, find_candidates(LABEL, CHALLENGE[entity]))
 
 

@@ -27,8 +27,7 @@ from entx.ensemble.fit import (
 from entx.ensemble.judge import CHALLENGE_F1, Judge, Logistic, Objective
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
-from tests.ensemble.arms import ballot
-from tests.ensemble.examples import labelled
+from tests.ensemble.arms import ballot, labelled
 
 
 def test_examples_are_the_ballots_with_a_truth() -> None:
@@ -140,7 +139,6 @@ def test_a_text_keeps_what_was_fitted_to_nine_digits() -> None:
     assert again.digest == SMALL.digest
     assert (again.strategy, again.stages, again.runs, again.rows) == ("stack", ("rules", "vlm"), ("r", "q"), 60)
     judge = again.folds[0].judge
-    assert judge is not None
     assert judge.right.weights == (0.333333333, -2.0)
     assert SMALL.folds[1].held_out == again.folds[1].held_out
 

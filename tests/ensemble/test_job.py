@@ -22,8 +22,7 @@ from entx.storage.pages import add_pages
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm, add_answers, find_arms, load_answers, run_settings
 from entx.storage.store import Store
-from tests.ensemble.arms import KEY, PAGES, Said, answer, ballot, make_store
-from tests.ensemble.examples import labelled
+from tests.ensemble.arms import KEY, PAGES, Said, answer, ballot, labelled, make_store
 from tests.rules.pages import Text, page
 
 RUNS = ["a", "b"]
@@ -271,7 +270,6 @@ def test_a_run_whose_arms_have_grown_is_refused(tmp_path: Path) -> None:
     path = make_store(tmp_path / "s.duckdb", ARMS)
     _decide(path, ["a", "b"], run="mine")
     more = answer("9 gram")
-    assert more is not None
     with Store(path, write=True) as store:
         add_answers(store, "a", [(4, more)])
     with pytest.raises(InputError, match=r"'mine' stands in .* with other settings .*members.*'rows': 4.*'rows': 5"):
@@ -312,7 +310,6 @@ def test_an_arms_own_evidence_counts_only_in_its_own_pages(tmp_path: Path, engin
     settings = {"first": PAGES, "a": {**PAGES, "engine": engine}}
     make_store(path, {"first": ["3 volt"], "a": [None]}, page=LABEL, settings=settings)
     said = answer("1.1 pound")
-    assert said is not None
     with Store(path, write=True) as store:
         add_answers(store, "a", [(0, replace(said, evidence=Evidence(Alignment.FUZZY, (0,), (1.0,) * 8)))])
     _decide(path, ["first", "a"], run="both")

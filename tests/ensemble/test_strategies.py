@@ -37,8 +37,7 @@ from entx.ensemble.strategies import (
     shortfall,
     strategy_names,
 )
-from tests.ensemble.arms import Said, answer, ballot, winner
-from tests.ensemble.examples import labelled
+from tests.ensemble.arms import Said, answer, ballot, labelled, winner
 
 
 def test_the_built_in_ones_are_those_of_pyproject() -> None:

@@ -24,7 +24,7 @@ from entx.report.ablation.hybrids import ASKS, CLOSE, Frontier, cheap_arms, fron
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
 from entx.storage.store import Store
-from tests.ensemble.examples import labelled
+from tests.ensemble.arms import labelled
 from tests.report.ablations import default_arms, make_store, measured, of, summary
 from tests.report.tables import macros
 

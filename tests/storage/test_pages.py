@@ -179,10 +179,8 @@ def test_numbers_are_kept_in_single_precision(store: Store) -> None:
     stroke = replace(UPRIGHT, score=1 / 3, gap=0.1)
     add_pages(store, KEY, "r", [replace(PAGE, geometry=PageGeometry(white=0.7, lines=(LineGeometry(1, stroke),)))])
     (read,) = load_pages(store, KEY)
-    assert read.geometry is not None
     assert read.geometry.white == pytest.approx(0.7, abs=1e-7)
     found = read.geometry.lines[0].vertical
-    assert found is not None
     assert (found.score, found.gap) == (pytest.approx(1 / 3, abs=1e-7), pytest.approx(0.1, abs=1e-7))
 
 

@@ -76,7 +76,6 @@ def test_two_readers_share_the_store(path: Path) -> None:
 def test_a_busy_store_that_frees_up_in_time_is_opened(path: Path) -> None:
     code = OPEN + "s = Store(Path(sys.argv[1]), write=True); print('open', flush=True); time.sleep(0.7); s.close()"
     with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
         Store(path, write=True).close()
 
