@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,9 +51,7 @@ def _choose(name: str, said: list[Said], fold: int, policy: Policy) -> Choice:
 def test_always_answering_gives_an_answer_wherever_a_legal_one_was_said(name: str, said: list[Said], fold: int) -> None:
     choice = _choose(name, said, fold, Policy(CHALLENGE_F1, always=True))
     legal = any(option.quantity is not None for option in choice.ballot.options)
-    assert (choice.option is not None) == legal
-    if not legal:
-        assert choice.reason
+    assert (choice.option is not None) == legal == (not choice.reason)
 
 
 @given(name=NAMES, said=SAID, fold=FOLD, low=PRECISION, high=PRECISION)
@@ -86,13 +85,17 @@ def test_a_batch_is_decided_as_its_questions_are_one_by_one(said: list[list[Said
     assert [choice.ballot.index for choice in together] == list(range(len(said)))
 
 
+SURE, NEVER = (Judge(*[Logistic((), (), (), (), odds)] * 2) for odds in (3.0, -3.0))
+
+
+def _by(*judges: Judge) -> Fitted:
+    """A vote that is judged by these, one a fold."""
+    folds = tuple(FoldModel({}, judge, ((0.9, 0.9), (0.1, 0.1))) for judge in judges)
+    return Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
+
+
 def test_each_fold_is_decided_by_its_own_model() -> None:
-    sure = Judge(Logistic((), (), (), (), 3.0), Logistic((), (), (), (), 3.0))
-    never = Judge(Logistic((), (), (), (), -3.0), Logistic((), (), (), (), -3.0))
-    pairs = ((0.9, 0.9), (0.1, 0.1))
-    folds = tuple(FoldModel({}, sure if fold else never, pairs) for fold in range(FOLDS))
-    fitted = Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
-    chooser = Chooser("vote", RUNS, fitted, Policy(CHALLENGE_F1))
+    chooser = Chooser("vote", RUNS, _by(NEVER, *[SURE] * (FOLDS - 1)), Policy(CHALLENGE_F1))
     given = [chooser.choose([ballot("5 gram", "5 gram", fold=fold)])[0].option for fold in range(FOLDS)]
     assert given == [None, 0, 0, 0, 0]
 
@@ -120,10 +123,7 @@ def test_spoiled_ballots_and_withheld_answers_say_why() -> None:
         assert (choice.option, choice.reason) == (None, "no arm's answer is in a legal unit")
     (choice,) = Chooser("vote", RUNS, None, Policy(OWN)).choose([ballot("5 volt", "3 metre")])
     assert (choice.option, choice.reason) == (None, NO_LEGAL_ANSWER)
-    never = Judge(Logistic((), (), (), (), -3.0), Logistic((), (), (), (), -3.0))
-    folds = (FoldModel({}, never, ((0.9, 0.9),)),) * FOLDS
-    fitted = Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
-    (choice,) = Chooser("vote", RUNS, fitted, Policy(MICRO_F1)).choose([ballot("5 gram")])
+    (choice,) = Chooser("vote", RUNS, _by(*[NEVER] * FOLDS), Policy(MICRO_F1)).choose([ballot("5 gram")])
     says = "5.0 gram is not worth the risk: right with 0.05, a value is shown with 0.05 (micro-f1)"
     assert (choice.option, choice.reason) == (None, says)
 
@@ -171,15 +171,12 @@ def test_policies(fitted: Fitted) -> None:
     assert given[0] > given[1] > given[3] > 0
     assert given[2] < given[0]
 
-    def right(choices: list[Choice]) -> list[bool]:
-        return [
-            example.is_right(choice.ballot.options[choice.option])
-            for example, choice in zip(OTHERS, choices, strict=True)
-            if choice.option is not None
-        ]
+    def precision(choices: list[Choice]) -> float:
+        rows = zip(OTHERS, choices, strict=True)
+        return np.mean([example.is_right(choice.given) for example, choice in rows if choice.given is not None])
 
-    assert sum(right(precise)) / len(right(precise)) > 0.93
-    assert sum(right(always)) / len(right(always)) < 0.8
+    assert precision(precise) > 0.93
+    assert precision(always) < 0.8
     for choice in best:
         assert choice.p_present is not None
         assert (choice.option is None) == (choice.p_correct is None)
@@ -223,40 +220,37 @@ ARMS: dict[str, list[Said]] = {
 }
 
 
-def test_the_choices_are_a_run_with_reason_and_tally(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return make_store(tmp_path / "s.duckdb", ARMS)
+
+
+def test_the_choices_are_a_run_with_reason_and_tally(path: Path) -> None:
     report = _decide(path, ["a", "b", "c"])
     assert report.run == "vote(a,b,c)"
     assert _texts(path, report.run) == ["6.0 gram", "", "7.0 gram", "", "1.0 gram"]
-    answers = _answers(path, report.run)
-    assert [answers[i].text for i in range(5)] == [
-        "5.0 gram: a; 6.0 gram: b, c",
-        "nothing: a, b; 2.0 gram: c",
-        "7.0 gram: a; 8.0 gram: b",
-        "3.0 volt: a (not a legal unit)",
-        "1.0 gram: b; nothing: c",
+    assert [(answer.text, answer.reason) for answer in _answers(path, report.run).values()] == [
+        ("5.0 gram: a; 6.0 gram: b, c", ""),
+        ("nothing: a, b; 2.0 gram: c", "no answer, as a, b said"),
+        ("7.0 gram: a; 8.0 gram: b", ""),
+        ("3.0 volt: a (not a legal unit)", "no arm's answer is in a legal unit"),
+        ("1.0 gram: b; nothing: c", ""),
     ]
-    assert [answers[i].reason for i in range(5)] == [
-        "", "no answer, as a, b said", "", "no arm's answer is in a legal unit", "",
-    ]  # fmt: skip
     assert (report.questions, report.spoiled, report.converted) == (5, 1, 0)
     assert report.not_asked == {"a": 1, "b": 1, "c": 2}
     assert not report.grounded
 
 
-def test_the_runs_settings_name_its_arms(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+def test_the_runs_settings_name_its_arms(path: Path) -> None:
     _decide(path, ["b", "a"], run="mine")
     with Store(path) as store:
         settings = run_settings(store, "mine")
-        members = find_arms(store, ["b", "a"], CHALLENGE.digest)
+        assert settings["members"] == [arm.as_dict() for arm in find_arms(store, ["b", "a"], CHALLENGE.digest)]
     assert settings["strategy"] == "vote"
-    assert settings["members"] == [arm.as_dict() for arm in members]
     assert [(one["run"], one["rows"]) for one in settings["members"]] == [("b", 4), ("a", 4)]
 
 
-def test_calling_again_adds_nothing_and_an_interrupted_run_goes_on(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+def test_calling_again_adds_nothing_and_an_interrupted_run_goes_on(path: Path) -> None:
     _decide(path, ["a", "b"])
     before = _answers(path, "vote(a,b)")
     with Store(path, write=True) as store:
@@ -266,20 +260,17 @@ def test_calling_again_adds_nothing_and_an_interrupted_run_goes_on(tmp_path: Pat
     assert _decide(path, ["a", "b"]).questions == 0
 
 
-def test_a_run_whose_arms_have_grown_is_refused(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+def test_a_run_whose_arms_have_grown_is_refused(path: Path) -> None:
     _decide(path, ["a", "b"], run="mine")
-    more = answer("9 gram")
     with Store(path, write=True) as store:
-        add_answers(store, "a", [(4, more)])
+        add_answers(store, "a", [(4, answer("9 gram"))])
     with pytest.raises(InputError, match=r"'mine' stands in .* with other settings .*members.*'rows': 4.*'rows': 5"):
         _decide(path, ["a", "b"], run="mine")
     with pytest.raises(InputError, match="stage vlm"):
         _decide(path, ["a", "b"], run="a")
 
 
-def test_an_ensemble_can_be_an_arm(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+def test_an_ensemble_can_be_an_arm(path: Path) -> None:
     inner = _decide(path, ["a", "b", "c"])
     again = _decide(path, [inner.run], run="again")
     assert again.questions == inner.questions

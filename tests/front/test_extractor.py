@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +89,12 @@ class TestArguments:
         with pytest.raises(InputError, match="colour"):
             rules.extract("nowhere.jpg", ["colour"])
 
-    def test_an_unknown_stage_names_the_known_ones(self) -> None:
-        with pytest.raises(InputError, match="rules, both"):
-            Extractor(stage="vlm")
-
-    def test_no_workers_are_refused(self) -> None:
-        with pytest.raises(InputError, match="at least one"):
-            Extractor(stage="rules", workers=0)
+    @pytest.mark.parametrize(
+        ("how", "says"), [({"stage": "vlm"}, "rules, both"), ({"stage": "rules", "workers": 0}, "at least one")]
+    )
+    def test_an_unknown_stage_and_no_workers_are_refused(self, how: dict[str, Any], says: str) -> None:
+        with pytest.raises(InputError, match=says):
+            Extractor(**how)
 
     def test_a_schema_adds_an_entity(self, tmp_path: Path) -> None:
         schema = tmp_path / "s.toml"
@@ -126,22 +124,18 @@ class TestFittedEnsemble:
         assert "\n" not in str(caught.value)
 
     def test_one_that_was_fitted_on_runs_decides(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        rows = [(i, f"p{i}.jpg", "item_weight", f"{100 + i} gram" if i % 3 else "") for i in range(60)]
-        gold, store, saved = (tmp_path / name for name in ("gold.csv", "s.duckdb", "mine.json"))
-        gold.write_text(
-            "index,image_link,entity_name,value\n" + "".join(",".join(map(str, row)) + "\n" for row in rows),
-            encoding="utf-8",
-        )
-        said = tmp_path / "said.csv"
-        said.write_text(
-            "index,prediction\n" + "".join(f"{i},{100 + i if i % 4 else 7} gram\n" for i, *_ in rows), encoding="utf-8"
-        )
-        assert run_entx(capsys, "ingest", gold, "--store", store).code == 0
-        imported = run_entx(capsys, "import-predictions", said, "--stage", "rules", "--run", "r", "--store", store)
-        assert imported.code == 0, imported.err
-        asked = ("--strategy", "stack", "--runs", "r", "--gold", gold, "--store", store, "--save", saved)
-        fitted = run_entx(capsys, "ensemble", *asked)
-        assert fitted.code == 0, fitted.err
+        gold, said, store, saved = (tmp_path / name for name in ("gold.csv", "said.csv", "s.duckdb", "mine.json"))
+        truths = [f"{i},p{i}.jpg,item_weight,{f'{100 + i} gram' if i % 3 else ''}" for i in range(60)]
+        answers = [f"{i},{100 + i if i % 4 else 7} gram" for i in range(60)]
+        gold.write_text("\n".join(["index,image_link,entity_name,value", *truths]), encoding="utf-8")
+        said.write_text("\n".join(["index,prediction", *answers]), encoding="utf-8")
+        for command in (
+            ("ingest", gold),
+            ("import-predictions", said, "--stage", "rules", "--run", "r"),
+            ("ensemble", "--strategy", "stack", "--runs", "r", "--gold", gold, "--save", saved),
+        ):
+            ended = run_entx(capsys, *command, "--store", store)
+            assert ended.code == 0, ended.err
         answer = Extractor(stage=saved).extract_text("NET WT 500 g", "item_weight")["item_weight"]
         assert answer.p_correct is not None or answer.p_present is not None
         plain = json.loads(saved.read_text(encoding="utf-8"))
@@ -151,11 +145,9 @@ class TestFittedEnsemble:
 
 
 class TestWhereAreThePictures:
-    def test_a_folder_gives_its_pictures_by_name(self, folder: Path) -> None:
+    def test_a_folder_gives_its_pictures_by_name_and_a_pattern_what_fits(self, folder: Path) -> None:
         names = [Path(str(one)).name for one in pictures_of(folder)]
         assert names == ["a.jpg", "b.JPG", "d.png", "c.jpg"]  # by path: below/d.png stands before c.jpg
-
-    def test_a_pattern_gives_what_fits(self, folder: Path) -> None:
         assert [Path(str(one)).name for one in pictures_of(f"{folder}/*.jpg")] == ["a.jpg", "c.jpg"]
 
     def test_a_name_with_brackets_that_exists_is_that_file(self, tmp_path: Path) -> None:
@@ -211,28 +203,17 @@ class TestPictures:
         assert str(found[3][1]["height"].quantity) == "54.3 centimetre"
 
     def test_many_without_an_end_are_read_as_they_are_asked_for(self, rules: Extractor) -> None:
-        taken: list[int] = []
-
-        def endless() -> Iterator[Path]:
-            for number in range(10_000):
-                taken.append(number)
-                yield FLASK
-
-        first = list(islice(rules.extract_many(endless(), "item_volume"), 3))
-        assert len(first) == 3
-        assert len(taken) < 64
+        taken = count()
+        endless = (FLASK for _ in taken)
+        assert len(list(islice(rules.extract_many(endless, "item_volume"), 3))) == 3
+        assert next(taken) < 64
 
     def test_a_table_keeps_its_rows_and_reads_each_picture_once(
         self, rules: Extractor, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        frame = pd.DataFrame(
-            {
-                "image_link": [str(folder / "a.jpg"), "none.jpg", str(folder / "a.jpg")],
-                "entity_name": ["height", "width", "item_volume"],
-                "price": [3, 1, 2],
-            },
-            index=[7, 3, 5],
-        )
+        link = str(folder / "a.jpg")
+        rows = [(link, "height", 3), ("none.jpg", "width", 1), (link, "item_volume", 2)]
+        frame = pd.DataFrame(rows, columns=["image_link", "entity_name", "price"], index=[7, 3, 5])
         reads: list[str] = []
         reader = rules._page_reader
         original = reader.read
