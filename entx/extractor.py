@@ -17,24 +17,29 @@ shares, which the ensemble calibrates. The probabilities hold for pictures like 
 from __future__ import annotations
 
 import hashlib
+import io
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import Schema, load_schema
-from entx.core.errors import InputError
-from entx.core.files import is_url
-from entx.core.types import NO_EVIDENCE, Answer, OcrLine, OcrPage, PageStatus
+from entx.core.errors import InputError, PictureError
+from entx.core.files import is_url, picture_bytes
+from entx.core.types import Answer, OcrLine, OcrPage, PageStatus
 from entx.ensemble.ballot import Ballot, grounded_ballot
+from entx.ensemble.fit import load_fitted
 from entx.ensemble.job import Choice, Chooser, Policy, load_default
+from entx.ensemble.judge import CHALLENGE_F1
 from entx.rules.reader import READER_VERSION, RulesReader
 
 if TYPE_CHECKING:
@@ -43,7 +48,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from entx.download.fetch import Fetcher
-    from entx.llm_stage.reader import TextReader
     from entx.ocr_stage.page_reader import PageReader
 
     Picture = str | Path | bytes | Image | np.ndarray[Any, Any]
@@ -61,42 +65,18 @@ _LOADED_AHEAD = 8
 """Pictures whose bytes are fetched before they are asked for: links wait for their servers."""
 
 
-class Ensemble(Protocol):
-    """Decides between the readers' answers to one question."""
-
-    @property
-    def entities(self) -> Container[str]:
-        """Those that its labelled rows ask; for any other one the probabilities are an average's."""
-        ...
-
-    def decide(self, ballot: Ballot) -> Choice:
-        """What is answered, and how sure that is."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One picture with all that was read on it.
+    """One picture with all that was read on it."""
 
-    Args:
-        picture: as it was given; the path of a file that was found in a folder.
-        page: its OCR page; a status other than OK comes with a reason.
-        answers: for each entity that was asked.
-        arms: for each entity, what each reader said, by its stage; the answers are made of them.
-    """
-
-    picture: Any
-    page: OcrPage
-    answers: Mapping[str, Answer]
-    arms: Mapping[str, Mapping[str, Answer]]
+    picture: Any  # as it was given; the path of a file that was found in a folder
+    page: OcrPage  # a status other than OK comes with a reason
+    answers: Mapping[str, Answer]  # for each entity that was asked
+    arms: Mapping[str, Mapping[str, Answer]]  # for each entity what each reader said, by its stage
 
 
 class Readers:
     """The readers of single pages: the rules, and perhaps the text model that ships, which is loaded here.
-
-    Args:
-        schema: entities, their units and cue words.
-        stages: of the readers, in the order of their answers.
 
     Raises:
         InputError: the model cannot be loaded.
@@ -107,7 +87,15 @@ class Readers:
         self.rules = RulesReader(schema)
         self.versions = {RULES: f"{READER_VERSION} {self.rules.weights.digest}"}
         if LLM in stages:
-            self._model, self.versions[LLM] = _shipped_model(schema)
+            from entx.llm_stage.prompt import PROMPT_VERSION
+            from entx.llm_stage.reader import READER_VERSION as LLM_VERSION
+            from entx.llm_stage.reader import TextReader, open_reader
+            from entx.neural.predict import ModelOptions
+
+            own, settings = open_reader(ModelOptions(), schema)
+            serving = replace(own.serving, calibration=None)  # the ensemble calibrates the model's own shares
+            self._model = TextReader(own.model, serving, schema, own.mode)
+            self.versions[LLM] = f"{LLM_VERSION} {PROMPT_VERSION} {settings['weights']}"
 
     def read(self, pages: Sequence[tuple[OcrPage, Sequence[str]]]) -> list[list[tuple[Answer, ...]]]:
         """For each page and each entity that is asked of it, what each reader says."""
@@ -151,21 +139,23 @@ class Extractor:
             raise InputError(f"workers={workers}: at least one")
         self.schema = schema if isinstance(schema, Schema) else load_schema(None if schema is None else Path(schema))
         self.engine, self.workers, self.allow_hosts = engine, workers, allow_hosts
-        fitted = None if stage in STAGES else _load_fitted(Path(stage), self.schema)
-        arms = fitted.stages if fitted is not None else (RULES, LLM) if stage == "both" else (RULES,)
-        self.readers = Readers(self.schema, arms)
-        self.ensemble: Ensemble = fitted or load_default(arms)
+        self.decide: Callable[[Ballot], Choice]
+        self.known: Container[str]  # entities of the labelled rows; another one's probabilities are an average's
+        if stage in STAGES:
+            shipped = load_default((RULES, LLM) if stage == "both" else (RULES,))
+            stages, self.decide, self.known = shipped.stages, shipped.decide, shipped.entities
+        else:
+            stages, self.decide = _load_fitted(Path(stage), self.schema)
+            self.known = self.schema
+        self.readers = Readers(self.schema, stages)
 
     def extract(self, picture: Picture, entities: str | Sequence[str]) -> dict[str, Answer]:
-        """Reads one picture.
+        """Reads one picture: for each entity its answer. One that cannot be read has answers with only a reason.
 
         Args:
             picture: a path, a link (downloaded through the same guard as `entx download`), the bytes of a file, a PIL
                 picture, or an array of height x width (x 3, RGB) with 8-bit values.
             entities: names of the schema; one name may stand by itself.
-
-        Returns:
-            For each entity its answer. A picture that cannot be read has answers without a quantity, and the reason.
 
         Raises:
             InputError: an unknown entity.
@@ -173,21 +163,18 @@ class Extractor:
         """
         names = self.names(entities)
         with ExitStack() as stack:
-            page = self._read(_Loader(stack, self.allow_hosts)(picture))
-        return dict(self._answer([(picture, page, names)])[0].answers)
+            loaded = _Loader(stack, self.allow_hosts)(picture)
+        return dict(self._answer(list(self._read_here([(picture, loaded, names)])))[0].answers)
 
     def extract_many(
         self, pictures: str | Path | Iterable[Picture], entities: str | Sequence[str]
     ) -> Iterator[tuple[Any, dict[str, Answer]]]:
-        """Reads pictures one after the other and gives their answers in order, as they are ready.
+        """Reads pictures one after the other: each as it was given and its answers, in order, as they are ready.
 
         Args:
             pictures: a folder (its pictures by name, with those of folders in it), a pattern such as "in/*.jpg", one
                 picture, or any number of what `extract` takes, also without an end.
             entities: as for `extract`, asked of each picture.
-
-        Yields:
-            The picture as it was given (the path of one found in a folder) and its answers.
 
         Raises:
             InputError: an unknown entity, or a folder or pattern without a picture.
@@ -214,12 +201,10 @@ class Extractor:
     def extract_table(
         self, frame: pd.DataFrame, image: str = "image_link", entity: str = "entity_name"
     ) -> pd.DataFrame:
-        """Answers a table of questions; each distinct picture is read once.
+        """Answers a table, a question a row; each distinct picture is read once.
 
         Args:
-            frame: one question a row.
-            image: the column with the picture's path or link.
-            entity: the column with the entity's name.
+            frame: with a column of pictures' paths or links (`image`) and one of entities' names (`entity`).
 
         Returns:
             A copy with the same rows and index, and the columns prediction ("500.0 gram" or ""), prediction_value
@@ -235,15 +220,13 @@ class Extractor:
                 raise InputError(f"the table has no column {column!r}; it has {', '.join(map(str, frame.columns))}")
         if taken := [column for column in _ANSWER_COLUMNS if column in frame.columns]:
             raise InputError(f"the table has columns {', '.join(taken)} already; rename or drop them")
-        links, asked = [str(cell) for cell in frame[image]], [str(cell) for cell in frame[entity]]
-        places: dict[str, dict[str, list[int]]] = {}
-        for place, (link, name) in enumerate(zip(links, asked, strict=True)):
-            places.setdefault(link, {}).setdefault(name, []).append(place)
-        rows: list[tuple[Any, ...]] = [()] * len(frame)
-        for reading in self.readings((link, self.names(list(of_link))) for link, of_link in places.items()):
-            for name, answer in reading.answers.items():
-                for place in places[reading.picture][name]:
-                    rows[place] = _cells(answer)
+        questions = [(str(link), str(name)) for link, name in zip(frame[image], frame[entity], strict=True)]
+        asked: dict[str, list[str]] = {}
+        for link, name in questions:
+            asked.setdefault(link, []).append(name)
+        readings = self.readings([(link, self.names(names)) for link, names in asked.items()])
+        cells = {(one.picture, name): _cells(answer) for one in readings for name, answer in one.answers.items()}
+        rows = [cells[question] for question in questions]
         return frame.join(pd.DataFrame(rows, columns=list(_ANSWER_COLUMNS), index=frame.index))
 
     def readings(self, questions: Iterable[tuple[Picture, Sequence[str]]]) -> Iterator[Reading]:
@@ -261,11 +244,7 @@ class Extractor:
                 yield from self._answer(batch)
 
     def names(self, entities: str | Sequence[str]) -> list[str]:
-        """The entities that are asked, each once.
-
-        Raises:
-            InputError: an unknown one.
-        """
+        """The entities that are asked, each once; an unknown one is an `InputError`."""
         names = list(dict.fromkeys([entities] if isinstance(entities, str) else entities))
         for name in names:
             self.schema[name]  # an unknown name is told before anything is read
@@ -278,16 +257,12 @@ class Extractor:
 
         return PageReader(EngineSpec.of(self.engine))
 
-    def _read(self, loaded: _Loaded) -> OcrPage:
-        return loaded.page or self._page_reader.read(loaded.sha256, loaded.data)
-
-    def _read_here(self, questions: Iterator[_Question]) -> Iterator[_Read]:
-        return ((picture, self._read(loaded), names) for picture, loaded, names in questions)
+    def _read_here(self, questions: Iterable[_Question]) -> Iterator[_Read]:
+        for picture, loaded, names in questions:
+            yield picture, loaded.page or self._page_reader.read(loaded.sha256, loaded.data), names
 
     def _read_by_workers(self, questions: Iterator[_Question], stack: ExitStack) -> Iterator[_Read]:
         """Pages come back in any order and are put in that of the questions; equal pictures in flight are read once."""
-        from tempfile import TemporaryDirectory
-
         from entx.ocr_stage.engines.base import EngineSpec
         from entx.ocr_stage.page_reader import PageReader
         from entx.ocr_stage.pool import read_pages
@@ -339,7 +314,9 @@ class Extractor:
                 if page.status is PageStatus.OK:
                     entity = self.schema[name]
                     candidates = find_candidates(page, entity, quantities)
-                    answers[name] = _decided(self.ensemble.decide(grounded_ballot(0, entity, own, candidates)))
+                    choice = self.decide(grounded_ballot(0, entity, own, candidates))
+                    first = choice.ballot.answers[choice.given.arms[0] if choice.given else 0]  # that gave it
+                    answers[name] = choice.answer(first.text if first else "")
             readings.append(Reading(picture, page, answers, arms))
         return readings
 
@@ -416,18 +393,13 @@ class _Loader:
         self._fetcher: Fetcher | None = None
 
     def __call__(self, picture: Picture) -> _Loaded:
-        path = None
+        if not isinstance(picture, str | Path):
+            data = picture if isinstance(picture, bytes) else _png(picture)
+            return _Loaded(hashlib.sha256(data).hexdigest(), data)
+        path = None if isinstance(picture, str) and is_url(picture) else Path(picture)
         try:
-            if isinstance(picture, bytes):
-                data = picture
-            elif isinstance(picture, str) and is_url(picture):
-                data = self._fetch(picture)
-            elif isinstance(picture, str | Path):
-                path = Path(picture)
-                data = _file_bytes(path)
-            else:
-                data = _png(picture)
-        except _UnreadableError as error:
+            data = self._fetch(str(picture)) if path is None else picture_bytes(path)
+        except PictureError as error:
             name = hashlib.sha256(str(picture).encode("utf-8", "surrogatepass")).hexdigest()
             return _Loaded(name, page=OcrPage(name, PageStatus.UNREADABLE, str(error)))
         return _Loaded(hashlib.sha256(data).hexdigest(), data, path=path)
@@ -441,26 +413,11 @@ class _Loader:
         try:
             return self._fetcher.fetch(link)
         except DownloadError as error:
-            raise _UnreadableError(str(error)) from None
-
-
-class _UnreadableError(Exception):
-    """Why a picture has no bytes."""
-
-
-def _file_bytes(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():  # opening a named pipe would wait for its writer
-            raise _UnreadableError("not a regular file")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise _UnreadableError(f"{error.strerror}" if isinstance(error, OSError) else str(error)) from None
+            raise PictureError(str(error)) from None
 
 
 def _png(picture: Any) -> bytes:
     """A PIL picture or an array as the bytes of a PNG file, which loses nothing and turns nothing."""
-    import io
-
     from PIL import Image
 
     if not isinstance(picture, Image.Image):
@@ -477,8 +434,6 @@ def _png(picture: Any) -> bytes:
 
 def _ahead(questions: Iterable[tuple[Picture, Sequence[str]]], load: _Loader, stack: ExitStack) -> Iterator[_Question]:
     """The questions with their pictures loaded, in order, a few of them before they are asked for."""
-    from concurrent.futures import Future, ThreadPoolExecutor
-
     pool = ThreadPoolExecutor(_LOADED_AHEAD, thread_name_prefix="entx load")
     stack.callback(pool.shutdown, wait=False, cancel_futures=True)
     pending: deque[tuple[Picture, Future[_Loaded], Sequence[str]]] = deque()
@@ -501,20 +456,6 @@ def _stacked(text: str) -> tuple[OcrLine, ...]:
     )
 
 
-def _decided(choice: Choice) -> Answer:
-    """The ensemble's choice; text and evidence are those of the first reader that gave it."""
-    option = None if choice.option is None else choice.ballot.options[choice.option]
-    first = choice.ballot.answers[option.arms[0] if option else 0]
-    return Answer(
-        option.quantity if option else None,
-        first.text if first else "",
-        choice.reason,
-        option.evidence if option else NO_EVIDENCE,
-        p_correct=choice.p_correct,
-        p_present=choice.p_present,
-    )
-
-
 _ANSWER_COLUMNS = ("prediction", "prediction_value", "prediction_unit", "p_correct", "p_present", "text", "reason")
 
 
@@ -524,35 +465,8 @@ def _cells(answer: Answer) -> tuple[Any, ...]:
     return (*what, answer.p_correct, answer.p_present, answer.text, answer.reason)
 
 
-def _shipped_model(schema: Schema) -> tuple[TextReader, str]:
-    """The shipped model without its own calibration, and what its answers depend on."""
-    from dataclasses import replace
-
-    from entx.llm_stage.prompt import PROMPT_VERSION
-    from entx.llm_stage.reader import READER_VERSION, TextReader, open_reader
-    from entx.neural.predict import ModelOptions
-
-    reader, settings = open_reader(ModelOptions(), schema)
-    plain = TextReader(reader.model, replace(reader.serving, calibration=None), schema, reader.mode)
-    return plain, f"{READER_VERSION} {PROMPT_VERSION} {settings['weights']}"
-
-
-class _FittedEnsemble:
-    """A fitted ensemble on single pictures: a new one was in none of its folds, so that any of them may judge it."""
-
-    def __init__(self, chooser: Chooser, stages: tuple[str, ...], entities: Container[str]) -> None:
-        self._chooser, self.stages, self.entities = chooser, stages, entities
-
-    def decide(self, ballot: Ballot) -> Choice:
-        """The choice of the first fold's model."""
-        return self._chooser.choose([ballot])[0]
-
-
-def _load_fitted(path: Path, schema: Schema) -> _FittedEnsemble:
-    from entx.ensemble.decision import CHALLENGE_F1
-    from entx.ensemble.fit import load_fitted
-    from entx.ensemble.strategies import find_strategy
-
+def _load_fitted(path: Path, schema: Schema) -> tuple[tuple[str, ...], Callable[[Ballot], Choice]]:
+    """Its stages, and how it decides: a new picture was in none of its folds, so that the first may judge it."""
     if path.suffix != ".json":
         raise InputError(f"stage {str(path)!r}: known are {', '.join(STAGES)}, or the .json file of a fitted ensemble")
     fitted = load_fitted(path)
@@ -562,6 +476,5 @@ def _load_fitted(path: Path, schema: Schema) -> _FittedEnsemble:
             "and one llm reader"
         )
     fitted.check(fitted.strategy, fitted.stages, schema.digest)
-    factory = find_strategy(fitted.strategy)
-    chooser = Chooser(fitted.strategy, factory, fitted.stages, fitted, Policy(CHALLENGE_F1))
-    return _FittedEnsemble(chooser, fitted.stages, schema)
+    chooser = Chooser(fitted.strategy, fitted.stages, fitted, Policy(CHALLENGE_F1))
+    return fitted.stages, lambda ballot: chooser.choose([ballot])[0]

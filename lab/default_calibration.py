@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,12 @@ from typing import Any
 from entx.core.candidates import find_candidates, page_quantities
 from entx.core.entities import CHALLENGE
 from entx.core.evaluation import Counts, IntArray, bootstrap_f1, paired_f1
+from entx.core.files import atomic_text
 from entx.core.types import Answer, Quantity
 from entx.ensemble.ballot import Example, grounded_ballot
-from entx.ensemble.decision import CHALLENGE_F1, Objective
-from entx.ensemble.fit import digest, fit_ensemble
-from entx.ensemble.job import Chooser, DefaultEnsemble, Policy, save_defaults, shipped_path
-from entx.ensemble.judge import fit_judge
-from entx.ensemble.strategies import find_strategy
+from entx.ensemble.fit import digest, file_text, fit_ensemble
+from entx.ensemble.job import DEFAULT_FORMAT, Chooser, DefaultEnsemble, Policy, shipped_path
+from entx.ensemble.judge import CHALLENGE_F1, Objective, fit_judge
 from entx.extractor import LLM, RULES, Readers
 from entx.report.columns import Gold, outcomes_of, read_gold
 from entx.storage.pages import load_pages, page_keys
@@ -73,11 +72,9 @@ def fit(read: Read, readers: Readers, arms: int) -> DefaultEnsemble:
     """The ensemble of the first `arms` readers; prints what it is worth out of fold."""
     examples, stages = read.examples[arms], readers.stages[:arms]
     ballots = [example.ballot for example in examples]
-    stack = find_strategy("stack")
-    fitted = fit_ensemble("stack", stack, [Arm(stage, stage, "", 0) for stage in stages], CHALLENGE.digest, examples)
+    fitted = fit_ensemble("stack", [Arm(stage, stage, "", 0) for stage in stages], CHALLENGE.digest, examples)
     given, every = (
-        Chooser("stack", stack, stages, fitted, Policy(CHALLENGE_F1, always)).choose(ballots)
-        for always in (False, True)
+        Chooser("stack", stages, fitted, Policy(CHALLENGE_F1, always)).choose(ballots) for always in (False, True)
     )
     chosen = [one.ballot.options[one.option].quantity if one.option is not None else None for one in given]
     exact = _outcomes(chosen, read.gold)
@@ -115,6 +112,12 @@ def _scores(outcomes: IntArray, gold: Gold, name: str) -> dict[str, Any]:
         print(f"  {name:10} {part:6} n {len(rows)}: {counts.f1:.4f} {span}, precision {counts.precision:.3f}, "
               f"recall {counts.recall:.3f}, coverage {counts.coverage:.3f}")  # fmt: skip
     return found
+
+
+def save_defaults(path: Path, ensembles: Sequence[DefaultEnsemble]) -> None:
+    """Writes the file whole or not at all; `load_default` reads it."""
+    with atomic_text(path) as stream:
+        stream.write(file_text(DEFAULT_FORMAT, {"ensembles": [asdict(one) for one in ensembles]}))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -77,9 +77,9 @@ def ensemble(
     Example: entx ensemble --strategy vote --store s.duckdb --runs rules,qwen --out pred.csv
     """
     from entx.core.evaluation import read_truth
-    from entx.ensemble.decision import CHALLENGE_F1
     from entx.ensemble.fit import load_fitted
     from entx.ensemble.job import OWN, Policy, fit_on_gold, run_ensemble
+    from entx.ensemble.judge import CHALLENGE_F1
     from entx.storage.questions import FOLDS
     from entx.storage.runs import count_asked
 

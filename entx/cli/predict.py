@@ -233,7 +233,7 @@ def extract(
     extractor = Extractor(stage or default_stage(), engine, schema)
     names = extractor.names(entity)
     for name in names:
-        if name not in extractor.ensemble.entities:
+        if name not in extractor.known:
             words.notice(f"no labelled pictures ask {name}: its probabilities are those of an average entity")
     results: list[dict[str, Any]] = []
     for reading in extractor.readings((image, names) for image in images):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote
 
-from entx.core.errors import InputError
+from entx.core.errors import InputError, PictureError
 
 FORMULA_STARTS = "=+-@\t\r\n"
 """A text of a csv file for people that begins with one of these gets an apostrophe before it: spreadsheets run it."""
@@ -88,6 +88,20 @@ _LONGEST_STEM = 60
 def is_url(link: str) -> bool:
     """Whether a link has a scheme (`https://...`); anything else is a file name or a relative path."""
     return _URL.match(link) is not None
+
+
+def picture_bytes(path: Path) -> bytes:
+    """A picture file's bytes.
+
+    Raises:
+        PictureError: it cannot be read; the reason without the path.
+    """
+    try:
+        if path.exists() and not path.is_file():  # opening a named pipe would wait for its writer
+            raise PictureError("not a regular file")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise PictureError(getattr(error, "strerror", None) or str(error)) from None
 
 
 def file_name(link: str) -> str:

@@ -39,21 +39,13 @@ Find = Callable[[int, Quantity], Evidence]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A distinct answer.
+    """A distinct answer."""
 
-    Args:
-        quantity: legal for the entity; None is the option of giving no answer.
-        arms: positions of the arms that support it, in their order, at least one.
-        evidence: where this form stands in the OCR lines.
-        spoken: the forms in which its arms gave it, legal or not, in order of the arms.
-        found: where each of these stands; an illegal one nowhere.
-    """
-
-    quantity: Quantity | None
-    arms: tuple[int, ...]
-    evidence: Evidence = NO_EVIDENCE
-    spoken: tuple[Quantity, ...] = ()
-    found: tuple[Evidence, ...] = ()
+    quantity: Quantity | None  # legal for the entity; None is the option of giving no answer
+    arms: tuple[int, ...]  # positions of the arms that support it, in their order, at least one
+    evidence: Evidence = NO_EVIDENCE  # where this form stands in the OCR lines
+    spoken: tuple[Quantity, ...] = ()  # the forms in which its arms gave it, legal or not, in order of the arms
+    found: tuple[Evidence, ...] = ()  # where each of these stands; an illegal one nowhere
 
     @property
     def converted(self) -> bool:
@@ -63,21 +55,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """One question and all that the arms said.
-
-    Args:
-        fold: of the picture; what is learned from gold rows is applied only to the other folds.
-        answers: one an arm; None where it was not asked.
-        options: in order of the first arm that supports each; empty where every answer was spoiled.
-        candidates: number of distinct legal quantities in the OCR lines; None without a page.
-    """
+    """One question and all that the arms said."""
 
     index: int
     entity: Entity
-    fold: int
-    answers: tuple[Answer | None, ...]
-    options: tuple[Option, ...]
-    candidates: int | None = None
+    fold: int  # of the picture; what is learned from gold rows is applied only to the other folds
+    answers: tuple[Answer | None, ...]  # one an arm; None where it was not asked
+    options: tuple[Option, ...]  # in order of the first arm that supports each; empty where every answer was spoiled
+    candidates: int | None = None  # number of distinct legal quantities in the OCR lines; None without a page
 
     @property
     def votes(self) -> tuple[tuple[int, Answer], ...]:
@@ -97,16 +82,11 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A ballot with its truth.
-
-    Args:
-        rights: the quantities that are right; empty where the picture states none.
-        present: whether the truth has a value. A value may be none that can be written as one quantity.
-    """
+    """A ballot with its truth."""
 
     ballot: Ballot
-    rights: frozenset[Quantity]
-    present: bool
+    rights: frozenset[Quantity]  # that are right; empty where the picture states none
+    present: bool  # whether the truth has a value, which may be none that can be written as one quantity
 
     def is_right(self, option: Option) -> bool:
         """Whether to choose the option would be right; to give nothing is right where there is no value."""
@@ -204,10 +184,8 @@ def ballots(
         made = []
         for row in batch:
             entity, page = schema[row.entity_name], pages.get(row.picture or "")
-            candidates = None if page is None else find_candidates(page, entity, parsed[page.picture])
-            made.append(
-                grounded_ballot(row.index, entity, row.answers, candidates, fold=row.fold, same_pages=same_pages)
-            )
+            found = None if page is None else find_candidates(page, entity, parsed[page.picture])
+            made.append(grounded_ballot(row.index, entity, row.answers, found, fold=row.fold, same_pages=same_pages))
         yield made
 
 
@@ -247,5 +225,5 @@ def stated_confidence(answer: Answer) -> float | None:
 
 def confidence_of(ballot: Ballot, option: Option) -> float | None:
     """The highest confidence among the option's arms; None where none of them states one."""
-    stated = [stated_confidence(answer) for arm in option.arms if (answer := ballot.answers[arm]) is not None]
+    stated = (stated_confidence(answer) for arm in option.arms if (answer := ballot.answers[arm]) is not None)
     return max((confidence for confidence in stated if confidence is not None), default=None)

@@ -27,9 +27,8 @@ from entx.core.errors import InputError
 from entx.core.evaluation import Truth
 from entx.core.files import atomic_text
 from entx.ensemble.ballot import Ballot, Example
-from entx.ensemble.decision import Objective
-from entx.ensemble.judge import FILE, Judge, fit_judge
-from entx.ensemble.strategies import State, Strategy, StrategyFactory, rank
+from entx.ensemble.judge import FILE, Judge, Objective, fit_judge
+from entx.ensemble.strategies import State, Strategy, StrategyFactory, find_strategy, rank
 from entx.neural.reliability import reliability
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
@@ -48,11 +47,8 @@ T = TypeVar("T")
 
 def examples_of(ballots: Iterable[Ballot], truths: Mapping[int, Truth]) -> list[Example]:
     """The ballots that have a truth."""
-    return [
-        Example(ballot, truth.rights, truth.present)
-        for ballot in ballots
-        if (truth := truths.get(ballot.index)) is not None
-    ]
+    found = ((ballot, truths.get(ballot.index)) for ballot in ballots)
+    return [Example(ballot, truth.rights, truth.present) for ballot, truth in found if truth is not None]
 
 
 def digest(examples: Sequence[Example]) -> str:
@@ -72,15 +68,12 @@ def digest(examples: Sequence[Example]) -> str:
 class FoldModel:
     """What was learned without one fold's pictures.
 
-    Args:
-        state: of the strategy.
-        judge: p and q; None where the strategy tells them itself.
-        held_out: p and q of the strategy's favourite answers to the rows learned from, each by a model that had not
-            learned from that row either; from these an objective takes its threshold.
+    `held_out` are p and q of the strategy's favourite answers to the rows learned from, each by a model that had not
+    learned from that row either; from these an objective takes its threshold.
     """
 
-    state: State
-    judge: Judge | None
+    state: State  # of the strategy
+    judge: Judge | None  # None where the strategy tells p and q itself
     held_out: tuple[tuple[float, float], ...]
 
     def threshold(self, objective: Objective) -> float:
@@ -90,25 +83,16 @@ class FoldModel:
 
 @dataclass(frozen=True, config=FILE)
 class Fitted:
-    """A fitted ensemble.
-
-    Args:
-        stages: of the arms, in their order; it serves other runs of the same stages.
-        schema: digest of the schema.
-        rows, data: number and hash of the labelled rows and the arms' answers to them.
-        folds: one a fold of pictures.
-        reliability: of p and q out of fold, as `Reliability.as_dict`.
-        runs: names of the runs it was fitted on.
-    """
+    """A fitted ensemble; it serves other runs of the same stages."""
 
     strategy: str
-    stages: tuple[str, ...]
-    schema: str
-    rows: int
-    data: str
-    folds: tuple[FoldModel, ...]
-    reliability: Mapping[str, Any] = field(default_factory=dict)
-    runs: tuple[str, ...] = ()
+    stages: tuple[str, ...]  # of the arms, in their order
+    schema: str  # digest of the schema
+    rows: int  # that were learned from
+    data: str  # hash of these rows and the arms' answers to them
+    folds: tuple[FoldModel, ...]  # one a fold of pictures
+    reliability: Mapping[str, Any] = field(default_factory=dict)  # of p and q out of fold, as `Reliability.as_dict`
+    runs: tuple[str, ...] = ()  # that it was fitted on
 
     @model_validator(mode="after")
     def _a_model_for_each_fold(self) -> Self:
@@ -211,7 +195,6 @@ def _rounded(plain: Any) -> Any:
 
 def fit_ensemble(
     name: str,
-    factory: StrategyFactory,
     arms: Sequence[Arm],
     schema_digest: str,
     examples: Sequence[Example],
@@ -223,8 +206,9 @@ def fit_ensemble(
         params: of the strategy, those that shall differ from its defaults.
 
     Raises:
-        InputError: too few labelled rows, a parameter that the strategy does not have, or scikit-learn is missing.
+        InputError: an unknown strategy or parameter of it, too few labelled rows, or scikit-learn is missing.
     """
+    factory = find_strategy(name)
     unknown = params.keys() - factory.params.keys()
     if unknown:
         known = ", ".join(factory.params) or "none"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -22,15 +22,13 @@ from pydantic.dataclasses import dataclass as validated
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Truth
-from entx.core.files import atomic_text
-from entx.core.types import NO_EVIDENCE, Answer, PageKey
-from entx.ensemble.ballot import Ballot, Example, Option, ballots, choose_pages, tally
-from entx.ensemble.decision import CHALLENGE_F1, Objective
-from entx.ensemble.fit import Fitted, examples_of, file_text, fit_ensemble, load_file
-from entx.ensemble.judge import FILE, Judge
-from entx.ensemble.strategies import Ranked, StrategyFactory, find_strategy, likeliest_first, rank
+from entx.core.types import Answer
+from entx.ensemble.ballot import Ballot, Option, ballots, choose_pages, tally
+from entx.ensemble.fit import Fitted, examples_of, fit_ensemble, load_file
+from entx.ensemble.judge import CHALLENGE_F1, FILE, Judge, Objective
+from entx.ensemble.strategies import Ranked, find_strategy, likeliest_first, rank
 from entx.storage.pages import count_pages
-from entx.storage.runs import Arm, add_answers, begin_run, end_run, find_arms, load_arms
+from entx.storage.runs import add_answers, begin_run, end_run, find_arms, load_arms
 from entx.storage.store import Store
 
 OWN = "own"
@@ -41,42 +39,36 @@ NO_LEGAL_ANSWER = "no arm's answer is in a legal unit"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is done about a ballot.
+    """What is done about a ballot."""
 
-    Args:
-        ballot: as far as the strategy looked at it.
-        option: position of the answer that is given; None gives none.
-        reason: why none is given; "" where one is.
-        p_correct: that the answer is right, None without a fit or an answer.
-        p_present: that the picture shows a value, None without a fit.
-    """
-
-    ballot: Ballot
-    option: int | None
-    reason: str = ""
-    p_correct: float | None = None
-    p_present: float | None = None
+    ballot: Ballot  # as far as the strategy looked at it
+    option: int | None  # position of the answer that is given; None gives none
+    reason: str = ""  # why none is given; "" where one is
+    p_correct: float | None = None  # that the answer is right; None without a fit or an answer
+    p_present: float | None = None  # that the picture shows a value; None without a fit
 
     @property
     def given(self) -> Option | None:
         """The answer that is given."""
         return None if self.option is None else self.ballot.options[self.option]
 
+    def answer(self, text: str = "", seconds: float = 0.0) -> Answer:
+        """The choice as an answer."""
+        given = self.given or Option(None, ())
+        chances = {"p_correct": self.p_correct, "p_present": self.p_present}
+        return Answer(given.quantity, text, self.reason, given.evidence, **chances, seconds=seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """When the favourite is given.
 
-    Args:
-        optimise: "own", or an objective as `Objective.parse` reads it.
-        always: give every favourite, whatever its chances.
-
     Raises:
         InputError: an unknown objective.
     """
 
-    optimise: str = OWN
-    always: bool = False
+    optimise: str = OWN  # or an objective as `Objective.parse` reads it
+    always: bool = False  # give every favourite, whatever its chances
 
     def __post_init__(self) -> None:
         _ = self.objective
@@ -91,14 +83,12 @@ class Chooser:
     """A strategy, what it learned, and the policy.
 
     Raises:
-        InputError: the strategy or the objective needs a fit and there is none.
+        InputError: an unknown strategy; it or the objective needs a fit and there is none.
     """
 
-    def __init__(
-        self, name: str, factory: StrategyFactory, runs: Sequence[str], fitted: Fitted | None, policy: Policy
-    ) -> None:
-        self._runs, self._policy = runs, policy
-        self._objective = policy.objective
+    def __init__(self, name: str, runs: Sequence[str], fitted: Fitted | None, policy: Policy) -> None:
+        factory = find_strategy(name)
+        self._runs, self._policy, self._objective = runs, policy, policy.objective
         if fitted is None and factory.needs:
             raise InputError(f"--strategy {name} learns from labelled rows; give --gold GOLD.csv, or --fitted FILE")
         if fitted is None and self._objective is not None:
@@ -154,7 +144,7 @@ def _by_objective(ranked: Ranked, objective: Objective | None, threshold: float,
     return Choice(ranked.ballot, None, reason, None, q)
 
 
-FORMAT = 1
+DEFAULT_FORMAT = 1
 """Of the file that ships; raised when an older one can no longer be read as meant."""
 
 _OBJECTIVE = Objective(CHALLENGE_F1)
@@ -162,33 +152,19 @@ _OBJECTIVE = Objective(CHALLENGE_F1)
 
 @validated(frozen=True, config=FILE)
 class DefaultEnsemble:
-    """A judge of what certain readers say about a picture.
+    """A judge of what certain readers say about a picture."""
 
-    Args:
-        stages: of the readers, in their order.
-        judge: fitted on all labelled rows.
-        reached: the F1 that the decision rule expects to reach, from probabilities out of fold.
-        entities: those that the labelled rows ask; for any other one the probabilities are an average's.
-        rows, data: number and hash of the labelled rows and the readers' answers to them.
-        versions: of the readers that gave these answers, by stage.
-        measured: on these rows, each decided by a judge that had not seen its picture.
-    """
-
-    stages: tuple[str, ...]
-    judge: Judge
-    reached: float
-    entities: tuple[str, ...]
-    rows: int
-    data: str
-    versions: Mapping[str, str] = field(default_factory=dict)
-    measured: Mapping[str, Any] = field(default_factory=dict)
+    stages: tuple[str, ...]  # of the readers, in their order
+    judge: Judge  # fitted on all labelled rows
+    reached: float  # the F1 that the decision rule expects to reach, from probabilities out of fold
+    entities: tuple[str, ...]  # that the labelled rows ask; for any other one the probabilities are an average's
+    rows: int  # that were learned from
+    data: str  # hash of these rows and the readers' answers to them
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the readers that gave these answers, by stage
+    measured: Mapping[str, Any] = field(default_factory=dict)  # each row by a judge that had not seen its picture
 
     def decide(self, ballot: Ballot) -> Choice:
-        """The likeliest answer, if to give it raises the expected F1.
-
-        Args:
-            ballot: the answers of readers of `stages`, grounded in their page (`ballot.grounded_ballot`).
-        """
+        """The likeliest answer of readers of `stages`, if to give it raises the expected F1."""
         (verdict,) = self.judge.verdicts([ballot])
         ranked = Ranked(ballot, likeliest_first(verdict), verdict)
         if ranked.favourite is None:
@@ -207,12 +183,6 @@ def shipped_path() -> Path:
     return Path(str(resources.files("entx"))) / "models" / "default-ensemble.json"
 
 
-def save_defaults(path: Path, ensembles: Sequence[DefaultEnsemble]) -> None:
-    """Writes the file whole or not at all."""
-    with atomic_text(path) as stream:
-        stream.write(file_text(FORMAT, asdict(_Defaults(tuple(ensembles)))))
-
-
 def load_default(stages: Sequence[str], path: Path | None = None) -> DefaultEnsemble:
     """The ensemble for these readers.
 
@@ -223,7 +193,7 @@ def load_default(stages: Sequence[str], path: Path | None = None) -> DefaultEnse
         InputError: no such file, damaged, of another format, or without these readers.
     """
     path = path or shipped_path()
-    ensembles = load_file(_Defaults, path, "default ensemble", FORMAT).ensembles
+    ensembles = load_file(_Defaults, path, "default ensemble", DEFAULT_FORMAT).ensembles
     for one in ensembles:
         if one.stages == tuple(stages):
             return one
@@ -238,30 +208,32 @@ ENSEMBLE_VERSION = 2
 
 @dataclass
 class EnsembleReport:
-    """What one call did.
-
-    Args:
-        questions: decided by this call.
-        not_asked: for each arm, how many of these it was not asked.
-        looked_at: for each arm, how many of its answers the strategy asked for; a cascade spares some.
-        spoiled: answers in a unit that is not legal and of no legal answer's size.
-        converted: questions whose chosen answer the arms gave in different units.
-        alignments: of the chosen answers, by `Alignment`; all "none" where there are no pages.
-        grounded: whether the store has pages to ground in.
-    """
+    """What one call did."""
 
     run: str
-    questions: int = 0
-    not_asked: dict[str, int] = field(default_factory=dict)
-    looked_at: dict[str, int] = field(default_factory=dict)
-    spoiled: int = 0
-    converted: int = 0
-    alignments: Counter[str] = field(default_factory=Counter)
-    grounded: bool = False
+    not_asked: dict[str, int]  # for each arm, how many of the questions it was not asked
+    looked_at: dict[str, int]  # for each arm, how many of its answers the strategy asked for; a cascade spares some
+    grounded: bool  # whether the store has pages to ground in
+    questions: int = 0  # decided by this call
+    spoiled: int = 0  # answers in a unit that is not legal and of no legal answer's size
+    converted: int = 0  # questions whose chosen answer the arms gave in different units
+    alignments: Counter[str] = field(default_factory=Counter)  # of the chosen answers; all "none" without pages
     seconds: float = 0.0
 
+    def count(self, batch: Sequence[Ballot], choices: Sequence[Choice]) -> None:
+        """Adds a batch of ballots and what was chosen."""
+        self.questions += len(batch)
+        for arm, run in enumerate(self.not_asked):
+            self.not_asked[run] += sum(ballot.answers[arm] is None for ballot in batch)
+            self.looked_at[run] += sum(choice.ballot.answers[arm] is not None for choice in choices)
+        for ballot, choice in zip(batch, choices, strict=True):
+            self.spoiled += len(ballot.asked) - sum(len(option.arms) for option in ballot.options)
+            if (given := choice.given) is not None:
+                self.converted += given.converted
+                self.alignments[given.evidence.alignment.value] += 1
 
-def run_name(strategy: str, runs: Sequence[str], policy: Policy) -> str:
+
+def _run_name(strategy: str, runs: Sequence[str], policy: Policy) -> str:
     """The default name of an ensemble's run: "vote(rules,qwen)", "stack+challenge-f1(rules,qwen)"."""
     how = "always" if policy.always else policy.optimise
     return f"{strategy}{'' if how == OWN else f'+{how}'}({','.join(runs)})"
@@ -280,17 +252,12 @@ def fit_on_gold(
     Raises:
         InputError: as `run_ensemble` and `fit_ensemble`.
     """
-    factory = find_strategy(strategy)
+    find_strategy(strategy)  # an unknown one is told before a row is read
     arms = find_arms(store, runs, schema.digest)
-    return fit_ensemble(strategy, factory, arms, schema.digest, gold_examples(store, arms, schema, truths), params)
-
-
-def gold_examples(store: Store, arms: Sequence[Arm], schema: Schema, truths: Mapping[int, Truth]) -> list[Example]:
-    """The questions of the store that have a truth and that some arm was asked, as grounded ballots."""
-    batches = ballots(
-        store, load_arms(store, [arm.run for arm in arms], only=truths), arms, schema, choose_pages(store, arms)
-    )
-    return examples_of((ballot for batch in batches for ballot in batch), truths)
+    rows = load_arms(store, runs, only=truths)
+    batches = ballots(store, rows, arms, schema, choose_pages(store, arms))
+    examples = examples_of((ballot for batch in batches for ballot in batch), truths)
+    return fit_ensemble(strategy, arms, schema.digest, examples, params)
 
 
 def run_ensemble(
@@ -315,61 +282,32 @@ def run_ensemble(
             another's; the run's name is taken by other arms or settings, or its arms have grown since.
     """
     started = time.monotonic()
-    factory = find_strategy(strategy)
     arms = find_arms(store, runs, schema.digest)
     if fitted is not None:
         fitted.check(strategy, [arm.stage for arm in arms], schema.digest)
-    chooser = Chooser(strategy, factory, runs, fitted, policy)
+    chooser = Chooser(strategy, runs, fitted, policy)
     key = choose_pages(store, arms)
     report = EnsembleReport(
-        run or run_name(strategy, runs, policy), not_asked=dict.fromkeys(runs, 0), looked_at=dict.fromkeys(runs, 0),
-        grounded=key is not None,
-    )  # fmt: skip
-    settings = _settings(store, strategy, arms, schema, key)
-    settings |= {"fitted": fitted and fitted.digest, "optimise": policy.optimise, "always": policy.always}
+        run or _run_name(strategy, runs, policy), dict.fromkeys(runs, 0), dict.fromkeys(runs, 0), key is not None
+    )
+    settings: dict[str, Any] = {  # everything that decides the run, the pages as `predict` names them
+        "ensemble": ENSEMBLE_VERSION, "strategy": strategy, "schema": schema.digest,
+        "members": [arm.as_dict() for arm in arms], "fitted": fitted and fitted.digest,
+        "optimise": policy.optimise, "always": policy.always,
+    }  # fmt: skip
+    if key is not None:
+        settings |= {**key.as_dict(), "pages": sum(count_pages(store, key).values())}
     known = begin_run(store, report.run, "ensemble", settings)
     for batch in ballots(store, load_arms(store, runs, without=report.run if known else None), arms, schema, key):
         choices = chooser.choose(batch)
         add_answers(store, report.run, [(choice.ballot.index, _answer(choice, runs)) for choice in choices])
-        _count(report, batch, choices)
+        report.count(batch, choices)
         advance(len(batch))
     report.seconds = time.monotonic() - started
     end_run(store, report.run, report.seconds, {"asked": report.questions})
     return report
 
 
-def _settings(store: Store, strategy: str, arms: Sequence[Arm], schema: Schema, key: PageKey | None) -> dict[str, Any]:
-    """Everything that decides the run, the pages as `predict` names them."""
-    settings: dict[str, Any] = {
-        "ensemble": ENSEMBLE_VERSION, "strategy": strategy, "schema": schema.digest,
-        "members": [arm.as_dict() for arm in arms],
-    }  # fmt: skip
-    if key is not None:
-        settings |= {**key.as_dict(), "pages": sum(count_pages(store, key).values())}
-    return settings
-
-
 def _answer(choice: Choice, runs: Sequence[str]) -> Answer:
-    """The choice as an answer; its text is the tally, its seconds those of the arms that were looked at."""
-    given = choice.given
-    return Answer(
-        quantity=given.quantity if given else None,
-        text=tally(choice.ballot, runs),
-        reason=choice.reason,
-        evidence=given.evidence if given else NO_EVIDENCE,
-        p_correct=choice.p_correct,
-        p_present=choice.p_present,
-        seconds=sum(answer.seconds for _, answer in choice.ballot.votes),
-    )
-
-
-def _count(report: EnsembleReport, batch: Sequence[Ballot], choices: Sequence[Choice]) -> None:
-    report.questions += len(batch)
-    for arm, run in enumerate(report.not_asked):
-        report.not_asked[run] += sum(ballot.answers[arm] is None for ballot in batch)
-        report.looked_at[run] += sum(choice.ballot.answers[arm] is not None for choice in choices)
-    for ballot, choice in zip(batch, choices, strict=True):
-        report.spoiled += len(ballot.asked) - sum(len(option.arms) for option in ballot.options)
-        if (given := choice.given) is not None:
-            report.converted += given.converted
-            report.alignments[given.evidence.alignment.value] += 1
+    """Its text is the tally, its seconds those of the arms that were looked at."""
+    return choice.answer(tally(choice.ballot, runs), sum(answer.seconds for _, answer in choice.ballot.votes))

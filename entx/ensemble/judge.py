@@ -1,4 +1,4 @@
-"""The judge: two probabilities, that an option is right (p) and that the picture shows a value at all (q).
+"""The judge: two probabilities, that an option is right (p) and that there is a value (q); and when to answer on them.
 
 Each is a logistic regression over named numbers: who said what and how surely, agreement, grounding, number of
 candidates, entity. scikit-learn (extra `ensemble`) fits it; what is kept is a name, mean, scale and weight for each
@@ -7,10 +7,22 @@ feature, as JSON, and numpy applies it. A row's feature that the model lacks is 
 All features come from the store. Of the arms only their positions are used, so that what was fitted for (rules, vlm)
 serves any rules run and any run of that vlm. An arm's score or log-probability never stands in one feature with
 another's; where an arm was not asked, all of its features are 0.
+
+Whether to answer hangs on the metric. The challenge's F1 counts a wrong answer as one false positive and no false
+negative. To give an answer adds 2p to the numerator 2 TP and 1 + p - q to the denominator 2 TP + FP + FN of F1; that
+raises F1 exactly when
+
+    p (2 - F) > F (1 - q)
+
+with F the F1 reached at the optimum (a ratio's optimum is found by Dinkelbach's iteration: decide with F, reckon F
+anew). In the usual micro-F1 a wrong answer costs a false negative too, and the rule is p > F / 2: Lipton, Elkan and
+Naryanaswamy, Optimal Thresholding of Classifiers to Maximize F1 Measure (2014). precision@X gives as many answers as
+keep the expected share of right ones at X.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import exp, log
 from typing import Any, NamedTuple, Self
@@ -30,6 +42,9 @@ PENALTY = 0.1
 """Inverse strength of the L2 penalty on standardised features: a few hundred rows carry some fifty weak ones. Between
 0.02 and 0.5 the F1 out of fold on 868 rows moves by 0.003; weaker penalties than this cost calibration of q."""
 
+CHALLENGE_F1, MICRO_F1 = "challenge-f1", "micro-f1"
+_PRECISION = re.compile(r"precision@(0?\.[0-9]+|1|1\.0+)")
+_MOST_ROUNDS = 100
 _MOST_ODDS = 6.0  # log-odds; further out a probability is a claim, not a measurement
 
 FILE = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -38,23 +53,13 @@ FILE = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 @dataclass(frozen=True, config=FILE)
 class Logistic:
-    """A fitted model.
+    """A fitted model; columns of unequal length are a ValueError."""
 
-    Args:
-        names: of the features, sorted.
-        mean, scale: of each feature in the fitted rows.
-        weights: of the standardised features.
-        intercept: log-odds of the average row.
-
-    Raises:
-        ValueError: columns of unequal length.
-    """
-
-    names: tuple[str, ...]
-    mean: tuple[float, ...]
+    names: tuple[str, ...]  # of the features, sorted
+    mean: tuple[float, ...]  # of each feature in the fitted rows
     scale: tuple[float, ...]
-    weights: tuple[float, ...]
-    intercept: float
+    weights: tuple[float, ...]  # of the standardised features
+    intercept: float  # log-odds of the average row
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -191,12 +196,7 @@ def _odds(probability: float) -> float:
 
 
 class Verdict(NamedTuple):
-    """What the judge thinks of a ballot.
-
-    Args:
-        right: for each option the probability that it is right; of giving nothing, that there is no value.
-        present: the probability that the picture shows a value.
-    """
+    """What the judge thinks of a ballot: p of each option, where that of giving nothing is 1 - q, and q."""
 
     right: tuple[float, ...]
     present: float
@@ -225,14 +225,71 @@ class Judge:
 
 def fit_judge(examples: Sequence[Example]) -> Judge:
     """Learns from labelled ballots."""
-    given = [
-        (example, option) for example in examples for option in example.ballot.options if option.quantity is not None
-    ]
-    right = fit_logistic(
-        [option_features(example.ballot, option) for example, option in given],
-        [example.is_right(option) for example, option in given],
-    )
-    present = fit_logistic(
-        [ballot_features(example.ballot) for example in examples], [example.present for example in examples]
-    )
+    given = [(one, option) for one in examples for option in one.ballot.options if option.quantity is not None]
+    features = [option_features(one.ballot, option) for one, option in given]
+    right = fit_logistic(features, [one.is_right(option) for one, option in given])
+    present = fit_logistic([ballot_features(one.ballot) for one in examples], [one.present for one in examples])
     return Judge(right, present)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is to be as high as possible."""
+
+    name: str  # challenge-f1, micro-f1 or precision
+    precision: float = 0.0  # to be kept, for precision only
+
+    @classmethod
+    def parse(cls, text: str) -> Objective:
+        """From "challenge-f1", "micro-f1" or "precision@0.95".
+
+        Raises:
+            InputError: anything else.
+        """
+        if text in (CHALLENGE_F1, MICRO_F1):
+            return cls(text)
+        match = _PRECISION.fullmatch(text)
+        if match is None or float(match[1]) == 0.0:
+            raise InputError(
+                f"--optimise {text!r}: expected {CHALLENGE_F1}, {MICRO_F1} or precision@X with X over 0 and up to 1, "
+                "for example precision@0.95"
+            )
+        return cls("precision", float(match[1]))
+
+    def threshold(self, right: Sequence[float], present: Sequence[float]) -> float:
+        """What `gives` compares with, from the p and q of held-out rows: F, or the least p to give."""
+        p, q = np.asarray(right, dtype=np.float64), np.asarray(present, dtype=np.float64)
+        return _least_p(p, self.precision) if self.name == "precision" else self._fixed_point(p, q)
+
+    def gives(self, right: float, present: float, threshold: float) -> bool:
+        """Whether the answer is given."""
+        if self.name == CHALLENGE_F1:
+            return right * (2.0 - threshold) > threshold * (1.0 - present)
+        return right > threshold / 2.0 if self.name == MICRO_F1 else right >= threshold
+
+    def expected_f1(self, right: FloatArray, present: FloatArray, given: FloatArray) -> float:
+        """The F1 to expect: right, present and given (1 or 0) of each row."""
+        tp = float((right * given).sum())
+        if tp == 0.0:
+            return 0.0
+        if self.name == MICRO_F1:
+            return 2.0 * tp / float(given.sum() + present.sum())
+        return 2.0 * tp / float(2.0 * tp + ((1.0 - right) * given).sum() + (present * (1.0 - given)).sum())
+
+    def _fixed_point(self, right: FloatArray, present: FloatArray) -> float:
+        reached = 0.0
+        for _ in range(_MOST_ROUNDS):  # rises strictly until it stands still; a handful of rounds in practice
+            given = np.array([self.gives(p, q, reached) for p, q in zip(right, present, strict=True)], dtype=np.float64)
+            now = self.expected_f1(right, present, given)
+            if now <= reached:
+                break
+            reached = now
+        return reached
+
+
+def _least_p(right: FloatArray, precision: float) -> float:
+    """The lowest p such that all rows from it up are right with this probability on average; over 1 where none are."""
+    ordered = np.sort(right)[::-1]
+    kept = np.cumsum(ordered) / np.arange(1, len(ordered) + 1) >= precision
+    kept[:-1] &= ordered[1:] < ordered[:-1]  # equal p are given together or not at all
+    return float(ordered[np.flatnonzero(kept)[-1]]) if kept.any() else 1.1

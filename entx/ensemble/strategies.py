@@ -18,7 +18,7 @@ most that asking could gain. How much of that the other arms win back is learned
 with weights and hardly with heights). What was not asked is not looked at, neither by the choice nor by the decision,
 though the answer may stand in the store. Questions that were asked further are judged by what `stack` would learn, the
 others by what it would learn of the cheap arms alone. Gains are in units of the challenge's F1 around its optimum F: a
-right answer counts 2 - 2F, a wrong one and a missed one -F (see `decision`).
+right answer counts 2 - 2F, a wrong one and a missed one -F (see `judge`).
 
 A strategy sees arms only by position, and never compares the raw scores of two arms: a rules reader's 0.4 and a model's
 log-probability have no common scale. What it learns comes from gold rows, as plain JSON.
@@ -39,8 +39,16 @@ from entx.core.evaluation import Counts, Outcome
 from entx.core.settings import load_plugin, plugin_names
 from entx.core.types import Answer
 from entx.ensemble.ballot import Ballot, Example, Option, confidence_of, make_ballot, stated_confidence
-from entx.ensemble.decision import CHALLENGE_F1, Objective
-from entx.ensemble.judge import Judge, Logistic, Verdict, answer_features, fit_judge, fit_logistic
+from entx.ensemble.judge import (
+    CHALLENGE_F1,
+    Judge,
+    Logistic,
+    Objective,
+    Verdict,
+    answer_features,
+    fit_judge,
+    fit_logistic,
+)
 
 GROUP = "entx.strategies"
 
@@ -78,17 +86,11 @@ class Judging(Strategy, Protocol):
 
 
 class StrategyFactory(Protocol):
-    """What an entry point names: usually a class.
+    """What an entry point names: usually a class."""
 
-    Args:
-        needs: whether it cannot do without gold rows.
-        judges: whether its strategies tell p and q themselves (`Judging`); else a judge is fitted on what they look at.
-        params: its parameters (--param) with their defaults.
-    """
-
-    needs: bool
-    judges: bool
-    params: Mapping[str, float]
+    needs: bool  # whether it cannot do without gold rows
+    judges: bool  # whether its strategies tell p and q themselves; else a judge is fitted on what they look at
+    params: Mapping[str, float]  # (--param) with their defaults
 
     def __call__(self, state: State | None) -> Strategy:
         """The strategy with what it learned; None where nothing was."""
@@ -127,12 +129,7 @@ class Ranked(NamedTuple):
 
 
 def rank(strategy: Strategy, judge: Judge | None, ballots: Sequence[Ballot], *, learned: bool = True) -> list[Ranked]:
-    """What the strategy makes of the ballots.
-
-    Args:
-        judge: of what the strategy looks at; None leaves p and q to the strategy.
-        learned: whether there is a p and q at all.
-    """
+    """What the strategy makes of the ballots; without a judge it tells p and q itself, if they are `learned` at all."""
     seen = strategy.view(ballots)
     verdicts: Sequence[Verdict | None] = [None] * len(seen)
     if learned:
@@ -191,11 +188,7 @@ def _untied(ballot: Ballot, tied: list[int]) -> list[int]:
 
 
 class Weighted(LooksAtAll):
-    """Votes by F1.
-
-    Args:
-        state: {"weights": for each arm {entity: weight, "": weight of an entity that had no rows}}.
-    """
+    """Votes by F1: the state has for each arm {entity: weight, "": weight of an entity that had no rows}."""
 
     needs = True
 
@@ -225,7 +218,7 @@ def _weights(own: Sequence[tuple[Example, Outcome]]) -> dict[str, float]:
         name: (len(of_entity) * _f1(of_entity) + PRIOR_ROWS * overall) / (len(of_entity) + PRIOR_ROWS)
         for name, of_entity in sorted(outcomes.items())
     }
-    return {**weights, "": overall}
+    return weights | {"": overall}
 
 
 def _f1(outcomes: Sequence[int]) -> float:
@@ -248,11 +241,7 @@ def _outcome(example: Example, answer: Answer) -> Outcome:
 
 
 class Confidence(LooksAtAll):
-    """The surest arm.
-
-    Args:
-        state: {"arms": for each arm its calibration}; None goes by what the arms say themselves.
-    """
+    """The surest arm: the state has a calibration of each; without one it goes by what the arms say themselves."""
 
     needs = False
 
@@ -327,8 +316,7 @@ class Stack(LooksAtAll):
 class Cascade(Stack):
     """The cheap arms first.
 
-    Args:
-        state: number of cheap arms, the two judges, F, what each entity wins back, and the least gain to ask for.
+    The state: number of cheap arms, the two judges, F, what each entity wins back, and the least gain to ask for.
     """
 
     params: Mapping[str, float] = {"ask": 0.4, "cost": 0.0, "first": 1.0}
@@ -384,24 +372,15 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Learned:
-    """What the rows teach a cascade, whatever share is to be asked.
+    """What the rows teach a cascade, whatever share is to be asked."""
 
-    Args:
-        first: number of cheap arms.
-        cheap, full: judges of the cheap arms' ballots and of whole ones.
-        reached: the F that the cheap arms reach.
-        rates: for each entity the share of the loss that the other arms win back, under "" that of all rows.
-        held_out: the rows.
-        gains: what asking is expected to gain on each of these on which there is anybody to ask.
-    """
-
-    first: int
-    cheap: Judge
-    full: Judge
-    reached: float
-    rates: Mapping[str, float]
+    first: int  # number of cheap arms
+    cheap: Judge  # of the cheap arms' ballots
+    full: Judge  # of whole ballots
+    reached: float  # the F that the cheap arms reach
+    rates: Mapping[str, float]  # for each entity the share of the loss that the others win back; under "" of all rows
     held_out: tuple[HeldOut, ...]
-    gains: tuple[float, ...]
+    gains: tuple[float, ...]  # to expect of asking, for each of these rows on which there is anybody to ask
 
     def least(self, ask: float) -> float:
         """The gain that this share of the rows exceeds; 0 where fewer gain anything."""
@@ -454,10 +433,8 @@ def asks_others(ballot: Ballot, first: int) -> bool:
 def best(verdict: Verdict, ballot: Ballot) -> tuple[float, Option | None]:
     """The most probable answer and its p; 0 and None where none is given."""
     pairs = zip(verdict.right, ballot.options, strict=True)
-    return max(
-        ((p, option) for p, option in pairs if option.quantity is not None), key=lambda pair: pair[0],
-        default=(0.0, None),
-    )  # fmt: skip
+    given = (pair for pair in pairs if pair[1].quantity is not None)
+    return max(given, key=lambda pair: pair[0], default=(0.0, None))
 
 
 def expected_gain(alone: Ballot, verdict: Verdict, reached: float, rates: Mapping[str, float]) -> float:
@@ -489,10 +466,8 @@ def _rates(asked: Sequence[HeldOut], reached: float) -> dict[str, float]:
         return {"": 0.0}
     overall = sum(every) / lost
     prior = PRIOR_ROWS * (lost / len(every))
-    rates = {
-        name: max(0.0, (sum(gains[name]) + prior * overall) / (sum(losses[name]) + prior)) for name in sorted(gains)
-    }
-    return {**rates, "": max(0.0, overall)}
+    rates = {name: (sum(gains[name]) + prior * overall) / (sum(losses[name]) + prior) for name in sorted(gains)}
+    return {name: max(0.0, rate) for name, rate in [*rates.items(), ("", overall)]}
 
 
 def _score(example: Example, verdict: Verdict, ballot: Ballot, reached: float) -> float:

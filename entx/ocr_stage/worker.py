@@ -25,7 +25,8 @@ from typing import Protocol
 
 import psutil
 
-from entx.core.errors import EntxError
+from entx.core.errors import EntxError, PictureError
+from entx.core.files import picture_bytes
 from entx.core.types import OcrPage, PageStatus
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -114,12 +115,9 @@ def read_task(reader: Reader, task: Task) -> OcrPage:
 
     path = Path(task.path)
     try:
-        if path.exists() and not path.is_file():  # opening a named pipe would wait for its writer
-            return failed(PageStatus.UNREADABLE, f"{path}: not a regular file")
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        return failed(PageStatus.UNREADABLE, f"{path}: {reason}")
+        data = picture_bytes(path)
+    except PictureError as error:
+        return failed(PageStatus.UNREADABLE, f"{path}: {error}")
     if hashlib.sha256(data).hexdigest() != task.picture:
         return failed(PageStatus.FAILED, f"{path}: the file changed since ingest; run `entx ingest` again")
     try:

@@ -21,10 +21,9 @@ from entx.core.errors import InputError
 from entx.core.evaluation import Counts, Truth, bootstrap_f1
 from entx.core.types import NO_EVIDENCE, Answer, PageKey
 from entx.ensemble.ballot import Ballot, Example, ballots
-from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import Fitted, examples_of, fit_ensemble, load_fitted
 from entx.ensemble.job import OWN, Choice, Chooser, Policy
-from entx.ensemble.judge import Verdict
+from entx.ensemble.judge import CHALLENGE_F1, Objective, Verdict
 from entx.ensemble.strategies import (
     Learned,
     asks_others,
@@ -236,7 +235,7 @@ def decide_hybrids(
         if not factory.needs:
             configurations.append(_Configuration(name, name, None, OWN, singles))
         try:
-            fitted = fit_ensemble(name, factory, members, schema.digest, examples, params)
+            fitted = fit_ensemble(name, members, schema.digest, examples, params)
         except InputError as error:  # too few labelled rows, or scikit-learn is not there
             notes.append(f"{name} learns nothing here: {error}")
             continue
@@ -248,8 +247,7 @@ def decide_hybrids(
     for one in configurations:
         own, runs = ballots_of(one.places), [arms[place].run for place in one.places]
         choices, every = (
-            Chooser(one.strategy, find_strategy(one.strategy), runs, one.fitted, Policy(one.optimise, give)).choose(own)
-            for give in (False, True)
+            Chooser(one.strategy, runs, one.fitted, Policy(one.optimise, give)).choose(own) for give in (False, True)
         )
         columns.append(_column(one.shown, _answers(choices), gold))
         always[one.shown] = _column(one.shown, _answers(every), gold)

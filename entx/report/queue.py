@@ -21,7 +21,7 @@ To first order F1 changes by (dN - F dD) / D, the derivative of a quotient. So t
 
 in words: a wrong value made right 2 - F, a value where there is none taken back F, a missing value filled in 2 - F. Not
 simply 1 - p and q: where F is high, a missing or wrong value costs more than a superfluous one. The rule of when to
-give an answer (entx.ensemble.decision) compares the first two lines of the table.
+give an answer (entx.ensemble.judge) compares the first two lines of the table.
 
 The store is read twice: once all answers, keeping a few numbers a question, and once what a labeller is shown for the
 questions that are handed out.
@@ -40,10 +40,9 @@ from entx.core.errors import InputError
 from entx.core.evaluation import FloatArray
 from entx.core.types import Answer, PageKey, Quantity
 from entx.ensemble.ballot import Ballot, ballots, choose_pages
-from entx.ensemble.decision import CHALLENGE_F1
 from entx.ensemble.fit import Fitted
 from entx.ensemble.job import Chooser, Policy
-from entx.ensemble.strategies import find_strategy
+from entx.ensemble.judge import CHALLENGE_F1
 from entx.report.columns import ENSEMBLE_STAGE, BoolArray
 from entx.storage.labels import load_reviews, settle
 from entx.storage.pages import load_pages
@@ -143,11 +142,11 @@ def make_panel(store: Store, runs: Sequence[str], schema: Schema, fitted: Fitted
         return Panel(others, ensemble, None, ensemble.run)
     if fitted is not None:
         fitted.check(fitted.strategy, [arm.stage for arm in others], schema.digest)
-        chooser = Chooser(fitted.strategy, find_strategy(fitted.strategy), runs, fitted, Policy(CHALLENGE_F1))
+        chooser = Chooser(fitted.strategy, runs, fitted, Policy(CHALLENGE_F1))
         return Panel(others, None, chooser, f"{fitted.strategy} (fitted)")
     if len(others) == 1:
         return Panel(others, others[0], None, others[0].run)
-    return Panel(others, None, Chooser("vote", find_strategy("vote"), runs, None, Policy()), "vote of the runs")
+    return Panel(others, None, Chooser("vote", runs, None, Policy()), "vote of the runs")
 
 
 def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | None:

@@ -13,93 +13,62 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from entx.core.types import OcrPage, PageKey
 from entx.storage.pages import OF_KEY, load_pages
 from entx.storage.questions import CURRENT_PICTURES
-from entx.storage.store import Store, fetch, insert, next_seq
+from entx.storage.store import Store, columns_of, fetch, insert, next_seq
 
 _REVIEW = "idx, rights, source, annotator, reviewed, final, lead_seconds, task, said, file, sha256"
 _OK_PICTURES = f"select distinct picture from pages where status = 'ok' and {OF_KEY}"
+_LABELLED = """
+    with labelled as (
+        select idx, image_link, group_id, entity_name, coalesce(r.label, q.label) as label,
+               coalesce(r.source, q.source) as source
+        from questions q left join reviewed r using (idx) where coalesce(r.label, q.label) is not null
+    )"""
 _PAGES_AT_ONCE = 512  # in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One person's verdict on one question.
+    """One person's verdict on one question."""
 
-    Args:
-        index: of the question.
-        rights: written forms that are right, the first one being the value; () where the picture states none.
-        source: name of the labelling.
-        annotator: within the source.
-        reviewed: when, UTC in ISO 8601 with a fixed number of digits, so that texts compare like times.
-        final: marked as ground truth.
-        lead_seconds: that it took; None where it is not known.
-        task: the labelling tool's names of task and annotation; "" for a spreadsheet.
-        said: what was decided and what each arm had answered when the question was handed out.
-        file, sha256: that it was read from.
-    """
-
-    index: int
-    rights: tuple[str, ...]
-    source: str
-    annotator: str
-    reviewed: str
-    final: bool = False
-    lead_seconds: float | None = None
-    task: str = ""
-    said: Mapping[str, Any] = field(default_factory=dict)
-    file: str = ""
-    sha256: str = ""
+    index: int  # of the question
+    rights: tuple[str, ...]  # written forms that are right, the first one being the value; () for none in the picture
+    source: str  # name of the labelling
+    annotator: str  # within the source
+    reviewed: str  # when: UTC, ISO 8601 with a fixed number of digits, so that texts compare like times
+    final: bool = False  # marked as ground truth
+    lead_seconds: float | None = None  # that it took; None where it is not known
+    task: str = ""  # the labelling tool's names of task and annotation; "" for a spreadsheet
+    said: Mapping[str, Any] = field(default_factory=dict)  # what was decided and each arm had answered at handing out
+    file: str = ""  # that it was read from
+    sha256: str = ""  # of this file
 
 
 @dataclass(frozen=True, slots=True)
 class SettledLabel:
-    """What the reviewers of a question agree on.
-
-    Args:
-        rights: as in `Review`; the first form is one that all of them named.
-        source: of the newest of their reviews.
-        annotators: who they are, sorted.
-    """
+    """What the reviewers of a question agree on."""
 
     index: int
-    rights: tuple[str, ...]
-    source: str
-    annotators: tuple[str, ...]
+    rights: tuple[str, ...]  # as in `Review`; the first form is one that all of them named
+    source: str  # of the newest of their reviews
+    annotators: tuple[str, ...]  # sorted
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledQuestion:
-    """A question with its label as the table has it.
-
-    Args:
-        label: "" where the picture is said to state no value.
-        source: name of the table or the labelling it came from.
-    """
+    """A question with its label as the table has it, and the newest file of its picture."""
 
     index: int
-    picture: str
+    picture: str  # "" where no file is known
     group_id: str
     entity_name: str
-    label: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class PicturedQuestion:
-    """A labelled question with the file of its picture.
-
-    Args:
-        question: its picture is "" where no file is known.
-        path: where the file lay at ingest; "" where none is known.
-    """
-
-    question: LabelledQuestion
-    path: str
+    label: str  # "" where the picture is said to state no value
+    source: str  # name of the table or the labelling it came from
+    path: str = ""  # where the file lay at ingest; "" where none is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +98,7 @@ def add_reviews(store: Store, reviews: Sequence[Review]) -> int:
     if added:
         first = next_seq(store, "reviews")
         plain = ("rights", "source", "annotator", "reviewed", "final", "lead_seconds", "task", "file", "sha256")
-        columns: dict[str, Sequence[Any]] = {name: [getattr(one, name) for one in added] for name in plain}
-        columns["idx"] = [one.index for one in added]
+        columns = columns_of(added, *plain, idx="index")
         columns["said"] = [json.dumps(one.said, ensure_ascii=False, sort_keys=True) for one in added]
         columns["seq"] = range(first, first + len(added))
         insert(store, "reviews", columns)
@@ -178,37 +146,31 @@ def settle(reviews: Iterable[Review]) -> tuple[dict[int, SettledLabel], dict[int
 def labelled_sources(store: Store, key: PageKey) -> list[SourceCount]:
     """Every table and labelling with labelled questions, by name."""
     query = f"""
-        select q.source, count(*), count(p.picture)
+        {_LABELLED} select q.source, count(*), count(p.picture)
         from labelled q left join ({CURRENT_PICTURES}) c using (image_link)
              left join ({_OK_PICTURES}) p on p.picture = c.picture
         group by 1 order by 1"""
-    rows = _with_reviews(store).execute(query, key.as_dict()).fetchall()
-    return [SourceCount(str(source), int(labelled), int(read)) for source, labelled, read in rows]
+    return [SourceCount(*row) for row in fetch(store, query, key.as_dict(), reviewed=_reviewed(store))]
 
 
-def labelled_questions(store: Store, key: PageKey, sources: Iterable[str] | None = None) -> list[LabelledQuestion]:
-    """The labelled questions whose picture has an OK page of this key, by index.
+def labelled_questions(
+    store: Store, key: PageKey | None = None, sources: Iterable[str] | None = None
+) -> list[LabelledQuestion]:
+    """The labelled questions by index.
 
     Args:
+        key: of the OK page that the picture must have; None asks for no page, and not for a file either.
         sources: names of the tables and labellings that count; None for all.
     """
-    wanted = None if sources is None else list(sources)
     query = f"""
-        select q.idx, c.picture, q.group_id, q.entity_name, q.label, q.source
-        from labelled q join ({CURRENT_PICTURES}) c using (image_link) join ({_OK_PICTURES}) p using (picture)
-        where ($sources is null or list_contains($sources::varchar[], q.source))
-        order by q.idx"""
-    rows = _with_reviews(store).execute(query, {**key.as_dict(), "sources": wanted}).fetchall()
-    return [LabelledQuestion(*row) for row in rows]
-
-
-def pictured_questions(store: Store) -> list[PicturedQuestion]:
-    """All labelled questions by index, each with the newest file of its picture; they need no page."""
-    query = f"""
-        select q.idx, coalesce(c.picture, ''), q.group_id, q.entity_name, q.label, q.source, coalesce(c.path, '')
-        from labelled q left join ({CURRENT_PICTURES}) c using (image_link) order by q.idx"""
-    rows = _with_reviews(store).execute(query).fetchall()
-    return [PicturedQuestion(LabelledQuestion(*question), path) for *question, path in rows]
+        {_LABELLED}
+        select idx, coalesce(c.picture, ''), group_id, entity_name, label, source, coalesce(c.path, '')
+        from labelled left join ({CURRENT_PICTURES}) c using (image_link)
+        where ($sources is null or list_contains($sources::varchar[], source))
+              {"" if key is None else f"and c.picture in ({_OK_PICTURES})"}
+        order by idx"""
+    wanted = {"sources": None if sources is None else list(sources)} | ({} if key is None else key.as_dict())
+    return [LabelledQuestion(*row) for row in fetch(store, query, wanted, reviewed=_reviewed(store))]
 
 
 def pages_with_questions(
@@ -225,22 +187,11 @@ def pages_with_questions(
         yield from ((pages[picture], by_picture[picture]) for picture in chunk)
 
 
-def _with_reviews(store: Store) -> duckdb.DuckDBPyConnection:
-    """A cursor that sees the view `labelled`: the labelled questions, those that were reviewed with that label."""
+def _reviewed(store: Store) -> pa.Table:
+    """The labels that people agree on."""
     labels = settle(load_reviews(store))[0].values()
-    reviewed = {
-        "idx": pa.array([label.index for label in labels], pa.int64()),
-        "label": pa.array([next(iter(label.rights), "") for label in labels], pa.string()),
-        "source": pa.array([label.source for label in labels], pa.string()),
-    }
-    cursor = store.connection.cursor()
-    cursor.register("reviewed", pa.table(reviewed))
-    cursor.execute("""
-        create or replace temp view labelled as
-        select idx, image_link, group_id, entity_name, coalesce(r.label, q.label) as label,
-               coalesce(r.source, q.source) as source
-        from questions q left join reviewed r using (idx) where coalesce(r.label, q.label) is not null""")
-    return cursor
+    rows = [{"idx": one.index, "label": next(iter(one.rights), ""), "source": one.source} for one in labels]
+    return pa.Table.from_pylist(rows, pa.schema({"idx": pa.int64(), "label": pa.string(), "source": pa.string()}))
 
 
 def _by(review: Review) -> tuple[int, str, str]:

@@ -17,7 +17,7 @@ from entx.core.errors import InputError
 from entx.core.splits import Shard
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageKey, PageStatus, Stroke
 from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK, load_questions
-from entx.storage.store import Store, fetch, insert, stream
+from entx.storage.store import Store, columns_of, fetch, insert, stream
 
 OF_KEY = "engine = $engine and model_hash = $model_hash and params_hash = $params_hash"
 """SQL: the condition that a page has a key, with the names of `PageKey` as parameters."""
@@ -50,11 +50,7 @@ class PictureFile:
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A question that a run has not answered yet.
-
-    Args:
-        group_id, fold: the key of its group's prior (`group_priors`).
-    """
+    """A question that a run has not answered yet; `group_id` and `fold` are the key of its group's prior."""
 
     index: int
     entity_name: str
@@ -64,17 +60,11 @@ class OpenQuestion:
 
 @dataclass(frozen=True, slots=True)
 class OpenPicture:
-    """A distinct picture and its open questions.
+    """A distinct picture and its open questions."""
 
-    Args:
-        picture: sha256 of the file at ingest.
-        path: where the file lay then.
-        questions: by index.
-    """
-
-    picture: str
-    path: Path
-    questions: tuple[OpenQuestion, ...]
+    picture: str  # sha256 of the file at ingest
+    path: Path  # where the file lay then
+    questions: tuple[OpenQuestion, ...]  # by index
 
 
 def pending_pictures(store: Store, key: PageKey) -> Iterator[PictureFile]:
@@ -82,10 +72,8 @@ def pending_pictures(store: Store, key: PageKey) -> Iterator[PictureFile]:
 
     Streamed from a snapshot: pages that are added meanwhile change nothing.
     """
-    cursor = store.connection.cursor()
-    cursor.execute(f"{_PENDING} select picture, path from pending order by first", key.as_dict())
-    for row in stream(cursor):
-        yield PictureFile(*row)
+    query = f"{_PENDING} select picture, path from pending order by first"
+    return (PictureFile(*row) for row in stream(store, query, key.as_dict()))
 
 
 def count_pending(store: Store, key: PageKey) -> int:
@@ -95,15 +83,10 @@ def count_pending(store: Store, key: PageKey) -> int:
 
 def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) -> None:
     """Commits a batch of pages in one transaction."""
-    columns: dict[str, list[Any]] = {name: [value] * len(pages) for name, value in key.as_dict().items()}
-    columns |= {name: [getattr(page, name) for page in pages] for name in ("picture", "reason", "width", "height")}
-    columns |= {
-        "status": [page.status.value for page in pages],
-        "seconds": [page.seconds for page in pages],
-        "run": [run] * len(pages),
-        "lines": [[_fields(line) for line in page.lines] for page in pages],
-        "geometry": [to_row(page.geometry) for page in pages],
-    }
+    columns = columns_of(pages, "picture", "status", "reason", "width", "height", "seconds")
+    columns |= {name: [value] * len(pages) for name, value in {**key.as_dict(), "run": run}.items()}
+    columns["lines"] = [[_fields(line) for line in page.lines] for page in pages]
+    columns["geometry"] = [to_row(page.geometry) for page in pages]
     insert(store, "pages", columns)
 
 
@@ -150,14 +133,10 @@ def failed_pages(store: Store, key: PageKey, *, most: int) -> list[tuple[str, Pa
 
 def load_pages(store: Store, key: PageKey, pictures: Iterable[str] | None = None) -> Iterator[OcrPage]:
     """Pages of this key in the order they were written, streamed; all, or those of the given pictures."""
-    cursor = store.connection.cursor()  # its own result set: the caller may query and write meanwhile
-    chosen = ""
-    if pictures is not None:
-        cursor.register("chosen", pa.table({"picture": pa.array(list(pictures), pa.string())}))
-        chosen = "and picture in (from chosen)"
-    cursor.execute(f"select {_PAGE} from pages where {OF_KEY} {chosen}", key.as_dict())
-    for row in stream(cursor):
-        yield _page(*row)
+    among = "" if pictures is None else "and picture in (from chosen)"
+    chosen = {} if pictures is None else {"chosen": pa.table({"picture": pa.array(list(pictures), pa.string())})}
+    query = f"select {_PAGE} from pages where {OF_KEY} {among}"
+    return (_page(*row) for row in stream(store, query, key.as_dict(), **chosen))
 
 
 def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[OcrPage, list[OpenQuestion]]]:
@@ -165,10 +144,8 @@ def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[Ocr
 
     From a snapshot: answers that are added meanwhile change nothing.
     """
-    cursor = store.connection.cursor()
     query = f"with open as ({_OPEN}) select {_PAGE}, questions from pages join open using (picture) where {OF_KEY}"
-    cursor.execute(query, {**key.as_dict(), "run": run})
-    for *page, questions in stream(cursor):
+    for *page, questions in stream(store, query, {**key.as_dict(), "run": run}):
         yield _page(*page), [OpenQuestion(*question) for question in questions]
 
 
@@ -178,9 +155,8 @@ def open_pictures(store: Store, run: str, shard: Shard = Shard()) -> Iterator[Op
     From a snapshot: answers that are added meanwhile change nothing. Questions whose link has no file are not among
     them; whether anything has read the picture's text does not matter.
     """
-    cursor = store.connection.cursor()
-    cursor.execute(f"select picture, path, questions from ({_OPEN}) order by first", {"run": run})
-    for picture, path, questions in stream(cursor):
+    query = f"select picture, path, questions from ({_OPEN}) order by first"
+    for picture, path, questions in stream(store, query, {"run": run}):
         if shard.holds(picture):
             yield OpenPicture(picture, Path(path), tuple(OpenQuestion(*question) for question in questions))
 
@@ -191,13 +167,8 @@ def indices_in_shard(store: Store, shard: Shard, indices: Sequence[int] | None =
     Those of one picture are in one shard; those without a file are dealt by their link, so that every question is in
     exactly one.
     """
-    held = [
-        question.index for question in load_questions(store) if shard.holds(question.picture or question.image_link)
-    ]
-    if indices is None:
-        return held
-    known = set(held)
-    return [index for index in indices if index in known]
+    held = dict.fromkeys(one.index for one in load_questions(store) if shard.holds(one.picture or one.image_link))
+    return [index for index in indices if index in held] if indices is not None else list(held)
 
 
 def to_row(geometry: PageGeometry | None) -> dict[str, Any] | None:
@@ -228,10 +199,8 @@ def _stroke_row(stroke: Stroke | None) -> dict[str, Any] | None:
 def _stroke(row: dict[str, Any] | None) -> Stroke | None:
     if row is None:
         return None
-    return Stroke(
-        Direction(row["direction"]), (row["x1"], row["y1"]), (row["x2"], row["y2"]), row["length"], row["gap"],
-        row["score"], row["broken"], row["ticks"],
-    )  # fmt: skip
+    plain = {name: row[name] for name in ("length", "gap", "score", "broken", "ticks")}
+    return Stroke(Direction(row["direction"]), (row["x1"], row["y1"]), (row["x2"], row["y2"]), **plain)
 
 
 def _page(

@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
 from entx.core.errors import InputError
 from entx.core.types import Question
-from entx.storage.store import Store, fetch, insert, integers, next_seq, registered, stream
+from entx.storage.store import Store, columns_of, fetch, insert, integers, next_seq, registered, stream
 
 CURRENT_PICTURES = """
     select image_link, arg_max(picture, seq) as picture, arg_max(path, seq) as path, arg_max(bytes, seq) as bytes,
@@ -34,36 +33,25 @@ _NO_COUNTS = (0.0, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class LinkedFile:
-    """The file that a link names.
-
-    Args:
-        picture: sha256 of its bytes.
-        size: in bytes.
-        mtime_ns: with path and size tells an unchanged file without reading it again.
-    """
+    """The file that a link names; path, size and time tell an unchanged one without reading it again."""
 
     image_link: str
-    picture: str
+    picture: str  # sha256 of its bytes
     path: str
-    size: int
+    size: int  # in bytes
     mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class FoundQuestion:
-    """A question and where its picture's file lay at ingest.
-
-    Args:
-        fold: of the picture's link, from 0 to FOLDS - 1.
-        picture, path: None while no file is known.
-    """
+    """A question and where its picture's file lay at ingest."""
 
     index: int
     entity_name: str
     image_link: str
     group_id: str
-    fold: int
-    picture: str | None
+    fold: int  # of the picture's link, from 0 to FOLDS - 1
+    picture: str | None  # None while no file is known
     path: str | None
 
 
@@ -73,14 +61,10 @@ class GroupPrior:
 
     The train table's answers differ by group: where most products are round, "depth" repeats "width"; where most are
     long or flat, depth is asked alone.
-
-    Args:
-        depth_is_width: of the pictures with both labels, the share on which they are equal, less the average of all.
-        depth_share: of the rows that ask a height, width or depth, the share that asks the depth.
     """
 
-    depth_is_width: float
-    depth_share: float
+    depth_is_width: float  # of the pictures with both labels, the share on which they are equal, less the average
+    depth_share: float  # of the rows that ask a height, width or depth, the share that asks the depth
 
 
 def add_questions(store: Store, questions: Sequence[Question], source: str) -> int:
@@ -89,14 +73,8 @@ def add_questions(store: Store, questions: Sequence[Question], source: str) -> i
     Raises:
         InputError: an index is taken by another question; the first such index is named.
     """
-    columns: dict[str, Sequence[Any]] = {
-        "idx": [q.index for q in questions],
-        "image_link": [q.image_link for q in questions],
-        "group_id": [q.group_id for q in questions],
-        "entity_name": [q.entity_name for q in questions],
-        "label": [q.label for q in questions],
-        "source": [source] * len(questions),
-    }
+    columns = columns_of(questions, "image_link", "group_id", "entity_name", "label", idx="index")
+    columns["source"] = [source] * len(questions)
     with store.transaction() as connection, registered(connection, "questions", columns):
         taken = connection.execute("""
             select b.idx, q.image_link, q.entity_name, q.source from batch b join questions q using (idx)
@@ -118,15 +96,8 @@ def add_questions(store: Store, questions: Sequence[Question], source: str) -> i
 
 def add_files(store: Store, files: Sequence[LinkedFile]) -> None:
     """Appends which files the links name now; the newest row of a link counts."""
-    columns: dict[str, Sequence[Any]] = {
-        "image_link": [f.image_link for f in files],
-        "picture": [f.picture for f in files],
-        "path": [f.path for f in files],
-        "bytes": [f.size for f in files],
-        "mtime_ns": [f.mtime_ns for f in files],
-        "seq": [next_seq(store, "pictures")] * len(files),
-    }
-    insert(store, "pictures", columns)
+    columns = columns_of(files, "image_link", "picture", "path", "mtime_ns", bytes="size")
+    insert(store, "pictures", columns | {"seq": [next_seq(store, "pictures")] * len(files)})
 
 
 def load_files(store: Store) -> dict[str, LinkedFile]:
@@ -160,23 +131,19 @@ def load_question(store: Store, index: int) -> Question:
 
 def load_questions(store: Store) -> Iterator[Question]:
     """All questions by index, each with its picture where the file is known; streamed."""
-    cursor = store.connection.cursor()
-    cursor.execute(f"""
+    query = f"""
         select idx, image_link, group_id, entity_name, c.picture, label
-        from questions left join ({CURRENT_PICTURES}) c using (image_link) order by idx""")
-    for row in stream(cursor):
-        yield Question(*row)
+        from questions left join ({CURRENT_PICTURES}) c using (image_link) order by idx"""
+    return (Question(*row) for row in stream(store, query))
 
 
 def find_questions(store: Store, indices: Iterable[int]) -> dict[int, FoundQuestion]:
     """The questions with these indices that the store has, by index."""
-    cursor = store.connection.cursor()
-    cursor.register("chosen", integers(indices))
-    rows = cursor.execute(f"""
+    query = f"""
         select idx, entity_name, image_link, group_id, {FOLD_OF_LINK}, c.picture, c.path
         from questions join chosen using (idx) left join ({CURRENT_PICTURES}) c using (image_link)
-        order by idx""").fetchall()
-    return {row[0]: FoundQuestion(*row) for row in rows}
+        order by idx"""
+    return {row[0]: FoundQuestion(*row) for row in fetch(store, query, chosen=integers(indices))}
 
 
 def find_labels(store: Store, asked: Sequence[tuple[str, str]], without: Iterable[int]) -> list[tuple[str, str, str]]:
@@ -186,14 +153,13 @@ def find_labels(store: Store, asked: Sequence[tuple[str, str]], without: Iterabl
         asked: (image_link, entity_name) pairs.
         without: indices of questions that do not count.
     """
-    cursor = store.connection.cursor()
     types = pa.schema([("image_link", pa.string()), ("entity_name", pa.string())])
-    cursor.register("wanted", pa.table([[link for link, _ in asked], [name for _, name in asked]], schema=types))
-    cursor.register("own", integers(without))
-    return cursor.execute("""
+    wanted = pa.table([[link for link, _ in asked], [name for _, name in asked]], schema=types)
+    query = """
         select image_link, entity_name, label
         from questions semi join wanted using (image_link, entity_name) anti join own using (idx)
-        where label is not null order by idx""").fetchall()
+        where label is not null order by idx"""
+    return fetch(store, query, wanted=wanted, own=integers(without))
 
 
 def group_priors(store: Store) -> Mapping[tuple[str, int], GroupPrior]:

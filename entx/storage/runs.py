@@ -15,11 +15,13 @@ from decimal import Decimal
 from importlib import metadata
 from typing import Any
 
+import pyarrow as pa
+
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey, Quantity
 from entx.storage.pages import OF_KEY
 from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK
-from entx.storage.store import Store, fetch, insert, integers, stream
+from entx.storage.store import Store, columns_of, fetch, insert, integers, stream
 
 _LIBRARIES = ("duckdb", "entx-hybrid", "numpy", "onnxruntime", "openvino", "paddleocr", "rapidocr")
 _ANSWER = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
@@ -28,39 +30,25 @@ _ASKED = "q.idx in (select idx from answers where run in (select unnest($runs)))
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """A run over all rows of the store.
-
-    Args:
-        asked, answered: number of questions.
-        answer_seconds: sum of the answers' own times; 0 for a run that did not take them.
-        wall_seconds: of all its calls together that had something to do.
-    """
+    """A run over all rows of the store."""
 
     stage: str
     settings: dict[str, Any]
-    asked: int
-    answered: int
-    answer_seconds: float
-    wall_seconds: float
+    asked: int  # questions
+    answered: int  # of these, with a quantity
+    answer_seconds: float  # sum of the answers' own times; 0 for a run that did not take them
+    wall_seconds: float  # of all its calls together that had something to do
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A run that takes part in an ensemble.
-
-    Args:
-        run: its name.
-        stage: what made it.
-        settings_hash: of the settings it was begun with.
-        rows: answers it holds, abstentions included. Answers are only ever added, so that name and number say which.
-        pages: the OCR pages that its evidence points into; None for a run that read none.
-    """
+    """A run that takes part in an ensemble."""
 
     run: str
-    stage: str
-    settings_hash: str
-    rows: int
-    pages: PageKey | None = field(default=None, compare=False)
+    stage: str  # that made it
+    settings_hash: str  # of the settings it was begun with
+    rows: int  # answers, abstentions included; they are only ever added, so that name and number say which
+    pages: PageKey | None = field(default=None, compare=False)  # that its evidence points into; None without any
 
     def as_dict(self) -> dict[str, Any]:
         """For the settings of the ensemble's run."""
@@ -69,20 +57,13 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class ArmsRow:
-    """A question and what each arm said.
-
-    Args:
-        index, entity_name: of the question.
-        picture: sha256 of its file; None while the file is missing.
-        fold: of its picture's link, from 0 on (`questions.FOLDS`).
-        answers: one an arm, in the order asked for; None where that arm was not asked.
-    """
+    """A question and what each arm said."""
 
     index: int
     entity_name: str
-    picture: str | None
-    fold: int
-    answers: tuple[Answer | None, ...]
+    picture: str | None  # sha256 of its file; None while the file is missing
+    fold: int  # of its picture's link, from 0 on (`questions.FOLDS`)
+    answers: tuple[Answer | None, ...]  # one an arm, in the order asked for; None where that arm was not asked
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:
@@ -173,17 +154,16 @@ def page_seconds(store: Store, run: str, key: PageKey) -> float:
 
 def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -> None:
     """Commits a batch of (question index, answer) in one transaction."""
-    columns: dict[str, Sequence[Any]] = {
+    given = [answer for _, answer in answers]
+    columns = columns_of(given, "text", "reason", "log_prob", "p_correct", "p_present", "seconds", "score")
+    columns |= columns_of([answer.evidence for answer in given], "alignment", "line_ids", "polygon")
+    columns |= {
         "run": [run] * len(answers),
         "idx": [index for index, _ in answers],
-        "value": [format(a.quantity.value, "f") if a.quantity else None for _, a in answers],
-        "unit": [a.quantity.unit if a.quantity else None for _, a in answers],
-        "alignment": [a.evidence.alignment.value for _, a in answers],
-        "line_ids": [a.evidence.line_ids for _, a in answers],
-        "polygon": [a.evidence.polygon for _, a in answers],
+        "value": [format(answer.quantity.value, "f") if answer.quantity else None for answer in given],
+        "unit": [answer.quantity.unit if answer.quantity else None for answer in given],
     }
-    plain = ("text", "reason", "log_prob", "p_correct", "p_present", "seconds", "score")
-    insert(store, "answers", columns | {name: [getattr(a, name) for _, a in answers] for name in plain})
+    insert(store, "answers", columns)
 
 
 def answered_indices(store: Store, run: str) -> set[int]:
@@ -199,19 +179,10 @@ def forget_answers(store: Store, run: str, reason: str) -> int:
 
 
 def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> Iterator[tuple[int, Answer]]:
-    """(question index, answer) of a run by index, streamed.
-
-    Args:
-        only: indices of questions; the others are left out.
-    """
-    cursor = store.connection.cursor()
-    chosen = ""
-    if only is not None:
-        cursor.register("chosen", integers(only))
-        chosen = "and idx in (from chosen)"
-    cursor.execute(f"select idx, {_ANSWER} from answers where run = ? {chosen} order by idx", [run])
-    for index, *columns in stream(cursor):
-        yield index, _answer(*columns)
+    """(question index, answer) of a run by index, streamed; all, or those of the given questions."""
+    among, chosen = _among(only)
+    query = f"select idx, {_ANSWER} from answers where run = ? {among} order by idx"
+    return ((index, _answer(*columns)) for index, *columns in stream(store, query, [run], **chosen))
 
 
 def load_answers_to(store: Store, index: int) -> list[tuple[str, Answer]]:
@@ -258,21 +229,22 @@ def load_arms(
         only: indices of questions; the others are left out.
         without: leave out the questions that this run has answered already.
     """
-    cursor = store.connection.cursor()
-    chosen = ""
     wanted = None if only is None else list(only)
-    if wanted is not None:
-        cursor.register("chosen", integers(wanted))
-        chosen = "and q.idx in (from chosen)"
+    among, chosen = _among(wanted)
     query = f"""
-        select q.idx, entity_name, c.picture, {FOLD_OF_LINK}
+        select idx, entity_name, c.picture, {FOLD_OF_LINK}
         from questions q left join ({CURRENT_PICTURES}) c using (image_link)
-        where {_ASKED} {chosen} and not exists (from answers a where a.run = $without and a.idx = q.idx)
-        order by q.idx"""
-    cursor.execute(query, {"runs": list(runs), "without": without})
+        where {_ASKED} {among} and not exists (from answers a where a.run = $without and a.idx = q.idx)
+        order by idx"""
+    questions = stream(store, query, {"runs": list(runs), "without": without}, **chosen)
     merged = [_Column(load_answers(store, run, wanted)) for run in runs]
-    for index, entity_name, picture, fold in stream(cursor):
+    for index, entity_name, picture, fold in questions:
         yield ArmsRow(index, entity_name, picture, fold, tuple(column.at(index) for column in merged))
+
+
+def _among(only: Iterable[int] | None) -> tuple[str, dict[str, pa.Table]]:
+    """SQL: that a question is one of these, with the view it names; neither for None."""
+    return ("", {}) if only is None else ("and idx in (from chosen)", {"chosen": integers(only)})
 
 
 def count_asked(store: Store, runs: Sequence[str]) -> int:

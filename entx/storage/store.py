@@ -289,9 +289,25 @@ class Store:
         self.close()
 
 
-def fetch(store: Store, query: str, parameters: Any = None) -> list[Any]:
-    """All rows of a query's result, as tuples."""
-    return store.connection.execute(query, parameters).fetchall()
+def fetch(store: Store, query: str, parameters: Any = None, **views: pa.Table) -> list[Any]:
+    """All rows of a query's result, as tuples; the query may name the views. Without any it joins a transaction."""
+    connection = _with_views(store, views) if views else store.connection
+    return connection.execute(query, parameters).fetchall()
+
+
+def stream(store: Store, query: str, parameters: Any = None, **views: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query's result, some in memory at a time; the caller may query and write meanwhile."""
+    cursor = _with_views(store, views).execute(query, parameters)
+    while rows := cursor.fetchmany(_FETCH_ROWS):
+        yield from rows
+
+
+def _with_views(store: Store, views: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+    """A cursor of its own, which sees these tables as views."""
+    cursor = store.connection.cursor()
+    for name, table in views.items():
+        cursor.register(name, table)
+    return cursor
 
 
 def select(store: Store, name: str, *, harmless: bool = False) -> str:
@@ -331,6 +347,12 @@ def registered(
     connection.unregister("batch")
 
 
+def columns_of(rows: Sequence[Any], *names: str, **renamed: str) -> dict[str, Sequence[Any]]:
+    """Columns with the values of these attributes; those of another name are given as column=attribute."""
+    attributes = dict(zip(names, names, strict=True)) | renamed
+    return {column: [getattr(row, name) for row in rows] for column, name in attributes.items()}
+
+
 def next_seq(store: Store, table: str) -> int:
     """The first number of a `seq` column that is not taken."""
     return int(fetch(store, f"select coalesce(max(seq), 0) + 1 from {table}")[0][0])
@@ -339,12 +361,6 @@ def next_seq(store: Store, table: str) -> int:
 def integers(numbers: Iterable[int], name: str = "idx") -> pa.Table:
     """A view's worth of whole numbers, in one column."""
     return pa.table({name: pa.array(list(numbers), pa.int64())})
-
-
-def stream(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    """The rows of a cursor's result, some in memory at a time."""
-    while rows := cursor.fetchmany(_FETCH_ROWS):
-        yield from rows
 
 
 def _is_created(connection: duckdb.DuckDBPyConnection) -> bool:

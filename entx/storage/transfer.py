@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -31,9 +30,6 @@ from entx.storage.questions import LinkedFile, add_files, add_questions, load_fi
 from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
 from entx.storage.store import Store, fetch, integers, select, stream
 
-if TYPE_CHECKING:
-    pass
-
 TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
 """Names under which the answers are looked for, in this order, when none is given."""
 
@@ -47,23 +43,14 @@ _ASKED = "wanted w left join answers a on a.run = ? and a.idx = w.idx"
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What came of one ingest.
+    """What came of one ingest."""
 
-    Args:
-        questions: rows of the table.
-        new: of these, rows that the store did not have.
-        links: distinct links of the table.
-        pictures: distinct pictures, by content, behind the links that have a file.
-        without_file: links without a usable file, each with its reason.
-        indexed: False when the table had no index column, so that rows were numbered.
-    """
-
-    questions: int
-    new: int
-    links: int
-    pictures: int
-    without_file: dict[str, str]
-    indexed: bool
+    questions: int  # rows of the table
+    new: int  # of these, rows that the store did not have
+    links: int  # distinct links of the table
+    pictures: int  # distinct pictures, by content, behind the links that have a file
+    without_file: dict[str, str]  # links without a usable file, each with its reason
+    indexed: bool  # False when the table had no index column, so that rows were numbered
 
 
 def ingest(
@@ -150,21 +137,13 @@ def _sha256(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did.
+    """What an import did."""
 
-    Args:
-        column: the one that was read.
-        rows: of the file.
-        foreign: of these, rows of questions that the store does not have; left out.
-        added: rows that became answers in this call (not those of an earlier, interrupted one).
-        seconds: spent on postprocessing and storing, without reading the file.
-    """
-
-    column: str
-    rows: int
-    foreign: int
-    added: int
-    seconds: float
+    column: str  # that was read
+    rows: int  # of the file
+    foreign: int  # of these, rows of questions that the store does not have; left out
+    added: int  # rows that became answers in this call (not those of an earlier, interrupted one)
+    seconds: float  # spent on postprocessing and storing, without reading the file
 
 
 def import_predictions(
@@ -273,17 +252,11 @@ def import_pages(store: Store, path: Path) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many questions a run answered.
-
-    Args:
-        questions: counted.
-        asked: of these, questions that the run has a row for.
-        answered: of these, with a quantity.
-    """
+    """How many questions a run answered."""
 
     questions: int
-    asked: int
-    answered: int
+    asked: int  # of these, questions that the run has a row for
+    answered: int  # of these, with a quantity
 
 
 def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] | None = None) -> None:
@@ -297,13 +270,14 @@ def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] 
         InputError: another ending, or the file cannot be written.
     """
     check_predictions_name(out)
-    cursor = _wanted(store, indices)
-    cursor.execute(f"select w.idx, value, unit from {_ASKED} order by w.place", [run])
-    rows = ((index, Quantity(Decimal(value), unit).text if value else "") for index, value, unit in stream(cursor))
+    found = stream(store, f"select w.idx, value, unit from {_ASKED} order by w.place", [run], **_wanted(store, indices))
+    rows = ((index, Quantity(Decimal(value), unit).text if value else "") for index, value, unit in found)
     if out.suffix in _READERS:
-        named = [{"index": index, "prediction": prediction} for index, prediction in rows]
-        types = pa.schema([("index", pa.int64()), ("prediction", pa.string())])
-        cursor.register("predictions", pa.Table.from_pylist(named, schema=types))
+        types = pa.schema({"index": pa.int64(), "prediction": pa.string()})
+        cursor = store.connection.cursor()
+        cursor.register(
+            "predictions", pa.Table.from_pylist([dict(zip(HEADER, row, strict=True)) for row in rows], types)
+        )
         _copy(cursor, "from predictions", out)
         return
     with atomic_text(out) as file:
@@ -327,15 +301,11 @@ def check_predictions_name(out: Path) -> None:
 def coverage(store: Store, run: str, indices: Sequence[int] | None = None) -> Coverage:
     """Counts of a run over the questions with these indices, or all questions of the store."""
     counts = f"select count(*), count(a.idx), count(a.unit) from {_ASKED}"
-    rows = _wanted(store, indices).execute(counts, [run]).fetchall()
-    return Coverage(*map(int, rows[0]))
+    return Coverage(*fetch(store, counts, [run], **_wanted(store, indices))[0])
 
 
-def _wanted(store: Store, indices: Sequence[int] | None) -> duckdb.DuckDBPyConnection:
-    """A cursor that sees the view `wanted` (idx, place)."""
-    cursor = store.connection.cursor()
+def _wanted(store: Store, indices: Sequence[int] | None) -> dict[str, pa.Table]:
+    """The view `wanted` (idx, place)."""
     if indices is None:
-        cursor.execute("create temp view wanted as select idx, idx as place from questions")
-    else:
-        cursor.register("wanted", integers(indices).append_column("place", pa.array(range(len(indices)), pa.int64())))
-    return cursor
+        indices = [index for (index,) in fetch(store, "select idx from questions order by idx")]
+    return {"wanted": integers(indices).append_column("place", pa.array(range(len(indices)), pa.int64()))}

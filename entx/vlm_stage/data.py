@@ -26,7 +26,7 @@ from entx.core.types import OcrPage, PageKey, PageStatus
 from entx.neural.training.labels import Negative, certain_negatives, source_weight, usable_labels
 from entx.neural.training.recipe import DataSettings, ModelSettings, Recipe, Settings
 from entx.neural.training.sampling import TEST_MIX, Dataset, LabelledRow, SampleSettings, draw_rows
-from entx.storage.labels import PicturedQuestion, pictured_questions
+from entx.storage.labels import LabelledQuestion, labelled_questions
 from entx.storage.pages import load_pages
 from entx.storage.store import Store
 from entx.vlm_stage.families.base import Codec
@@ -145,16 +145,16 @@ def read_rows(
         tally: is told what became of every labelled question.
         held_out: pictures (sha256) of which nothing may be learnt, such as those of a test set.
     """
-    by_picture: dict[str, list[PicturedQuestion]] = {}
-    for one in pictured_questions(store):
-        if not any(source_weight(data.sources, one.question.source, name) for name in schema.entities):
+    by_picture: dict[str, list[LabelledQuestion]] = {}
+    for one in labelled_questions(store):
+        if not any(source_weight(data.sources, one.source, name) for name in schema.entities):
             tally["dropped: weight 0"] += 1
         elif not one.path:
             tally["dropped: no picture"] += 1
-        elif one.question.picture in held_out:
+        elif one.picture in held_out:
             tally["dropped: picture is held out"] += 1
         else:
-            by_picture.setdefault(one.question.picture, []).append(one)
+            by_picture.setdefault(one.picture, []).append(one)
     rows: list[Row] = []
     with ThreadPoolExecutor(_THREADS) as threads:
         sizes = threads.map(upright_size, (asked[0].path for asked in by_picture.values()))
@@ -162,8 +162,7 @@ def read_rows(
             if isinstance(size, str):
                 tally[f"dropped: picture {size}"] += len(asked)
                 continue
-            questions = [one.question for one in asked]
-            for question, truth in usable_labels(questions, schema, data.sources, data.ranges, tally):
+            for question, truth in usable_labels(asked, schema, data.sources, data.ranges, tally):
                 weight = source_weight(data.sources, question.source, question.entity_name)
                 tally["used: a value" if truth else "used: empty"] += 1
                 rows.append(
@@ -196,8 +195,8 @@ def absent_rows(store: Store, key: PageKey, schema: Schema, rows: Sequence[Row])
     what OCR misses, print that it cannot read, is rarely what a question is about, but such a row is no certain one.
     """
     asked: dict[str, set[str]] = {}
-    for one in pictured_questions(store):
-        asked.setdefault(one.question.picture, set()).add(one.question.entity_name)
+    for one in labelled_questions(store):
+        asked.setdefault(one.picture, set()).add(one.entity_name)
     first: dict[str, Row] = {}
     for row in rows:
         first.setdefault(row.picture, row)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from entx.core.candidates import evidence_of, find_candidates
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, Quantity, parse_written
+from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, OcrPage, PageKey, Quantity, parse_written
 from entx.core.units import exact_size, same_in_print
 from entx.ensemble.ballot import (
     Ballot,
@@ -39,20 +39,26 @@ def _options(*said: str | None, entity: str = "item_weight") -> dict[str, tuple[
     }
 
 
-def test_equal_numbers_in_equal_units_are_one_option() -> None:
-    assert _options("5 gram", "5.0 gram", "5.00 gram", "6 gram") == {"5.0 gram": (0, 1, 2), "6.0 gram": (3,)}
+@pytest.mark.parametrize(
+    ("said", "options"),
+    [
+        (["5 gram", "5.0 gram", "5.00 gram", "6 gram"], {"5.0 gram": (0, 1, 2), "6.0 gram": (3,)}),
+        (["0.5 kilogram", "500 gram", "500 gram"], {"0.5 kilogram": (0, 1, 2)}),  # the first arm gives the unit
+        (["5 kilogram", "11 pound", "11 pound"], {"5.0 kilogram": (0, 1, 2)}),  # converted as packs print it
+        (["1 kilogram", "800 gram"], {"1.0 kilogram": (0,), "800.0 gram": (1,)}),
+        (["6 gram", "5 kilogram", "", "11 pound"], {"6.0 gram": (0,), "5.0 kilogram": (1, 3), "": (2,)}),
+        (["", None, "5 gram", ""], {"": (0, 3), "5.0 gram": (2,)}),  # an arm that was not asked is in none
+    ],
+)
+def test_equal_and_converted_answers_are_one_option(said: list[Said], options: dict[str, tuple[int, ...]]) -> None:
+    assert _options(*said) == options
+    assert list(_options(*said)) == list(options)
+    assert ballot(*said).asked == tuple(arm for arm, text in enumerate(said) if text is not None)
 
 
-def test_a_converted_answer_supports_and_the_first_arm_gives_the_unit() -> None:
-    assert _options("0.5 kilogram", "500 gram", "500 gram") == {"0.5 kilogram": (0, 1, 2)}
+def test_an_option_knows_whether_its_arms_named_different_units() -> None:
     assert ballot("0.5 kilogram", "500 gram").options[0].converted
     assert not ballot("500.0 gram", "500 gram").options[0].converted
-
-
-def test_a_conversion_as_packs_print_it_supports() -> None:
-    assert _options("5 kilogram", "11 pound", "11 pound") == {"5.0 kilogram": (0, 1, 2)}
-    assert _options("1 kilogram", "800 gram") == {"1.0 kilogram": (0,), "800.0 gram": (1,)}
-    assert _options("6 gram", "5 kilogram", "", "11 pound") == {"6.0 gram": (0,), "5.0 kilogram": (1, 3), "": (2,)}
 
 
 def test_where_it_is_not_clear_who_says_the_same_nobody_is_joined() -> None:
@@ -73,20 +79,10 @@ def test_the_printed_form_wins_over_the_first_arms() -> None:
         return Evidence(alignment, (3,), (0.0,) * 8) if alignment else NO_EVIDENCE
 
     said = [answer("0.5 kilogram"), answer("500 gram")]
-    (option,) = make_ballot(0, CHALLENGE["item_weight"], said, find=find).options
-    assert option.quantity is not None
-    assert (option.quantity.text, option.arms) == ("500.0 gram", (0, 1))
-    assert option.evidence.line_ids == (3,)
-    printed["0.5 kilogram"] = Alignment.FUZZY
-    assert make_ballot(0, CHALLENGE["item_weight"], said, find=find).options[0].quantity == option.quantity
-    printed["0.5 kilogram"] = Alignment.NORMALISED
-    assert str(make_ballot(0, CHALLENGE["item_weight"], said, find=find).options[0].quantity) == "0.5 kilogram"
-
-
-def test_nothing_is_an_option_and_an_arm_not_asked_is_none() -> None:
-    found = ballot("", None, "5 gram", "")
-    assert [(str(option.quantity), option.arms) for option in found.options] == [("None", (0, 3)), ("5.0 gram", (2,))]
-    assert found.asked == (0, 2, 3)
+    for kilogram, form in (("none", "500.0 gram"), ("fuzzy", "500.0 gram"), ("normalised", "0.5 kilogram")):
+        printed["0.5 kilogram"] = Alignment(kilogram)
+        (option,) = make_ballot(0, CHALLENGE["item_weight"], said, find=find).options
+        assert (option.quantity.text, option.arms, option.evidence.line_ids) == (form, (0, 1), (3,))
 
 
 def test_an_illegal_unit_is_no_option_but_supports_its_size() -> None:
@@ -149,14 +145,10 @@ def test_who_agrees_with_whom_does_not_hang_on_the_order_of_the_arms(
 @given(SAID)
 def test_one_size_exactly_is_always_one_option(said: list[Said]) -> None:
     of = ballot(*said)
+    sizes = [exact_size(one.quantity) if one and one.quantity else None for one in of.answers]
     for option in of.options:
-        for arm in option.arms:
-            own = of.answers[arm]
-            assert own is not None
-            for other, answered in enumerate(of.answers):
-                if own.quantity and answered and answered.quantity:
-                    same = exact_size(own.quantity) == exact_size(answered.quantity)
-                    assert not same or other in option.arms
+        for size in {sizes[arm] for arm in option.arms} - {None}:
+            assert {other for other, its in enumerate(sizes) if its == size} <= set(option.arms)
 
 
 @given(GRAMS, OUNCES)
@@ -206,9 +198,7 @@ def test_an_option_is_as_sure_as_its_surest_arm(said: list[Said]) -> None:
 
 
 def test_scores_and_log_probabilities_are_no_confidence() -> None:
-    five = answer("5 gram")
-    assert five is not None
-    assert stated_confidence(replace(five, score=0.9, log_prob=-0.1, p_present=0.4)) is None
+    assert stated_confidence(answer("5 gram", score=0.9, log_prob=-0.1, p_present=0.4)) is None
     assert stated_confidence(Answer(None, p_correct=0.9, p_present=0.4)) == pytest.approx(0.6)
     assert stated_confidence(Answer(None, score=0.9)) is None
     mixed = ballot(("5 gram", 0.3), "5 gram", "6 gram")
@@ -219,7 +209,6 @@ def test_scores_and_log_probabilities_are_no_confidence() -> None:
 @given(SAID, st.sampled_from(["500 gram", "501 gram"]), st.booleans())
 def test_at_most_what_is_true_is_right(said: list[Said], truth: str, present: bool) -> None:
     quantity = parse_written(truth)
-    assert quantity is not None
     of = ballot(*said)
     example = Example(of, frozenset([quantity]) if present else frozenset(), present)
     right = [option for option in of.options if example.is_right(option)]
@@ -234,38 +223,35 @@ LABEL = replace(
 )
 
 
-def _evidence(text: str, entity: str = "item_weight") -> Evidence:
-    quantity = parse_written(text)
-    assert quantity is not None
-    return evidence_of(quantity, find_candidates(LABEL, CHALLENGE[entity]))
+AS_PRINTED = {Alignment.EXACT, Alignment.NORMALISED}
 
 
 @pytest.mark.parametrize(
     ("text", "entity", "line", "alignments"),
     [
-        ("500 gram", "item_weight", 1, {Alignment.EXACT, Alignment.NORMALISED}),  # the first of two
-        ("500.0 gram", "item_weight", 1, {Alignment.EXACT, Alignment.NORMALISED}),
-        ("1.1 pound", "item_weight", 0, {Alignment.EXACT, Alignment.NORMALISED}),
+        ("500 gram", "item_weight", 1, AS_PRINTED),  # the first of two
+        ("500.0 gram", "item_weight", 1, AS_PRINTED),
+        ("1.1 pound", "item_weight", 0, AS_PRINTED),
         ("500 millilitre", "item_volume", 2, {Alignment.FUZZY}),  # letters for digits
+        *((text, "item_weight", None, ()) for text in ("0.5 kilogram", "17.6 ounce", "501 gram", "500 milligram")),
     ],
 )
-def test_found_as_printed(text: str, entity: str, line: int, alignments: set[Alignment]) -> None:
-    found = _evidence(text, entity)
-    assert found.line_ids == (line,)
+def test_an_answer_is_found_as_printed_and_no_conversion_or_other_number(
+    text: str, entity: str, line: int | None, alignments: set[Alignment]
+) -> None:
+    found = evidence_of(parse_written(text), find_candidates(LABEL, CHALLENGE[entity]))
+    if line is None:
+        assert found == NO_EVIDENCE
+        return
+    assert (found.line_ids, found.polygon) == ((line,), LABEL.lines[line].polygon)
     assert found.alignment in alignments
-    assert found.polygon == LABEL.lines[line].polygon
 
 
-@pytest.mark.parametrize("text", ["0.5 kilogram", "17.6 ounce", "501 gram", "500 milligram"])
-def test_a_conversion_or_another_number_is_not_found(text: str) -> None:
-    assert _evidence(text) == NO_EVIDENCE
-
-
-def _ballots(path: Path) -> list[Ballot]:
+def _ballots(path: Path, key: PageKey | None = None) -> list[Ballot]:
     with Store(path) as store:
-        arms = find_arms(store, ["a"], CHALLENGE.digest)
-        rows = load_arms(store, ["a"])
-        return [one for batch in ballots(store, rows, arms, CHALLENGE, choose_pages(store, arms)) for one in batch]
+        arms, rows = find_arms(store, ["a"], CHALLENGE.digest), load_arms(store, ["a"])
+        batches = ballots(store, rows, arms, CHALLENGE, key or choose_pages(store, arms))
+        return [one for batch in batches for one in batch]
 
 
 def test_many_questions_of_one_page_and_questions_without_one(tmp_path: Path) -> None:
@@ -281,19 +267,12 @@ def test_many_questions_of_one_page_and_questions_without_one(tmp_path: Path) ->
         assert one.options[0].evidence.line_ids == (() if unread else (1,))
 
 
-def test_a_store_without_pages_grounds_nothing(tmp_path: Path) -> None:
-    (only,) = _ballots(make_store(tmp_path / "s.duckdb", {"a": ["500 gram"]}))
-    assert only.candidates is None
-    assert only.options[0].evidence == NO_EVIDENCE
-
-
-def test_pages_of_another_key_are_not_used(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", {"a": ["500 gram"]}, page=LABEL)
-    with Store(path) as store:
-        arms = find_arms(store, ["a"], CHALLENGE.digest)
-        other = replace(KEY, params_hash="other")
-        (batch,) = ballots(store, load_arms(store, ["a"]), arms, CHALLENGE, other)
-    assert batch[0].candidates is None
+@pytest.mark.parametrize(("page", "key"), [(None, None), (LABEL, replace(KEY, params_hash="other"))])
+def test_a_store_without_pages_or_with_those_of_another_key_grounds_nothing(
+    tmp_path: Path, page: OcrPage | None, key: PageKey | None
+) -> None:
+    (only,) = _ballots(make_store(tmp_path / "s.duckdb", {"a": ["500 gram"]}, page=page), key)
+    assert (only.candidates, only.options[0].evidence) == (None, NO_EVIDENCE)
 
 
 def test_an_entity_that_the_schema_lacks_is_told(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,27 +12,26 @@ from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.types import Alignment, Answer, Evidence
+from entx.core.types import Answer
 from entx.ensemble.ballot import Ballot, make_ballot
-from entx.ensemble.decision import CHALLENGE_F1, Objective
-from entx.ensemble.job import DefaultEnsemble, load_default, save_defaults, shipped_path
-from entx.ensemble.judge import fit_judge
+from entx.ensemble.job import DefaultEnsemble, load_default, shipped_path
+from entx.ensemble.judge import CHALLENGE_F1, Objective, fit_judge
 from entx.llm_stage import reader as text_reader
 from entx.llm_stage.prompt import PROMPT_VERSION
 from entx.llm_stage.reader import shipped_model
 from entx.neural.model_folder import model_hash
 from entx.rules import reader as rules_reader
 from entx.rules.reader import shipped_weights
-from tests.ensemble.arms import answer
-from tests.ensemble.examples import labelled
+from lab.default_calibration import save_defaults
+from tests.ensemble.arms import answer, heard, labelled
 
 ALONE, BOTH = load_default(["rules"]), load_default(["rules", "llm"])
 SCORES = st.floats(0.01, 0.99)
+TEXTS = ["5 gram", "6 gram", "0.005 kilogram", "5 volt", ""]
 
 
-def _ballot(*said: tuple[str, float], entity: str = "item_weight", candidates: int = 2) -> Ballot:
-    answers = [replace(made, score=score) for text, score in said if (made := answer(text))]
-    return make_ballot(0, CHALLENGE[entity], answers, find=lambda *_: Evidence(Alignment.EXACT), candidates=candidates)
+def _ballot(*said: tuple[str, float], **how: Any) -> Ballot:
+    return heard(*(answer(text, score=score) for text, score in said), **how)
 
 
 @pytest.mark.parametrize("ensemble", [ALONE, BOTH], ids=["rules", "both"])
@@ -59,9 +58,10 @@ def test_the_shipped_file_holds_no_row_and_is_small() -> None:
 def test_it_was_fitted_on_the_readers_of_today() -> None:
     rules = f"{rules_reader.READER_VERSION} {shipped_weights().digest}"
     llm = f"{text_reader.READER_VERSION} {PROMPT_VERSION} {model_hash(shipped_model())}"
+    today = {"rules": rules, "llm": llm}
     for ensemble in (ALONE, BOTH):
-        today = {stage: {"rules": rules, "llm": llm}[stage] for stage in ensemble.stages}
-        assert ensemble.versions == today, "a reader has changed: run lab/default_calibration.py again"
+        own = {stage: today[stage] for stage in ensemble.stages}
+        assert ensemble.versions == own, "a reader has changed: run lab/default_calibration.py again"
 
 
 @given(score=SCORES, more=SCORES, entity=st.sampled_from(sorted(CHALLENGE.entities)))
@@ -73,26 +73,18 @@ def test_a_higher_score_of_the_rules_is_never_less_likely_right(score: float, mo
     assert chances[0].present <= chances[1].present + 1e-12
 
 
-@given(
-    said=st.lists(st.tuples(st.sampled_from(["5 gram", "6 gram", "0.005 kilogram", "5 volt", ""]), SCORES), min_size=2,
-                  max_size=2)
-)  # fmt: skip
+@given(st.lists(st.tuples(st.sampled_from(TEXTS), SCORES), min_size=2, max_size=2))
 def test_whatever_is_said_the_choice_is_legal_and_its_chances_are_chances(said: list[tuple[str, float]]) -> None:
     of = _ballot(*said)
     choice = BOTH.decide(of)
-    assert choice.p_present is not None
     assert 0.0 < choice.p_present < 1.0
     if choice.option is None:
         assert choice.p_correct is None
         assert choice.reason
     else:
-        quantity = of.options[choice.option].quantity
-        assert quantity is not None
-        assert quantity.unit in CHALLENGE["item_weight"].units
-        assert choice.p_correct is not None
+        assert of.options[choice.option].quantity.unit in CHALLENGE["item_weight"].units
         assert 0.0 < choice.p_correct <= choice.p_present
-        rule = Objective(CHALLENGE_F1)
-        assert rule.gives(choice.p_correct, choice.p_present, BOTH.reached)
+        assert Objective(CHALLENGE_F1).gives(choice.p_correct, choice.p_present, BOTH.reached)
 
 
 def test_two_readers_that_agree_are_surer_than_two_that_do_not() -> None:
@@ -104,7 +96,6 @@ def test_nothing_said_is_no_answer_with_the_first_readers_reason() -> None:
     empty = make_ballot(0, CHALLENGE["depth"], [Answer(None, reason="none drawn"), Answer(None, reason="says none")])
     choice = BOTH.decide(empty)
     assert (choice.option, choice.reason, choice.p_correct) == (None, "none drawn", None)
-    assert choice.p_present is not None
     assert choice.p_present < 0.5
 
 
@@ -128,8 +119,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert (found.stages, found.reached, found.versions, found.measured) == (("a", "b"), 0.75, {"a": "1"}, {"n": 80})
     of = [example.ballot for example in labelled(20, seed=3)]
     for ours, theirs in zip(_own().judge.verdicts(of), found.judge.verdicts(of), strict=True):
-        assert theirs.right == pytest.approx(ours.right)
-        assert theirs.present == pytest.approx(ours.present)
+        assert (*theirs.right, theirs.present) == pytest.approx((*ours.right, ours.present))
 
 
 NOT_ONE = ["[" * 100_000, "[]", "3", "", "{", {"format": 99}, {"format": 1}, {"ensembles": []}]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,27 +15,21 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey
 from entx.ensemble.ballot import choose_pages
-from entx.ensemble.decision import CHALLENGE_F1, MICRO_F1
 from entx.ensemble.fit import Fitted, FoldModel, fit_ensemble
 from entx.ensemble.job import NO_LEGAL_ANSWER, OWN, Choice, Chooser, EnsembleReport, Policy, run_ensemble
-from entx.ensemble.judge import Judge, Logistic, fit_judge
-from entx.ensemble.strategies import Cascade, Ranked, Stack, StrategyFactory, Vote, rank
+from entx.ensemble.judge import CHALLENGE_F1, MICRO_F1, Judge, Logistic, fit_judge
+from entx.ensemble.strategies import Cascade, Ranked, Stack, Vote, rank
 from entx.storage.pages import add_pages
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm, add_answers, find_arms, load_answers, run_settings
 from entx.storage.store import Store
-from tests.ensemble.arms import KEY, PAGES, Said, answer, ballot, make_store
-from tests.ensemble.examples import labelled
+from tests.ensemble.arms import KEY, PAGES, Said, answer, ballot, labelled, make_store
 from tests.rules.pages import Text, page
 
 RUNS = ["a", "b"]
 MEMBERS = [Arm("a", "rules", "h", 1), Arm("b", "vlm", "h", 1)]
 TRAIN, OTHERS = labelled(120), labelled(400, seed=1)
-FITTED = {
-    name: fit_ensemble(name, factory, MEMBERS, "s", TRAIN)
-    for name, factory in (("vote", Vote), ("stack", Stack), ("cascade", Cascade))
-}
-FACTORIES = {"vote": Vote, "stack": Stack, "cascade": Cascade}
+FITTED = {name: fit_ensemble(name, MEMBERS, "s", TRAIN) for name in ("vote", "stack", "cascade")}
 NAMES = st.sampled_from(sorted(FITTED))
 SAID = st.lists(
     st.sampled_from(["5 gram", "6 gram", "0.006 kilogram", "5 volt", "3 metre", "", None]), min_size=2, max_size=2
@@ -45,7 +40,7 @@ PRECISION = st.sampled_from([0.1, 0.5, 0.8, 0.9, 0.99, 1.0])
 
 @cache
 def _chooser(name: str, policy: Policy) -> Chooser:
-    return Chooser(name, FACTORIES[name], RUNS, FITTED[name], policy)
+    return Chooser(name, RUNS, FITTED[name], policy)
 
 
 def _choose(name: str, said: list[Said], fold: int, policy: Policy) -> Choice:
@@ -56,9 +51,7 @@ def _choose(name: str, said: list[Said], fold: int, policy: Policy) -> Choice:
 def test_always_answering_gives_an_answer_wherever_a_legal_one_was_said(name: str, said: list[Said], fold: int) -> None:
     choice = _choose(name, said, fold, Policy(CHALLENGE_F1, always=True))
     legal = any(option.quantity is not None for option in choice.ballot.options)
-    assert (choice.option is not None) == legal
-    if not legal:
-        assert choice.reason
+    assert (choice.option is not None) == legal == (not choice.reason)
 
 
 @given(name=NAMES, said=SAID, fold=FOLD, low=PRECISION, high=PRECISION)
@@ -92,13 +85,17 @@ def test_a_batch_is_decided_as_its_questions_are_one_by_one(said: list[list[Said
     assert [choice.ballot.index for choice in together] == list(range(len(said)))
 
 
+SURE, NEVER = (Judge(*[Logistic((), (), (), (), odds)] * 2) for odds in (3.0, -3.0))
+
+
+def _by(*judges: Judge) -> Fitted:
+    """A vote that is judged by these, one a fold."""
+    folds = tuple(FoldModel({}, judge, ((0.9, 0.9), (0.1, 0.1))) for judge in judges)
+    return Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
+
+
 def test_each_fold_is_decided_by_its_own_model() -> None:
-    sure = Judge(Logistic((), (), (), (), 3.0), Logistic((), (), (), (), 3.0))
-    never = Judge(Logistic((), (), (), (), -3.0), Logistic((), (), (), (), -3.0))
-    pairs = ((0.9, 0.9), (0.1, 0.1))
-    folds = tuple(FoldModel({}, sure if fold else never, pairs) for fold in range(FOLDS))
-    fitted = Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
-    chooser = Chooser("vote", Vote, RUNS, fitted, Policy(CHALLENGE_F1))
+    chooser = Chooser("vote", RUNS, _by(NEVER, *[SURE] * (FOLDS - 1)), Policy(CHALLENGE_F1))
     given = [chooser.choose([ballot("5 gram", "5 gram", fold=fold)])[0].option for fold in range(FOLDS)]
     assert given == [None, 0, 0, 0, 0]
 
@@ -113,10 +110,10 @@ def test_the_judge_is_asked_or_the_strategy_that_judges_itself() -> None:
 
 def test_the_order_of_a_judging_strategy_is_that_of_its_verdicts() -> None:
     of = [example.ballot for example in labelled(60, seed=5)]
-    for name in ("stack", "cascade"):
-        strategy = FACTORIES[name](FITTED[name].folds[0].state)
+    for name, factory in (("stack", Stack), ("cascade", Cascade)):
+        strategy = factory(FITTED[name].folds[0].state)
         seen = strategy.view(of)
-        for order, verdict in zip(strategy.rank(seen), strategy.verdicts(seen), strict=True):  # type: ignore[attr-defined]
+        for order, verdict in zip(strategy.rank(seen), strategy.verdicts(seen), strict=True):
             assert [verdict.right[option] for option in order] == sorted(verdict.right, reverse=True)
 
 
@@ -124,12 +121,9 @@ def test_spoiled_ballots_and_withheld_answers_say_why() -> None:
     for policy in (Policy(OWN), Policy(CHALLENGE_F1), Policy(always=True)):
         (choice,) = _chooser("stack", policy).choose([ballot("5 volt", "3 metre")])
         assert (choice.option, choice.reason) == (None, "no arm's answer is in a legal unit")
-    (choice,) = Chooser("vote", Vote, RUNS, None, Policy(OWN)).choose([ballot("5 volt", "3 metre")])
+    (choice,) = Chooser("vote", RUNS, None, Policy(OWN)).choose([ballot("5 volt", "3 metre")])
     assert (choice.option, choice.reason) == (None, NO_LEGAL_ANSWER)
-    never = Judge(Logistic((), (), (), (), -3.0), Logistic((), (), (), (), -3.0))
-    folds = (FoldModel({}, never, ((0.9, 0.9),)),) * FOLDS
-    fitted = Fitted("vote", ("rules", "vlm"), "s", 2, "d", folds)
-    (choice,) = Chooser("vote", Vote, RUNS, fitted, Policy(MICRO_F1)).choose([ballot("5 gram")])
+    (choice,) = Chooser("vote", RUNS, _by(*[NEVER] * FOLDS), Policy(MICRO_F1)).choose([ballot("5 gram")])
     says = "5.0 gram is not worth the risk: right with 0.05, a value is shown with 0.05 (micro-f1)"
     assert (choice.option, choice.reason) == (None, says)
 
@@ -148,23 +142,21 @@ def test_the_favourite_is_the_first_that_is_an_answer(which: list[bool | None]) 
 
 @pytest.mark.parametrize("name", ["vote", "stack"])
 def test_a_fit_is_the_same_whatever_the_order_of_its_rows(name: str) -> None:
-    turned = fit_ensemble(name, FACTORIES[name], MEMBERS, "s", TRAIN[::-1])
+    turned = fit_ensemble(name, MEMBERS, "s", TRAIN[::-1])
     assert turned.data == FITTED[name].data
     of = [example.ballot for example in labelled(40, seed=9)]
     for policy in (Policy(CHALLENGE_F1), Policy(OWN)):
-        one, other = (
-            Chooser(name, FACTORIES[name], RUNS, fitted, policy).choose(of) for fitted in (FITTED[name], turned)
-        )
+        one, other = (Chooser(name, RUNS, fitted, policy).choose(of) for fitted in (FITTED[name], turned))
         assert [choice.option for choice in one] == [choice.option for choice in other]
 
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    return fit_ensemble("stack", Stack, MEMBERS, "s", labelled(400))
+    return fit_ensemble("stack", MEMBERS, "s", labelled(400))
 
 
-def _chosen(policy: Policy, fitted: Fitted | None, factory: StrategyFactory = Stack) -> list[Choice]:
-    chooser = Chooser("stack", factory, ["a", "b"], fitted, policy)
+def _chosen(policy: Policy, fitted: Fitted | None, name: str = "stack") -> list[Choice]:
+    chooser = Chooser(name, RUNS, fitted, policy)
     return chooser.choose([example.ballot for example in OTHERS])
 
 
@@ -179,15 +171,12 @@ def test_policies(fitted: Fitted) -> None:
     assert given[0] > given[1] > given[3] > 0
     assert given[2] < given[0]
 
-    def right(choices: list[Choice]) -> list[bool]:
-        return [
-            example.is_right(choice.ballot.options[choice.option])
-            for example, choice in zip(OTHERS, choices, strict=True)
-            if choice.option is not None
-        ]
+    def precision(choices: list[Choice]) -> float:
+        rows = zip(OTHERS, choices, strict=True)
+        return np.mean([example.is_right(choice.given) for example, choice in rows if choice.given is not None])
 
-    assert sum(right(precise)) / len(right(precise)) > 0.93
-    assert sum(right(always)) / len(right(always)) < 0.8
+    assert precision(precise) > 0.93
+    assert precision(always) < 0.8
     for choice in best:
         assert choice.p_present is not None
         assert (choice.option is None) == (choice.p_correct is None)
@@ -197,14 +186,14 @@ def test_policies(fitted: Fitted) -> None:
 
 
 def test_without_a_fit_only_what_needs_none_works() -> None:
-    chosen = _chosen(Policy(), None, Vote)
+    chosen = _chosen(Policy(), None, "vote")
     assert all(choice.p_correct is None and choice.p_present is None for choice in chosen)
-    always = _chosen(Policy(always=True), None, Vote)
+    always = _chosen(Policy(always=True), None, "vote")
     assert sum(choice.option is None for choice in always) < sum(choice.option is None for choice in chosen)
     with pytest.raises(InputError, match="--strategy stack learns from labelled rows"):
         _chosen(Policy(), None)
     with pytest.raises(InputError, match="--optimise challenge-f1 needs probabilities"):
-        _chosen(Policy("challenge-f1"), None, Vote)
+        _chosen(Policy("challenge-f1"), None, "vote")
 
 
 LABEL = replace(page(Text("Net weight", 0, 0), Text("500 g", 0, 100), Text("1.1 lbs", 0, 200)), picture="s1")
@@ -231,40 +220,37 @@ ARMS: dict[str, list[Said]] = {
 }
 
 
-def test_the_choices_are_a_run_with_reason_and_tally(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return make_store(tmp_path / "s.duckdb", ARMS)
+
+
+def test_the_choices_are_a_run_with_reason_and_tally(path: Path) -> None:
     report = _decide(path, ["a", "b", "c"])
     assert report.run == "vote(a,b,c)"
     assert _texts(path, report.run) == ["6.0 gram", "", "7.0 gram", "", "1.0 gram"]
-    answers = _answers(path, report.run)
-    assert [answers[i].text for i in range(5)] == [
-        "5.0 gram: a; 6.0 gram: b, c",
-        "nothing: a, b; 2.0 gram: c",
-        "7.0 gram: a; 8.0 gram: b",
-        "3.0 volt: a (not a legal unit)",
-        "1.0 gram: b; nothing: c",
+    assert [(answer.text, answer.reason) for answer in _answers(path, report.run).values()] == [
+        ("5.0 gram: a; 6.0 gram: b, c", ""),
+        ("nothing: a, b; 2.0 gram: c", "no answer, as a, b said"),
+        ("7.0 gram: a; 8.0 gram: b", ""),
+        ("3.0 volt: a (not a legal unit)", "no arm's answer is in a legal unit"),
+        ("1.0 gram: b; nothing: c", ""),
     ]
-    assert [answers[i].reason for i in range(5)] == [
-        "", "no answer, as a, b said", "", "no arm's answer is in a legal unit", "",
-    ]  # fmt: skip
     assert (report.questions, report.spoiled, report.converted) == (5, 1, 0)
     assert report.not_asked == {"a": 1, "b": 1, "c": 2}
     assert not report.grounded
 
 
-def test_the_runs_settings_name_its_arms(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+def test_the_runs_settings_name_its_arms(path: Path) -> None:
     _decide(path, ["b", "a"], run="mine")
     with Store(path) as store:
         settings = run_settings(store, "mine")
-        members = find_arms(store, ["b", "a"], CHALLENGE.digest)
+        assert settings["members"] == [arm.as_dict() for arm in find_arms(store, ["b", "a"], CHALLENGE.digest)]
     assert settings["strategy"] == "vote"
-    assert settings["members"] == [arm.as_dict() for arm in members]
     assert [(one["run"], one["rows"]) for one in settings["members"]] == [("b", 4), ("a", 4)]
 
 
-def test_calling_again_adds_nothing_and_an_interrupted_run_goes_on(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+def test_calling_again_adds_nothing_and_an_interrupted_run_goes_on(path: Path) -> None:
     _decide(path, ["a", "b"])
     before = _answers(path, "vote(a,b)")
     with Store(path, write=True) as store:
@@ -274,21 +260,17 @@ def test_calling_again_adds_nothing_and_an_interrupted_run_goes_on(tmp_path: Pat
     assert _decide(path, ["a", "b"]).questions == 0
 
 
-def test_a_run_whose_arms_have_grown_is_refused(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+def test_a_run_whose_arms_have_grown_is_refused(path: Path) -> None:
     _decide(path, ["a", "b"], run="mine")
-    more = answer("9 gram")
-    assert more is not None
     with Store(path, write=True) as store:
-        add_answers(store, "a", [(4, more)])
+        add_answers(store, "a", [(4, answer("9 gram"))])
     with pytest.raises(InputError, match=r"'mine' stands in .* with other settings .*members.*'rows': 4.*'rows': 5"):
         _decide(path, ["a", "b"], run="mine")
     with pytest.raises(InputError, match="stage vlm"):
         _decide(path, ["a", "b"], run="a")
 
 
-def test_an_ensemble_can_be_an_arm(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "s.duckdb", ARMS)
+def test_an_ensemble_can_be_an_arm(path: Path) -> None:
     inner = _decide(path, ["a", "b", "c"])
     again = _decide(path, [inner.run], run="again")
     assert again.questions == inner.questions
@@ -319,7 +301,6 @@ def test_an_arms_own_evidence_counts_only_in_its_own_pages(tmp_path: Path, engin
     settings = {"first": PAGES, "a": {**PAGES, "engine": engine}}
     make_store(path, {"first": ["3 volt"], "a": [None]}, page=LABEL, settings=settings)
     said = answer("1.1 pound")
-    assert said is not None
     with Store(path, write=True) as store:
         add_answers(store, "a", [(0, replace(said, evidence=Evidence(Alignment.FUZZY, (0,), (1.0,) * 8)))])
     _decide(path, ["first", "a"], run="both")

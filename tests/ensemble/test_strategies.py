@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,8 +38,7 @@ from entx.ensemble.strategies import (
     shortfall,
     strategy_names,
 )
-from tests.ensemble.arms import Said, answer, ballot, winner
-from tests.ensemble.examples import labelled
+from tests.ensemble.arms import Said, answer, ballot, labelled, winner
 
 
 def test_the_built_in_ones_are_those_of_pyproject() -> None:
@@ -46,14 +46,10 @@ def test_the_built_in_ones_are_those_of_pyproject() -> None:
     assert tomllib.loads(text)["project"]["entry-points"][GROUP] == BUILT_IN
 
 
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
-def test_each_built_in_one_loads(name: str) -> None:
-    factory = find_strategy(name)
-    if not factory.needs:
-        assert factory(None).rank([ballot("5 gram")]) == [[0]]
-
-
-def test_an_unknown_one_is_told_which_there_are() -> None:
+def test_each_built_in_one_loads_and_an_unknown_one_is_told_which_there_are() -> None:
+    for factory in map(find_strategy, BUILT_IN):
+        if not factory.needs:
+            assert factory(None).rank([ballot("5 gram")]) == [[0]]
     with pytest.raises(InputError, match=r"unknown strategy 'coin'; there are: .*vote"):
         find_strategy("coin")
 
@@ -69,6 +65,7 @@ def test_others_plug_in_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
 
 VOTE, CONFIDENCE = Vote(), Confidence()
 TRAIN, OTHERS = labelled(400), labelled(400, seed=1)  # the first arm is good at weights, the second at heights
+OTHER_BALLOTS = [example.ballot for example in OTHERS]
 
 
 def _wins(strategy: Strategy, *said: Said, entity: str = "item_weight") -> str:
@@ -104,7 +101,8 @@ def test_vote_by_hand(said: list[Said], wins: str) -> None:
     assert _wins(VOTE, *said) == wins
 
 
-def test_a_tie_goes_to_arms_with_legal_units_before_the_first_arm() -> None:
+def test_all_options_are_ranked_and_a_tie_goes_to_arms_with_legal_units_before_the_first_arm() -> None:
+    assert VOTE.rank([ballot("5 gram", "6 gram", "6 gram", ""), ballot("5 volt")]) == [[1, 0, 2], []]
     said = ["1 kilometre", "5 metre", "1000 metre", "5 metre"]
     assert _wins(VOTE, *said, entity="height") == "5.0 metre"
     assert _wins(VOTE, "1000 metre", *said[1:], entity="height") == "1000.0 metre"
@@ -126,12 +124,6 @@ def test_a_tie_goes_to_arms_with_legal_units_before_the_first_arm() -> None:
 )
 def test_confidence_by_hand(said: list[Said], wins: str) -> None:
     assert _wins(CONFIDENCE, *said) == wins
-
-
-def test_all_options_are_ranked() -> None:
-    of = ballot("5 gram", "6 gram", "6 gram", "")
-    assert VOTE.rank([of, ballot("5 volt")]) == [[1, 0, 2], []]
-    assert sorted(CONFIDENCE.rank([of])[0]) == [0, 1, 2]
 
 
 SIZES = ["5 gram", "6 gram", "0.006 kilogram", "0.2 ounce", "7 gram", "5 volt", "6 horsepower", "", None]
@@ -193,12 +185,11 @@ def _example(of: Ballot, *rights: str) -> Example:
     return Example(of, frozenset(quantities), bool(rights))
 
 
-def _share_right(strategy: Strategy, examples: list[Example]) -> float:
-    orders = strategy.rank([example.ballot for example in examples])
-    picked = [
-        example.is_right(example.ballot.options[order[0]]) for example, order in zip(examples, orders, strict=True)
-    ]
-    return sum(picked) / len(picked)
+def _share_right(strategy: Strategy, examples: list[Example], ballots: Sequence[Ballot] = ()) -> float:
+    """Of the choices among these ballots, by default the examples' own."""
+    seen = ballots or [example.ballot for example in examples]
+    rows = zip(examples, seen, strategy.rank(seen), strict=True)
+    return np.mean([bool(order) and example.is_right(of.options[order[0]]) for example, of, order in rows])
 
 
 def test_weights_by_hand() -> None:
@@ -233,7 +224,7 @@ def test_weighted_by_hand(said: list[str | None], wins: str) -> None:
 
 
 def test_each_learning_strategy_beats_the_vote_on_rows_it_has_not_seen() -> None:
-    vote = _share_right(Vote(), OTHERS)
+    vote = _share_right(VOTE, OTHERS)
     for factory in (Weighted, Confidence, Stack):
         assert _share_right(factory(factory.fit(TRAIN, factory.params)), OTHERS) > vote + 0.05
 
@@ -245,12 +236,9 @@ def cascade() -> State:
 
 def _asked(cascade: State) -> dict[str, float]:
     """Share of rows on which the second arm is asked, by entity."""
-    seen = Cascade(cascade).view([example.ballot for example in OTHERS])
-    shares = {}
-    for name in ("item_weight", "height"):
-        own = [1 in found.asked for found in seen if found.entity.name == name]
-        shares[name] = sum(own) / len(own)
-    return shares
+    seen = Cascade(cascade).view(OTHER_BALLOTS)
+    names = ("item_weight", "height")
+    return {name: np.mean([1 in found.asked for found in seen if found.entity.name == name]) for name in names}
 
 
 def test_it_asks_where_the_other_arm_is_better_and_not_too_often(cascade: State) -> None:
@@ -261,41 +249,32 @@ def test_it_asks_where_the_other_arm_is_better_and_not_too_often(cascade: State)
 
 
 def test_it_wins_back_a_part_of_what_the_first_arm_loses(cascade: State) -> None:
-    strategy = Cascade(cascade)
-    seen = strategy.view([example.ballot for example in OTHERS])
-    alone = [first_arms_only(example.ballot, 1) for example in OTHERS]
-
-    def right(ballots: list, orders: list) -> int:  # type: ignore[type-arg]
-        return sum(
-            bool(order) and example.is_right(found.options[order[0]])
-            for example, found, order in zip(OTHERS, ballots, orders, strict=True)
-        )
-
-    assert right(list(seen), strategy.rank(seen)) > right(alone, strategy.rank(alone)) + 20
+    seen, alone = Cascade(cascade).view(OTHER_BALLOTS), [first_arms_only(ballot, 1) for ballot in OTHER_BALLOTS]
+    assert _share_right(Cascade(cascade), OTHERS, seen) > _share_right(Cascade(cascade), OTHERS, alone) + 20 / 400
 
 
 def test_a_high_cost_asks_nobody_and_a_share_of_one_asks_wherever_something_is_to_gain() -> None:
-    nobody = Cascade.fit(TRAIN, {"ask": 0.4, "cost": 10.0, "first": 1})
-    assert _asked(nobody) == {"item_weight": 0.0, "height": 0.0}
-    everywhere = _asked(Cascade.fit(TRAIN, {"ask": 1.0, "cost": 0.0, "first": 1}))
+    nobody, everywhere = (
+        _asked(Cascade.fit(TRAIN, {"ask": ask, "cost": cost, "first": 1})) for ask, cost in ((0.4, 10.0), (1.0, 0.0))
+    )
+    assert nobody == {"item_weight": 0.0, "height": 0.0}
     assert everywhere["height"] > 0.9
 
 
 def test_what_was_not_asked_changes_nothing(cascade: State) -> None:
     strategy = Cascade(cascade)
-    seen = strategy.view([example.ballot for example in OTHERS])
+    seen = strategy.view(OTHER_BALLOTS)
     spared = [place for place, found in enumerate(seen) if 1 not in found.asked]
     assert len(spared) > 50
     for place in spared:
-        old = OTHERS[place].ballot
+        old = OTHER_BALLOTS[place]
         lied = replace(old, answers=(old.answers[0], answer("777 gram")), options=seen[place].options)
         assert strategy.view([lied]) == [seen[place]]
 
 
 def test_a_question_that_the_first_arm_was_not_asked_goes_to_the_others(cascade: State) -> None:
-    strategy = Cascade(cascade)
-    (seen,) = strategy.view([ballot(None, "5 gram")])
-    assert winner(strategy.rank([seen])[0], seen) == "5.0 gram"
+    (seen,) = Cascade(cascade).view([ballot(None, "5 gram")])
+    assert winner(Cascade(cascade).rank([seen])[0], seen) == "5.0 gram"
 
 
 def test_the_first_arms_own_form_is_used_while_no_other_was_asked() -> None:
@@ -314,7 +293,7 @@ def test_the_first_arms_own_form_is_used_while_no_other_was_asked() -> None:
 
 
 def test_without_any_other_arm_there_is_nothing_to_gain() -> None:
-    alone = [Example(first_arms_only(example.ballot, 1), example.rights, example.present) for example in TRAIN]
+    alone = [replace(example, ballot=first_arms_only(example.ballot, 1)) for example in TRAIN]
     assert Cascade.fit(alone, Cascade.params)["rates"] == {"": 0.0}
 
 
@@ -324,11 +303,10 @@ def _three(rows: int, seed: int) -> list[Example]:
     for example in labelled(rows, seed=seed):
         said = [answer("999 gram" if example.ballot.index % 3 else ""), *example.ballot.answers]
         known = {option.quantity: option.evidence for option in example.ballot.options}
-        of = make_ballot(
-            example.ballot.index, example.ballot.entity, said, fold=example.ballot.fold,
-            find=lambda _, quantity, known=known: known.get(quantity, Evidence(Alignment.NONE)), candidates=1,
-        )  # fmt: skip
-        made.append(Example(of, example.rights, example.present))
+        find = lambda _, quantity, known=known: known.get(quantity, Evidence(Alignment.NONE))  # noqa: E731
+        old = example.ballot
+        of = make_ballot(old.index, old.entity, said, fold=old.fold, find=find, candidates=1)
+        made.append(replace(example, ballot=of))
     return made
 
 
@@ -346,7 +324,7 @@ def test_several_arms_can_be_cheap() -> None:
 
 def test_each_ballot_is_judged_by_the_judge_of_such_ballots(cascade: State) -> None:
     strategy = Cascade(cascade)
-    seen = strategy.view([example.ballot for example in OTHERS[:60]])
+    seen = strategy.view(OTHER_BALLOTS[:60])
     cheap, full = (Judge(**cascade[which]).verdicts(seen) for which in ("cheap", "full"))
     told = strategy.verdicts(seen)
     assert {1 in found.asked for found in seen} == {True, False}
@@ -356,20 +334,20 @@ def test_each_ballot_is_judged_by_the_judge_of_such_ballots(cascade: State) -> N
 
 @given(SAID, st.integers(0, 6))
 def test_the_first_arms_alone_are_a_ballot_of_their_own(said: list[Said], first: int) -> None:
+    def find(arm: int, quantity: Quantity) -> Evidence:
+        """The second arm's answers and kilograms stand in the lines."""
+        stands = arm == 1 or quantity.unit == "kilogram"
+        return Evidence(Alignment.EXACT, (arm,)) if stands else Evidence(Alignment.NONE)
+
     def grounded(kept: Sequence[Said]) -> Ballot:
         answers = [answer(one) for one in kept]
-        return make_ballot(3, CHALLENGE["item_weight"], answers, fold=2, find=_found, candidates=4)
+        return make_ballot(3, CHALLENGE["item_weight"], answers, fold=2, find=find, candidates=4)
 
     alone = first_arms_only(grounded(said), first)
     assert alone == grounded([*said[:first], *[None] * (len(said) - first)])  # the others leave no trace
     assert first_arms_only(alone, first) == alone
     assert not asks_others(alone, first)
     assert asks_others(ballot(*said), first) == any(one is not None for one in said[first:])
-
-
-def _found(arm: int, quantity: Quantity) -> Evidence:
-    """The second arm's answers and kilograms stand in the lines."""
-    return Evidence(Alignment.EXACT, (arm,)) if arm == 1 or quantity.unit == "kilogram" else Evidence(Alignment.NONE)
 
 
 @given(right=st.floats(0.0, 1.0), more=st.floats(0.0, 1.0), present=st.floats(0.0, 1.0), reached=st.floats(0.0, 0.99))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,13 @@ import pytest
 from PIL import Image
 
 import entx
+from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, TableError
-from entx.core.types import Alignment, OcrLine
-from entx.extractor import RULES, Extractor, default_stage, pictures_of
+from entx.core.types import Alignment, OcrLine, OcrPage, PageStatus
+from entx.extractor import LLM, RULES, Extractor, Readers, default_stage, pictures_of
+from entx.rules.reader import RulesReader
 from tests.cli.runner import run_entx
+from tests.rules.pages import Text, page
 
 PICTURES = Path(entx.__file__).parent / "demo" / "pictures"
 FLASK, CABINET = PICTURES / "06_flask.jpg", PICTURES / "02_cabinet.jpg"
@@ -87,13 +89,12 @@ class TestArguments:
         with pytest.raises(InputError, match="colour"):
             rules.extract("nowhere.jpg", ["colour"])
 
-    def test_an_unknown_stage_names_the_known_ones(self) -> None:
-        with pytest.raises(InputError, match="rules, both"):
-            Extractor(stage="vlm")
-
-    def test_no_workers_are_refused(self) -> None:
-        with pytest.raises(InputError, match="at least one"):
-            Extractor(stage="rules", workers=0)
+    @pytest.mark.parametrize(
+        ("how", "says"), [({"stage": "vlm"}, "rules, both"), ({"stage": "rules", "workers": 0}, "at least one")]
+    )
+    def test_an_unknown_stage_and_no_workers_are_refused(self, how: dict[str, Any], says: str) -> None:
+        with pytest.raises(InputError, match=says):
+            Extractor(**how)
 
     def test_a_schema_adds_an_entity(self, tmp_path: Path) -> None:
         schema = tmp_path / "s.toml"
@@ -123,22 +124,18 @@ class TestFittedEnsemble:
         assert "\n" not in str(caught.value)
 
     def test_one_that_was_fitted_on_runs_decides(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        rows = [(i, f"p{i}.jpg", "item_weight", f"{100 + i} gram" if i % 3 else "") for i in range(60)]
-        gold, store, saved = (tmp_path / name for name in ("gold.csv", "s.duckdb", "mine.json"))
-        gold.write_text(
-            "index,image_link,entity_name,value\n" + "".join(",".join(map(str, row)) + "\n" for row in rows),
-            encoding="utf-8",
-        )
-        said = tmp_path / "said.csv"
-        said.write_text(
-            "index,prediction\n" + "".join(f"{i},{100 + i if i % 4 else 7} gram\n" for i, *_ in rows), encoding="utf-8"
-        )
-        assert run_entx(capsys, "ingest", gold, "--store", store).code == 0
-        imported = run_entx(capsys, "import-predictions", said, "--stage", "rules", "--run", "r", "--store", store)
-        assert imported.code == 0, imported.err
-        asked = ("--strategy", "stack", "--runs", "r", "--gold", gold, "--store", store, "--save", saved)
-        fitted = run_entx(capsys, "ensemble", *asked)
-        assert fitted.code == 0, fitted.err
+        gold, said, store, saved = (tmp_path / name for name in ("gold.csv", "said.csv", "s.duckdb", "mine.json"))
+        truths = [f"{i},p{i}.jpg,item_weight,{f'{100 + i} gram' if i % 3 else ''}" for i in range(60)]
+        answers = [f"{i},{100 + i if i % 4 else 7} gram" for i in range(60)]
+        gold.write_text("\n".join(["index,image_link,entity_name,value", *truths]), encoding="utf-8")
+        said.write_text("\n".join(["index,prediction", *answers]), encoding="utf-8")
+        for command in (
+            ("ingest", gold),
+            ("import-predictions", said, "--stage", "rules", "--run", "r"),
+            ("ensemble", "--strategy", "stack", "--runs", "r", "--gold", gold, "--save", saved),
+        ):
+            ended = run_entx(capsys, *command, "--store", store)
+            assert ended.code == 0, ended.err
         answer = Extractor(stage=saved).extract_text("NET WT 500 g", "item_weight")["item_weight"]
         assert answer.p_correct is not None or answer.p_present is not None
         plain = json.loads(saved.read_text(encoding="utf-8"))
@@ -148,11 +145,9 @@ class TestFittedEnsemble:
 
 
 class TestWhereAreThePictures:
-    def test_a_folder_gives_its_pictures_by_name(self, folder: Path) -> None:
+    def test_a_folder_gives_its_pictures_by_name_and_a_pattern_what_fits(self, folder: Path) -> None:
         names = [Path(str(one)).name for one in pictures_of(folder)]
         assert names == ["a.jpg", "b.JPG", "d.png", "c.jpg"]  # by path: below/d.png stands before c.jpg
-
-    def test_a_pattern_gives_what_fits(self, folder: Path) -> None:
         assert [Path(str(one)).name for one in pictures_of(f"{folder}/*.jpg")] == ["a.jpg", "c.jpg"]
 
     def test_a_name_with_brackets_that_exists_is_that_file(self, tmp_path: Path) -> None:
@@ -208,28 +203,17 @@ class TestPictures:
         assert str(found[3][1]["height"].quantity) == "54.3 centimetre"
 
     def test_many_without_an_end_are_read_as_they_are_asked_for(self, rules: Extractor) -> None:
-        taken: list[int] = []
-
-        def endless() -> Iterator[Path]:
-            for number in range(10_000):
-                taken.append(number)
-                yield FLASK
-
-        first = list(islice(rules.extract_many(endless(), "item_volume"), 3))
-        assert len(first) == 3
-        assert len(taken) < 64
+        taken = count()
+        endless = (FLASK for _ in taken)
+        assert len(list(islice(rules.extract_many(endless, "item_volume"), 3))) == 3
+        assert next(taken) < 64
 
     def test_a_table_keeps_its_rows_and_reads_each_picture_once(
         self, rules: Extractor, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        frame = pd.DataFrame(
-            {
-                "image_link": [str(folder / "a.jpg"), "none.jpg", str(folder / "a.jpg")],
-                "entity_name": ["height", "width", "item_volume"],
-                "price": [3, 1, 2],
-            },
-            index=[7, 3, 5],
-        )
+        link = str(folder / "a.jpg")
+        rows = [(link, "height", 3), ("none.jpg", "width", 1), (link, "item_volume", 2)]
+        frame = pd.DataFrame(rows, columns=["image_link", "entity_name", "price"], index=[7, 3, 5])
         reads: list[str] = []
         reader = rules._page_reader
         original = reader.read
@@ -253,5 +237,50 @@ class TestPictures:
         ended = run_entx(capsys, "extract", FLASK, "--entity", "item_volume", "--stage", "rules", "--json")
         (told,) = json.loads(ended.out)["answers"]
         answer = rules.extract(FLASK, "item_volume")["item_volume"]
-        assert answer.quantity is not None
         assert (told["answer"], told["p_correct"]) == (answer.quantity.text, answer.p_correct)
+
+
+LABEL = page(Text("NET WT 500 g", 0, 0), Text("Max load 12 kg", 0, 100))
+NAMES = ["item_weight", "maximum_weight_recommendation", "height"]
+BLANK = OcrPage("p", PageStatus.OK, "", 100, 100)
+BROKEN = OcrPage("p", PageStatus.UNREADABLE, "truncated")
+
+
+def test_the_rules_alone_say_what_the_rules_reader_says() -> None:
+    readers = Readers(CHALLENGE, (RULES,))
+    assert readers.stages == ("rules",)
+    said = readers.read([(LABEL, NAMES)])[0]
+    assert said == [(answer,) for answer in RulesReader(CHALLENGE).read(LABEL, NAMES)]
+    assert [one.quantity.text if one.quantity else "" for (one,) in said] == ["500.0 gram", "12.0 kilogram", ""]
+
+
+def test_their_version_changes_with_the_weights() -> None:
+    readers = Readers(CHALLENGE, (RULES,))
+    reader, weights = readers.versions["rules"].split()
+    assert reader.isdigit()
+    assert weights == readers.rules.weights.digest
+
+
+@pytest.mark.parametrize("what", [BLANK, BROKEN], ids=["blank", "broken"])
+def test_a_page_without_text_has_an_answer_with_a_reason_for_each_question(what: OcrPage) -> None:
+    said = Readers(CHALLENGE, (RULES,)).read([(what, NAMES)])[0]
+    assert len(said) == len(NAMES)
+    assert all(answer.quantity is None and answer.reason for (answer,) in said)
+
+
+@needs_torch
+def test_both_answer_each_question_and_the_model_hears_nothing_of_the_rules() -> None:
+    readers = Readers(CHALLENGE, (RULES, LLM))
+    assert readers.stages == ("rules", "llm")
+    said = readers.read([(LABEL, NAMES)])[0]
+    assert [len(answers) for answers in said] == [2, 2, 2]
+    assert [answers[1].quantity.text if answers[1].quantity else "" for answers in said] == [
+        "500.0 gram", "12.0 kilogram", "",
+    ]  # fmt: skip
+    assert all(answers[1].p_correct is None for answers in said)  # its own calibration is not used
+    deaf = Readers(CHALLENGE, (RULES,))
+    assert [answers[0] for answers in said] == [answers[0] for answers in deaf.read([(LABEL, NAMES)])[0]]
+    readers.rules.read = lambda *_: deaf.rules.read(LABEL, ["height"] * 3)  # type: ignore[method-assign]
+    other = readers.read([(LABEL, NAMES)])[0]  # the rules now say nothing to any question
+    assert [answers[1] for answers in other] == [answers[1] for answers in said]
+    assert all(answer.quantity is None for answers in readers.read([(BLANK, NAMES)])[0] for answer in answers)

@@ -69,13 +69,12 @@ class TestEvaluate:
         assert of_frames == of_files
         assert of_frames.overall.counts.f1 == pytest.approx(2 / 3)
 
+        of_one = entx.evaluate(self.GIVEN, self.GOLD, where=[("image_link", "a")])  # options reach the metric
+        assert (of_one.overall.counts.rows, of_one.overall.counts.f1) == (1, 1.0)
+
     def test_a_missing_column_names_table_and_column(self) -> None:
         with pytest.raises(EntxError, match=r"predictions\.csv.*prediction"):
             entx.evaluate(self.GIVEN[["index"]], self.GOLD)
-
-    def test_options_reach_the_metric(self) -> None:
-        found = entx.evaluate(self.GIVEN, self.GOLD, where=[("image_link", "a")])
-        assert (found.overall.counts.rows, found.overall.counts.f1) == (1, 1.0)
 
 
 def test_a_store_gives_its_tables_as_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, PageKey, PageStatus, Question
-from entx.ensemble.job import load_default, save_defaults
+from entx.ensemble.job import load_default
 from entx.extractor import RULES, Readers
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
-from lab.default_calibration import fit, read_all
+from lab.default_calibration import fit, read_all, save_defaults
 from lab.polygons import line_in
 
 ROWS = 80

@@ -16,16 +16,16 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts
 from entx.ensemble.ballot import Example
-from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.fit import fit_ensemble
 from entx.ensemble.job import Chooser, Policy
-from entx.ensemble.strategies import Stack, first_arms_only, learn
+from entx.ensemble.judge import CHALLENGE_F1, Objective
+from entx.ensemble.strategies import first_arms_only, learn
 from entx.report.columns import Column, Gold, GoldRow
 from entx.report.hybrids import ASKS, CLOSE, Frontier, cheap_arms, frontier_figures, sweep
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
 from entx.storage.store import Store
-from tests.ensemble.examples import labelled
+from tests.ensemble.arms import labelled
 from tests.report.ablations import default_arms, make_store, measured, of, summary
 from tests.report.tables import macros
 
@@ -111,8 +111,8 @@ def test_shares_rise_from_none_to_all_and_are_nearly_what_was_allowed(found: Fro
 @pytest.mark.parametrize(("end", "arms"), [(0, 1), (-1, 2)])
 def test_the_ends_are_stack_over_the_cheap_arms_and_over_all(found: Frontier, end: int, arms: int) -> None:
     examples = [replace(example, ballot=first_arms_only(example.ballot, arms)) for example in _sample()[0]]
-    fitted = fit_ensemble("stack", Stack, ARMS, "s", examples)
-    choices = Chooser("stack", Stack, ["rules", "qwen"], fitted, Policy(CHALLENGE_F1, always=True)).choose(
+    fitted = fit_ensemble("stack", ARMS, "s", examples)
+    choices = Chooser("stack", ["rules", "qwen"], fitted, Policy(CHALLENGE_F1, always=True)).choose(
         [example.ballot for example in examples]
     )
     for choice, answer in zip(choices, found.columns[end].answers, strict=True):

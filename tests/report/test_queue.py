@@ -14,8 +14,8 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.evaluation import Truth
 from entx.core.types import Answer, Question, parse_written
-from entx.ensemble.decision import CHALLENGE_F1, Objective
 from entx.ensemble.job import Policy, fit_on_gold, run_ensemble
+from entx.ensemble.judge import CHALLENGE_F1, Objective
 from entx.report.queue import (
     Panel,
     Queue,

@@ -20,7 +20,6 @@ from entx.storage.labels import (
     labelled_sources,
     load_reviews,
     pages_with_questions,
-    pictured_questions,
     settle,
 )  # fmt: skip
 from entx.storage.pages import add_pages
@@ -35,34 +34,32 @@ FIRST = Review(
 )  # fmt: skip
 
 
-def test_a_review_comes_back_as_it_was_given(store: Store) -> None:
-    bare = Review(5, (), "review", "", AT)
-    assert add_reviews(store, [FIRST, bare]) == 2
-    assert load_reviews(store) == [FIRST, bare]
+BARE = Review(5, (), "review", "", AT)
+SAME, EMPTY = replace(FIRST, reviewed=LATER, sha256="other"), replace(FIRST, reviewed=LATER, rights=())
+OTHERWISE = replace(FIRST, reviewed=LATER, rights=("7.0 gram",))
+BETWEEN = replace(FIRST, rights=("7.0 gram",), reviewed="2026-11-20T18:00:00.000000Z")
 
 
-def test_the_same_again_adds_nothing(store: Store) -> None:
-    add_reviews(store, [FIRST])
-    later = replace(FIRST, reviewed=LATER, sha256="other")
-    assert add_reviews(store, [FIRST]) == 0
-    assert add_reviews(store, [later]) == 0
-    assert load_reviews(store) == [FIRST]
-
-
-def test_a_reviewer_may_think_again_and_an_old_export_changes_nothing(store: Store) -> None:
-    add_reviews(store, [FIRST])
-    later = replace(FIRST, rights=(), reviewed=LATER)
-    between = replace(FIRST, rights=("7.0 gram",), reviewed="2026-11-20T18:00:00.000000Z")
-    assert add_reviews(store, [later]) == 1
-    assert add_reviews(store, [between, FIRST]) == 0
-    assert load_reviews(store) == [later]
-    assert store.connection.execute("select count(*) from reviews").fetchall() == [(2,)]  # nothing is overwritten
-
-
-def test_of_one_file_the_latest_counts_whatever_its_order(store: Store) -> None:
-    later = replace(FIRST, rights=("7.0 gram",), reviewed=LATER)
-    assert add_reviews(store, [later, FIRST]) == 2
-    assert load_reviews(store) == [later]
+@pytest.mark.parametrize(
+    ("imports", "loaded"),
+    [
+        ([([FIRST, BARE], 2)], [FIRST, BARE]),  # each comes back as it was given
+        ([([FIRST], 1), ([FIRST], 0), ([SAME], 0)], [FIRST]),  # the same again adds nothing
+        (
+            [([FIRST], 1), ([EMPTY], 1), ([BETWEEN, FIRST], 0)],
+            [EMPTY],
+        ),  # one may think again, not an old export
+        ([([OTHERWISE, FIRST], 2)], [OTHERWISE]),  # of one file the latest counts whatever its order
+    ],
+)
+def test_the_newest_review_of_a_reviewer_counts_and_nothing_is_overwritten(
+    store: Store, imports: list[tuple[list[Review], int]], loaded: list[Review]
+) -> None:
+    for reviews, added in imports:
+        assert add_reviews(store, reviews) == added
+    assert load_reviews(store) == loaded
+    number = sum(added for _, added in imports)
+    assert store.connection.execute("select count(*) from reviews").fetchall() == [(number,)]
 
 
 def test_one_name_in_two_labellings_is_two_people(store: Store) -> None:
@@ -111,10 +108,8 @@ def test_agreement_does_not_depend_on_who_comes_first(rights: list[list[str]], s
     reviews = [_by(str(number), *forms) for number, forms in enumerate(rights)]
     mixed = list(reviews)
     shuffled.shuffle(mixed)
-    settled, disputed = settle(reviews)
-    again, again_disputed = settle(mixed)
-    assert settled.keys() == again.keys()
-    assert disputed.keys() == again_disputed.keys()
+    (settled, disputed), (again, again_disputed) = settle(reviews), settle(mixed)
+    assert (settled.keys(), disputed.keys()) == (again.keys(), again_disputed.keys())
     for index, label in settled.items():
         assert set(label.rights) == set(again[index].rights)
         assert not label.rights or all(label.rights[0] in review.rights for review in reviews)
@@ -150,7 +145,7 @@ def test_training_reads_reviews_before_the_table(store: Store) -> None:
         SourceCount("review", 2, 2), SourceCount("second", 1, 1), SourceCount("train.csv", 2, 2),
     ]  # fmt: skip
     assert [one.index for one in labelled_questions(store, KEY, ["second"])] == [2]
-    pictured = [one.question for one in pictured_questions(store)]  # a vision model learns from the same labels
+    pictured = labelled_questions(store)  # a vision model learns from the same labels
     assert [(one.index, one.label, one.source) for one in pictured] == found
 
 
@@ -190,20 +185,25 @@ def labelled(store: Store) -> Store:
 
 def test_questions_with_a_label_and_an_ok_page_by_index(labelled: Store) -> None:
     assert labelled_questions(labelled, KEY) == [
-        LabelledQuestion(0, "A", "g", "item_weight", "5.0 kilogram", "train.csv"),
-        LabelledQuestion(1, "B", "g", "item_weight", "", "curated.csv"),
-        LabelledQuestion(2, "A", "g", "item_weight", "6.0 kilogram", "train.csv"),
+        LabelledQuestion(0, "A", "g", "item_weight", "5.0 kilogram", "train.csv", "/nowhere/a.jpg"),
+        LabelledQuestion(1, "B", "g", "item_weight", "", "curated.csv", "/nowhere/b.jpg"),
+        LabelledQuestion(2, "A", "g", "item_weight", "6.0 kilogram", "train.csv", "/nowhere/a2.jpg"),
     ]
 
 
-def test_pages_of_another_key_do_not_count(labelled: Store) -> None:
-    assert [question.index for question in labelled_questions(labelled, OTHER)] == [0, 2, 4]
-
-
-def test_only_the_named_tables(labelled: Store) -> None:
-    assert [question.index for question in labelled_questions(labelled, KEY, ["curated.csv"])] == [1]
-    assert [question.index for question in labelled_questions(labelled, KEY, ["train.csv", "x"])] == [0, 2]
-    assert labelled_questions(labelled, KEY, []) == []
+@pytest.mark.parametrize(
+    ("key", "sources", "indices"),
+    [
+        (OTHER, None, [0, 2, 4]),  # pages of another key do not count
+        (KEY, ["curated.csv"], [1]),
+        (KEY, ["train.csv", "x"], [0, 2]),
+        (KEY, [], []),
+    ],
+)
+def test_only_with_a_page_of_the_key_and_of_the_named_tables(
+    labelled: Store, key: PageKey, sources: list[str] | None, indices: list[int]
+) -> None:
+    assert [question.index for question in labelled_questions(labelled, key, sources)] == indices
 
 
 def test_tables_are_counted_with_and_without_a_page(labelled: Store) -> None:
@@ -212,11 +212,7 @@ def test_tables_are_counted_with_and_without_a_page(labelled: Store) -> None:
 
 def test_a_replaced_picture_counts_by_its_newest_file(labelled: Store) -> None:
     add_files(labelled, [_file("a.jpg", "B")])
-    assert {question.index: question.picture for question in labelled_questions(labelled, KEY)} == {
-        0: "B",
-        1: "B",
-        2: "A",
-    }
+    assert [question.picture for question in labelled_questions(labelled, KEY)] == ["B", "B", "A"]
 
 
 def test_a_page_read_twice_gives_each_question_once(labelled: Store) -> None:
@@ -237,21 +233,19 @@ def test_the_order_does_not_depend_on_the_chunk(labelled: Store, monkeypatch: py
     add_files(labelled, [_file(f"{n}.jpg", page.picture) for n, page in enumerate(more)])
     asked = [Question(100 + n, f"{n}.jpg", "g", "height", None, "1 inch") for n in range(100)]
     add_questions(labelled, asked, "more.csv")
-    orders = []
+    questions = labelled_questions(labelled, KEY)
     for size in (1, 7, 1000):
         monkeypatch.setattr(labels, "_PAGES_AT_ONCE", size)
-        orders.append(
-            [page.lines[0].text for page, _ in pages_with_questions(labelled, KEY, labelled_questions(labelled, KEY))]
-        )
-    assert orders[0] == orders[1] == orders[2] == ["a", "b", *map(str, range(100))]
+        texts = [page.lines[0].text for page, _ in pages_with_questions(labelled, KEY, questions)]
+        assert texts == ["a", "b", *map(str, range(100))]
 
 
-def test_pictured_questions_need_a_file_and_no_page(labelled: Store) -> None:
-    found = pictured_questions(labelled)
-    assert [one.question.index for one in found] == sorted(one.question.index for one in found)
+def test_without_a_key_no_page_and_no_file_is_needed(labelled: Store) -> None:
+    found = labelled_questions(labelled)
+    assert [one.index for one in found] == sorted(one.index for one in found)
     number = sum(count.labelled for count in labelled_sources(labelled, KEY))
     assert len(found) == number  # those without a page and those without a file too
-    assert all(bool(one.path) == bool(one.question.picture) for one in found)
-    assert {one.question.index for one in found} >= {one.index for one in labelled_questions(labelled, KEY)}
+    assert all(bool(one.path) == bool(one.picture) for one in found)
+    assert {one.index for one in found} >= {one.index for one in labelled_questions(labelled, KEY)}
     add_files(labelled, [_file("a.jpg", "Z")])
-    assert {one.question.picture for one in pictured_questions(labelled) if one.question.index == 0} == {"Z"}
+    assert {one.picture for one in labelled_questions(labelled) if one.index == 0} == {"Z"}

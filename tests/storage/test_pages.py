@@ -35,7 +35,7 @@ from entx.storage.pages import (
 )  # fmt: skip
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files
 from entx.storage.runs import add_answers, answered_indices
-from entx.storage.store import Store
+from entx.storage.store import Store, fetch
 from entx.storage.transfer import export_table, import_pages
 
 KEY = PageKey("fake", "m1", "p1")
@@ -44,14 +44,8 @@ LINES = (OcrLine("H", 0.5, BOX), OcrLine("25 cm", 1.0, BOX, 90.0), OcrLine("10 i
 UPRIGHT = Stroke(Direction.VERTICAL, (4.0, 2.0), (4.5, 90.25), 88.25, 1.5, 0.875, True, 2)
 LEVEL = Stroke(Direction.HORIZONTAL, (4.0, 7.0), (80.0, 7.0), 76.0, 0.0, 0.0625)
 SLANTED = Stroke(Direction.OBLIQUE, (1.0, 1.0), (4.0, 5.0), 5.0, 12.0, 0.25, False, 1)
-GEOMETRY = PageGeometry(
-    (10.0, 20.5, 300.0, 400.0),
-    0.75,
-    3,
-    (LineGeometry(1, UPRIGHT, LEVEL, SLANTED, -0.5, 0.25), LineGeometry(2, None, LEVEL, None, 1.25, 2.0)),
-    (0,),
-    0.5,
-)  # numbers that single precision holds exactly
+BOTH = LineGeometry(1, UPRIGHT, LEVEL, SLANTED, -0.5, 0.25), LineGeometry(2, None, LEVEL, None, 1.25, 2.0)
+GEOMETRY = PageGeometry((10.0, 20.5, 300.0, 400.0), 0.75, 3, BOTH, (0,), 0.5)  # all exact in single precision
 BARE = PageGeometry(white=0.125)
 PAGE = OcrPage("old", PageStatus.OK, "", 10, 20, LINES, 0.5)
 
@@ -106,12 +100,10 @@ def test_a_link_follows_its_newest_file(store: Store) -> None:
 
 def test_reading_pages_may_interleave_with_writing(store: Store) -> None:
     add_pages(store, KEY, "r", [_page(f"s{i}") for i in range(3000)])
-    seen = 0
-    for page in load_pages(store, KEY):
-        if seen % 1000 == 0:
-            add_answers(store, "r", [(seen, Answer(None, page.picture))])
-        seen += 1
-    assert seen == 3000
+    for number, page in enumerate(load_pages(store, KEY)):
+        if number % 1000 == 0:
+            add_answers(store, "r", [(number, Answer(None, page.picture))])
+    assert number == 2999
     assert len(answered_indices(store, "r")) == 3
 
 
@@ -141,8 +133,8 @@ def test_only_what_the_run_has_not_answered(asked: Store) -> None:
 
 def test_answers_that_are_added_meanwhile_change_nothing(asked: Store) -> None:
     pictures = open_pictures(asked, "vlm")
-    first = next(pictures)
-    add_answers(asked, "vlm", [(q.index, Answer(None)) for q in first.questions] + [(3, Answer(None))])
+    asked_first = [q.index for q in next(pictures).questions]
+    add_answers(asked, "vlm", [(index, Answer(None)) for index in (*asked_first, 3)])
     assert [one.picture for one in pictures] == ["sha-y"]
 
 
@@ -179,19 +171,14 @@ def test_numbers_are_kept_in_single_precision(store: Store) -> None:
     stroke = replace(UPRIGHT, score=1 / 3, gap=0.1)
     add_pages(store, KEY, "r", [replace(PAGE, geometry=PageGeometry(white=0.7, lines=(LineGeometry(1, stroke),)))])
     (read,) = load_pages(store, KEY)
-    assert read.geometry is not None
-    assert read.geometry.white == pytest.approx(0.7, abs=1e-7)
     found = read.geometry.lines[0].vertical
-    assert found is not None
-    assert (found.score, found.gap) == (pytest.approx(1 / 3, abs=1e-7), pytest.approx(0.1, abs=1e-7))
+    assert (read.geometry.white, found.score, found.gap) == pytest.approx((0.7, 1 / 3, 0.1), abs=1e-7)
 
 
 def test_columns_can_be_asked_with_sql(store: Store) -> None:
     add_pages(store, KEY, "r", [replace(PAGE, geometry=GEOMETRY)])
-    rows = store.connection.execute(
-        "select g.line, g.vertical.ticks, g.vertical.score from (select unnest(geometry.lines) as g from pages)"
-    ).fetchall()
-    assert rows == [(1, 2, 0.875), (2, None, None)]
+    query = "select g.line, g.vertical.ticks, g.vertical.score from (select unnest(geometry.lines) as g from pages)"
+    assert fetch(store, query) == [(1, 2, 0.875), (2, None, None)]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])

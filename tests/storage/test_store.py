@@ -76,7 +76,6 @@ def test_two_readers_share_the_store(path: Path) -> None:
 def test_a_busy_store_that_frees_up_in_time_is_opened(path: Path) -> None:
     code = OPEN + "s = Store(Path(sys.argv[1]), write=True); print('open', flush=True); time.sleep(0.7); s.close()"
     with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
         Store(path, write=True).close()
 
@@ -94,11 +93,17 @@ def test_a_forked_child_is_refused(store: Store) -> None:
     assert list(pages.load_pages(store, KEY)) == []
 
 
-@pytest.mark.parametrize("content", [b"not a database" * 400, b""])
-def test_a_file_that_is_no_store_is_refused_for_reading(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"store\.duckdb"):
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"not a database" * 400, r"store\.duckdb"), (b"", r"store\.duckdb"), (None, "entx ingest")]
+)
+def test_a_file_that_is_no_store_or_is_missing_is_refused_for_reading(
+    path: Path, content: bytes | None, says: str
+) -> None:
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StoreError, match=says):
         Store(path)
+    assert path.exists() == (content is not None)
 
 
 def test_a_foreign_database_is_refused_and_left_alone(path: Path) -> None:
@@ -108,12 +113,6 @@ def test_a_foreign_database_is_refused_and_left_alone(path: Path) -> None:
         Store(path, write=True)
     with duckdb.connect(str(path)) as connection:
         assert connection.execute("select table_name from duckdb_tables()").fetchall() == [("mine",)]
-
-
-def test_a_missing_store_says_how_to_make_one(path: Path) -> None:
-    with pytest.raises(StoreError, match="entx ingest"):
-        Store(path)
-    assert not path.exists()
 
 
 @pytest.mark.parametrize("write", [True, False])

@@ -8,6 +8,7 @@ import json
 import os
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -57,6 +58,10 @@ def _write(folder: Path, text: str, name: str = "t.csv") -> Path:
 def _read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
+
+
+def _read_jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture
@@ -175,17 +180,14 @@ def test_importing_twice_adds_nothing_and_an_interrupted_import_is_continued(ask
     assert sorted(index for index, _ in load_answers(asked, "qwen")) == [0, 1, 2]
 
 
-def test_another_file_needs_another_run(asked: Store, tmp_path: Path) -> None:
-    _import(asked, _write(tmp_path, SENTENCES))
-    other = _write(tmp_path, "index,prediction\n1,5 gram\n", "other.csv")
+def test_another_file_or_postprocessor_needs_another_run(
+    asked: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = _write(tmp_path, SENTENCES), _write(tmp_path, "index,prediction\n1,5 gram\n", "other.csv")
+    _import(asked, path)
     with pytest.raises(InputError, match="choose another --run"):
         _import(asked, other)
     assert _import(asked, other, "second").added == 1
-
-
-def test_another_postprocessor_needs_another_run(asked: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = _write(tmp_path, SENTENCES)
-    _import(asked, path)
     monkeypatch.setattr("entx.storage.transfer.POSTPROCESS_VERSION", 0)
     with pytest.raises(InputError, match="postprocess was"):
         _import(asked, path)
@@ -214,12 +216,10 @@ def test_a_faulty_table_of_answers_is_refused(asked: Store, tmp_path: Path, text
 
 def test_the_prediction_file_has_a_row_for_every_question(asked: Store, tmp_path: Path) -> None:
     _import(asked, _write(tmp_path, "index,prediction\n2,12 volt\n"))
-    write_predictions(asked, "qwen", tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text() == "index,prediction\n0,\n1,\n2,12.0 volt\n"
-    assert coverage(asked, "qwen") == Coverage(3, 1, 1)
-    assert coverage(asked, "qwen", [7, 2]) == Coverage(2, 1, 1)
-    write_predictions(asked, "qwen", tmp_path / "some.csv", [7, 2])
-    assert (tmp_path / "some.csv").read_text() == "index,prediction\n7,\n2,12.0 volt\n"
+    for wanted, rows, count in ((None, "0,\n1,\n2,12.0 volt\n", 3), ([7, 2], "7,\n2,12.0 volt\n", 2)):
+        write_predictions(asked, "qwen", tmp_path / "out.csv", wanted)
+        assert (tmp_path / "out.csv").read_text() == f"index,prediction\n{rows}"
+        assert coverage(asked, "qwen", wanted) == Coverage(count, 1, 1)
 
 
 def test_predictions_are_written_as_the_ending_says(asked: Store, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_predictions_are_written_as_the_ending_says(asked: Store, tmp_path: Path
     assert gzip.decompress((tmp_path / "p.csv.gz").read_bytes()).decode() == text
     rows = [{"index": 7, "prediction": ""}, {"index": 2, "prediction": "12.0 volt"}]
     assert pd.read_parquet(tmp_path / "p.parquet").to_dict("records") == rows
-    assert [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()] == rows
+    assert _read_jsonl(tmp_path / "p.jsonl") == rows
 
 
 @pytest.mark.parametrize("name", ["p.xlsx", "p.tsv", "p.gz", "p.csv.zip"])
@@ -263,7 +263,7 @@ def test_every_table_goes_out_in_every_format(full: Store, tmp_path: Path, name:
     if suffix == ".csv":
         assert len(_read_csv(out)) == rows
     if suffix == ".jsonl":
-        assert len([json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]) == rows
+        assert len(_read_jsonl(out)) == rows
 
 
 def test_a_table_is_a_data_frame_with_the_columns_of_its_export(full: Store, tmp_path: Path) -> None:
@@ -284,8 +284,7 @@ def test_no_text_of_a_csv_is_a_formula_and_jsonl_is_exact(full: Store, tmp_path:
     for name in ("lines.csv", "lines.jsonl", "reviews.csv", "questions.csv"):
         export_table(full, name.partition(".")[0], tmp_path / name)
     assert [row["text"] for row in _read_csv(tmp_path / "lines.csv")] == ["'=1+1", "5 kg"]
-    exact = [json.loads(line)["text"] for line in (tmp_path / "lines.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert exact == ["=1+1", "5 kg"]
+    assert [row["text"] for row in _read_jsonl(tmp_path / "lines.jsonl")] == ["=1+1", "5 kg"]
     reviews = [(row["index"], row["annotator"]) for row in _read_csv(tmp_path / "reviews.csv")]
     assert reviews == [("1", "'=ann"), ("2", "bob")]
     assert "'-b.jpg" in (tmp_path / "questions.csv").read_text(encoding="utf-8")
@@ -306,11 +305,9 @@ def test_an_export_keeps_the_order_of_its_rows_in_every_format(store: Store, tmp
     """More rows than one thread of DuckDB writes."""
     number = 150_000
     add_questions(store, [Question(i, f"{i}.jpg", "g", "height") for i in reversed(range(number))], "t.csv")
-    export_table(store, "questions", tmp_path / "q.csv")
-    export_table(store, "questions", tmp_path / "q.jsonl")
-    assert [int(row["index"]) for row in _read_csv(tmp_path / "q.csv")] == list(range(number))
-    lines = (tmp_path / "q.jsonl").read_text().splitlines()
-    assert [json.loads(line)["index"] for line in lines] == list(range(number))
+    for name, read in (("q.csv", _read_csv), ("q.jsonl", _read_jsonl)):
+        export_table(store, "questions", tmp_path / name)
+        assert [int(row["index"]) for row in read(tmp_path / name)] == list(range(number))
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
