@@ -21,7 +21,7 @@ from entx.neural.backends.base import Model
 from entx.report.columns import GoldRow, read_gold
 from entx.storage.pages import choose_pages, load_pages
 from entx.storage.store import Store
-from entx.vlm_stage.views import DEFAULT_CROPS, CropPlan, plan_crops
+from entx.vlm_stage.prompt import DEFAULT_CROPS, CropPlan, plan_crops
 
 HIGH = DEFAULT_CROPS.print_height
 ANY = Model()

@@ -22,7 +22,7 @@ import pandas
 from entx.core.entities import CHALLENGE
 from entx.core.files import atomic_text
 from entx.core.types import Quantity
-from entx.neural.training.labels import clean_label
+from entx.neural.training.rows import clean_label
 from entx.storage.runs import load_answers
 from entx.storage.store import Store
 

@@ -22,7 +22,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.postprocess import postprocess
 from entx.core.types import OcrPage, PageKey, PageStatus, Quantity, Question
 from entx.core.units import kind_of
-from entx.neural.training.labels import clean_label
+from entx.neural.training.rows import clean_label
 from entx.storage.labels import labelled_questions, labelled_sources, pages_with_questions
 from entx.storage.pages import add_pages, page_keys
 from entx.storage.questions import LinkedFile, add_files, add_questions

@@ -25,7 +25,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from entx.core.files import atomic_path
 from entx.llm_stage.prompt import TAGS
-from entx.neural.token_tree import TokenTree, TreeBatch
+from entx.neural.decoding import TokenTree, TreeBatch
 
 END = "<end>"
 PAD = "<pad>"

@@ -204,7 +204,7 @@ def dataset_command(
         write_jsonl,
     )
     from entx.llm_stage.prompt import Style
-    from entx.neural.training.labels import RangePolicy
+    from entx.neural.training.rows import RangePolicy
     from entx.storage.pages import choose_pages
     from entx.storage.runs import run_settings
 

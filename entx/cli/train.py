@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from entx.neural.predict import ModelOptions
     from entx.neural.training.estimate import Plan
     from entx.neural.training.recipe import Recipe
-    from entx.neural.training.sampling import TrainingData
+    from entx.neural.training.rows import TrainingData
 
 
 @command("train")
@@ -137,7 +137,7 @@ def merge_adapter_command(
     _require_libraries()
     from entx.core.settings import read_settings
     from entx.neural.model_folder import check_model_folder
-    from entx.neural.training.merge import DTYPES, adapter_record, merge_adapter
+    from entx.neural.training.adapters import DTYPES, adapter_record, merge_adapter
 
     if dtype not in DTYPES:
         raise InputError(f"--dtype {dtype}: choose one of: {', '.join(DTYPES)}")

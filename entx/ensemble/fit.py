@@ -29,7 +29,7 @@ from entx.core.files import atomic_text
 from entx.ensemble.ballot import Ballot, Example
 from entx.ensemble.judge import FILE, Judge, Objective, fit_judge
 from entx.ensemble.strategies import State, Strategy, StrategyFactory, find_strategy, rank
-from entx.neural.reliability import reliability
+from entx.neural.calibration import reliability
 from entx.storage.questions import FOLDS
 from entx.storage.runs import Arm
 

@@ -7,7 +7,7 @@
 
 One pass over the pages; each page is parsed and put into words once, whatever number of questions is asked of it. Every
 question that does not become a row is counted by its reason (`Tally`). How rows are drawn, split and ordered is
-`neural.training.sampling`.
+`neural.training.rows`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -29,20 +29,21 @@ from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError
 from entx.core.files import atomic_text
 from entx.core.types import OcrPage, PageKey, Quantity
-from entx.llm_stage.prompt import Hint, Style, answer_text, page_prompt, question_prompt
-from entx.neural.backends.base import Query, Request
-from entx.neural.training.labels import certain_negatives, source_weight, usable_labels
+from entx.llm_stage.prompt import Hint, Style, answer_text, load_hints, page_prompt, question_prompt
+from entx.neural.backends.base import PromptTokenizer, Query, Request
 from entx.neural.training.recipe import LINEAR_LAYERS, DataSettings, LoraSettings, ModelSettings, Recipe, Texts
-from entx.neural.training.sampling import Dataset, LabelledRow, SampleSettings, coin
+from entx.neural.training.rows import (
+    IGNORED,
+    Dataset,
+    LabelledRow,
+    SampleSettings,
+    certain_negatives,
+    coin,
+    source_weight,
+    usable_labels,
+)
 from entx.storage.labels import LabelledQuestion, labelled_questions, labelled_sources, pages_with_questions
-from entx.storage.runs import load_answers
 from entx.storage.store import Store
-
-if TYPE_CHECKING:
-    from entx.neural.backends.base import PromptTokenizer
-
-IGNORED = -100
-"""The label of a token that is not learnt; PyTorch's cross entropy leaves it out."""
 
 
 class Unreadable(StrEnum):
@@ -54,17 +55,11 @@ class Unreadable(StrEnum):
 
 
 class TextModel(ModelSettings):
-    """The model of a text recipe.
+    """The model of a text recipe."""
 
-    Args:
-        style: of the prompt, see `prompt.Style`.
-        budget: tokens that the page part may have.
-        attention: sdpa, or eager for models that cap their attention logits (Gemma 2).
-    """
-
-    style: Annotated[Style, Field(strict=False)]
-    budget: int = Field(ge=16)
-    attention: Literal["sdpa", "eager"] = "sdpa"
+    style: Annotated[Style, Field(strict=False)]  # of the prompt, see `prompt.Style`
+    budget: int = Field(ge=16)  # tokens that the page part may have
+    attention: Literal["sdpa", "eager"] = "sdpa"  # sdpa, or eager for models that cap their attention logits (Gemma 2)
 
 
 class TextLora(LoraSettings):
@@ -78,20 +73,16 @@ class TextData(DataSettings):
 
     Of the challenge's train labels on hand-checked rows right were: depth 6 of 73, width 9 of 31, height 19 of 25,
     volume 49 of 97, weight 244 of 304, maximum weight 392 of 477, voltage 159 of 171, wattage 143 of 163.
-
-    Args:
-        unreadable: what becomes of labels that the page's lines do not hold.
-        unreadable_weight: factor on the weight of a weak row that became empty. On 146 hand-curated train rows and 51
-            gold rows that have a page, the train label was no candidate in 37: 17 truths were empty, 17 the label that
-            the engine had missed, 3 another value.
-        hint_run: run of the store whose answers some examples see; "" for none.
-        hint_share: of the examples.
     """
 
+    # what becomes of labels that the page's lines do not hold
     unreadable: Annotated[Unreadable, Field(strict=False)] = Unreadable.EMPTY
+    # factor on the weight of a weak row that became empty. On 146 hand-curated train rows and 51 gold rows that have a
+    # page, the train label was no candidate in 37: 17 truths were empty, 17 the label that the engine had missed, 3
+    # another value
     unreadable_weight: float = Field(default=0.5, ge=0, le=1)
-    hint_run: str = ""
-    hint_share: float = Field(default=0.5, ge=0, le=1)
+    hint_run: str = ""  # run of the store whose answers some examples see; "" for none
+    hint_share: float = Field(default=0.5, ge=0, le=1)  # of the examples
 
 
 class TextRecipe(Recipe):
@@ -115,32 +106,23 @@ class TextRecipe(Recipe):
 
 @dataclass(frozen=True, slots=True)
 class PageWriter:
-    """How pages are put into words.
-
-    Args:
-        count_tokens: the model's number of tokens of each text.
-        budget: tokens that a page part may have.
-    """
+    """How pages are put into words."""
 
     style: Style
-    count_tokens: Callable[[list[str]], list[int]]
-    budget: int = 448
+    count_tokens: Callable[[list[str]], list[int]]  # the model's number of tokens of each text
+    budget: int = 448  # tokens that a page part may have
 
 
 @dataclass(frozen=True, slots=True)
 class Row(LabelledRow):
-    """A question about a page as text.
+    """A question about a page as text."""
 
-    Args:
-        page, question: the two parts of the prompt, one directly after the other; the question is put anew for each
-            epoch, which may give it a hint.
-        choices: the distinct candidates of the shown lines as answer texts, in reading order, "none" last.
-        right: position of the completion in `choices`; None where it is not there.
-    """
-
+    # page, question: the two parts of the prompt, one directly after the other; the question is put anew for each
+    # epoch, which may give it a hint
     page: str
+    # the distinct candidates of the shown lines as answer texts, in reading order, "none" last
     choices: tuple[str, ...]
-    right: int | None
+    right: int | None  # position of the completion in `choices`; None where it is not there
     question: str = ""
 
     @property
@@ -224,32 +206,26 @@ def page_rows(
         return by_units[entity.units]
 
     def row(
-        question: LabelledQuestion | None,
-        entity: Entity,
-        truth: Quantity | None,
-        weight: float,
-        source: str,
-        weak: bool,
+        question: LabelledQuestion | None, entity: Entity, truth: Quantity | None, weight: float, source: str
     ) -> Row:
         shown = [one.quantity for one in candidates(entity) if one.line_ids[0] in kept]
         choices = (*dict.fromkeys(map(answer_text, shown)), answer_text(None))
         text = answer_text(truth)
         return Row(
             question.index if question else None, page.picture, question.group_id if question else "", entity.name,
-            truth, weight, source, weak, prompt.text, choices, choices.index(text) if text in choices else None,
+            truth, weight, source, weight < 1.0, prompt.text, choices, choices.index(text) if text in choices else None,
         )  # fmt: skip
 
     rows = []
     for question, truth in labels:
         entity = schema[question.entity_name]
         weight = source_weight(data.sources, question.source, question.entity_name)
-        weak = weight < 1.0
-        made = row(question, entity, truth, weight, question.source, weak)
+        made = row(question, entity, truth, weight, question.source)
         if made.right is None and data.unreadable is not Unreadable.KEEP:
             if data.unreadable is Unreadable.DROP:
                 tally.questions["dropped: label is not on the page"] += 1
                 continue
-            weight *= data.unreadable_weight if weak else 1.0
+            weight *= data.unreadable_weight if made.weak else 1.0
             made = replace(made, truth=None, weight=weight, right=len(made.choices) - 1)
             tally.questions["used: label is not on the page, answer none"] += 1
         else:
@@ -260,7 +236,7 @@ def page_rows(
         trusted = {made.entity_name: made.truth for made in rows if not made.weak}
         names = [question.entity_name for question in asked]
         rows += [
-            row(None, entity, None, 1.0, kind.value, weak=False)
+            row(None, entity, None, 1.0, kind.value)
             for entity, kind in certain_negatives(schema, candidates, names, trusted)
         ]
     return rows
@@ -268,22 +244,17 @@ def page_rows(
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Another run's answers, to be shown with the questions.
+    """Another run's answers, to be shown with the questions."""
 
-    Args:
-        answers: by question index.
-        share: of the examples that see theirs, drawn anew for each epoch. Generated negatives have no answer of the
-            run; they see "none" in the same share where the page has no candidate, because any reader abstains there.
-    """
-
-    answers: Mapping[int, Hint] = field(default_factory=dict)
+    answers: Mapping[int, Hint] = field(default_factory=dict)  # by question index
+    # of the examples that see theirs, drawn anew for each epoch. Generated negatives have no answer of the run; they
+    # see "none" in the same share where the page has no candidate, because any reader abstains there
     share: float = 0.5
 
     @classmethod
     def of_run(cls, store: Store, run: str, share: float = 0.5) -> Hints:
         """The answers of a run of the store; none for a run that does not exist."""
-        answers = {index: Hint(answer.quantity, answer.score) for index, answer in load_answers(store, run)}
-        return cls(answers, share)
+        return cls(load_hints(store, run), share)
 
     def of(self, row: Row, epoch: int, seed: int) -> Hint | None:
         """The hint that the row sees in this epoch, None for none."""
@@ -296,15 +267,11 @@ class Hints:
 
 @dataclass(frozen=True)
 class TextDataset(Dataset[Row]):
-    """Training rows of a store, and how they become text.
-
-    Args:
-        hints: that some examples see.
-    """
+    """Training rows of a store, and how they become text."""
 
     schema: Schema
     style: Style
-    hints: Hints
+    hints: Hints  # that some examples see
 
     @classmethod
     def load(
@@ -339,17 +306,11 @@ class TextDataset(Dataset[Row]):
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """An example as the model sees it: exactly the tokens that it is asked with, then those that are learnt.
+    """An example as the model sees it: exactly the tokens that it is asked with, then those that are learnt."""
 
-    Args:
-        tokens: prompt, completion, end of the answer.
-        prompt: how many of them are the prompt.
-        weight: how often an epoch visits it on average.
-    """
-
-    tokens: tuple[int, ...]
-    prompt: int
-    weight: float
+    tokens: tuple[int, ...]  # prompt, completion, end of the answer
+    prompt: int  # how many of them are the prompt
+    weight: float  # how often an epoch visits it on average
 
     @property
     def labels(self) -> list[int]:

@@ -13,10 +13,10 @@ come from the picture: OCR text is data, and text that imitates a tag or gives o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from entx.core.boxes import centre, frame_of
@@ -26,6 +26,8 @@ from entx.core.types import LineGeometry, OcrPage, PageGeometry, Quantity
 from entx.core.units import BY_NAME
 from entx.neural.calibration import Calibration
 from entx.neural.predict import read_serving as read_described
+from entx.storage.runs import load_answers
+from entx.storage.store import Store
 
 PROMPT_VERSION = 1
 """Raised with every change of the text: a model answers only prompts of the version it was trained on."""
@@ -79,16 +81,11 @@ class Style(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How a model is asked; the defaults are those of any instruction-tuned one that entx has not trained.
+    """How a model is asked; the defaults are those of any instruction-tuned one that entx has not trained."""
 
-    Args:
-        style: of the prompt.
-        budget: tokens that the page part may have.
-        calibration: of the mode that scores candidates; None for a model that was never calibrated.
-    """
-
-    style: Style = Style.INSTRUCT
-    budget: int = 2048
+    style: Style = Style.INSTRUCT  # of the prompt
+    budget: int = 2048  # tokens that the page part may have
+    # of the mode that scores candidates; None for a model that was never calibrated
     calibration: Calibration | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,44 +96,32 @@ class Serving:
         }  # fmt: skip
 
 
-def read_serving(folder: Path | None) -> Serving:
-    """How a folder's model is asked, by its entx.json.
-
-    Raises:
-        InputError: not readable, of a vision-language model, or trained on prompts of another version.
-    """
-    found: Serving = read_described(
-        folder, "llm", PROMPT_VERSION, Serving(), lambda raw: Serving(Style(raw["style"]), int(raw["budget"]))
-    )
-    return found
+read_serving = partial(
+    read_described, "llm", PROMPT_VERSION, Serving(), lambda raw: Serving(Style(raw["style"]), int(raw["budget"]))
+)
+"""How a model is asked, by the entx.json of its folder or None; see `neural.predict.read_serving`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PagePrompt:
-    """The page part of a prompt.
+    """The page part of a prompt."""
 
-    Args:
-        text: ends in a line break.
-        kept: positions in `OcrPage.lines` of the lines that it holds, ascending.
-        dropped: number of whole lines left out because the budget was spent.
-    """
-
-    text: str
-    kept: tuple[int, ...]
-    dropped: int
+    text: str  # ends in a line break
+    kept: tuple[int, ...]  # positions in `OcrPage.lines` of the lines that it holds, ascending
+    dropped: int  # number of whole lines left out because the budget was spent
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What another run answered to the question.
+    """What another run answered to the question."""
 
-    Args:
-        quantity: None where it abstained.
-        score: 0 to 1; None where it has none.
-    """
+    quantity: Quantity | None  # None where it abstained
+    score: float | None = None  # 0 to 1; None where it has none
 
-    quantity: Quantity | None
-    score: float | None = None
+
+def load_hints(store: Store, run: str) -> Mapping[int, Hint]:
+    """What a run of the store answered to each question; nothing for one that does not exist."""
+    return {index: Hint(answer.quantity, answer.score) for index, answer in load_answers(store, run)}
 
 
 def answer_text(quantity: Quantity | None) -> str:

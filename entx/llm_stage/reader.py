@@ -7,7 +7,7 @@ read better than the OCR; what it writes is looked for in the lines afterwards, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import islice
@@ -27,6 +27,7 @@ from entx.llm_stage.prompt import (
     Serving,
     Style,
     answer_text,
+    load_hints,
     page_prompt,
     question_prompt,
     read_serving,
@@ -34,9 +35,9 @@ from entx.llm_stage.prompt import (
 from entx.neural.backends.base import MAX_TOKENS, Completion, Model, Query, Request
 from entx.neural.calibration import Posterior, decide, unseen_answer
 from entx.neural.decoding import answer_pattern
-from entx.neural.predict import Mode, ModelOptions, Task, open_model
-from entx.storage.pages import OpenQuestion, unanswered_pages
-from entx.storage.runs import load_answers, run_settings, settings_hash
+from entx.neural.predict import Mode, ModelOptions, Reader, Task, open_model
+from entx.storage.pages import unanswered_pages
+from entx.storage.runs import run_settings, settings_hash
 from entx.storage.store import Store
 
 READER_VERSION = 1
@@ -53,70 +54,44 @@ NO_CANDIDATE = "no quantity with a legal unit in the text"
 
 @dataclass(frozen=True, slots=True)
 class PageQuestions:
-    """A page and the questions about it.
-
-    Args:
-        entities: one a question.
-        hints: what another run answered to each, None where it has no answer; () for none at all.
-    """
+    """A page and the questions about it."""
 
     page: OcrPage
-    entities: tuple[str, ...]
+    entities: tuple[str, ...]  # one a question
+    # what another run answered to each, None where it has no answer; () for none at all
     hints: tuple[Hint | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A question as it is put to the model.
-
-    Args:
-        quantities: all of its page.
-        candidates: the distinct legal ones, in candidates mode, each where it stands best.
-        query: None where the model is not asked: a page without text, or without a candidate.
-    """
+    """A question as it is put to the model."""
 
     entity: Entity
     page: OcrPage
-    quantities: Sequence[Candidate]
-    candidates: tuple[Candidate, ...]
-    query: Query | None
+    quantities: Sequence[Candidate]  # all of its page
+    candidates: tuple[Candidate, ...]  # the distinct legal ones, in candidates mode, each where it stands best
+    query: Query | None  # None where the model is not asked: a page without text, or without a candidate
 
 
 @dataclass
 class ReaderCounts:
-    """What a reader did.
+    """What a reader did."""
 
-    Args:
-        asked: questions that the model saw.
-        without_page: questions about pages that are not OK or hold no text.
-        without_candidate: questions of candidates mode whose page has no legal quantity.
-        lines_dropped: OCR lines that the budget left no room for.
-    """
-
-    asked: int = 0
-    without_page: int = 0
-    without_candidate: int = 0
-    lines_dropped: int = 0
+    asked: int = 0  # questions that the model saw
+    without_page: int = 0  # questions about pages that are not OK or hold no text
+    without_candidate: int = 0  # questions of candidates mode whose page has no legal quantity
+    lines_dropped: int = 0  # OCR lines that the budget left no room for
 
 
-class TextReader:
-    """Reads the answers to the questions of one schema; a `Reader`.
-
-    Args:
-        model: scores or writes.
-        serving: how it is asked, and the calibration of its scores.
-        schema: entities and their units.
-        mode: see `Mode`.
-    """
+class TextReader(Reader):
+    """Reads the answers to the questions of one schema off pages, by a model that scores or writes."""
 
     stage = "llm"
+    serving: Serving
+    counts: ReaderCounts
 
     def __init__(self, model: Model, serving: Serving, schema: Schema, mode: Mode = Mode.CANDIDATES):
-        self.model = model
-        self.serving = serving
-        self.schema = schema
-        self.mode = mode
-        self.counts = ReaderCounts()
+        super().__init__(model, serving, schema, mode, ReaderCounts())
 
     def settings(self, store: Store, task: Task) -> dict[str, Any]:
         """See `Reader`; a run of hints that is not there is an error."""
@@ -131,26 +106,19 @@ class TextReader:
         """Pages with open questions, in batches."""
         if task.key is None:
             raise InputError("--stage llm reads OCR pages, and the store has none: run entx ocr-cache")
-        hints = load_hints(store, task.hint_run)
+        hints = load_hints(store, task.hint_run) if task.hint_run else {}
         pages = (
-            ([one.index for one in asked], _page_questions(page, asked, hints))
+            (
+                [one.index for one in asked],
+                PageQuestions(
+                    page, tuple(one.entity_name for one in asked), tuple(hints.get(one.index) for one in asked)
+                ),
+            )
             for page, questions in unanswered_pages(store, task.key, run)
             if (asked := [one for one in questions if task.only is None or one.index in task.only])
         )
         while batch := list(islice(pages, task.size or PAGES_PER_COMMIT)):
             yield batch
-
-    def read(self, batch: Sequence[PageQuestions]) -> list[list[Answer]]:
-        """For each page, one answer a question; pages are read side by side."""
-        answer = self._chosen if self.mode is Mode.CANDIDATES else self._written
-        return [
-            [answer(question, made) if _legible(asked.page) else _unread(asked.page) for question, made in of_page]
-            for asked, of_page in zip(batch, self._ask(batch), strict=True)
-        ]
-
-    def posteriors(self, batch: Sequence[PageQuestions]) -> list[list[Posterior | None]]:
-        """For each page what may be answered to each question, scored; None where the model was not asked."""
-        return [[self._posterior(question, made) for question, made in of_page] for of_page in self._ask(batch)]
 
     def _ask(self, batch: Sequence[PageQuestions]) -> list[list[tuple[_Question, Completion | None]]]:
         """What the model makes of each question; None of those that it is not asked."""
@@ -159,7 +127,12 @@ class TextReader:
         for asked, of_page in zip(batch, questions, strict=True):
             queries = tuple(one.query for one in of_page if one.query is not None)
             if queries:
-                requests.append(Request(self._page(asked.page, of_page[0].quantities), queries))
+                prompt = page_prompt(
+                    asked.page, self.schema, self.serving.style, count_tokens=self.model.count_tokens,
+                    budget=self.serving.budget, quantities=of_page[0].quantities,
+                )  # fmt: skip
+                requests.append(Request(prompt.text, queries))
+                self.counts.lines_dropped += prompt.dropped
             self.counts.asked += len(queries)
             if _legible(asked.page):
                 self.counts.without_candidate += len(of_page) - len(queries)
@@ -184,31 +157,27 @@ class TextReader:
             made.append(_Question(entity, asked.page, quantities, candidates, query))
         return made
 
-    def _page(self, page: OcrPage, quantities: Sequence[Candidate]) -> str:
-        prompt = page_prompt(
-            page, self.schema, self.serving.style, count_tokens=self.model.count_tokens, budget=self.serving.budget,
-            quantities=quantities,
-        )  # fmt: skip
-        self.counts.lines_dropped += prompt.dropped
-        return prompt.text
+    def _answer(self, question: _Question, made: Completion | None) -> Answer:
+        if question.page.status is not PageStatus.OK:
+            return Answer(None, reason=f"picture {question.page.status}: {question.page.reason}")
+        if not question.page.lines:
+            return Answer(None, reason="no text in the picture")
+        return (self._chosen if self.mode is Mode.CANDIDATES else self._written)(question, made)
 
-    def _posterior(self, question: _Question, made: Completion | None) -> Posterior | None:
-        if made is None:
-            return None
+    def _posterior(self, question: _Question, made: Completion) -> Posterior:
         *scores, none = made.all_scores(self.model.name)
         return Posterior(tuple(scores), none, tuple(one.quantity for one in question.candidates))
 
     def _chosen(self, question: _Question, made: Completion | None) -> Answer:
         """The best candidate, where it stands, or none."""
-        posterior = self._posterior(question, made)
-        if posterior is None:
+        if made is None:
             return unseen_answer(self.serving.calibration, "", NO_CANDIDATE)
 
         def evidence(place: int) -> Evidence:
             one = question.candidates[place]
             return Evidence(one.alignment, one.line_ids, one.polygon)
 
-        return decide(posterior, self.serving.calibration, answer_text, evidence)
+        return decide(self._posterior(question, made), self.serving.calibration, answer_text, evidence)
 
     def _written(self, question: _Question, made: Completion | None) -> Answer:
         """A written text through the shared postprocessor, and where it stands."""
@@ -237,7 +206,7 @@ def open_reader(
     options.check(BACKENDS)
     if options.model is None and options.backend != "openai":
         options = replace(options, model=str(shipped_model()))
-    serving = read_serving(options.described)
+    serving: Serving = read_serving(options.described)
     chat = serving.style is Style.INSTRUCT
 
     def load(folder: Path, **how: Any) -> Model:
@@ -261,13 +230,6 @@ def shipped_model() -> Path:
     return folder
 
 
-def load_hints(store: Store, run: str | None) -> Mapping[int, Hint]:
-    """What another run of the store answered to each question; empty for None."""
-    if run is None:
-        return {}
-    return {index: Hint(answer.quantity, answer.score) for index, answer in load_answers(store, run)}
-
-
 def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """One candidate a quantity: the best aligned, the first in reading order among equals."""
     best: dict[Quantity, Candidate] = {}
@@ -278,17 +240,5 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(best.values())
 
 
-def _page_questions(page: OcrPage, asked: Sequence[OpenQuestion], hints: Mapping[int, Hint]) -> PageQuestions:
-    return PageQuestions(
-        page, tuple(one.entity_name for one in asked), tuple(hints.get(one.index) for one in asked)
-    )  # fmt: skip
-
-
 def _legible(page: OcrPage) -> bool:
     return page.status is PageStatus.OK and bool(page.lines)
-
-
-def _unread(page: OcrPage) -> Answer:
-    if page.status is not PageStatus.OK:
-        return Answer(None, reason=f"picture {page.status}: {page.reason}")
-    return Answer(None, reason="no text in the picture")

@@ -5,51 +5,39 @@ What both stages share is `neural.training.stage`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typing_extensions import override
 
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, outcomes
-from entx.core.files import atomic_text
 from entx.llm_stage.data import Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
 from entx.llm_stage.prompt import NONE, PROMPT_VERSION, Style
-from entx.neural.backends.base import Model, Query, Request
+from entx.neural.backends.base import Model, PromptTokenizer, Query, Request
 from entx.neural.model_folder import load_model, load_tokenizer, named_fault
-from entx.neural.predict import SERVING
-from entx.neural.training.adapters import (
-    Trainable,
-)
-from entx.neural.training.merge import Side
-from entx.neural.training.sampling import TrainingData, evenly, training_data
-from entx.neural.training.stage import Stage
+from entx.neural.predict import write_serving
+from entx.neural.training.adapters import Side, Trainable
+from entx.neural.training.rows import TrainingData, evenly, training_data
+from entx.neural.training.stage import Stage, scores_of
 from entx.storage.pages import choose_pages
 from entx.storage.runs import run_settings
 from entx.storage.store import Store
 
-if TYPE_CHECKING:
-    from entx.neural.backends.base import PromptTokenizer
-
 
 @dataclass(frozen=True, slots=True)
 class DevQuestion:
-    """A question with a known truth.
+    """A question with a known truth."""
 
-    Args:
-        page, question: the parts of its prompt.
-        candidates: texts that may be answered, `NONE` among them.
-        truth: the right one as a written answer, "" where the picture does not show it. It need not be among the
-            candidates: a value that OCR missed is a question lost, not one left out.
-    """
-
+    # page, question: the parts of its prompt
     page: str
     question: str
-    candidates: tuple[str, ...]
+    candidates: tuple[str, ...]  # texts that may be answered, `NONE` among them
+    # the right one as a written answer, "" where the picture does not show it. It need not be among the candidates: a
+    # value that OCR missed is a question lost, not one left out
     truth: str
 
     @property
@@ -115,8 +103,6 @@ class TextStage(Stage[TextRecipe]):
         Raises:
             InputError: there is none, or the style needs a chat template and there is none.
         """
-        from entx.neural.backends.base import PromptTokenizer
-
         with named_fault(self.folder.path, "no tokenizer"):
             tokenizer = load_tokenizer(self.folder.path)
         return PromptTokenizer(tokenizer, chat=self.chat, name=self.folder.path.name)
@@ -147,13 +133,12 @@ class TextStage(Stage[TextRecipe]):
     @override
     def load_model(self, *, offload: bool) -> tuple[Any, Any]:
         folder, settings = self.folder.path, self.recipe.model
-        how: dict[str, Any] = {
-            "dtype": settings.dtype,
-            "four_bit": settings.load == "nf4",
-            "attention": settings.attention,
-        }
         with named_fault(folder, "cannot be loaded"):
-            model, tokenizer = load_model(self.AUTO_MODEL, folder, **how), load_tokenizer(folder)
+            model = load_model(
+                self.AUTO_MODEL, folder, dtype=settings.dtype, four_bit=settings.load == "nf4",
+                attention=settings.attention,
+            )  # fmt: skip
+            tokenizer = load_tokenizer(folder)
         if model.config.get_text_config().__dict__.get("attn_logit_softcapping") and settings.attention != "eager":
             raise InputError('this model caps its attention logits, which only model.attention = "eager" computes')
         return model, tokenizer
@@ -176,15 +161,13 @@ class TextStage(Stage[TextRecipe]):
     def measure(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> dict[str, Any]:
         from entx.neural.backends.transformers import TransformersModel
 
-        counts = measure_f1(TransformersModel(model, trainable.tokenizer, chat=self.chat), dev)
-        return {"f1": counts.f1, "precision": counts.precision or 0.0, "recall": counts.recall or 0.0}
+        return scores_of(measure_f1(TransformersModel(model, trainable.tokenizer, chat=self.chat), dev))
 
     @override
     def write_serving(self, folder: Path, record: Mapping[str, Any]) -> None:
         model = self.recipe.model
-        serving = {"style": model.style, "budget": model.budget, "prompt_version": record["prompt_version"]}
-        with atomic_text(folder / SERVING) as stream:
-            json.dump({**serving, "base": record["base"]}, stream, indent=1)
+        about = {"style": model.style, "budget": model.budget, "prompt_version": record["prompt_version"]}
+        write_serving(folder, {**about, "base": record["base"]})
 
     @override
     def guard_questions(self, store: Store, engine: str | None, most: int) -> list[DevQuestion]:

@@ -5,6 +5,10 @@ normalised, that is a posterior (Guo et al. 2017, On Calibration of Modern Neura
 and the share of all candidates then each pass a Platt map (Platt 1999), which also pays for truths that OCR missed.
 Everything is fitted by maximum likelihood on rows with known truth: few parameters, because such rows are few. The
 fits are a few lines of NumPy: a general minimiser would end elsewhere in the fourth digit, and wants SciPy.
+
+How far any stated probabilities can be believed is measured in bins of equal width, closed on the left; 1 belongs to
+the last. (scikit-learn's `calibration_curve` closes them on the right, keeps no counts, and is not there where a fitted
+model is applied.)
 """
 
 from __future__ import annotations
@@ -22,7 +26,6 @@ import numpy as np
 from entx.core.errors import InputError
 from entx.core.evaluation import ALSO_SEPARATOR, Counts, FloatArray, Truth, outcomes
 from entx.core.types import Answer, Evidence, Quantity
-from entx.neural.reliability import reliability
 
 _SURE = 1e-6  # probabilities are kept this far from 0 and 1
 _GOLDEN = (5**0.5 - 1) / 2
@@ -30,17 +33,11 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """Log-probabilities of all that may be answered to one question.
+    """Log-probabilities of all that may be answered to one question."""
 
-    Args:
-        candidates: one a distinct legal quantity.
-        none: of the answer that there is none.
-        quantities: the candidates themselves.
-    """
-
-    candidates: tuple[float, ...]
-    none: float
-    quantities: tuple[Quantity, ...] = ()
+    candidates: tuple[float, ...]  # one a distinct legal quantity
+    none: float  # of the answer that there is none
+    quantities: tuple[Quantity, ...] = ()  # the candidates themselves
 
     @property
     def best(self) -> int:
@@ -59,23 +56,15 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a posterior comes to.
+    """What a posterior comes to."""
 
-    Args:
-        best: position of the most probable candidate.
-        given: whether to answer it.
-        share: of the best candidate in the posterior.
-        none: share of "none".
-        p_correct: calibrated probability that the best candidate is right; None without a calibration.
-        p_present: calibrated probability that there is a value at all; None without.
-    """
-
-    best: int
-    given: bool
-    share: float
-    none: float
+    best: int  # position of the most probable candidate
+    given: bool  # whether to answer it
+    share: float  # of the best candidate in the posterior
+    none: float  # share of "none"
+    # calibrated probability that the best candidate is right; None without a calibration
     p_correct: float | None = None
-    p_present: float | None = None
+    p_present: float | None = None  # calibrated probability that there is a value at all; None without
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +82,19 @@ class Platt:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Fitted maps of one model in one setting.
+    """Fitted maps of one model in one setting."""
 
-    Args:
-        temperature: the model's log-probabilities are divided by it; above 1 where the model is too sure of itself.
-        none_offset: added to the log-probability of "none" after that: the share of empty truths here against training.
-        correct, present: Platt maps of the best candidate's share, and of all candidates' share.
-        unseen: share of questions with a value among those without any candidate.
-        f1: what the decision by expected F1 reaches on the rows of the fit (domain rule p (2 - F) > F (1 - q)).
-        rows: of the fit.
-    """
-
+    # the model's log-probabilities are divided by it; above 1 where the model is too sure of itself
     temperature: float = 1.0
+    # added to the log-probability of "none" after that: the share of empty truths here against training
     none_offset: float = 0.0
+    # correct, present: Platt maps of the best candidate's share, and of all candidates' share
     correct: Platt = Platt()
     present: Platt = Platt()
-    unseen: float = 0.0
+    unseen: float = 0.0  # share of questions with a value among those without any candidate
+    # what the decision by expected F1 reaches on the rows of the fit (domain rule p (2 - F) > F (1 - q))
     f1: float = 1.0
-    rows: int = 0
+    rows: int = 0  # of the fit
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Calibration:
@@ -181,16 +165,11 @@ def unseen_answer(calibration: Calibration | None, text: str, reason: str, log_p
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A posterior with its truth.
-
-    Args:
-        right: positions of the candidates that are right; empty where none of them is.
-        present: whether the picture states a value at all.
-    """
+    """A posterior with its truth."""
 
     posterior: Posterior
-    right: frozenset[int]
-    present: bool
+    right: frozenset[int]  # positions of the candidates that are right; empty where none of them is
+    present: bool  # whether the picture states a value at all
 
 
 def fit(rows: Sequence[Labelled], unseen: Sequence[bool] = ()) -> Calibration:
@@ -230,15 +209,12 @@ def fit(rows: Sequence[Labelled], unseen: Sequence[bool] = ()) -> Calibration:
 
 @dataclass(frozen=True)
 class _Table:
-    """Posteriors as one array, for the fit.
+    """Posteriors as one array, for the fit."""
 
-    Args:
-        scores: log-probabilities, shape (rows, most candidates + 1); none in the last column, -inf where there is none.
-        truths: of the same shape: the answers that the truth allows. A row whose truth OCR missed allows all
-            candidates: it only says that "none" is wrong.
-    """
-
+    # log-probabilities, shape (rows, most candidates + 1); none in the last column, -inf where there is none
     scores: FloatArray
+    # of the same shape: the answers that the truth allows. A row whose truth OCR missed allows all candidates: it only
+    # says that "none" is wrong
     truths: np.ndarray[Any, np.dtype[np.bool_]]
 
     @classmethod
@@ -320,17 +296,11 @@ FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class GoldRow:
-    """A question with its truth, and what a model thinks of it.
+    """A question with its truth, and what a model thinks of it."""
 
-    Args:
-        picture: sha256 of the file.
-        truth: what is right.
-        posterior: None, or one without candidates, where there was nothing to choose from.
-    """
-
-    picture: str
-    truth: Truth
-    posterior: Posterior | None
+    picture: str  # sha256 of the file
+    truth: Truth  # what is right
+    posterior: Posterior | None  # None, or one without candidates, where there was nothing to choose from
 
     @property
     def labelled(self) -> Labelled | None:
@@ -355,15 +325,12 @@ def fit_gold(rows: Sequence[GoldRow]) -> Calibration:
 
 @dataclass(frozen=True, slots=True)
 class CrossFit:
-    """What a calibration is worth on rows that it was not fitted on.
+    """What a calibration is worth on rows that it was not fitted on."""
 
-    Args:
-        before, after: the answers without one, and by one from the other folds of pictures; "" for none.
-        stated, fitted, right: of each best candidate its share, its p_correct, and whether it is right.
-    """
-
+    # before, after: the answers without one, and by one from the other folds of pictures; "" for none
     before: list[str]
     after: list[str]
+    # stated, fitted, right: of each best candidate its share, its p_correct, and whether it is right
     stated: list[float]
     fitted: list[float]
     right: list[bool]
@@ -418,3 +385,44 @@ def f1(rows: Sequence[GoldRow], answers: Sequence[str]) -> float:
     also = [ALSO_SEPARATOR.join(row.truth.also) for row in rows]
     found, _ = outcomes(answers, [row.truth.value for row in rows], also)
     return Counts.of(found).f1
+
+
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Rows with probabilities of one tenth: how many, what was said on average, what came true."""
+
+    rows: int
+    said: float
+    true: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Of some probabilities against what came true."""
+
+    rows: int  # counted
+    error: float  # expected calibration error: the mean over rows of |said - true| of the row's bin
+    brier: float  # mean squared error
+    bins: tuple[Bin, ...]  # those that hold rows. Naeini, Cooper, Hauskrecht (2015), Guo et al. (2017)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def reliability(probabilities: Sequence[float], came_true: Sequence[bool]) -> Reliability:
+    """Measures it; no rows give an error of 0."""
+    said, true = np.asarray(probabilities, dtype=np.float64), np.asarray(came_true, dtype=np.float64)
+    if not len(said):
+        return Reliability(0, 0.0, 0.0, ())
+    number = np.minimum((said * BINS).astype(np.int64), BINS - 1)
+    bins = tuple(
+        Bin(int(own.sum()), float(said[own].mean()), float(true[own].mean()))
+        for one in range(BINS)
+        if (own := number == one).any()
+    )
+    error = sum(one.rows * abs(one.said - one.true) for one in bins) / len(said)
+    return Reliability(len(said), float(error), float(((said - true) ** 2).mean()), bins)

@@ -47,17 +47,11 @@ _HASHED_STEMS = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A folder that passed the checks.
+    """A folder that passed the checks."""
 
-    Args:
-        path: absolute.
-        is_adapter: it holds a LoRA adapter, to be loaded on top of a base model.
-        weight_bytes: size of its safetensors files.
-    """
-
-    path: Path
-    is_adapter: bool
-    weight_bytes: int
+    path: Path  # absolute
+    is_adapter: bool  # it holds a LoRA adapter, to be loaded on top of a base model
+    weight_bytes: int  # size of its safetensors files
 
 
 def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
@@ -280,12 +274,10 @@ def code_faults(folder: Path, revision: str) -> list[str]:
 def _downloaded(folder: Path, name: str) -> tuple[str | None, str | None]:
     """A file's commit and git blob id, as huggingface_hub noted them."""
     try:
-        lines = (folder / _METADATA / f"{name}.metadata").read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
+        commit, blob, *_ = (folder / _METADATA / f"{name}.metadata").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):  # the second: not text, or fewer lines
         return None, None
-    if len(lines) < 2:
-        return None, None
-    return lines[0].strip(), lines[1].strip()
+    return commit.strip(), blob.strip()
 
 
 def _blob_id(file: Path) -> str:

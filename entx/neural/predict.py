@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
@@ -20,7 +21,7 @@ from entx.core.evaluation import read_truth
 from entx.core.files import atomic_text
 from entx.core.splits import Shard
 from entx.core.types import Answer, PageKey
-from entx.neural.backends.base import Model
+from entx.neural.backends.base import Completion, Model
 from entx.neural.calibration import Calibration, GoldRow, Posterior
 from entx.neural.model_folder import check_model_folder, model_hash
 from entx.storage.questions import load_questions
@@ -42,33 +43,19 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """What a user chose; None is the model's or the backend's default.
+    """What a user chose; None is the model's or the backend's default."""
 
-    Args:
-        model: a model folder; for the backend openai the name that the server knows it by.
-        adapter: folder of a LoRA adapter on top.
-        backend: one of the stage's.
-        mode: one of `Mode`.
-        dtype: of the weights, one of `DTYPES`: float32 on a CPU and bfloat16 on a GPU by default.
-        four_bit: nf4 weights.
-        threads: of torch.
-        base_url: of an OpenAI-compatible server, "http://localhost:8000/v1".
-        pixels: budget of a picture, all its views together.
-        crops: close-ups of the lines with numbers, where the store has OCR of a picture.
-        remote_code: commit of which the user has read the code in the folder, and lets it run; "" refuses.
-    """
-
-    model: str | None = None
-    adapter: Path | None = None
-    backend: str = "transformers"
-    mode: str | None = None
-    dtype: str | None = None
-    four_bit: bool = False
-    threads: int | None = None
-    base_url: str | None = None
-    pixels: int | None = None
-    crops: bool = False
-    remote_code: str = ""
+    model: str | None = None  # a model folder; for the backend openai the name that the server knows it by
+    adapter: Path | None = None  # folder of a LoRA adapter on top
+    backend: str = "transformers"  # one of the stage's
+    mode: str | None = None  # one of `Mode`
+    dtype: str | None = None  # of the weights, one of `DTYPES`: float32 on a CPU and bfloat16 on a GPU by default
+    four_bit: bool = False  # nf4 weights
+    threads: int | None = None  # of torch
+    base_url: str | None = None  # of an OpenAI-compatible server, "http://localhost:8000/v1"
+    pixels: int | None = None  # budget of a picture, all its views together
+    crops: bool = False  # close-ups of the lines with numbers, where the store has OCR of a picture
+    remote_code: str = ""  # commit of which the user has read the code in the folder, and lets it run; "" refuses
 
     def check(self, backends: Sequence[str]) -> None:
         """Whether the options fit each other and the stage's backends.
@@ -153,7 +140,7 @@ def open_model(
     return load(folder, **how), settings
 
 
-def read_serving(folder: Path | None, stage: str, version: int, default: Any, parse: Callable[[Any], Any]) -> Any:
+def read_serving(stage: str, version: int, default: Any, parse: Callable[[Any], Any], folder: Path | None) -> Any:
     """How a folder's model is asked, by its entx.json; the default for a model that entx has not trained.
 
     Args:
@@ -200,73 +187,85 @@ def write_serving(folder: Path, serving: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What of a store is to be answered, and from what.
+    """What of a store is to be answered, and from what."""
+
+    key: PageKey | None  # of the OCR pages; None to do without
+    hint_run: str | None = None  # a run whose answers are put into the questions of the text stage
+    # the part of the pictures that this call is for
+    shard: Shard = Shard()  # noqa: RUF009 - frozen
+    retry_failed: bool = False  # look again at the pictures that could not be shown to the model before
+    size: int | None = None  # pages or pictures read side by side and committed together; None for the reader's own
+    only: frozenset[int] | None = None  # indices of the questions that are asked; None for all
+
+
+class Reader(ABC):
+    """What a stage brings: what a model is asked about pages or pictures, and how its answers are taken.
 
     Args:
-        key: of the OCR pages; None to do without.
-        hint_run: a run whose answers are put into the questions of the text stage.
-        shard: the part of the pictures that this call is for.
-        retry_failed: look again at the pictures that could not be shown to the model before.
-        size: pages or pictures read side by side and committed together; None for the reader's own.
-        only: indices of the questions that are asked; None for all.
-    """
-
-    key: PageKey | None
-    hint_run: str | None = None
-    shard: Shard = Shard()  # noqa: RUF009 - frozen
-    retry_failed: bool = False
-    size: int | None = None
-    only: frozenset[int] | None = None
-
-
-class Reader(Protocol):
-    """What a stage brings.
+        serving: how the model is asked; has a `calibration`.
+        schema: entities and their units.
+        counts: a dataclass of what it did.
 
     Attributes:
         stage: its name.
-        counts: a dataclass of what it did.
-        serving: how its model is asked; has a `calibration`.
     """
 
-    stage: str
-    model: Model
-    schema: Schema
-    serving: Any
-    counts: Any
+    stage: ClassVar[str]
 
+    def __init__(self, model: Model, serving: Any, schema: Schema, mode: Mode, counts: Any):
+        self.model = model
+        self.serving = serving
+        self.schema = schema
+        self.mode = mode
+        self.counts = counts
+
+    @abstractmethod
     def settings(self, store: Store, task: Task) -> dict[str, Any]:
         """All that decides its answers beside the model, the schema and the pages.
 
         Raises:
             InputError: the store lacks what the task needs.
         """
-        ...
 
+    @abstractmethod
     def work(self, store: Store, run: str, task: Task) -> Iterator[list[tuple[list[int], Any]]]:
         """Batches of what the run has not answered: the questions' indices, and what is asked of a page or picture."""
-        ...
 
     def read(self, batch: Sequence[Any]) -> list[list[Answer]]:
-        """One answer a question."""
-        ...
+        """For each page or picture one answer a question; they are read side by side."""
+        return [[self._answer(question, made) for question, made in of_one] for of_one in self._ask(batch)]
 
     def posteriors(self, batch: Sequence[Any]) -> list[list[Posterior | None]]:
-        """What may be answered to each question, scored; None where the model was not asked."""
-        ...
+        """For each what may be answered to each question, scored; None where the model was not asked.
+
+        Raises:
+            InputError: the mode is not `candidates`, or the model does not score.
+        """
+        if self.mode is not Mode.CANDIDATES:
+            raise InputError("answers are weighed in candidates mode only")
+        return [
+            [self._posterior(question, made) if isinstance(made, Completion) else None for question, made in of_one]
+            for of_one in self._ask(batch)
+        ]
+
+    @abstractmethod
+    def _ask(self, batch: Sequence[Any]) -> list[list[tuple[Any, Any]]]:
+        """Each question as it was put, and what the model made of it or why it was not asked."""
+
+    @abstractmethod
+    def _answer(self, question: Any, made: Any) -> Answer: ...
+
+    @abstractmethod
+    def _posterior(self, question: Any, made: Completion) -> Posterior: ...
 
 
 @dataclass(frozen=True, slots=True)
 class InferReport:
-    """What one call did.
+    """What one call did."""
 
-    Args:
-        answered: questions answered or abstained from.
-        counts: of the reader, by name.
-    """
-
-    answered: int
+    answered: int  # questions answered or abstained from
     seconds: float
-    counts: Mapping[str, int]
+    counts: Mapping[str, int]  # of the reader, by name
 
 
 def answer_questions(
@@ -315,10 +314,6 @@ def answer_questions(
     return InferReport(answered, seconds, counts)
 
 
-_NO_RUN = ""
-"""No run has this name: every question of the store is open to it."""
-
-
 def score_gold(
     store: Store, reader: Reader, task: Task, gold: Path, advance: Callable[[int], None] = lambda _: None
 ) -> list[GoldRow]:
@@ -333,7 +328,7 @@ def score_gold(
     known = read_truth(gold).by_index
     pictures = {one.index: one.picture for one in load_questions(store) if one.index in known}
     rows = []
-    for batch in reader.work(store, _NO_RUN, replace(task, only=frozenset(known))):
+    for batch in reader.work(store, "", replace(task, only=frozenset(known))):  # of no run: every question is open
         found = reader.posteriors([asked for _, asked in batch])
         for (indices, _), posteriors in zip(batch, found, strict=True):
             rows += [

@@ -21,7 +21,7 @@ from entx.core.evaluation import Counts, IntArray, Outcome, bootstrap_f1, f1_of
 from entx.core.tables import read_table, require_entities
 from entx.core.types import Quantity, parse_written
 from entx.core.units import exact_size
-from entx.neural.reliability import reliability
+from entx.neural.calibration import reliability
 from entx.report.columns import ENSEMBLE_STAGE, Column, Gold, GoldRow, always_answering
 from entx.storage.runs import Arm, RunTotals, page_seconds, run_totals
 from entx.storage.store import Store

@@ -2,7 +2,7 @@
 
 No OCR page is needed. Of each picture file only the header is read before its turn comes, so the length of every row
 is known before a picture is decoded; each is decoded and cut to size once a visit (`Collator`). Every question that
-does not become a row is counted by its reason. How rows are drawn, split and ordered is `neural.training.sampling`.
+does not become a row is counted by its reason. How rows are drawn, split and ordered is `neural.training.rows`.
 """
 
 from __future__ import annotations
@@ -23,21 +23,27 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError, PictureError
 from entx.core.images import FORMATS, MAX_PIXELS
 from entx.core.types import OcrPage, PageKey, PageStatus
-from entx.neural.training.labels import Negative, certain_negatives, source_weight, usable_labels
 from entx.neural.training.recipe import DataSettings, ModelSettings, Recipe, Settings
-from entx.neural.training.sampling import TEST_MIX, Dataset, LabelledRow, SampleSettings, draw_rows
+from entx.neural.training.rows import (
+    IGNORED,
+    TEST_MIX,
+    Dataset,
+    LabelledRow,
+    Negative,
+    SampleSettings,
+    certain_negatives,
+    draw_rows,
+    source_weight,
+    usable_labels,
+)
 from entx.storage.labels import LabelledQuestion, labelled_questions
 from entx.storage.pages import load_pages
 from entx.storage.store import Store
 from entx.vlm_stage.families.base import Codec
-from entx.vlm_stage.prompt import OWN, PromptForm
-from entx.vlm_stage.views import Look, see_file
+from entx.vlm_stage.prompt import OWN, Look, PromptForm, see_file
 
 if TYPE_CHECKING:
     import torch
-
-IGNORED = -100
-"""The label of a token that is not learnt; PyTorch's cross entropy leaves it out."""
 
 _THREADS = 4  # they wait for the disk
 _ORIENTATION = 0x0112  # of EXIF; 5 to 8 lie on their side
@@ -46,18 +52,13 @@ _MOST_BROKEN = 20  # neighbours that are tried before the folder itself must be 
 
 
 class PictureModelSettings(ModelSettings):
-    """The model of a vision recipe, and which part of it learns.
+    """The model of a vision recipe, and which part of it learns."""
 
-    Args:
-        pixels: budget of a picture.
-        attention: sdpa, eager, or "auto" for the family's own choice.
-        scope: all, or only the language or the vision layers: of the adapter, or of the weights that are trained.
-        remote_code: revision whose code from the model folder may run, for a family without a native class; "" never.
-    """
-
-    pixels: int = Field(ge=28 * 28)
-    attention: Literal["auto", "sdpa", "eager"] = "auto"
+    pixels: int = Field(ge=28 * 28)  # budget of a picture
+    attention: Literal["auto", "sdpa", "eager"] = "auto"  # sdpa, eager, or "auto" for the family's own choice
+    # all, or only the language or the vision layers: of the adapter, or of the weights that are trained
     scope: Literal["all", "language", "vision"] = "all"
+    # revision whose code from the model folder may run, for a family without a native class; "" never
     remote_code: str = ""
 
 
@@ -86,30 +87,24 @@ class PictureData(DataSettings):
     """The rows of a vision recipe.
 
     Generated negatives are entities of which a picture's lines hold no number with a legal unit at all.
-
-    Args:
-        rows: at most so many labelled questions, drawn by `sample`; 0 for all.
-        sample: stratified draws entities by their shares of the store, balanced as many of each as there are, test by
-            the challenge's shares.
     """
 
     negatives: float = Field(default=0.0, ge=0, le=0.9)
-    rows: int = Field(default=0, ge=0)
+    rows: int = Field(default=0, ge=0)  # at most so many labelled questions, drawn by `sample`; 0 for all
+    # stratified draws entities by their shares of the store, balanced as many of each as there are, test by the
+    # challenge's shares
     sample: Literal["stratified", "balanced", "test"] = "stratified"
 
 
 class PictureRecipe(Recipe):
-    """A recipe of the vision-language stage.
-
-    Args:
-        deepspeed: a configuration of DeepSpeed, as its documentation has it; empty for none.
-    """
+    """A recipe of the vision-language stage."""
 
     STAGE = "vlm"
 
     model: PictureModelSettings
     prompt: PromptSettings = PromptSettings()
     data: PictureData = PictureData()
+    # a configuration of DeepSpeed, as its documentation has it; empty for none
     deepspeed: dict[str, Any] = Field(default_factory=dict)
 
     def contradictions(self) -> list[str]:
@@ -126,24 +121,17 @@ class PictureRecipe(Recipe):
 
 @dataclass(frozen=True, slots=True)
 class Row(LabelledRow):
-    """A question about a picture file.
-
-    Args:
-        size: width and height of the upright picture.
-    """
+    """A question about a picture file."""
 
     path: str
-    size: tuple[int, int]
+    size: tuple[int, int]  # width and height of the upright picture
 
 
-def read_rows(
-    store: Store, schema: Schema, data: DataSettings, tally: Counter[str], held_out: frozenset[str] = frozenset()
-) -> list[Row]:
+def read_rows(store: Store, schema: Schema, data: DataSettings, tally: Counter[str]) -> list[Row]:
     """The rows of all usable labelled questions, by picture in the order of their questions.
 
     Args:
         tally: is told what became of every labelled question.
-        held_out: pictures (sha256) of which nothing may be learnt, such as those of a test set.
     """
     by_picture: dict[str, list[LabelledQuestion]] = {}
     for one in labelled_questions(store):
@@ -151,8 +139,6 @@ def read_rows(
             tally["dropped: weight 0"] += 1
         elif not one.path:
             tally["dropped: no picture"] += 1
-        elif one.picture in held_out:
-            tally["dropped: picture is held out"] += 1
         else:
             by_picture.setdefault(one.picture, []).append(one)
     rows: list[Row] = []
@@ -228,23 +214,15 @@ class PictureDataset(Dataset[Row]):
 
     @classmethod
     def load(
-        cls,
-        store: Store,
-        schema: Schema,
-        data: PictureData,
-        *,
-        key: PageKey | None = None,
-        held_out: frozenset[str] = frozenset(),
-        seed: int = 0,
+        cls, store: Store, schema: Schema, data: PictureData, *, key: PageKey | None = None, seed: int = 0
     ) -> PictureDataset:
         """Every usable labelled question with a picture file, or as many as the recipe wants.
 
         Args:
             key: of OCR pages, for generated negatives; None generates none.
-            held_out: pictures (sha256) of which nothing may be learnt.
         """
         tally: Counter[str] = Counter()
-        rows = read_rows(store, schema, data, tally, held_out)
+        rows = read_rows(store, schema, data, tally)
         shares: Mapping[str, float] | None = None
         if data.sample != "stratified":
             shares = TEST_MIX if data.sample == "test" else dict.fromkeys({row.entity_name for row in rows}, 1.0)
@@ -259,24 +237,17 @@ class PictureDataset(Dataset[Row]):
 
 @dataclass(frozen=True, slots=True)
 class PictureRow:
-    """A row as the trainer visits it.
+    """A row as the trainer visits it."""
 
-    Args:
-        picture: sha256 of the file.
-        answer: "" for nothing at all.
-        image_tokens, length: tokens of the picture, and of the whole row: picture, question, answer, end.
-        learnt: those of the answer and its end.
-        weight: how often an epoch visits it on average.
-    """
-
-    picture: str
+    picture: str  # sha256 of the file
     path: str
     question: str
-    answer: str
+    answer: str  # "" for nothing at all
+    # image_tokens, length: tokens of the picture, and of the whole row: picture, question, answer, end
     image_tokens: int
     length: int
-    learnt: int
-    weight: float
+    learnt: int  # those of the answer and its end
+    weight: float  # how often an epoch visits it on average
 
     @property
     def identity(self) -> object:

@@ -18,8 +18,8 @@ import torch
 
 from entx.neural.backends.base import MAX_TOKENS, Completion, Request, Size
 from entx.neural.backends.transformers import TransformersModel
+from entx.neural.decoding import PromptTokens, TreeBatch, side_by_side
 from entx.neural.model_folder import add_adapter, default_device, default_dtype
-from entx.neural.token_tree import PromptTokens, TreeBatch, side_by_side
 from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, LoadOptions, Pixels, family_of
 
 PIXEL_THREADS = {"cpu": 1, "cuda": 8}

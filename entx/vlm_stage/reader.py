@@ -23,12 +23,20 @@ from entx.core.types import NO_EVIDENCE, Answer, Evidence, OcrPage, PageStatus, 
 from entx.neural.backends.base import Completion, Model, Query, Request
 from entx.neural.calibration import Posterior, decide, unseen_answer
 from entx.neural.decoding import answer_pattern, value_pattern
-from entx.neural.predict import Mode, ModelOptions, Task, open_model
+from entx.neural.predict import Mode, ModelOptions, Reader, Task, open_model
 from entx.storage.pages import load_pages, open_pictures
 from entx.storage.runs import forget_answers
 from entx.storage.store import Store
-from entx.vlm_stage.prompt import PROMPT_VERSION, Serving, read_serving
-from entx.vlm_stage.views import DEFAULT_CROPS, VIEWS_VERSION, Look, Views, see_file
+from entx.vlm_stage.prompt import (
+    DEFAULT_CROPS,
+    PROMPT_VERSION,
+    VIEWS_VERSION,
+    Look,
+    Serving,
+    Views,
+    read_serving,
+    see_file,
+)
 
 READER_VERSION = 1
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
@@ -48,32 +56,21 @@ _REFUSALS = 8  # so many pictures refused, and none taken, are the model's or th
 
 @dataclass(frozen=True, slots=True)
 class PictureQuestions:
-    """A picture and the questions about it.
+    """A picture and the questions about it."""
 
-    Args:
-        views: what the model is to see of it; the reason why there is nothing to see.
-        entities: one a question.
-        page: OCR of the picture, where the store has it.
-    """
-
-    views: Views | PictureError
-    entities: tuple[str, ...]
-    page: OcrPage | None = None
+    views: Views | PictureError  # what the model is to see of it; the reason why there is nothing to see
+    entities: tuple[str, ...]  # one a question
+    page: OcrPage | None = None  # OCR of the picture, where the store has it
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A question as it is put to the model.
-
-    Args:
-        quantities: all of the picture's page; empty without one.
-        texts: answers that are scored beside what the model writes, without the one for "none".
-    """
+    """A question as it is put to the model."""
 
     entity: Entity
     page: OcrPage | None
-    quantities: tuple[Candidate, ...]
-    texts: tuple[str, ...]
+    quantities: tuple[Candidate, ...]  # all of the picture's page; empty without one
+    texts: tuple[str, ...]  # answers that are scored beside what the model writes, without the one for "none"
 
     def evidence(self, quantity: Quantity) -> Evidence:
         """Where an answer stands on the picture's page; nowhere where nothing has read the picture."""
@@ -84,47 +81,32 @@ class _Question:
 
 @dataclass
 class ReaderCounts:
-    """What a reader did.
+    """What a reader did."""
+
+    pictures: int = 0  # that the model saw
+    views: int = 0  # of them, crops included
+    image_tokens: int = 0  # of all views
+    asked: int = 0  # questions that the model saw
+    without_picture: int = 0  # questions about pictures that could not be shown to it
+    lines_left_out: int = 0  # lines with numbers that no view shows large enough, where crops are on
+
+
+class VisionReader(Reader):
+    """Reads the answers to the questions of one schema off pictures; a calibration counts in candidates mode.
 
     Args:
-        pictures: that the model saw.
-        views: of them, crops included.
-        image_tokens: of all views.
-        asked: questions that the model saw.
-        without_picture: questions about pictures that could not be shown to it.
-        lines_left_out: lines with numbers that no view shows large enough, where crops are on.
-    """
-
-    pictures: int = 0
-    views: int = 0
-    image_tokens: int = 0
-    asked: int = 0
-    without_picture: int = 0
-    lines_left_out: int = 0
-
-
-class VisionReader:
-    """Reads the answers to the questions of one schema; a `Reader`.
-
-    Args:
-        model: answers about pictures.
-        serving: how it is asked, and the calibration of its scores (applied in candidates mode).
-        schema: entities and their units.
-        mode: see `Mode`.
         look: how pictures are looked at; None for the whole picture in the budget of `serving`.
     """
 
     stage = "vlm"
+    serving: Serving
+    counts: ReaderCounts
 
     def __init__(
         self, model: Model, serving: Serving, schema: Schema, mode: Mode = Mode.FREE, look: Look | None = None
     ):
-        self.model = model
-        self.serving = serving
-        self.schema = schema
-        self.mode = mode
+        super().__init__(model, serving, schema, mode, ReaderCounts())
         self.look = look or Look(serving.pixels)
-        self.counts = ReaderCounts()
         self._empty = serving.form.empty
         self._refused = 0
         self._weighs = mode is Mode.CANDIDATES
@@ -170,30 +152,6 @@ class VisionReader:
         except PictureError as error:
             return error
 
-    def read(self, batch: Sequence[PictureQuestions]) -> list[list[Answer]]:
-        """For each picture, one answer a question; pictures are read side by side, like ones together."""
-        answer = self._chosen if self._weighs else self._written
-        return [
-            [
-                Answer(None, reason=f"{PICTURE}{made}") if isinstance(made, PictureError) else answer(question, made)
-                for question, made in of_picture
-            ]
-            for of_picture in self._ask(batch)
-        ]
-
-    def posteriors(self, batch: Sequence[PictureQuestions]) -> list[list[Posterior | None]]:
-        """For each picture what may be answered to each question, scored; None where it could not be shown.
-
-        Raises:
-            InputError: the mode is not `candidates`, or the model does not score.
-        """
-        if not self._weighs:
-            raise InputError("answers are weighed in candidates mode only")
-        return [
-            [None if isinstance(made, PictureError) else self._posterior(question, made) for question, made in one]
-            for one in self._ask(batch)
-        ]
-
     def _ask(self, batch: Sequence[PictureQuestions]) -> list[list[tuple[_Question, Completion | PictureError]]]:
         """What the model makes of each question, or why it was not asked."""
         questions = [self._questions(asked) for asked in batch]
@@ -205,7 +163,11 @@ class VisionReader:
                 self.counts.without_picture += len(asked.entities)
             else:
                 queries = tuple(
-                    Query(self.serving.form.ask(one.entity), (*one.texts, self._empty), self._pattern(one.entity))
+                    Query(
+                        self.serving.form.ask(one.entity),
+                        (*one.texts, self._empty),
+                        value_pattern(one.entity) if self._weighs else answer_pattern(one.entity, self._empty),
+                    )
                     for one in questions[place]
                 )
                 shown.append((self._count(asked.views), place, Request(asked.views.images, queries)))
@@ -253,9 +215,6 @@ class VisionReader:
             raise InputError(f"{self.model.name} takes no picture; it says: {refused[0]}")
         return found
 
-    def _pattern(self, entity: Entity) -> str:
-        return value_pattern(entity) if self._weighs else answer_pattern(entity, self._empty)
-
     def _count(self, views: Views) -> int:
         """Image tokens of a picture."""
         tokens = sum(self.model.image_tokens(image.size) for image in views.images)
@@ -278,6 +237,11 @@ class VisionReader:
         return Answer(
             reading.quantity, made.text, "", question.evidence(reading.quantity), made.log_prob, score=share
         )  # fmt: skip
+
+    def _answer(self, question: _Question, made: Completion | PictureError) -> Answer:
+        if isinstance(made, PictureError):
+            return Answer(None, reason=f"{PICTURE}{made}")
+        return self._chosen(question, made) if self._weighs else self._written(question, made)
 
     def _posterior(self, question: _Question, made: Completion) -> Posterior:
         """Over the page's candidates, the written value, and none; without any where it wrote 0 or was cut short."""
@@ -323,7 +287,7 @@ def open_reader(
         raise InputError("--remote-code is for the backends transformers and unsloth")
     if not served and options.model is None:
         raise InputError("--stage vlm needs a model folder: --model DIR (entx ships none)")
-    serving = read_serving(options.described)
+    serving: Serving = read_serving(options.described)
 
     def load(folder: Path, **how: Any) -> Model:
         from entx.vlm_stage.model import PictureModel

@@ -21,20 +21,16 @@ from entx.core.evaluation import Counts, outcomes
 from entx.neural.backends.base import Model, Query, Request
 from entx.neural.model_folder import default_device
 from entx.neural.predict import write_serving
-from entx.neural.training.adapters import (
-    Trainable,
-)
+from entx.neural.training.adapters import Side, Trainable
 from entx.neural.training.estimate import Passes
-from entx.neural.training.merge import Side
-from entx.neural.training.sampling import TrainingData, evenly, training_data
-from entx.neural.training.stage import Stage
+from entx.neural.training.rows import TrainingData, evenly, training_data
+from entx.neural.training.stage import Stage, scores_of
 from entx.storage.pages import choose_pages, page_keys
 from entx.storage.store import Store
 from entx.vlm_stage.data import Collator, PictureDataset, PictureRecipe, PictureRow, Row, broken_pictures, encode
 from entx.vlm_stage.families.base import Codec, Family, LoadOptions, family_of
-from entx.vlm_stage.prompt import PROMPT_VERSION, Serving
+from entx.vlm_stage.prompt import PROMPT_VERSION, Serving, Views
 from entx.vlm_stage.reader import PICTURES_PER_COMMIT, PictureQuestions, VisionReader
-from entx.vlm_stage.views import Views
 
 BROKEN = "broken_pictures.txt"
 """In the folder of a training: pictures that turned out damaged when their turn came."""
@@ -44,16 +40,11 @@ _WORKERS = 4  # processes that decode ahead of a GPU; beside a CPU that trains t
 
 @dataclass(frozen=True, slots=True)
 class DevQuestion:
-    """A question with a known truth.
+    """A question with a known truth."""
 
-    Args:
-        path: of the picture file.
-        truth: as a written answer, "" where the picture does not show it.
-    """
-
-    path: str
+    path: str  # of the picture file
     entity_name: str
-    truth: str
+    truth: str  # as a written answer, "" where the picture does not show it
 
     @property
     def identity(self) -> object:
@@ -75,14 +66,10 @@ def measure_f1(model: Model, questions: Sequence[DevQuestion], serving: Serving,
     for name in sorted(set(names)):
         counts = Counts.of(by_quantity[[place for place, one in enumerate(names) if one == name]])
         by_entity[name] = {
-            "questions": counts.rows, **_scores(counts), "tp": counts.tp, "fp": counts.fp, "fn": counts.fn,
+            "questions": counts.rows, **scores_of(counts), "tp": counts.tp, "fp": counts.fp, "fn": counts.fn,
             "tn": counts.tn,
         }  # fmt: skip
-    return {**_scores(Counts.of(by_quantity)), "by_entity": by_entity}
-
-
-def _scores(counts: Counts) -> dict[str, float]:
-    return {"f1": counts.f1, "precision": counts.precision or 0.0, "recall": counts.recall or 0.0}
+    return {**scores_of(Counts.of(by_quantity)), "by_entity": by_entity}
 
 
 def read_answers(model: Model, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:

@@ -36,7 +36,7 @@ from entx.llm_stage.data import (
 from entx.llm_stage.prompt import Style
 from entx.neural.backends.base import PromptTokenizer, Query, Request
 from entx.neural.backends.transformers import TransformersModel
-from entx.neural.training.labels import RangePolicy
+from entx.neural.training.rows import RangePolicy
 from entx.storage.runs import add_answers
 from entx.storage.store import Store
 from tests.llm_stage.stores import KEY, WRITER, Asked, Shown, fill
@@ -76,8 +76,9 @@ def test_a_labelled_question_becomes_a_row_with_its_choices(tmp_path: Path) -> N
 
 
 def test_an_empty_label_is_the_answer_none(tmp_path: Path) -> None:
-    rows, _, tally = _read(tmp_path, [Shown(DRAWING, [Asked("depth", "")])])
+    rows, negatives, tally = _read(tmp_path, [Shown(DRAWING, [Asked("depth", "")])], TextData(negatives=0))
     (row,) = rows
+    assert negatives == []  # none are wanted
     assert (row.truth, row.choices[row.right or 0]) == (None, "none")
     assert tally.questions["used: none"] == 1
 
@@ -85,11 +86,9 @@ def test_an_empty_label_is_the_answer_none(tmp_path: Path) -> None:
 def test_weights_come_from_the_first_pattern_that_fits(tmp_path: Path) -> None:
     settings = TextData(sources={"train_own*": 0.8, "train*": 0.4, "off.csv": 0.0})
     questions = [
-        Asked("width", "18 centimetre", "train.csv.gz"),
-        Asked("height", "24.5 centimetre", "train_own.csv"),
-        Asked("depth", "18 centimetre", "off.csv"),
-        Asked("item_weight", "", "mine.csv"),
-    ]
+        Asked("width", "18 centimetre", "train.csv.gz"), Asked("height", "24.5 centimetre", "train_own.csv"),
+        Asked("depth", "18 centimetre", "off.csv"), Asked("item_weight", "", "mine.csv"),
+    ]  # fmt: skip
     rows, _, tally = _read(tmp_path, [Shown(DRAWING, questions)], settings)
     found = {row.entity_name: (row.weight, row.weak) for row in rows}
     assert found == {"width": (0.4, True), "height": (0.8, True), "item_weight": (1.0, False)}
@@ -105,23 +104,20 @@ def test_a_weight_may_be_for_one_entity_of_a_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "weight", "answer"), [(Unreadable.EMPTY, 0.2, "none"), (Unreadable.KEEP, 0.4, None)]
-)
-def test_a_weak_label_that_is_not_on_the_page(
-    tmp_path: Path, policy: Unreadable, weight: float, answer: str | None
+    ("source", "policy", "weight", "answer"),
+    [("train.csv", Unreadable.EMPTY, 0.2, "none"), ("train.csv", Unreadable.KEEP, 0.4, None),
+     ("own.csv", Unreadable.EMPTY, 1.0, "none")],
+)  # fmt: skip
+def test_a_label_that_is_not_on_the_page_loses_weight_only_if_it_is_weak(
+    tmp_path: Path, source: str, policy: Unreadable, weight: float, answer: str | None
 ) -> None:
     settings = TextData(sources={"train*": 0.4}, unreadable=policy)
-    rows, _, tally = _read(tmp_path, [Shown(DRAWING, [Asked("width", "99 inch", "train.csv")])], settings)
+    rows, _, tally = _read(tmp_path, [Shown(DRAWING, [Asked("width", "99 inch", source)])], settings)
     (row,) = rows
     assert row.weight == pytest.approx(weight)
     assert (None if row.right is None else row.choices[row.right]) == answer
     assert (row.truth is None) == (policy is Unreadable.EMPTY)
     assert sum(tally.questions.values()) == 1
-
-
-def test_a_trusted_label_that_is_not_on_the_page_keeps_its_weight(tmp_path: Path) -> None:
-    rows, _, _ = _read(tmp_path, [Shown(DRAWING, [Asked("width", "99 inch")])])
-    assert (rows[0].truth, rows[0].weight) == (None, 1.0)
 
 
 def test_unreadable_labels_can_be_dropped(tmp_path: Path) -> None:
@@ -182,11 +178,6 @@ def test_an_entity_whose_label_was_dropped_is_not_generated(tmp_path: Path) -> N
     questions = [Asked("item_weight", "100 gram"), Asked("wattage", "2 horsepower")]
     _, negatives, _ = _read(tmp_path, [Shown(["Net weight 100 g"], questions)])
     assert "wattage" not in {row.entity_name for row in negatives}
-
-
-def test_negatives_can_be_left_out(tmp_path: Path) -> None:
-    rows, negatives, _ = _read(tmp_path, [Shown(["x"], [Asked("item_weight", "")])], TextData(negatives=0))
-    assert (len(rows), negatives) == (1, [])
 
 
 def test_nothing_is_learnt_from_pictures_that_are_held_out(tmp_path: Path) -> None:

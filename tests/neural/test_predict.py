@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import entx.vlm_stage.views as views
+import entx.vlm_stage.prompt as views
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.splits import Shard
@@ -27,9 +27,8 @@ from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.runs import add_answers, begin_run, load_answers, run_settings
 from entx.storage.store import Store
 from entx.vlm_stage.model import PictureModel
-from entx.vlm_stage.prompt import PromptForm, Serving
+from entx.vlm_stage.prompt import DEFAULT_CROPS, Look, PromptForm, Serving
 from entx.vlm_stage.reader import VisionReader
-from entx.vlm_stage.views import DEFAULT_CROPS, Look
 from tests.neural.fake_model import FakeModel
 from tests.vlm_stage.pages import line, page
 from tests.vlm_stage.stores import BAD, KEY, ODD, Pictured, bad_and_odd, fill, hash_of, label

@@ -99,6 +99,12 @@ def answers(path: Path, run: str = "vlm") -> dict[int, Answer]:
         return dict(load_answers(store, run))
 
 
+def refused(ended: Ended, *said: str) -> None:
+    """With one line that says so."""
+    assert (ended.code, len(ended.err.strip().splitlines())) == (2, 1), ended.err
+    assert all(part in ended.err for part in said), ended.err
+
+
 def table(path: Path) -> dict[int, str]:
     with path.open() as stream:
         return {int(row["index"]): row["prediction"] for row in csv.DictReader(stream)}
@@ -154,17 +160,13 @@ def test_shards_then_merge_are_the_whole(
     merged = tmp_path / "merged.csv"
     assert run_entx(capsys, "merge", *parts, "--test", whole, "--out", merged).code == 0
     assert merged.read_text() == whole.read_text()
-    ended = run_entx(capsys, "merge", parts[0], "--test", whole, "--out", tmp_path / "half.csv")
-    assert ended.code == 2
-    assert "are in no part" in ended.err
+    refused(run_entx(capsys, "merge", parts[0], "--test", whole, "--out", tmp_path / "half.csv"), "are in no part")
 
 
 def test_crops_are_another_run_and_recorded(stores: dict[str, Path], predict: Predict) -> None:
     arguments = ("--pixels", 60 * 60)
     predict("vlm", *arguments)
-    ended = predict("vlm", *arguments, "--crops")
-    assert ended.code == 2
-    assert "crops was None" in ended.err
+    refused(predict("vlm", *arguments, "--crops"), "crops was None")
     assert json.loads(predict("vlm", *arguments, "--crops", "--run", "close", "--json").out)["asked"] == 41
     with Store(stores["vlm"]) as opened:
         assert run_settings(opened, "close")["crops"]["most"] == 6
@@ -214,16 +216,11 @@ def test_wrong_options_are_one_line(
     stores: dict[str, Path], stage: str, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = stores[stage if stage in STAGES else "llm"]
-    ended = run_entx(capsys, "predict", "--stage", stage, "--store", store, *arguments)
-    assert ended.code == 2
-    assert said in ended.err
-    assert len(ended.err.strip().splitlines()) == 1
+    refused(run_entx(capsys, "predict", "--stage", stage, "--store", store, *arguments), said)
 
 
 def test_pages_of_an_engine_that_the_store_lacks_are_told(predict: Predict) -> None:
-    ended = predict("vlm", "--engine", "paddleocr")
-    assert ended.code == 2
-    assert "holds no pages of paddleocr" in ended.err
+    refused(predict("vlm", "--engine", "paddleocr"), "holds no pages of paddleocr")
 
 
 @pytest.mark.parametrize("torch_too", [False, True])
@@ -233,19 +230,13 @@ def test_vllm_that_is_not_installed_is_one_line(
 ) -> None:
     for name in ("vllm", *(["torch", "transformers"] if torch_too else [])):
         monkeypatch.setitem(sys.modules, name, None)
-    ended = predict(stage, "--backend", "vllm")
-    assert ended.code == 2
-    assert "--backend vllm needs vLLM, in an environment of its own" in ended.err
-    assert len(ended.err.strip().splitlines()) == 1
+    refused(predict(stage, "--backend", "vllm"), "--backend vllm needs vLLM, in an environment of its own")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_torch_that_is_not_installed_is_one_line(predict: Predict, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    ended = predict(stage)
-    assert ended.code == 2
-    assert f"--stage {stage} needs torch and transformers" in ended.err
-    assert f"entx-hybrid[{stage}]" in ended.err
+    refused(predict(stage), f"--stage {stage} needs torch and transformers", f"entx-hybrid[{stage}]")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -258,9 +249,7 @@ def test_a_folder_with_pickle_or_code_is_refused(
 ) -> None:
     bad = Path(shutil.copytree(models[stage], tmp_path / "bad"))
     (bad / file).write_bytes(content)
-    ended = predict(stage, model=bad)
-    assert ended.code == 2
-    assert f"refused before loading: {file}" in ended.err
+    refused(predict(stage, model=bad), f"refused before loading: {file}")
 
 
 @pytest.mark.parametrize(
@@ -272,9 +261,7 @@ def test_code_of_a_revision_that_cannot_be_told_is_refused(
 ) -> None:
     bad = Path(shutil.copytree(models["vlm"], tmp_path / "bad"))
     (bad / "modeling.py").write_text("raise SystemExit")
-    ended = predict("vlm", "--remote-code", revision, model=bad)
-    assert ended.code == 2
-    assert said in ended.err
+    refused(predict("vlm", "--remote-code", revision, model=bad), said)
 
 
 TEXT_FILE = {"style": "compact", "prompt_version": 1, "budget": 4}
@@ -474,10 +461,7 @@ def test_hints_are_calibrated_beside_their_absence_in_a_copy(
 def test_what_cannot_be_calibrated_is_one_line(
     arguments: list[str], said: str, stores: dict[str, Path], gold: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended = run_entx(capsys, "calibrate", "--store", stores["llm"], "--gold", gold["llm"], *arguments)
-    assert ended.code == 2
-    assert said in ended.err
-    assert len(ended.err.strip().splitlines()) == 1
+    refused(run_entx(capsys, "calibrate", "--store", stores["llm"], "--gold", gold["llm"], *arguments), said)
 
 
 def test_rows_that_the_store_does_not_hold_are_no_calibration(
@@ -487,6 +471,4 @@ def test_rows_that_the_store_does_not_hold_are_no_calibration(
     arguments = ("--stage", "llm", "--store", stores["llm"], "--gold", gold, "--model", models["llm"])
     for text, said in (("999,5.0 gram\n", "nothing to choose from for any of its 1"), ("0,5.0 gram\n", "are too few")):
         gold.write_text("index,value\n" + text)
-        ended = run_entx(capsys, "calibrate", *arguments)
-        assert ended.code == 2
-        assert said in ended.err
+        refused(run_entx(capsys, "calibrate", *arguments), said)

@@ -15,7 +15,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.types import OcrLine, OcrPage, PageKey, PageStatus, Question
 from entx.neural.model_folder import check_model_folder
 from entx.neural.training.recipe import load_recipe
-from entx.neural.training.sampling import TrainingData
+from entx.neural.training.rows import TrainingData
 from entx.storage.pages import add_pages
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
@@ -86,12 +86,11 @@ def test_whatever_falls_away_is_counted_by_its_reason(own: Store) -> None:
     assert sum(tally.values()) == 6  # every labelled question
 
 
-def test_weights_and_held_out_pictures(own: Store) -> None:
+def test_weights_by_table_and_entity(own: Store) -> None:
     tally: Counter[str] = Counter()
     settings = PictureData(sources={"own*/voltage": 0.25, "own*/item_weight": 0.0})
-    rows = read_rows(own, CHALLENGE, settings, tally, frozenset({"sha-c"}))
+    rows = read_rows(own, CHALLENGE, settings, tally)
     assert [(row.index, row.weight, row.weak) for row in rows] == [(1, 1.0, False), (2, 0.25, True)]
-    assert tally["dropped: picture is held out"] == 1
     assert tally["dropped: weight 0"] == 1
     assert read_rows(own, CHALLENGE, PictureData(sources={"own*": 0.0}), tally) == []
 

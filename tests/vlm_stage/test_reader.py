@@ -14,9 +14,8 @@ from entx.core.types import Alignment, Answer, OcrPage, PageStatus, Quantity
 from entx.neural.backends.base import Completion, Query
 from entx.neural.calibration import Calibration, Platt
 from entx.neural.predict import Mode
-from entx.vlm_stage.prompt import PromptForm, Serving
+from entx.vlm_stage.prompt import PromptForm, Serving, Views
 from entx.vlm_stage.reader import PictureQuestions, VisionReader
-from entx.vlm_stage.views import Views
 from tests.neural.fake_model import FakeModel
 from tests.vlm_stage.pages import line, page
 

@@ -12,7 +12,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
-from entx.neural.token_tree import PromptTokens
+from entx.neural.decoding import PromptTokens
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,47 +30,33 @@ _SLOT = "\ue000"  # a private-use character that no chat template holds and no O
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question about a page or a picture.
+    """One question about a page or a picture."""
 
-    Args:
-        question: the question part of the prompt; ends where the answer begins.
-        choices: answers to be scored.
-        pattern: regular expression that a written answer must match as a whole; "" for none.
-    """
-
-    question: str
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
+    question: str  # the question part of the prompt; ends where the answer begins
+    choices: tuple[str, ...] = ()  # answers to be scored
+    pattern: str = ""  # regular expression that a written answer must match as a whole; "" for none
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a model about one page or picture.
+    """What is asked of a model about one page or picture."""
 
-    Args:
-        shown: the page part of a text prompt; or the views of a picture, RGB and of the size at which they are to be
-            seen, the whole picture first.
-        queries: of one page or picture all at once: it is encoded once for them.
-    """
-
+    # the page part of a text prompt; or the views of a picture, RGB and of the size at which they are to be seen, the
+    # whole picture first
     shown: str | tuple[Image.Image, ...]
-    queries: tuple[Query, ...]
+    queries: tuple[Query, ...]  # of one page or picture all at once: it is encoded once for them
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model made of one query.
+    """What a model made of one query."""
 
-    Args:
-        text: the answer that it wrote within the pattern, without the end token; "" where none was wanted.
-        log_prob: sum over its tokens and the end token under the model alone, not under the constraint; None where
-            nothing was written or the backend does not tell.
-        scores: log-probability of each of the query's choices followed by the end of the answer; None for those that
-            the backend cannot score.
-    """
-
-    text: str = ""
+    text: str = ""  # the answer that it wrote within the pattern, without the end token; "" where none was wanted
+    # sum over its tokens and the end token under the model alone, not under the constraint; None where nothing was
+    # written or the backend does not tell
     log_prob: float | None = None
+    # log-probability of each of the query's choices followed by the end of the answer; None for those that the backend
+    # cannot score
     scores: tuple[float | None, ...] = ()
 
     def all_scores(self, name: str) -> tuple[float, ...]:

@@ -183,11 +183,14 @@ class ServedModel(Model):
             content = reply.read(_LARGEST_REPLY, decode_content=True)
             reply.release_conn()
         except urllib3.exceptions.HTTPError as error:
-            raise InputError(f"{url}: cannot be reached: {_reason(error)}") from None
-        if reply.status in (400, 422):
-            raise RefusedError(f"{url}: the server refuses the request: {_detail(content)}")
+            raise InputError(
+                f"{url}: cannot be reached: {_line(str(getattr(error, 'reason', None) or error))}"
+            ) from None
         if reply.status != 200:
-            raise _AnsweredError(f"{url}: the server answered {reply.status}: {_detail(content)}")
+            refused = reply.status in (400, 422)
+            what = "the server refuses the request" if refused else f"the server answered {reply.status}"
+            detail = _line(content.decode("utf-8", "replace"))
+            raise (RefusedError if refused else _AnsweredError)(f"{url}: {what}: {detail}")
         try:
             found = json.loads(content)
         except ValueError:
@@ -235,10 +238,5 @@ def _image_part(picture: Image.Image) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _reason(error: Exception) -> str:
-    inner = getattr(error, "reason", None) or error
-    return " ".join(str(inner).split())[:200]
-
-
-def _detail(content: bytes) -> str:
-    return " ".join(content.decode("utf-8", "replace").split())[:200]
+def _line(text: str) -> str:
+    return " ".join(text.split())[:200]

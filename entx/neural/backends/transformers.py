@@ -1,6 +1,6 @@
 """A causal language model of the transformers library: exact scores of many answers, and constrained writing.
 
-Both read a page once for all its questions and all their choices, as a token tree (`entx.neural.token_tree`). The
+Both read a page once for all its questions and all their choices, as a token tree (`entx.neural.decoding`). The
 vision stage's model is a subclass that differs in what it reads: embeddings of pictures, and their positions. A model
 comes from a local folder only; an adapter by PEFT, four bits by bitsandbytes.
 """
@@ -15,9 +15,17 @@ from typing import Any
 import torch
 
 from entx.neural.backends.base import MAX_TOKENS, Completion, Model, PromptTokenizer, Request
-from entx.neural.decoding import Constrainer, Writing, write_tokens
+from entx.neural.decoding import (
+    TOKENS_PER_PASS,
+    AttentionMasks,
+    Constrainer,
+    PromptTokens,
+    TreeBatch,
+    Writing,
+    side_by_side,
+    write_tokens,
+)
 from entx.neural.model_folder import add_adapter, load_model, load_tokenizer, named_fault
-from entx.neural.token_tree import TOKENS_PER_PASS, AttentionMasks, PromptTokens, TreeBatch, side_by_side
 
 ROWS_PER_HEAD = 512
 """Tokens whose logits are scored at once: 0.3 GB of float32 where the vocabulary has 152,000."""
@@ -53,7 +61,7 @@ class TransformersModel(Model):
             self._prompts = PromptTokenizer(tokenizer, chat=chat, name=name)
         self.ends = ends or self._prompts.ends
         layers = layers or model
-        self._masks = AttentionMasks(layers.config, layers.get_input_embeddings().weight.dtype)
+        self._masks = AttentionMasks(layers.config, layers.get_input_embeddings().weight.dtype, model.device)
         self._constrainer: Constrainer | None = None
 
     @classmethod
@@ -117,7 +125,7 @@ class TransformersModel(Model):
             from transformers import DynamicCache
 
             cache = DynamicCache()  # not by its config: that drops what a sliding window leaves by slot, not by depth
-        masks = self._masked(batch.visible, batch.depths, batch.depths, together)
+        masks = self._masks.of(batch.visible, batch.depths, batch.depths, together)
         states = self.read(inputs, positions, masks, batch.tokens.shape[1] - first, cache)
         scores = self._scores(states, first, batch.offsets, tips, ends, prompts)
         written = self._write(states, first, batch, tips, prompts, shifts, max_tokens, cache) if max_tokens else None
@@ -211,21 +219,10 @@ class TransformersModel(Model):
             depths = depths + 1
             key_depths = torch.cat([key_depths, depths], dim=1)
             seen = torch.cat([seen, itself], dim=2)
-            masks = self._masked(seen, depths, key_depths)
+            masks = self._masks.of(seen, depths, key_depths)
             states = self.read(self.token_inputs(tokens), depths + shifts[:, :, None], masks, widest, cache)
             tokens = write_tokens(answers, self.head(states), self._constrainer, self.ends)
         return answers
-
-    def _masked(
-        self,
-        visible: torch.Tensor,
-        depths: torch.Tensor,
-        key_depths: torch.Tensor,
-        together: torch.Tensor | None = None,
-    ) -> torch.Tensor | dict[str, torch.Tensor]:
-        there = self.model.device
-        together = None if together is None else together.to(there)
-        return self._masks.of(visible.to(there), depths.to(there), key_depths.to(there), together)
 
     def _text(self, writing: Writing) -> str:
         text: str = self.tokenizer.decode(writing.tokens, skip_special_tokens=True)

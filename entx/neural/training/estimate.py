@@ -15,7 +15,7 @@ from typing import Any
 from entx.neural.model_folder import load_config
 from entx.neural.training.adapters import Trainable
 from entx.neural.training.recipe import Recipe, TrainSettings
-from entx.neural.training.sampling import TrainingData
+from entx.neural.training.rows import TrainingData
 from entx.neural.training.stage import Stage
 
 TIMED_PARAMETERS = 400_000_000
@@ -27,16 +27,11 @@ _OPTIMIZER_BYTES = {"adamw_torch": 8.0, "adamw_torch_fused": 8.0, "adamw_8bit": 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """How many parameters a model has.
-
-    Args:
-        embedded: those of embeddings and output head, which four bits leave alone.
-        trained: those that the optimiser changes.
-    """
+    """How many parameters a model has."""
 
     all: int
-    embedded: int
-    trained: int
+    embedded: int  # those of embeddings and output head, which four bits leave alone
+    trained: int  # those that the optimiser changes
 
 
 def empty_model(stage: Stage[Any]) -> Any:
@@ -62,21 +57,13 @@ def count_parameters(stage: Stage[Any], model: Any) -> Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """Forward and backward passes, as far as memory goes.
+    """Forward and backward passes, as far as memory goes."""
 
-    Args:
-        load: of the weights: fp32, bf16 or nf4.
-        attention: sdpa or eager.
-        tokens: of one pass, padded.
-        longest: row.
-        config: of the language model or vision tower: hidden_size, num_attention_heads, num_hidden_layers.
-    """
-
-    load: str
-    attention: str
-    tokens: int
-    longest: int
-    config: dict[str, Any]
+    load: str  # of the weights: fp32, bf16 or nf4
+    attention: str  # sdpa or eager
+    tokens: int  # of one pass, padded
+    longest: int  # row
+    config: dict[str, Any]  # of the language model or vision tower: hidden_size, num_attention_heads, num_hidden_layers
 
 
 def memory_bytes(train: TrainSettings, parameters: Parameters, *passes: Passes) -> float:
@@ -152,36 +139,24 @@ def _flops_per_second() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The estimate.
+    """The estimate."""
 
-    Args:
-        rows, tokens: visits of all epochs, and their tokens.
-        answer_tokens: of these learnt.
-        longest: tokens of the longest row.
-        left_out: rows with more tokens than the model may read.
-        steps: of the optimiser, if nothing stops it early.
-        parameters, trained: of the model, and those that the optimiser changes.
-        memory_bytes: weights, gradients, optimiser and activations of one pass.
-        peak_bytes: measured on a GPU while the timed passes ran, without the optimiser's state; 0 where none was.
-        seconds: of all steps, without the measurements in between.
-        basis: what the time was estimated from.
-        device: where it would run.
-        sizes: what the stage tells beside it; of pictures: pixels, image_tokens, text_tokens, most_image_tokens.
-    """
-
+    # rows, tokens: visits of all epochs, and their tokens
     rows: int
     tokens: int
-    answer_tokens: int
-    longest: int
-    left_out: int
-    steps: int
+    answer_tokens: int  # of these learnt
+    longest: int  # tokens of the longest row
+    left_out: int  # rows with more tokens than the model may read
+    steps: int  # of the optimiser, if nothing stops it early
+    # parameters, trained: of the model, and those that the optimiser changes
     parameters: int
     trained: int
-    memory_bytes: float
-    peak_bytes: int
-    seconds: float
-    basis: str
-    device: str
+    memory_bytes: float  # weights, gradients, optimiser and activations of one pass
+    peak_bytes: int  # measured on a GPU while the timed passes ran, without the optimiser's state; 0 where none was
+    seconds: float  # of all steps, without the measurements in between
+    basis: str  # what the time was estimated from
+    device: str  # where it would run
+    # what the stage tells beside it; of pictures: pixels, image_tokens, text_tokens, most_image_tokens
     sizes: Mapping[str, float]
 
 

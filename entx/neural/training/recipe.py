@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from entx.core.errors import InputError
 from entx.core.settings import find_recipe, override, parse_toml, read_settings, settings_digest
-from entx.neural.training.labels import RangePolicy
+from entx.neural.training.rows import RangePolicy
 
 LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """All linear layers of a Llama, Mistral, Gemma or Qwen block; the output head is left as it is."""
@@ -37,71 +37,51 @@ def _weights(sources: dict[str, Any]) -> dict[str, float]:
 
 
 class LoraSettings(Settings):
-    """A LoRA adapter (Hu et al. 2021): each target layer gets alpha / r times a product of two matrices of rank r.
-
-    Args:
-        targets: names of layers; none for all linear layers of the model's scope, output head left out.
-    """
+    """A LoRA adapter (Hu et al. 2021): each target layer gets alpha / r times a product of two matrices of rank r."""
 
     r: int = Field(ge=1)
     alpha: float = Field(gt=0)
     dropout: float = Field(default=0.0, ge=0, le=0.9)
-    targets: Texts = ()
+    targets: Texts = ()  # names of layers; none for all linear layers of the model's scope, output head left out
 
 
 class TrainSettings(Settings):
-    """The optimisation.
+    """The optimisation."""
 
-    Args:
-        method: lora trains an adapter (table [lora]), full every weight.
-        backend: transformers, or unsloth (CUDA only; falls back to transformers with a notice).
-        epochs: visits of each row of weight 1; a row of weight w is visited w times an epoch on average.
-        max_steps: ends earlier; 0 for no limit.
-        batch, accumulation: rows (packs, if packed) of a forward pass, and passes of an optimiser step.
-        warmup: share of the steps during which the rate rises from 0.
-        group_by_length: rows of like length share a batch; saves padding where rows are not packed.
-        packing: several rows in one sequence of max_length, each seeing itself only; saves padding.
-        autocast: bf16 computes in bfloat16 beside fp32 weights; auto: on a GPU that has it.
-        checkpointing: recompute activations in the backward pass; slower, less memory.
-        evaluate_every: steps between two measurements of f1 on the dev rows, each followed by a checkpoint.
-        patience: measurements without a better f1 after which the training stops; 0: never.
-        dev_rows: at most so many of the dev rows are measured.
-    """
-
-    method: Literal["lora", "full"]
+    method: Literal["lora", "full"]  # lora trains an adapter (table [lora]), full every weight
     lr: float = Field(gt=0)
+    # visits of each row of weight 1; a row of weight w is visited w times an epoch on average
     epochs: float = Field(gt=0)
+    # batch, accumulation: rows (packs, if packed) of a forward pass, and passes of an optimiser step
     batch: int = Field(ge=1)
     accumulation: int = Field(default=1, ge=1)
+    # transformers, or unsloth (CUDA only; falls back to transformers with a notice)
     backend: Literal["transformers", "unsloth"] = "transformers"
     scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
-    warmup: float = Field(default=0.05, ge=0, le=0.9)
+    warmup: float = Field(default=0.05, ge=0, le=0.9)  # share of the steps during which the rate rises from 0
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, ge=0)
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = "adamw_torch"
-    max_steps: int = Field(default=0, ge=0)
-    group_by_length: bool = True
-    packing: bool = False
+    max_steps: int = Field(default=0, ge=0)  # ends earlier; 0 for no limit
+    group_by_length: bool = True  # rows of like length share a batch; saves padding where rows are not packed
+    packing: bool = False  # several rows in one sequence of max_length, each seeing itself only; saves padding
+    # bf16 computes in bfloat16 beside fp32 weights; auto: on a GPU that has it
     autocast: Literal["auto", "bf16", "none"] = "auto"
-    checkpointing: bool = False
+    checkpointing: bool = False  # recompute activations in the backward pass; slower, less memory
+    # steps between two measurements of f1 on the dev rows, each followed by a checkpoint
     evaluate_every: int = Field(default=100, ge=1)
-    patience: int = Field(default=5, ge=0)
-    dev_rows: int = Field(default=500, ge=0)
+    patience: int = Field(default=5, ge=0)  # measurements without a better f1 after which the training stops; 0: never
+    dev_rows: int = Field(default=500, ge=0)  # at most so many of the dev rows are measured
     seed: int = Field(default=0, ge=0)
 
 
 class ModelSettings(Settings):
-    """The model that the training starts from, and how it is loaded.
+    """The model that the training starts from, and how it is loaded."""
 
-    Args:
-        max_length: tokens of a whole row, image tokens included; a longer one is left out and counted, never cut.
-        load: weights in memory: fp32, bf16, or nf4 (four bits by bitsandbytes: QLoRA).
-        hub: where the weights are published, for the message that asks for `--model`; "" for none.
-    """
-
+    # tokens of a whole row, image tokens included; a longer one is left out and counted, never cut
     max_length: int = Field(ge=32)
-    load: Literal["fp32", "bf16", "nf4"]
-    hub: str = ""
+    load: Literal["fp32", "bf16", "nf4"]  # weights in memory: fp32, bf16, or nf4 (four bits by bitsandbytes: QLoRA)
+    hub: str = ""  # where the weights are published, for the message that asks for `--model`; "" for none
 
     @property
     def dtype(self) -> str:
@@ -110,34 +90,24 @@ class ModelSettings(Settings):
 
 
 class DataSettings(Settings):
-    """How the labelled questions of a store become rows.
+    """How the labelled questions of a store become rows."""
 
-    Args:
-        sources: weight by table name, as patterns; see `labels.source_weight`.
-        ranges: what becomes of labels with two ends.
-        negatives: share of rows whose answer is "none" that each entity is filled up to with generated ones; 0 for
-            none. They need OCR pages.
-        mix: share of each entity in an epoch; "test" is the challenge's, "store" takes them as they are.
-        repeats: how often a row may come in one epoch where the mix asks for more than there are.
-        dev_share: of the rows, kept out of the training by picture and cluster, for the early stop.
-    """
-
+    # weight by table name, as patterns; see `rows.source_weight`
     sources: Annotated[dict[str, Any], AfterValidator(_weights)] = {}
-    ranges: Annotated[RangePolicy, Field(strict=False)] = RangePolicy.UPPER
+    ranges: Annotated[RangePolicy, Field(strict=False)] = RangePolicy.UPPER  # what becomes of labels with two ends
+    # share of rows whose answer is "none" that each entity is filled up to with generated ones; 0 for none. They need
+    # OCR pages
     negatives: float = Field(default=0.3, ge=0, le=0.9)
+    # share of each entity in an epoch; "test" is the challenge's, "store" takes them as they are
     mix: Literal["store", "test"] = "store"
+    # how often a row may come in one epoch where the mix asks for more than there are
     repeats: int = Field(default=2, ge=1)
+    # of the rows, kept out of the training by picture and cluster, for the early stop
     dev_share: float = Field(default=0.1, ge=0, le=0.5)
 
 
 class Recipe(Settings):
-    """A whole recipe of either stage.
-
-    Args:
-        reproduces: the published system that it stands for, "" for our own.
-        lora: None where whole weights are trained.
-        pretrain: a free table that says how the base was made; part of the digest, and otherwise left alone.
-    """
+    """A whole recipe of either stage."""
 
     STAGE: ClassVar[str]
 
@@ -145,9 +115,10 @@ class Recipe(Settings):
     title: str
     model: ModelSettings
     train: TrainSettings
-    lora: LoraSettings | None = None
-    reproduces: str = ""
+    lora: LoraSettings | None = None  # None where whole weights are trained
+    reproduces: str = ""  # the published system that it stands for, "" for our own
     data: DataSettings
+    # a free table that says how the base was made; part of the digest, and otherwise left alone
     pretrain: dict[str, Any] = {}
 
     @property

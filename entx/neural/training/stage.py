@@ -1,11 +1,12 @@
 """A training of either stage: rows and a base model into a model folder that appears whole or not at all.
 
 `Stage` is what the text stage and the vision stage differ in: which rows they have, how their models are loaded, asked
-and described. All else is one: `train` here, `estimate.plan_training`, `merge.merge_adapter`.
+and described. All else is one: `train` here, `estimate.plan_training`, `adapters.merge_adapter`.
 
 While a training runs, everything lies in `OUT.part`: the plan (what this training is), checkpoints, at last the model.
 A killed training goes on from its last whole checkpoint and ends with the same steps and losses as one that was never
-broken.
+broken. Beside the weights stand the record of the training, a card (README.md) that is written from the record and
+nothing else by the template `card.md`, and the curve of losses.
 """
 
 from __future__ import annotations
@@ -23,18 +24,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError
+from entx.core.evaluation import Counts
 from entx.core.files import atomic_text
 from entx.neural.model_folder import ModelFolder, check_model_folder, fingerprint
-from entx.neural.training.adapters import Trainable, keep_trainable, lora_config
-from entx.neural.training.card import draw_curve, write_record
+from entx.neural.training.adapters import RECORD, Side, Trainable, keep_trainable, lora_config
 from entx.neural.training.recipe import RecipeT
-from entx.neural.training.sampling import TrainingData
+from entx.neural.training.rows import TrainingData
 from entx.storage.runs import library_versions
 from entx.storage.store import Store
 
 if TYPE_CHECKING:
     from entx.neural.training.estimate import Passes
-    from entx.neural.training.merge import Side
 
 _LIBRARIES = (
     "accelerate", "bitsandbytes", "deepspeed", "entx-hybrid", "peft", "tokenizers", "torch", "transformers", "trl",
@@ -210,17 +210,17 @@ class Stage(ABC, Generic[RecipeT]):
         self.write_serving(folder, record)
 
 
+def scores_of(counts: Counts) -> dict[str, float]:
+    """What a stage measures of dev questions; 0 for what is not defined."""
+    return {"f1": counts.f1, "precision": counts.precision or 0.0, "recall": counts.recall or 0.0}
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """How a training ended.
+    """How a training ended."""
 
-    Args:
-        signal: number of the signal that stopped it before its end, 0 where it ended by itself.
-        record: of a finished training, as in training.json; of a stopped one {"steps": ...}.
-    """
-
-    signal: int
-    record: Mapping[str, Any]
+    signal: int  # number of the signal that stopped it before its end, 0 where it ended by itself
+    record: Mapping[str, Any]  # of a finished training, as in training.json; of a stopped one {"steps": ...}
 
 
 def train(
@@ -293,8 +293,7 @@ def train(
         },
         **course(trainer.state, backend, len(data.dev), spent),
     }
-    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_deepspeed_enabled else None
-    _write_model(part / "model", stage, trainer.model, trainable, record, weights)
+    _write_model(part / "model", stage, trainer, trainable, record)
     (part / "model").replace(out)
     shutil.rmtree(part)
     return Trained(0, record)
@@ -349,30 +348,125 @@ def course(state: Any, backend: str, dev_questions: int, spent: Mapping[str, Any
 
 
 def _write_model(
-    folder: Path,
-    stage: Stage[Any],
-    model: Any,
-    trainable: Trainable,
-    record: Mapping[str, Any],
-    weights: Mapping[str, Any] | None,
+    folder: Path, stage: Stage[Any], trainer: Any, trainable: Trainable, record: Mapping[str, Any]
 ) -> None:
     """The model with its card, curve and record, checked as any folder is before it is loaded.
-
-    Args:
-        weights: its state where it is parted among devices, gathered; None to take the model's own.
 
     Raises:
         InputError: the disk is full.
     """
-    options: dict[str, Any] = {} if weights is None else {"state_dict": weights}
+    options: dict[str, Any] = {}
+    if trainer.is_deepspeed_enabled:  # the weights are parted among devices: gathered
+        options["state_dict"] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if record["method"] == "lora":
-        model.peft_config["default"].base_model_name_or_path = record["base"]["name"]  # not this machine's path
+        trainer.model.peft_config["default"].base_model_name_or_path = record["base"]["name"]  # not this machine's path
         options["save_embedding_layers"] = False  # they are not trained; "auto" would ask the hub
     try:
-        model.save_pretrained(folder, **options)
+        trainer.model.save_pretrained(folder, **options)
         trainable.save_codec(folder)
     except OSError as error:
         raise InputError(f"{folder}: the model cannot be written: {error.strerror or error}") from None
     stage.write_about(folder, record)
     draw_curve(record["history"], folder / "curve.png", str(record["title"]))
     check_model_folder(folder)
+
+
+_WORDS = {
+    "llm": {
+        "pipeline": "text-generation",
+        "tags": "entx, quantity-extraction, ocr",
+        "kind": "text model",
+        "source": "the OCR lines of a product picture",
+        "measured": "by candidate scoring",
+    },
+    "vlm": {
+        "pipeline": "image-text-to-text",
+        "tags": "entx, quantity-extraction, vision",
+        "kind": "vision-language model",
+        "source": "a product picture",
+        "measured": "by free reading within the legal answers",
+    },
+}
+"""What a card says that differs between stages."""
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Record and card beside the weights of a model, which everybody may read."""
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # the library makes them readable to their owner only
+    with atomic_text(folder / RECORD) as stream:
+        json.dump(record, stream, indent=1)
+    with atomic_text(folder / "README.md") as stream:
+        stream.write(model_card(record))
+
+
+def model_card(record: Mapping[str, Any]) -> str:
+    """The card as Markdown with the hub's front matter.
+
+    Args:
+        record: as a training writes it to training.json; its "by entity" is shown as a table where it has one.
+    """
+    from jinja2 import Environment, FileSystemLoader
+
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=False, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )  # fmt: skip
+    pages.filters |= {"shown": _shown, "toml": _toml}
+    merged, stage = record.get("merge"), record.get("stage", "llm")
+    return pages.get_template("card.md").render(
+        record=record, stage=stage, **_WORDS[stage], base=record["base"]["name"], dev=record["dev"], merged=merged,
+        adapter=record["method"] == "lora" and not merged,
+    )  # fmt: skip
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+
+
+def _toml(settings: Mapping[str, Any], above: str = "") -> str:
+    """The settings as TOML; values are texts, numbers, truth values and lists of texts, all written as in JSON."""
+    plain = {key: value for key, value in settings.items() if value is not None and not isinstance(value, Mapping)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    for name, table in settings.items():
+        if isinstance(table, Mapping) and table:
+            lines.append(f"\n[{above}{name}]\n" + _toml(table, f"{above}{name}."))
+    return "\n".join(lines)
+
+
+def draw_curve(history: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
+    """Writes a PNG.
+
+    Args:
+        history: the trainer's log: entries with "step" and "loss" or "eval_f1".
+        path: where to.
+        title: above the picture.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    losses = [(entry["step"], entry["loss"]) for entry in history if "loss" in entry]
+    scores = [(entry["step"], entry["eval_f1"]) for entry in history if "eval_f1" in entry]
+    figure = Figure(figsize=(8, 5 if scores else 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2 if scores else 1, 1, sharex=True, squeeze=False)[:, 0]
+    axes[0].plot([step for step, _ in losses], [loss for _, loss in losses], color="tab:blue")
+    axes[0].set_ylabel("loss of the answers (nats a token)")
+    axes[0].set_title(title)
+    if scores:
+        best = max(scores, key=lambda point: (point[1], -point[0]))
+        axes[1].plot(
+            [step for step, _ in scores], [f1 for _, f1 in scores], color="tab:green", marker="o", markersize=3
+        )
+        axes[1].axvline(best[0], color="tab:grey", linewidth=1, linestyle="--")
+        axes[1].annotate(f"best: {best[1]:.3f} at step {best[0]}", best, xytext=(5, -12), textcoords="offset points")
+        axes[1].set_ylabel("F1 of the dev rows")
+        axes[1].set_ylim(0, 1)
+    axes[-1].set_xlabel("optimiser step")
+    for one in axes:
+        one.grid(alpha=0.3)
+    figure.savefig(path, dpi=100, metadata={"Software": None})  # no version in the file: equal runs, equal bytes

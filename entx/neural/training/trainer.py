@@ -29,7 +29,7 @@ from entx.core.errors import InputError
 from entx.core.files import atomic_text
 from entx.neural.training.adapters import Trainable
 from entx.neural.training.recipe import TrainSettings
-from entx.neural.training.sampling import TrainingData
+from entx.neural.training.rows import TrainingData
 from entx.neural.training.stage import Stage
 
 GRACE_SECONDS = 7.0
@@ -57,7 +57,7 @@ class EntxTrainer(SFTTrainer):  # type: ignore[misc]
         return metrics
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
-        """None: the card is written once, from the run's record (`card`)."""
+        """None: the card is written once, from the run's record (`stage.model_card`)."""
 
     def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
         with self._kept_types():
@@ -203,13 +203,7 @@ def build_trainer(
 
 
 def sft_config(
-    train: TrainSettings,
-    folder: Path,
-    *,
-    backend: str,
-    measured: bool,
-    max_length: int,
-    **more: Any,
+    train: TrainSettings, folder: Path, *, backend: str, measured: bool, max_length: int, **more: Any
 ) -> SFTConfig:
     """The settings in TRL's terms.
 
@@ -272,7 +266,8 @@ _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 def seal(checkpoint: Path) -> None:
     """Writes the manifest of a checkpoint that is otherwise written."""
-    sizes = {str(file.relative_to(checkpoint)): file.stat().st_size for file in _files(checkpoint)}
+    files = [file for file in checkpoint.rglob("*") if file.is_file() and file.name != MANIFEST]
+    sizes = {str(file.relative_to(checkpoint)): file.stat().st_size for file in files}
     with atomic_text(checkpoint / MANIFEST) as stream:
         json.dump(sizes, stream, indent=1, sort_keys=True)
 
@@ -316,7 +311,3 @@ def _numbered(folder: Path) -> list[tuple[int, Path]]:
         return []
     found = ((_CHECKPOINT.fullmatch(one.name), one) for one in folder.iterdir())
     return [(int(match.group(1)), one) for match, one in found if match]
-
-
-def _files(checkpoint: Path) -> list[Path]:
-    return sorted(file for file in checkpoint.rglob("*") if file.is_file() and file.name != MANIFEST)

@@ -35,15 +35,11 @@ _SLOT = "\ue000"  # a private-use character that no chat template holds
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """One picture (all its views) as a vision tower takes it.
+    """One picture (all its views) as a vision tower takes it."""
 
-    Args:
-        tensors: the processor's, for example {"pixel_values": (patches, features), "image_grid_thw": (views, 3)}.
-        views: tokens that each view takes up in the prompt.
-    """
-
+    # the processor's, for example {"pixel_values": (patches, features), "image_grid_thw": (views, 3)}
     tensors: Mapping[str, torch.Tensor]
-    views: tuple[int, ...]
+    views: tuple[int, ...]  # tokens that each view takes up in the prompt
 
     @property
     def tokens(self) -> int:
@@ -53,15 +49,11 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True)
 class ImageEmbeddings:
-    """One picture (all its views) as the language model takes it.
+    """One picture (all its views) as the language model takes it."""
 
-    Args:
-        tokens: in place of its image tokens, shape (tokens, width).
-        layers: added to the image tokens' states behind the first layers, one tensor of the same shape a layer; () but
-            for families that look at pictures there again (DeepStack).
-    """
-
-    tokens: torch.Tensor
+    tokens: torch.Tensor  # in place of its image tokens, shape (tokens, width)
+    # added to the image tokens' states behind the first layers, one tensor of the same shape a layer; () but for
+    # families that look at pictures there again (DeepStack)
     layers: tuple[torch.Tensor, ...] = ()
 
 
@@ -129,7 +121,7 @@ class Codec:
         """
         raise NotImplementedError
 
-    def positions(self, pixels: Pixels, tokens: Sequence[int]) -> torch.Tensor:  # noqa: ARG002
+    def positions(self, pixels: Pixels, tokens: Sequence[int]) -> torch.Tensor:
         """Where tokens stand for the rotary embedding, as the model itself would say of a row that begins with them.
 
         Args:
@@ -151,20 +143,13 @@ class Codec:
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How weights are put into memory.
+    """How weights are put into memory."""
 
-    Args:
-        dtype: "float32" or "bfloat16".
-        four_bit: nf4 by bitsandbytes.
-        attention: sdpa or eager; "" for the family's own choice.
-        device: of torch; "" lets the library place the weights, as DeepSpeed wants it.
-        remote_code: revision whose code from the folder may run, for a family without a native class; "" refuses.
-    """
-
-    dtype: str = "float32"
-    four_bit: bool = False
-    attention: str = ""
-    device: str = "cpu"
+    dtype: str = "float32"  # "float32" or "bfloat16"
+    four_bit: bool = False  # nf4 by bitsandbytes
+    attention: str = ""  # sdpa or eager; "" for the family's own choice
+    device: str = "cpu"  # of torch; "" lets the library place the weights, as DeepSpeed wants it
+    # revision whose code from the folder may run, for a family without a native class; "" refuses
     remote_code: str = ""
 
 

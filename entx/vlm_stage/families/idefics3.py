@@ -92,12 +92,7 @@ class Idefics3Codec(Codec):
         return self._tokens(head + "".join(view + part for view, part in zip(views, behind, strict=True)))
 
     def batch(
-        self,
-        pixels: Sequence[Pixels],
-        rows: Sequence[Sequence[int]],
-        *,
-        prompts: Sequence[int],  # noqa: ARG002 - all attention is causal
-        left: bool,
+        self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, prompts: Sequence[int], left: bool
     ) -> dict[str, torch.Tensor]:
         """pixel_values of shape (rows, most tiles, 3, side, side); the model leaves tiles of zeros out."""
         import torch

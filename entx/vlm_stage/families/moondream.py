@@ -44,7 +44,7 @@ class MoondreamCodec(Codec):
         wide, high = (max(1, int(side * scale)) for side in size)
         return wide, high
 
-    def image_tokens(self, size: Size) -> int:  # noqa: ARG002
+    def image_tokens(self, size: Size) -> int:
         """As many for every picture."""
         return IMAGE_TOKENS
 
@@ -67,17 +67,12 @@ class MoondreamCodec(Codec):
         return (self.tokenizer.bos_token_id, *[_PLACEHOLDER] * pixels.tokens, *asked)
 
     def batch(
-        self,
-        pixels: Sequence[Pixels],  # noqa: ARG002
-        rows: Sequence[Sequence[int]],  # noqa: ARG002
-        *,
-        prompts: Sequence[int],  # noqa: ARG002
-        left: bool,  # noqa: ARG002
+        self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, prompts: Sequence[int], left: bool
     ) -> dict[str, torch.Tensor]:
         """Always refused: the folder's code has no forward pass over a picture and its question."""
         _untrained()
 
-    def save(self, folder: Path) -> None:  # noqa: ARG002
+    def save(self, folder: Path) -> None:
         """Always refused."""
         _untrained()
 
@@ -106,7 +101,7 @@ class Moondream(Family):
         """The tokenizer; needs none of the folder's code."""
         return MoondreamCodec(load_tokenizer(folder))
 
-    def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:  # noqa: ARG002
+    def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
         """Always refused."""
         _untrained()
 

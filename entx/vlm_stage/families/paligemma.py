@@ -41,11 +41,11 @@ class PaliGemmaCodec(Codec):
         self._size = side, side
         self._tokens = (side // int(config.vision_config.patch_size)) ** 2
 
-    def view_size(self, size: Size, pixels: int) -> Size:  # noqa: ARG002
+    def view_size(self, size: Size, pixels: int) -> Size:
         """Always the tower's square, as the family's processor does it: the aspect is lost, the budget unused."""
         return self._size
 
-    def image_tokens(self, size: Size) -> int:  # noqa: ARG002
+    def image_tokens(self, size: Size) -> int:
         """One for each patch of the square."""
         return self._tokens
 
@@ -80,7 +80,7 @@ class PaliGemmaCodec(Codec):
             made["token_type_ids"][number, first + prompt : first + len(row)] = 1
         return made
 
-    def positions(self, pixels: Pixels, tokens: Sequence[int]) -> torch.Tensor:  # noqa: ARG002
+    def positions(self, pixels: Pixels, tokens: Sequence[int]) -> torch.Tensor:
         """One axis, counted from one."""
         import torch
 

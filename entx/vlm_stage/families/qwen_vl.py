@@ -92,12 +92,7 @@ class QwenCodec(Codec):
         return expand(plain, self.image_token, pixels.views)
 
     def batch(
-        self,
-        pixels: Sequence[Pixels],
-        rows: Sequence[Sequence[int]],
-        *,
-        prompts: Sequence[int],  # noqa: ARG002 - all attention is causal
-        left: bool,
+        self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, prompts: Sequence[int], left: bool
     ) -> dict[str, torch.Tensor]:
         """With mm_token_type_ids, by which the model finds its pictures."""
         import torch

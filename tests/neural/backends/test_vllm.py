@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from entx.core.errors import InputError
 from entx.neural.backends.base import Query, Request
 from entx.neural.backends.vllm import MOST_VIEWS, VllmModel, engine_arguments
-from entx.vlm_stage.views import DEFAULT_CROPS
+from entx.vlm_stage.prompt import DEFAULT_CROPS
 from tests.llm_stage.tiny_models import tiny_tokenizer
 
 SOURCE = os.environ.get("ENTX_VLLM_SOURCE", "")

@@ -164,6 +164,35 @@ def merge(capsys: pytest.CaptureFixture[str], folder: Path, out: Path, *more: ob
     )  # fmt: skip
 
 
+def merge_unchanged(
+    capsys: pytest.CaptureFixture[str], folder: Path, out: Path, rows: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Merges in 32 bits, which must change no answer; the weights of the merged model and of its base."""
+    ended = merge(capsys, folder, out, "--dtype", "float32", "--rows", rows)
+    assert ended.code == 0, ended.err
+    said = json.loads(ended.out)
+    assert (said["questions"], said["chosen"], said["written"]) == (rows, 0, 0)
+    assert said["against_4bit"] is not None
+    assert "## Merge" in (out / "README.md").read_text()
+    merged, base = (load_file(path / "model.safetensors") for path in (out, folder / "base"))
+    assert merged.keys() == base.keys()
+    return merged, base
+
+
+def refuse_merges(
+    capsys: pytest.CaptureFixture[str], folder: Path, out: Path, other: Path, monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+) -> None:  # fmt: skip
+    """Another base, a whole model as the adapter, and weights spoilt by `steps` are not merged; nothing is written."""
+    for given, said in (("--model", "with other weights than those of"), ("--adapter", "nothing to merge")):
+        ended = merge(capsys, folder, out, given, other)
+        assert (ended.code, said in ended.err) == (2, True)
+    spoil_saved_weights(monkeypatch, steps)
+    ended = merge(capsys, folder, out, "--dtype", "float32", "--rows", 8)
+    assert (ended.code, "refused: merging changes" in ended.err) == (2, True)
+    assert not list(out.parent.glob(f"{out.name}*"))
+
+
 def spoil_saved_weights(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Weights that are rounded on their way to the disk stand for a merge gone wrong."""
     save = PreTrainedModel.save_pretrained

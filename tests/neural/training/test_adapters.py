@@ -11,8 +11,7 @@ from peft import get_peft_model
 from torch import nn
 
 from entx.core.errors import InputError
-from entx.neural.training.adapters import lora_config
-from entx.neural.training.merge import Guard, adapter_record
+from entx.neural.training.adapters import Guard, adapter_record, lora_config
 from entx.neural.training.recipe import LINEAR_LAYERS, LoraSettings
 from tests.llm_stage.tiny_models import tiny_model
 

@@ -25,11 +25,11 @@ from tests.neural.training.inputs import (
     draw,
     entx,
     make_recipe,
-    merge,
+    merge_unchanged,
     picture_store,
     record_of,
+    refuse_merges,
     sets,
-    spoil_saved_weights,
     valued,
 )
 from tests.vlm_stage.tiny_vlms import tiny_vlm
@@ -144,36 +144,14 @@ def test_every_layer_of_the_scope_has_moved(learnt: Learnt) -> None:
 
 
 def test_the_merge_keeps_the_answers(learnt: Learnt, capsys: pytest.CaptureFixture[str]) -> None:
-    ended = merge(capsys, learnt.folder, learnt.folder / "merged", "--dtype", "float32", "--rows", 8)
-    assert ended.code == 0, ended.err
-    said = json.loads(ended.out)
-    assert (said["questions"], said["chosen"], said["written"]) == (8, 0, 0)
-    assert said["against_4bit"] is not None
-    merged = load_file(learnt.folder / "merged" / "model.safetensors")
-    base = load_file(learnt.folder / "base" / "model.safetensors")
-    assert merged.keys() == base.keys()
+    merged, base = merge_unchanged(capsys, learnt.folder, learnt.folder / "merged", 8)
     assert any(abs(merged[name] - base[name]).max() > 0 for name in base if "visual" in name)
-    assert "## Merge" in (learnt.folder / "merged" / "README.md").read_text()
     assert (learnt.folder / "merged" / "entx.json").read_text() == (learnt.folder / "adapter" / "entx.json").read_text()
     assert predict(learnt, learnt.folder / "s.duckdb", "merged", "--model", learnt.folder / "merged") > 0.5
 
 
-def test_a_merge_that_changes_answers_is_refused(
-    learnt: Learnt, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spoil_saved_weights(monkeypatch, 2)
-    ended = merge(capsys, learnt.folder, learnt.folder / "spoilt", "--dtype", "float32", "--rows", 8)
-    assert ended.code == 2
-    assert "refused: merging changes" in ended.err
-    assert not (learnt.folder / "spoilt").exists()
-    assert not (learnt.folder / "spoilt.part").exists()
-
-
-def test_what_is_no_adapter_or_of_another_base_is_not_merged(
-    learnt: Learnt, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_spoilt_weights_another_base_and_what_is_no_adapter_are_not_merged(
+    learnt: Learnt, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     other = tiny_vlm("qwen2_vl", tmp_path / "other", hidden=64, layers=2, seed=1)
-    ended = merge(capsys, learnt.folder, tmp_path / "merged", "--model", other)
-    assert (ended.code, "with other weights than those of" in ended.err) == (2, True)
-    ended = merge(capsys, learnt.folder, tmp_path / "merged", "--adapter", other)
-    assert (ended.code, "nothing to merge" in ended.err) == (2, True)
+    refuse_merges(capsys, learnt.folder, tmp_path / "merged", other, monkeypatch, 2)

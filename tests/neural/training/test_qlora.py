@@ -17,11 +17,11 @@ from tests.neural.training.inputs import (
     Drawn,
     entx,
     labels,
-    merge,
+    merge_unchanged,
     picture_store,
     record_of,
+    refuse_merges,
     sets,
-    spoil_saved_weights,
     text_base,
     text_store,
     valued,
@@ -79,17 +79,8 @@ def make(name: str, folder: Path) -> Trained:
         empty = [Drawn(f"e{n}.png", f"X{n}", "wattage", "") for n in range(6)]
         picture_store(folder / "s.duckdb", valued(20) + valued(6, "volt", "voltage") + empty)
         more = ("train.accumulation=2", *more)
-    arguments = [
-        "train",
-        "--stage",
-        stage,
-        "--recipe",
-        name,
-        "--store",
-        folder / "s.duckdb",
-        "--model",
-        folder / "base",
-    ]
+    model, store = folder / "base", folder / "s.duckdb"
+    arguments = ["train", "--stage", stage, "--recipe", name, "--store", store, "--model", model]
     return Trained(name, folder, entx(*arguments, "--out", folder / "adapter", *sets(*CHANGED, *more)))
 
 
@@ -142,39 +133,18 @@ def test_it_is_served_as_it_was_trained(trained: Trained) -> None:
 def test_the_merge_keeps_the_answers_and_is_whole(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended = merge(capsys, trained.folder, tmp_path / "merged", "--dtype", "float32", "--rows", 4)
-    assert ended.code == 0, ended.err
-    said = json.loads(ended.out)
-    assert (said["questions"], said["chosen"], said["written"]) == (4, 0, 0)
-    assert said["against_4bit"] is not None
-    merged, base = (load_file(path / "model.safetensors") for path in (tmp_path / "merged", trained.folder / "base"))
-    assert merged.keys() == base.keys()
+    merged, base = merge_unchanged(capsys, trained.folder, tmp_path / "merged", 4)
     assert {name for name in base if abs(merged[name] - base[name]).max() > 0} == {
         name for name in base if "_proj" in name
     }
-    assert "## Merge" in (tmp_path / "merged" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("trained", TEXT, indirect=True)  # test_learns merges a vision model
-def test_a_merge_that_changes_answers_is_refused(
+def test_spoilt_weights_another_base_and_what_is_no_adapter_are_not_merged(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil_saved_weights(monkeypatch, 8)
-    ended = merge(capsys, trained.folder, tmp_path / "spoilt", "--dtype", "float32")
-    assert ended.code == 2
-    assert "refused: merging changes" in ended.err
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("trained", TEXT, indirect=True)  # test_learns merges a vision model
-def test_what_is_no_adapter_or_of_another_base_is_not_merged(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
     other = text_base(tmp_path / "other", "llama", chat=True)
-    ended = merge(capsys, trained.folder, tmp_path / "merged", "--model", other)
-    assert (ended.code, "with other weights than those of" in ended.err) == (2, True)
-    ended = merge(capsys, trained.folder, tmp_path / "merged", "--adapter", trained.folder / "base")
-    assert (ended.code, "nothing to merge" in ended.err) == (2, True)
+    refuse_merges(capsys, trained.folder, tmp_path / "merged", other, monkeypatch, 8)
 
 
 def test_system_2_trains_the_language_part_alone(tmp_path: Path) -> None:

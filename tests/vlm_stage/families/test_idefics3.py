@@ -12,22 +12,19 @@ from hypothesis import strategies as st
 from transformers import Idefics3Processor
 
 from entx.core.errors import InputError
-from entx.neural.token_tree import PromptTokens
+from entx.neural.decoding import PromptTokens
 from entx.vlm_stage.families.base import Loaded, LoadOptions
 from entx.vlm_stage.families.idefics3 import CHAT, Idefics3
 from tests.vlm_stage.pictures import noise, tiny_loaded
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
 FAMILY = Idefics3()
-LOADED: dict[str, Loaded] = {}
 TILE = 56
 
 
-@pytest.fixture(params=["idefics3", "smolvlm"])
+@pytest.fixture(scope="module", params=["idefics3", "smolvlm"])
 def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    if request.param not in LOADED:
-        LOADED[request.param] = tiny_loaded(request.param, tmp_path_factory.mktemp("models") / request.param)
-    return LOADED[request.param]
+    return tiny_loaded(request.param, tmp_path_factory.mktemp("models") / request.param)
 
 
 @pytest.fixture(scope="module")

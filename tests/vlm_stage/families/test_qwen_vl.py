@@ -15,22 +15,19 @@ from transformers import Qwen2VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from entx.core.errors import InputError
-from entx.neural.token_tree import PromptTokens
+from entx.neural.decoding import PromptTokens
 from entx.vlm_stage.families.base import Loaded, LoadOptions
 from entx.vlm_stage.families.qwen_vl import CHAT, QwenVl
 from tests.vlm_stage.pictures import noise, tiny_loaded
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
 KINDS = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
-LOADED: dict[str, Loaded] = {}
 FAMILY = QwenVl()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(scope="module", params=KINDS)
 def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    if request.param not in LOADED:
-        LOADED[request.param] = tiny_loaded(request.param, tmp_path_factory.mktemp("models") / request.param)
-    return LOADED[request.param]
+    return tiny_loaded(request.param, tmp_path_factory.mktemp("models") / request.param)
 
 
 @pytest.fixture(scope="module")
