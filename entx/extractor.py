@@ -59,7 +59,7 @@ PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", "
 """Of the files that count as pictures in a folder; a file that is named itself may have any name."""
 
 _BATCH = 16
-"""Pages that the readers get at once: the text model is 3 times faster on 16 than on one, and no faster on more."""
+"""Pages that the readers get at once: 16 take the text model 0.8 of the time of one by one, 64 some 0.7."""
 
 _LOADED_AHEAD = 8
 """Pictures whose bytes are fetched before they are asked for: links wait for their servers."""
@@ -416,9 +416,12 @@ class _Loader:
             raise PictureError(str(error)) from None
 
 
+_PNG_MODES = frozenset({"1", "L", "LA", "I", "P", "RGB", "RGBA", "I;16"})
+
+
 def _png(picture: Any) -> bytes:
-    """A PIL picture or an array as the bytes of a PNG file, which loses nothing and turns nothing."""
-    from PIL import Image
+    """A PIL picture, turned upright, or an array as the bytes of a PNG file, which loses no pixel."""
+    from PIL import Image, ImageOps
 
     if not isinstance(picture, Image.Image):
         if getattr(picture, "dtype", None) != "uint8":
@@ -426,9 +429,11 @@ def _png(picture: Any) -> bytes:
                 f"a picture is a path, a link, bytes, a PIL picture or an 8-bit array, not {type(picture)}"
             )
         picture = Image.fromarray(picture)
+    upright = ImageOps.exif_transpose(picture)  # a PNG file would lose the tag that a JPEG file is turned by
+    if upright.mode not in _PNG_MODES:
+        upright = upright.convert("RGB")
     stream = io.BytesIO()
-    has_profile = picture.mode in ("1", "L", "LA", "I", "P", "RGB", "RGBA", "I;16")
-    (picture if has_profile else picture.convert("RGB")).save(stream, "PNG", compress_level=1)
+    upright.save(stream, "PNG", compress_level=1)  # it is read once, from memory
     return stream.getvalue()
 
 
