@@ -128,7 +128,7 @@ def test_a_unit_above_a_number_that_has_another_number_is_not_shared() -> None:
 def test_letters_strokes_and_units_that_the_engine_lost(texts: tuple[str, ...], expected: list[str]) -> None:
     candidates = find_candidates(column(*texts), CHALLENGE["height"])
     assert found(candidates) == expected
-    assert [one.order for one in candidates] == sorted(one.order for one in candidates)
+    assert [one.order for one in candidates] == sorted({one.order for one in candidates})  # none has another's place
 
 
 @pytest.mark.parametrize(("texts", "repaired"), [(("13.4 in", "34 m"), 1), (("41.25", '9.75"'), 0)])

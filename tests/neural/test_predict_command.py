@@ -207,7 +207,8 @@ BOTH = [
 ELSEWHERE = (["--crops", "--shards", "1/2"], "--crops, --shards: not of --stage ")
 CASES = [
     *((stage, *one) for stage, some in WRONG.items() for one in some),
-    *((stage, *one) for stage in STAGES for one in BOTH), *((stage, *ELSEWHERE) for stage in ("llm", "rules")),
+    *((stage, *one) for stage in STAGES for one in BOTH),
+    *((stage, ELSEWHERE[0], ELSEWHERE[1] + stage) for stage in ("llm", "rules")),
 ]  # fmt: skip
 
 
@@ -271,8 +272,8 @@ def test_a_model_of_the_other_stage_is_told(predict: Predict, models: dict[str, 
     texts, pictures = (Path(shutil.copytree(models[stage], tmp_path / stage)) for stage in STAGES)
     (pictures / "entx.json").write_text(json.dumps(TEXT_FILE))
     (texts / "entx.json").write_text(json.dumps(vision_prompt.Serving().as_dict()))
-    assert "its entx.json is of a text model; ask it by --stage llm" in predict("vlm", model=pictures).err
-    assert "its entx.json is of a vision-language model; ask it by --stage vlm" in predict("llm", model=texts).err
+    refused(predict("vlm", model=pictures), "its entx.json is of a text model; ask it by --stage llm")
+    refused(predict("llm", model=texts), "its entx.json is of a vision-language model; ask it by --stage vlm")
 
 
 @pytest.mark.parametrize(("stage", "module"), [("llm", text_prompt), ("vlm", vision_prompt)])
@@ -360,6 +361,8 @@ def test_an_adapter_changes_answers_and_the_hash_and_says_how_it_is_asked(
     assert score(bare) != pytest.approx(score(both), abs=0.01)
     assert bare_settings["weights"] != both_settings["weights"]
     assert bare.serving != both.serving == made
+    if stage == "vlm":
+        assert [one.look.pixels for one in (bare, both)] == [DEFAULT_PIXELS, 5_000]
     with pytest.raises(InputError, match="holds an adapter: name its base by --model"):
         OPEN[stage](ModelOptions(str(adapter)), CHALLENGE)
     with pytest.raises(InputError, match="holds a whole model, not an adapter"):

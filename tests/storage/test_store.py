@@ -126,6 +126,15 @@ def test_a_store_of_another_version_is_refused_in_one_line(path: Path, version: 
         Store(path, write=write)
 
 
+def test_a_store_that_a_newer_entx_took_further_is_refused(path: Path) -> None:
+    """Its step stands beside ours: the newest counts."""
+    with Store(path, write=True) as store:
+        store.connection.execute("insert into migrations values (99, 'future', now())")
+    for write in (True, False):
+        with pytest.raises(StoreError, match="newer entx"):
+            Store(path, write=write)
+
+
 def test_a_store_that_was_migrated_to_this_version_step_by_step_is_opened(path: Path) -> None:
     """As the code before the one create script left it: a row for each step, the newest column of a table last."""
     Store(path, write=True).close()
