@@ -93,6 +93,7 @@ def test_a_strategy_that_judges_itself_has_no_second_judge(fitted: Fitted) -> No
     vote, cascade = (fit_ensemble(name, ARMS, "s", TRAIN[:120]) for name in ("vote", "cascade"))
     assert all(fold.judge is None for fold in [*fitted.folds, *cascade.folds])
     assert all(fold.judge is not None for fold in vote.folds)
+    assert all(_parse(json.loads(one.text())) == one for one in (vote, cascade))  # read as written
 
 
 @pytest.mark.parametrize("arguments", [{"strategy": "vote"}, {"stages": ["vlm", "rules"]}, {"stages": ["rules"]},

@@ -8,7 +8,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entx.report.page import (
@@ -151,6 +151,7 @@ POINT = st.tuples(SHARE, SHARE, SHARE, SHARE).map(
 
 
 @given(st.lists(POINT, min_size=1, max_size=11))
+@example([{"asked": asked, "low": 0.9, "f1": 0.9, "high": 0.9} for asked in (0.0, 0.5, 1.0)])  # a band without height
 def test_the_frontiers_marks_tell_the_height_of_every_point(points: list[dict[str, float]]) -> None:
     tree = _tree(CHARTS.frontier(points))
     marks = _scale(tree)

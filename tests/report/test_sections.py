@@ -120,6 +120,10 @@ def test_cost(both: tuple[Found, Tables]) -> None:
 
 
 def test_units(small: Found) -> None:
+    qwen = of(small["units"], "qwen")  # rows 0 and 1
+    assert (qwen["wrong"], qwen["converted"], qwen["rounded"]) == (2, 1, 0)
+    assert qwen["examples"] == ["0: 0.5 kilogram = 500 gram"]
+    assert qwen["f1_converted"] == pytest.approx(6 / 10)  # TP 3, FP 2, FN 2
     page = Tables(SECTIONS.units(small))
     for one in small["units"]:
         cells = {title: page.under("units", title)[one["name"]] for title in page.head["units"][1:]}
