@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,21 @@ def test_what_a_model_folder_says_is_read_or_told(stage: str, module: Any, tmp_p
         (tmp_path / "entx.json").write_text(text)
         with pytest.raises(InputError, match="not readable"):
             module.read_serving(tmp_path)
+
+
+def test_a_calibration_is_written_beside_what_stands_there_and_leaves_the_weights_hash(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(models["llm"], tmp_path / "own"))
+    before, calibration = model_hash(own), Calibration(temperature=1.7, f1=0.8, rows=9)
+    write_serving(own, replace(text_prompt.read_serving(own), calibration=calibration).as_dict())
+    assert text_prompt.read_serving(own) == text_prompt.Serving(Style.COMPACT, 300, calibration)
+    assert json.loads((own / "entx.json").read_text())["base"] == {}
+    assert model_hash(own) == before
+    (own / "README.md").write_text("a card")
+    assert model_hash(own) == before
+    (own / "config.json").write_text("{}")
+    assert model_hash(own) != before
 
 
 def test_the_default_mode_follows_the_calibration(models: dict[str, Path], predict: Predict, tmp_path: Path) -> None:

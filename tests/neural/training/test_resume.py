@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import signal
 from pathlib import Path
@@ -76,3 +77,18 @@ def test_finished_folder_is_never_overwritten(
     ended = inputs.train(capsys, whole)
     assert (ended.code, "exists already" in ended.err) == (2, True)
     assert (whole / "training.json").read_bytes() == before
+
+
+def test_unfinished_training_of_other_settings_is_not_continued(
+    unbroken: tuple[Inputs, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs, _ = unbroken
+    out = tmp_path / "out"
+    part = out.with_name("out.part")
+    part.mkdir()
+    plan = {"recipe": "other", "rows": "other", "base": "other", "backend": "transformers", "prompt_version": 1}
+    (part / "plan.json").write_text(json.dumps(plan))
+    ended = inputs.train(capsys, out)
+    assert ended.code == 2
+    assert "unfinished training with another base and recipe and rows" in ended.err
+    assert "--restart" in ended.err
