@@ -174,7 +174,7 @@ class TestPictures:
     def test_a_picture_that_its_tag_turns_is_read_upright(self, rules: Extractor) -> None:
         turned = Image.open(FLASK).transpose(Image.Transpose.ROTATE_90)
         turned.getexif()[0x0112] = 6  # to be shown turned by 90 degrees clockwise
-        assert texts(rules.extract(turned, ASKED)) == {"item_volume": "1.0 litre", "height": ""}
+        assert rules.extract(turned, ASKED) == rules.extract(FLASK, ASKED)  # places included
 
     def test_the_short_way_gives_the_same(self, rules: Extractor) -> None:
         assert entx.extract(FLASK, ASKED, stage="rules") == rules.extract(FLASK, ASKED)
