@@ -11,8 +11,9 @@ TORCH ?= torch==2.13.0
 demo: $(VENV)/.base
 	$(BIN)/entx demo
 
+# Two test processes on two cores: more threads in each would wait for one another.
 test: $(STAMP) check
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

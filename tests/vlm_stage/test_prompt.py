@@ -194,8 +194,10 @@ def pages(draw: st.DrawFn) -> OcrPage:
     width, height = draw(st.integers(10, 4000)), draw(st.integers(10, 4000))
     lines = []
     for _ in range(draw(st.integers(0, 25))):
-        left, top = draw(st.floats(-50, width + 50)), draw(st.floats(-50, height + 50))
         wide, high = draw(st.floats(1, width)), draw(st.floats(1, 200))
+        # A line may reach out of the picture, as engines draw them; one that lies wholly outside does not occur.
+        left = draw(st.floats(1 - min(wide, 50), width - 1))
+        top = draw(st.floats(1 - min(high, 50), height - 1))
         turned = draw(st.booleans())
         made = line(draw(st.sampled_from(["12 cm", "NET WT 500 g", "tea", "5", "words"])), left, top, wide, high)
         if turned:  # text that runs upwards: its own top left is the lower left corner
