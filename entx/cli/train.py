@@ -52,9 +52,7 @@ def train_command(
         str, Option("--recipe", help="A shipped recipe (`entx recipe list`), or the path of your own (*.toml).")
     ],
     store: StoreOption,
-    out_dir: Annotated[
-        Path, Option("--out", help="Model folder to make; OUT.part holds an unfinished one."), NEW_FOLDER
-    ],
+    out_dir: Annotated[Path, Option("--out", help="Model folder to make; OUT.part: an unfinished one."), NEW_FOLDER],
     model: Annotated[
         Path | None, Option("--model", help="Folder of the base model; default for llm: the shipped one (entx-small).")
     ] = None,

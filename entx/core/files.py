@@ -37,7 +37,7 @@ def harmless_cell(text: str) -> str:
 
 
 _KINDS = {".gz": rb"\x1f\x8b", ".parquet": rb"PAR1", ".png": rb"\x89PNG.{,80}Software\0entx"}
-"""How a file begins that may be replaced under such a name (.png: drawn by `entx show`); otherwise no binary file is."""
+"""How a file begins that may be replaced under such a name (.png: drawn by `entx show`); else no binary file is."""
 
 
 @dataclass(frozen=True, slots=True)

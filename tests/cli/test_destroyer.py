@@ -32,28 +32,10 @@ from entx.storage.store import Store
 from tests.cli.runner import call_entx
 from tests.llm_stage.stores import KEY, Asked, Shown, fill, page_of
 
-READ = set(
-    [
-        "store",
-        "schema",
-        "only",
-        "gold",
-        "model",
-        "adapter",
-        "fitted",
-        "old",
-        "train",
-        "images",
-        "pages",
-        "table",
-        "file",
-        "held_out",
-        "predictions",
-        "test",
-        "parts",
-        "local_root",
-    ]
-)
+READ = {
+    "store", "schema", "only", "gold", "model", "adapter", "fitted", "old", "train", "images", "pages", "table", "file",
+    "held_out", "predictions", "test", "parts", "local_root",
+}  # fmt: skip
 """Parameters with paths that a call reads, or that name its store."""
 
 FILES: dict[tuple[str, str], tuple[str, str]] = {
@@ -257,9 +239,9 @@ def held(path: Path) -> bytes | str:
     """What lies at a target now."""
     try:
         if path.is_symlink():
-            return os.readlink(path)
+            return str(path.readlink())
         if path.is_dir():
-            return str(sorted(os.listdir(path)))
+            return str(sorted(path.iterdir()))
         return path.read_bytes() if path.is_file() else str(os.lstat(path).st_mode)
     except OSError as error:
         return str(error)
