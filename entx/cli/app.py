@@ -315,6 +315,9 @@ def all_commands() -> typer.Typer:
 
 def main() -> None:
     """Runs `entx`; the exit codes are those of `ExitCode`, and 128 + its number when a signal ends it."""
+    while (free := os.open(os.devnull, os.O_RDWR)) < 3:  # a store under a closed stream's number would get its words
+        pass
+    os.close(free)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:

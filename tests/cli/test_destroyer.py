@@ -11,6 +11,7 @@ import inspect
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -322,3 +323,13 @@ def test_an_option_that_names_a_folder_loses_nothing(
         go(call, target, home, capfd, code=3 if target.written and option[0] == "download" else None)
         if not target.written:
             assert {path: held(path) for path in tmp_path.iterdir()} == contents
+
+
+def test_a_closed_standard_output_is_no_name_for_the_store(home: Path, tmp_path: Path) -> None:
+    """The system gives a closed stream's number to the file that is opened next: the store."""
+    store = shutil.copy(home / "s.duckdb", tmp_path)
+    call = 'exec "$0" -m entx import-predictions "$1" --stage v --run closed --store "$2" --out - >&-'
+    done = subprocess.run(["sh", "-c", call, sys.executable, home / "p.csv", store], check=False)
+    assert done.returncode == 0
+    with Store(store) as opened:
+        assert len(opened.answers("closed")) == ROWS
