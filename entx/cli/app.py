@@ -11,6 +11,7 @@ import inspect
 import json
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,13 +19,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar, get_args
 
 import typer
 from typer import Option
 
 from entx import __version__
 from entx.core.errors import EntxError, InputError
+from entx.core.files import Writes, is_stdout, replaced_file, same_file
 
 if TYPE_CHECKING:
     from entx.storage.store import Store
@@ -59,7 +61,9 @@ ForOption = Annotated[
 GoldOption = Annotated[
     Path, Option("--gold", help="Truth: index, entity_value or value, perhaps also.", metavar="GOLD.csv")
 ]
-RunFileOption = Annotated[Path | None, Option("--out", help="Also write the run as index,prediction.")]
+RunFileOption = Annotated[
+    Path | None, Option("--out", help="Also write the run as index,prediction; -: stdout."), Writes()
+]
 PagesOption = Annotated[str | None, Option("--engine", help="Whose pages; default: those written last.")]
 EngineOption = Annotated[str, Option("--engine", help="rapidocr, paddleocr, or one that a plug-in adds.")]
 
@@ -67,24 +71,26 @@ EngineOption = Annotated[str, Option("--engine", help="rapidocr, paddleocr, or o
 class Output:
     """Where a command's words go: text for a person, one JSON object with --json, nothing but errors with --quiet."""
 
-    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+    def __init__(self, *, quiet: bool, as_json: bool, stream: TextIO | None = None) -> None:
         self._text = not quiet and not as_json
         self._json = as_json
+        self._stream = stream or sys.stdout
 
     def line(self, text: str = "") -> None:
         """One line for a person."""
         if self._text:
-            _say(text)
+            _say(shown(text), self._stream)
 
     def notice(self, text: str) -> None:
         """Something the user should know, on stderr; kept in --json mode, dropped by --quiet."""
         if self._text or self._json:
-            print(f"entx: {text}", file=sys.stderr)
+            print(f"entx: {shown(text)}", file=sys.stderr)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
         """Aligned columns: the first `words` ones, which hold words, to the left; numbers to the right."""
-        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-        for row in [header, *rows]:
+        shown_rows = [[shown(cell) for cell in row] for row in [header, *rows]]
+        widths = [max(map(len, column)) for column in zip(*shown_rows, strict=True)]
+        for row in shown_rows:
             cells = [
                 cell.ljust(width) if i < words else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
@@ -94,7 +100,8 @@ class Output:
     def result(self, result: Mapping[str, Any], *, indent: int | None = None) -> None:
         """The JSON object of --json."""
         if self._json:
-            _say(json.dumps(result, ensure_ascii=False, indent=indent))
+            lines = json.dumps(result, ensure_ascii=False, indent=indent).split("\n")
+            _say("\n".join(map(shown, lines)), self._stream)
 
     @contextmanager
     def progress(self, label: str, total: int | None, *, unit: str = "rows") -> Iterator[Callable[[int], None]]:
@@ -126,25 +133,36 @@ class Output:
             yield lambda total: stack.enter_context(self.progress(label, total, unit=unit))
 
 
-def _say(text: str) -> None:
+_UNSHOWN = re.compile(r"[^\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """A text in one line, without what a terminal obeys or cannot show: those as in JSON, the escape as \\u001b."""
+    return _UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _say(text: str, stream: TextIO) -> None:
     """Prints a line at once. When the reader has gone (`entx check ... | head`), the command works on in silence."""
     try:
-        print(text, flush=True)
+        print(text, flush=True, file=stream)
     except BrokenPipeError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # so that the interpreter's own last flush does not fail either
+        os.dup2(nowhere, stream.fileno())  # so that the interpreter's own last flush does not fail either
         os.close(nowhere)
 
 
 def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Command]:
-    """Registers a command: it is called with its `Output`, which --quiet and --json set, and its own options."""
+    """Registers a command: it is called with its `Output`, which --quiet and --json set, and its checked options."""
 
     def register(function: _Command) -> _Command:
+        _, *own = inspect.signature(function, eval_str=True).parameters.values()
+        marks = {one.name: mark for one in own for mark in get_args(one.annotation) if isinstance(mark, Writes)}
+
         @functools.wraps(function)
         def run(*, quiet: bool, as_json: bool, **options: Any) -> None:
-            function(Output(quiet=quiet, as_json=as_json), **options)
+            stream = sys.stderr if _check_outputs(marks, options) else sys.stdout
+            function(Output(quiet=quiet, as_json=as_json, stream=stream), **options)
 
-        _, *own = inspect.signature(function, eval_str=True).parameters.values()
         last = [
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
             for option, kind in _FLAGS.items()
@@ -154,6 +172,20 @@ def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Comman
         return function
 
     return register
+
+
+def _check_outputs(marks: Mapping[str, Writes], options: Mapping[str, Any]) -> bool:
+    """Before a command's work: refuses to write what would be lost; tells whether its data go to standard output."""
+    paths = [(marks.get(name), path) for name, of in options.items() for path in (of if isinstance(of, list) else [of])]
+    read = [path for mark, path in paths if isinstance(path, Path) and mark is None]
+    taken = [*read, *(Path(f"{name}.wal") for path in read for name in (path, os.path.realpath(path)))]  # stores' logs
+    written = [path / name for mark, path in paths if path and mark is not None for name in mark.names]
+    for file in written:
+        if other := next((other for other in taken if same_file(file, other)), None):
+            raise InputError(f"{file}: would be overwritten, and this call needs it as {other}; choose another name")
+        replaced_file(file)
+        taken.append(file)
+    return any(map(is_stdout, written))
 
 
 def open_store(path: Path, *, write: bool = False) -> Store:
@@ -283,6 +315,9 @@ def all_commands() -> typer.Typer:
 
 def main() -> None:
     """Runs `entx`; the exit codes are those of `ExitCode`, and 128 + its number when a signal ends it."""
+    while (free := os.open(os.devnull, os.O_RDWR)) < 3:  # a store under a closed stream's number would get its words
+        pass
+    os.close(free)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -292,7 +327,7 @@ def main() -> None:
             sys.exit(128 + _heard[0])
         if not isinstance(error, EntxError):
             raise
-        print(f"entx: {error}", file=sys.stderr)
+        print(f"entx: {shown(str(error))}", file=sys.stderr)
         sys.exit(int(error.exit_code))
 
 

@@ -18,14 +18,17 @@ from typer import Option
 from entx.cli.app import Output, command, open_store
 from entx.cli.tables import print_evaluation
 from entx.core.errors import EntxError, ExitCode
+from entx.core.files import Writes, writing
 
 
 @command("demo")
 def demo(
     words: Output,
-    out: Annotated[Path, Option("--out", help="Folder for the store, the predictions and the picture.")] = Path(
-        "demo-out"
-    ),
+    out: Annotated[
+        Path,
+        Option("--out", help="Folder for the store, the predictions and the picture."),
+        Writes(("predictions.csv", "predictions-llm.csv", "report.html", "evidence.png", "evidence.html")),
+    ] = Path("demo-out"),
 ) -> None:
     """Read two dozen drawn product pictures, answer the questions about them, and score the answers.
 
@@ -51,7 +54,8 @@ def demo(
     from entx.storage.runs import load_answers
     from entx.storage.transfer import ingest, write_predictions
 
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     written, picture, page = [out / "predictions.csv"], out / "evidence.png", out / "evidence.html"
     scores = {}
     with (
@@ -84,7 +88,8 @@ def demo(
         for arm, found in scores.items():
             whole, interval = found.overall.counts, found.overall.interval
             words.line(f"evaluate   {arm}: F1 {whole.f1:.3f} [{interval.low:.3f}, {interval.high:.3f}], n {whole.rows}")
-        words.line("\nrules")
+        words.line()
+        words.line("rules")
         print_evaluation(words, scores["rules"])
         questions = {question.index: question for question in load_questions(store)}
         located = {index: answer for index, answer in load_answers(store, "rules") if answer.evidence.polygon}
@@ -99,7 +104,8 @@ def demo(
         write_page_png(view, picture)
         write_page_html(view, page)
     read = f"where {questions[index].entity_name} was read as {located[index].text!r}"
-    words.line(f"\nWritten: {', '.join(map(str, written))}; {out / 'report.html'}: what each arm is worth;")
+    words.line()
+    words.line(f"Written: {', '.join(map(str, written))}; {out / 'report.html'}: what each arm is worth;")
     words.line(f"{picture} and {page}: {read}")
     words.result({
         "overall": scores["rules"].overall.as_dict(),

@@ -25,6 +25,7 @@ from entx.cli.app import (
 )
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
+from entx.core.files import Writes
 
 
 @command("ensemble")
@@ -43,7 +44,7 @@ def ensemble(
         Path | None, Option("--fitted", help="What an earlier call learned and saved.", metavar="FILE.json")
     ] = None,
     save: Annotated[
-        Path | None, Option("--save", help="Keep what was learned from --gold.", metavar="FILE.json")
+        Path | None, Option("--save", help="Keep what was learned from --gold.", metavar="FILE.json"), Writes()
     ] = None,
     param: Annotated[
         list[str] | None,
@@ -141,9 +142,13 @@ def ablate(
         Path, Option("--gold", help="Truth: index, entity_value or value; perhaps also, slice.", metavar="GOLD.csv")
     ],
     runs: Annotated[str, Option("--runs", help="Runs of the store, the best first.", metavar="A,B,C")],
-    out: Annotated[Path | None, Option("--out", help="The report, one HTML file.", metavar="REPORT.html")] = None,
+    out: Annotated[
+        Path | None, Option("--out", help="The report, one HTML file.", metavar="REPORT.html"), Writes()
+    ] = None,
     json_out: Annotated[
-        Path | None, Option("--json-out", help="The figures and every answer, as a file.", metavar="FILE.json")
+        Path | None,
+        Option("--json-out", help="The figures and every answer, as a file.", metavar="FILE.json"),
+        Writes(),
     ] = None,
     old: Annotated[
         Path | None, Option("--diff", help="The --json-out of an earlier report: what changed.", metavar="OLD.json")

@@ -14,6 +14,7 @@ from typer import Argument, Option
 from entx.cli.app import Output, PagesOption, SchemaOption, StoreOption, app, command, named_numbers, open_store
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
+from entx.core.files import Writes, atomic_text
 
 if TYPE_CHECKING:
     from entx.neural.training.recipe import Recipe
@@ -57,7 +58,8 @@ def show_recipe(words: Output, name: _Name, assignments: SetOption = None) -> No
     from entx.core.settings import find_recipe
 
     recipe = load_any(name, assignments or ())
-    words.line(find_recipe(name).text.rstrip())
+    for row in find_recipe(name).text.rstrip().split("\n"):
+        words.line(row)
     words.result({"name": name, "digest": recipe.digest, "settings": recipe.settings})
 
 
@@ -65,13 +67,12 @@ def show_recipe(words: Output, name: _Name, assignments: SetOption = None) -> No
 def copy_recipe(
     words: Output,
     name: _Name,
-    target: Annotated[Path, Argument(help="The file to write; must not exist.", metavar="FILE.toml")],
+    target: Annotated[Path, Argument(help="The file to write; must not exist.", metavar="FILE.toml"), Writes()],
 ) -> None:
     """Copy a recipe, comments included, to change it and train with it by its path.
 
     Example: entx recipe copy qwen3-1.7b mine.toml
     """
-    from entx.core.files import atomic_text
     from entx.core.settings import find_recipe
 
     if target.suffix != ".toml":
@@ -138,7 +139,11 @@ def dataset_command(
     words: Output,
     stage: Annotated[str, Option("--stage", help="llm: questions about OCR lines.")],
     store: StoreOption,
-    out_dir: Annotated[Path, Option("--out", help="Folder for train, dev and dataset.json.")],
+    out_dir: Annotated[
+        Path,
+        Option("--out", help="Folder for train, dev and dataset.json."),
+        Writes(("dataset.json", "train.jsonl", "dev.jsonl")),
+    ],
     engine: PagesOption = None,
     weight: Annotated[
         list[str] | None,
@@ -191,7 +196,6 @@ def dataset_command(
 
     Example: entx dataset --stage llm --store challenge.duckdb --out examples --weight 'train*=0.4'
     """
-    from entx.core.files import atomic_text
     from entx.llm_stage.data import (
         Hints,
         PageWriter,

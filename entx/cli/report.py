@@ -12,6 +12,7 @@ from typer import Argument, Option
 from entx.cli.app import Output, SchemaOption, StoreOption, app, command, open_store, run_names
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode, InputError
+from entx.core.files import Writes, atomic_text
 
 
 @command("show")
@@ -33,6 +34,7 @@ def show(
     out: Annotated[
         list[Path] | None,
         Option("--out", help="FILE.html or FILE.png; may be repeated. Default: NAME.entx.html in this folder."),
+        Writes(),
     ] = None,
     schema: SchemaOption = None,
 ) -> None:
@@ -117,10 +119,12 @@ def export(
     entity: Annotated[list[str] | None, Option("--entity", help="Only questions about this; repeatable.")] = None,
     disagree: Annotated[bool, Option("--disagree", help="Only where the runs do not all say the same.")] = False,
     again: Annotated[bool, Option("--again", help="Also questions that people have settled already.")] = False,
-    out: Annotated[Path | None, Option("--out", help="Tasks for Label Studio.", metavar="TASKS.json")] = None,
-    sheet: Annotated[Path | None, Option("--csv", help="The same for a spreadsheet.", metavar="QUEUE.csv")] = None,
+    out: Annotated[Path | None, Option("--out", help="Tasks for Label Studio.", metavar="TASKS.json"), Writes()] = None,
+    sheet: Annotated[
+        Path | None, Option("--csv", help="The same for a spreadsheet.", metavar="QUEUE.csv"), Writes()
+    ] = None,
     config_out: Annotated[
-        Path | None, Option("--config-out", help="Label Studio's labelling interface.", metavar="LABELS.xml")
+        Path | None, Option("--config-out", help="Label Studio's labelling interface.", metavar="LABELS.xml"), Writes()
     ] = None,
     local_root: Annotated[
         Path | None,
@@ -140,7 +144,6 @@ def export(
     Example: entx review export --store s.duckdb --runs rules,llm,qwen --fitted stack.json --most 500 --out tasks.json
     """
     from entx.core.evaluation import read_truth
-    from entx.core.files import atomic_text
     from entx.ensemble.fit import load_fitted
     from entx.ensemble.job import fit_on_gold
     from entx.report.forms import labelling_config, picture_address, write_sheet, write_tasks
@@ -206,6 +209,7 @@ def import_command(
         Option(
             "--out", help="All labels that the store's reviewers agree on, as --gold takes them.", metavar="LABELS.csv"
         ),
+        Writes(),
     ] = None,
     schema: SchemaOption = None,
 ) -> None:
@@ -249,5 +253,6 @@ def config(words: Output) -> None:
     """
     from entx.report.forms import labelling_config
 
-    words.line(labelling_config().rstrip("\n"))
+    for row in labelling_config().rstrip("\n").split("\n"):
+        words.line(row)
     words.result({"config": labelling_config()})

@@ -32,6 +32,7 @@ from entx.cli.app import (
 )
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode
+from entx.core.files import Writes, writing
 
 store_app = typer.Typer(help="Look into a store, export and import its tables, compact it.", no_args_is_help=True)
 app.add_typer(store_app, name="store")
@@ -72,7 +73,7 @@ def export(
     words: Output,
     table: Annotated[str, Argument(help="questions, pages, lines, runs, answers or reviews.")],
     store: StoreOption,
-    out: Annotated[Path, Option("--out", help="File to write: .csv, .parquet or .jsonl.")],
+    out: Annotated[Path, Option("--out", help="File to write: .csv, .parquet or .jsonl; -: csv on stdout."), Writes()],
 ) -> None:
     """Write a table of the store to a file.
 
@@ -143,7 +144,8 @@ def ingest_command(
     from entx.storage.transfer import ingest
 
     entities = load_schema(schema)
-    store.parent.mkdir(parents=True, exist_ok=True)
+    with writing(store):
+        store.parent.mkdir(parents=True, exist_ok=True)
     with open_store(store, write=True) as opened, words.progress("links", None, unit="links") as advance:
         report = ingest(opened, table, images or [], entities, index_from=index_from, advance=advance)
     if not report.indexed:
@@ -162,7 +164,9 @@ def ingest_command(
 def download_command(
     words: Output,
     table: Annotated[Path, Argument(help="A table with an image_link column (.csv, .jsonl, .parquet; .gz too).")],
-    images: Annotated[Path, Option("--images", help="Folder for the pictures; made if absent.")],
+    images: Annotated[
+        Path, Option("--images", help="Folder for the pictures; made if absent."), Writes(("download-failures.csv",))
+    ],
     workers: Annotated[int, Option("--workers", min=1, max=256, help="Pictures fetched at a time.")] = 16,
     per_host: Annotated[int, Option("--per-host", min=1, max=256, help="At most so many of them from one host.")] = 16,
     allow_host: Annotated[

@@ -11,6 +11,7 @@ from typer import Argument, Option
 from entx.cli.app import GoldOption, Output, SchemaOption, command, where_pairs
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
+from entx.core.files import Writes
 
 if TYPE_CHECKING:
     from entx.core.evaluation import Evaluation, Score
@@ -68,8 +69,7 @@ def print_evaluation(words: Output, found: Evaluation) -> None:
     for column, parts in found.parts.items():
         rows.append((column, *[""] * (len(_HEADER) - 1)))
         for value, score in parts.items():
-            shown = value if value.isprintable() and value else repr(value)  # no control characters for the terminal
-            rows.append(_row(f"  {shown}", score))
+            rows.append(_row(f"  {value or repr(value)}", score))
     words.table(_HEADER, rows)
 
 
@@ -112,7 +112,7 @@ def merge_command(
     words: Output,
     parts: Annotated[list[Path], Argument(help="Tables with index and prediction.", metavar="PART...")],
     test: Annotated[Path, Option("--test", help="The table whose rows must all be there, each once.")],
-    out: Annotated[Path, Option("--out", help="index,prediction in the order of --test.")],
+    out: Annotated[Path, Option("--out", help="index,prediction in the order of --test."), Writes()],
     column: Annotated[str, Option("--column", help="The parts' column of predictions.")] = "prediction",
 ) -> None:
     """Put part files together, whatever system wrote them; csv, jsonl or parquet.
@@ -134,7 +134,11 @@ def merge_command(
 def split_command(
     words: Output,
     table: Annotated[Path, Argument(help="Labelled rows, as CSV.", metavar="TABLE.csv")],
-    out_dir: Annotated[Path, Option("--out", help="Folder for train.csv, val.csv and test.csv.")],
+    out_dir: Annotated[
+        Path,
+        Option("--out", help="Folder for train.csv, val.csv and test.csv."),
+        Writes(("train.csv", "val.csv", "test.csv")),
+    ],
     by: Annotated[
         Literal["group_id", "entity_name"],
         Option("--by", help="group_id (groups of fewer than 4 rows go to train) or entity_name."),

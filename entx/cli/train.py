@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +30,7 @@ from entx.cli.predict import (
 from entx.cli.recipe import SetOption, say_tally, stage_type
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
+from entx.core.files import Writes, atomic_folder
 
 if TYPE_CHECKING:
     from entx.neural.calibration import GoldRow
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from entx.neural.training.estimate import Plan
     from entx.neural.training.recipe import Recipe
     from entx.neural.training.rows import TrainingData
+
+NEW_FOLDER = Writes(("", "entx.json"))  # neither a folder nor a file may be there
 
 
 @command("train")
@@ -48,7 +52,7 @@ def train_command(
         str, Option("--recipe", help="A shipped recipe (`entx recipe list`), or the path of your own (*.toml).")
     ],
     store: StoreOption,
-    out_dir: Annotated[Path, Option("--out", help="Model folder to make; OUT.part holds an unfinished one.")],
+    out_dir: Annotated[Path, Option("--out", help="Model folder to make; OUT.part: an unfinished one."), NEW_FOLDER],
     model: Annotated[
         Path | None, Option("--model", help="Folder of the base model; default for llm: the shipped one (entx-small).")
     ] = None,
@@ -117,7 +121,7 @@ def merge_adapter_command(
     model: Annotated[Path, Option("--model", help="Folder of the base model, 16-bit or wider weights.")],
     adapter: Annotated[Path, Option("--adapter", help="Folder that `entx train` made, of either stage.")],
     store: StoreOption,
-    out_dir: Annotated[Path, Option("--out", help="Model folder to make.")],
+    out_dir: Annotated[Path, Option("--out", help="Model folder to make."), NEW_FOLDER],
     rows: Annotated[int, Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
     allow: Annotated[int, Option("--allow", min=0, help="Answers that may differ.")] = 0,
     dtype: Annotated[str, Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
@@ -221,7 +225,9 @@ def calibrate(
     ] = None,
     adapter: AdapterOption = None,
     out: Annotated[
-        Path | None, Option("--out", help="Write into a copy of the folder here; default: into the folder itself.")
+        Path | None,
+        Option("--out", help="Write into a copy of the folder here; default: into the folder itself."),
+        NEW_FOLDER,
     ] = None,
     hint_run: Annotated[
         str | None, Option("--hint-run", help="llm: fit on each row with this run's answer as a hint, and without one.")
@@ -279,9 +285,10 @@ def calibrate(
     serving = replace(reader.serving, calibration=calibration)
     if pixels is not None:
         serving = replace(serving, pixels=pixels)
-    if out is not None:
-        shutil.copytree(str(options.described), out)
-    write_serving(target, serving.as_dict())
+    with nullcontext(target) if out is None else atomic_folder(target) as folder:
+        if out is not None:
+            shutil.copytree(str(options.described), folder)
+        write_serving(folder, serving.as_dict())
     header = ("out of fold", "rows", "scored", "F1", "-> F1", "ECE", "-> ECE", "Brier", "-> Brier")
     words.table(header, [
         (name, *(f"{one:,}" if isinstance(one, int) else f"{one:.3f}" for one in found.values()))
@@ -294,8 +301,8 @@ def calibrate(
 def _target(options: ModelOptions, out: Path | None) -> Path:
     """The folder whose entx.json is written; told before a model is loaded that it cannot be."""
     if out is not None:
-        if out.exists():
-            raise InputError(f"--out {out}: is there already; the copy needs a folder of its own")
+        if os.path.lexists(out):
+            raise InputError(f"--out {out}: exists already; the copy needs a folder of its own")
         return out
     if options.model is None:
         raise InputError("--stage vlm needs a model folder: --model DIR (entx ships none)")

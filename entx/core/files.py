@@ -13,10 +13,12 @@ import gzip
 import hashlib
 import os
 import re
+import shutil
+import stat
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -34,40 +36,121 @@ def harmless_cell(text: str) -> str:
     return f"'{text}" if text.startswith(tuple(FORMULA_STARTS)) else text
 
 
+_KINDS = {".gz": rb"\x1f\x8b", ".parquet": rb"PAR1", ".png": rb"\x89PNG.{,80}Software\0entx"}
+"""How a file begins that may be replaced under such a name (.png: drawn by `entx show`); else no binary file is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """In an option's annotation: the call writes that path, or files of these names in the folder that it is."""
+
+    names: tuple[str, ...] = ("",)
+
+
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, flushed to disk and renamed to it when the block ends well, removed otherwise.
+def writing(path: Path, kinds: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
+    """Makes an error of these kinds in the block an `InputError` that names the path."""
+    try:
+        yield
+    except kinds as error:
+        raise InputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
+
+
+def is_stdout(path: Path) -> bool:
+    """Whether what is written to a path goes to this process's standard output, which "-" names."""
+    with suppress(OSError):
+        return path == Path("-") or os.path.samestat(path.stat(), os.fstat(1))
+    return False
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two names, links followed, are one file, be it not there yet. No device is: it may have many users."""
+    with suppress(OSError):
+        there = one.stat()
+        return stat.S_ISREG(there.st_mode) and os.path.samestat(there, other.stat())
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def replaced_file(path: Path) -> Path | None:
+    """The regular file, links followed, that is made or replaced when a path is written; None where there is another.
 
     Raises:
-        InputError: the folder cannot be written or the disk is full.
+        InputError: a folder, a disk or data of another kind is there, or nothing can be written there.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    if is_stdout(path):
+        return None
+    with writing(path):
+        place, start = Path(os.path.realpath(path)), b""
+        with suppress(FileNotFoundError):
+            mode = path.stat().st_mode
+            if stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
+                raise InputError(f"{path} exists already, as a folder or disk; choose another name")
+            if not stat.S_ISREG(mode):
+                return None
+            with place.open("rb") as stream:
+                start = stream.read(4096)
+        if start and not re.match(_KINDS.get(path.suffix.lower(), rb"[^\0]*\Z"), start, re.DOTALL):
+            raise InputError(f"{path} exists already, with data of another kind; choose another name")
+        with tempfile.TemporaryFile(dir=next(folder for folder in place.parents if folder.is_dir())):
+            return place
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name, flushed to disk and renamed to `path` when the block ends well, removed otherwise.
+
+    What is no regular file gets the bytes at the end; a reader that leaves early is no fault.
+
+    Raises:
+        InputError: as `replaced_file`; or the disk is full, or nobody reads the pipe.
+    """
+    target = replaced_file(path)
+    with writing(path):
+        if target is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target and target.parent, prefix=".entx.", suffix=".part")
     os.close(handle)
     part = Path(name)
     try:
-        yield part
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.umask(mask := os.umask(0))
-        part.chmod(0o666 & ~mask)  # mkstemp makes it private; the final file has the usual rights
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        with writing(path):
+            yield part
+            if target is None:
+                with suppress(BrokenPipeError), part.open("rb") as source, _open_plainly(path) as sink:
+                    shutil.copyfileobj(source, sink)
+                return
+            with part.open("rb") as stream:
+                os.fsync(stream.fileno())
+            os.umask(mask := os.umask(0))
+            part.chmod(0o666 & ~mask)  # mkstemp makes it private; the final file has the usual rights
+            part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
+def _open_plainly(path: Path) -> IO[bytes]:
+    # Where nobody reads a pipe, the open that does not wait is an error.
+    handle = os.dup(1) if is_stdout(path) else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "wb")
+
+
 @contextmanager
 def atomic_text(path: Path) -> Iterator[IO[str]]:
-    """A utf-8 text stream with "\\n" line ends that becomes `path` when the block ends well; gzip for `*.gz`."""
+    """A utf-8 text stream with "\n" line ends that becomes `path` when the block ends well; gzip for `*.gz`."""
     with atomic_path(path) as part:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(part, "wt", encoding="utf-8", newline="\n") as stream:
             yield cast("IO[str]", stream)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A name for a folder that the block makes and that becomes `path`, where there is none, when it ends well."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".entx.") as scratch:
+            yield (part := Path(scratch, path.name))
+            part.rename(path)
 
 
 EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff")

@@ -62,15 +62,12 @@ def split_table(
         leaky: each row is a family of its own.
 
     Raises:
-        InputError: the table is no CSV file, or would be overwritten.
+        InputError: the table is no CSV file.
         TableError: the table breaks its contract.
     """
     if not path.name.removesuffix(".gz").lower().endswith(".csv"):
         raise InputError(f"{path}: split copies the rows of CSV files (.csv or .csv.gz) only")
     targets = [out_dir / f"{part}.csv" for part in PARTS]
-    for target in targets:
-        if target.exists() and path.exists() and target.samefile(path):
-            raise InputError(f"{target}: would overwrite the table that is split; choose another --out")
     table = read_table(path, ["image_link", by], ["group_id", "entity_name", "entity_value", "value"])
     clusters = None if leaky else _clusters(table)
     if leaky:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entx.core.errors import InputError
-from entx.core.files import atomic_text, file_name, harmless_cell, is_url
+from entx.core.files import atomic_text, file_name, harmless_cell, is_url, writing
 from entx.download.fetch import Fetcher, is_good_file
 from entx.download.guard import DownloadError
 
@@ -175,12 +175,10 @@ def _obtain(link: str, folder: Path, fetcher: Fetcher, turns: _Turns, stop: thre
 
 def _prepare(folder: Path) -> None:
     """Makes the folder and removes what a killed run left."""
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for part in folder.glob(_PART.format("*")):
             part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -13,8 +13,6 @@ question that does not become a row is counted by its reason (`Tally`). How rows
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +25,7 @@ from pydantic import Field
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError
-from entx.core.files import atomic_text
+from entx.core.files import atomic_folder, atomic_text
 from entx.core.types import OcrPage, PageKey, Quantity
 from entx.llm_stage.prompt import Hint, Style, answer_text, load_hints, page_prompt, question_prompt
 from entx.neural.backends.base import PromptTokenizer, Query, Request
@@ -400,7 +398,7 @@ def save_folder(folder: Path, examples: Iterable[Row]) -> int:
     """A folder for `datasets.load_from_disk`, one column a key of the JSON lines; replaced whole. Returns the rows.
 
     Raises:
-        InputError: `datasets` is not installed.
+        InputError: `datasets` is not installed, another folder is there, or it cannot be written.
     """
     try:
         import datasets
@@ -410,16 +408,14 @@ def save_folder(folder: Path, examples: Iterable[Row]) -> int:
     if not records:
         raise InputError(f"{folder}: there is no example to write; a datasets folder cannot be empty")
     columns = {name: [record[name] for record in records] for name in records[0]}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    folder = folder.resolve()
+    if folder.exists() and not (folder / "dataset_info.json").is_file():
+        raise InputError(f"{folder}: is there and is none of `datasets`; move it away or choose another --out")
+    with atomic_folder(folder) as part:
         datasets.disable_progress_bars()
-        datasets.Dataset.from_dict(columns).save_to_disk(part / "new")
+        datasets.Dataset.from_dict(columns).save_to_disk(part)
         if folder.exists():
-            folder.rename(part / "old")
-        (part / "new").rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+            folder.rename(part.with_name("old"))
     return len(records)
 
 

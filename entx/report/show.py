@@ -12,6 +12,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from entx.core.candidates import Candidate
 from entx.core.entities import Schema
@@ -210,9 +211,10 @@ def write_page_png(view: PageView, out: Path) -> None:
 
     Text that Pillow's built-in face does not have (all but ASCII) is shown as question marks; the HTML page has it.
     """
-    image = draw_page(view)
+    image, made_here = draw_page(view), PngInfo()
+    made_here.add_text("Software", "entx")  # so that `atomic_path` replaces it, and no photograph
     with atomic_path(out) as part:
-        image.save(part, format="PNG")
+        image.save(part, format="PNG", pnginfo=made_here)
 
 
 def draw_page(view: PageView) -> Image.Image:

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError, TableError
-from entx.core.files import PictureFolder, atomic_path, atomic_text
+from entx.core.files import PictureFolder, atomic_path, atomic_text, writing
 from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
 from entx.core.submission import HEADER
 from entx.core.tables import parse_indices, read_table, require_entities
@@ -204,17 +204,19 @@ def export_table(store: Store, name: str, out: Path) -> int:
     Raises:
         InputError: unknown table or ending, or the file cannot be written.
     """
-    query = select(store, name, harmless=out.suffix == ".csv")
-    if out.suffix not in _FORMATS:
+    ending = ".csv" if out == Path("-") else out.suffix
+    query = select(store, name, harmless=ending == ".csv")
+    if ending not in _FORMATS:
         raise InputError(f"{out}: unknown format; use one of {', '.join(_FORMATS)}")
-    return _copy(store.connection, query, out)
+    return _copy(store.connection, query, out, ending)
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, out: Path) -> int:
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, out: Path, ending: str) -> int:
     """Writes the rows of a query to a file of one of _FORMATS; returns their number."""
-    with atomic_path(out) as part:
+    with writing(out, (duckdb.IOException,)), atomic_path(out) as part:
         quoted = str(part).replace("'", "''")
-        rows = connection.execute(f"copy ({query}) to '{quoted}' ({_FORMATS[out.suffix]})").fetchall()
+        form = f"{_FORMATS[ending]}, use_tmp_file false"  # it would leave another part where the disk is full
+        rows = connection.execute(f"copy ({query}) to '{quoted}' ({form})").fetchall()
     return int(rows[0][0])
 
 
@@ -278,7 +280,7 @@ def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] 
         cursor.register(
             "predictions", pa.Table.from_pylist([dict(zip(HEADER, row, strict=True)) for row in rows], types)
         )
-        _copy(cursor, "from predictions", out)
+        _copy(cursor, "from predictions", out, out.suffix)
         return
     with atomic_text(out) as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -33,6 +33,23 @@ def test_json_is_one_object_and_notices_go_to_stderr(capsys: pytest.CaptureFixtu
     assert captured.err == "entx: careful\n"
 
 
+def test_what_a_terminal_obeys_is_shown_escaped(tmp_path: Path, entx: Entx, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file's name may clear the screen, turn the line round or pretend another line; JSON stays what it was."""
+    name = "a\x1b[2J\nentx: all is well\u202e\x9b\udcff.csv"
+    seen = "a\\u001b[2J\\u000aentx: all is well\\u202e\\u009b\\udcff.csv"
+    entx("check", tmp_path / name, "--test", tmp_path / name).assert_refused(seen)
+    out = Output(quiet=False, as_json=False)
+    out.line(f"{name}: read")
+    out.table(["name", "n"], [[name, "1"]])
+    out.notice(name)
+    captured = capsys.readouterr()
+    assert captured.out == f"{seen}: read\n{'name':{len(seen)}}  n\n{seen}  1\n"
+    assert captured.err == f"entx: {seen}\n"
+    Output(quiet=False, as_json=True).result({"name": name}, indent=1)
+    assert json.loads(printed := capsys.readouterr().out) == {"name": name}
+    assert printed.count("\n") == 3
+
+
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     out = Output(quiet=True, as_json=False)
     out.line("hello")

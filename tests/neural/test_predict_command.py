@@ -464,7 +464,7 @@ def test_hints_are_calibrated_beside_their_absence_in_a_copy(
     calibration = text_prompt.read_serving(out).calibration
     assert calibration is not None
     assert calibration.rows == 2 * 2 * PAGES
-    assert "is there already" in run_entx(capsys, "calibrate", "--stage", "llm", *where, *given).err
+    assert "exists already" in run_entx(capsys, "calibrate", "--stage", "llm", *where, *given).err
 
 
 @pytest.mark.parametrize(

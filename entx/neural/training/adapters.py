@@ -16,13 +16,13 @@ import importlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
+from entx.core.files import atomic_folder, writing
 from entx.neural.model_folder import check_model_folder, fingerprint
 from entx.neural.training.recipe import LoraSettings
 
@@ -187,9 +187,11 @@ def merge_adapter(
         InputError: there are no questions, the adapter was trained on another base, `out` exists, or more answers than
             allowed differ; then nothing is written.
     """
+    from safetensors import SafetensorError
+
     if not questions:
         raise InputError("the guard needs questions: the store has no labelled one that this stage can read")
-    if out.exists():
+    if os.path.lexists(out):
         raise InputError(f"{out} exists already; choose another --out")
     record = adapter_record(adapter)
     if fingerprint(stage.folder) != record["base"]["fingerprint"]:
@@ -200,15 +202,14 @@ def merge_adapter(
     def side(folder: Path, adapter: Path | None, dtype: str | None) -> Side:
         return stage.open_side(folder, adapter, questions, dtype=dtype, four_bit=dtype is None)
 
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    with atomic_folder(out) as part:
         tell("answers with the adapter")
         reference = side(stage.folder.path, adapter, dtype)
         expected = reference.answers()
         tell("merging")
-        reference.model.merge_and_unload(safe_merge=True).save_pretrained(part)  # refuses weights that are no numbers
-        reference.save(part)
+        with writing(out, (OSError, SafetensorError)):  # safe: refuses weights that are no numbers
+            reference.model.merge_and_unload(safe_merge=True).save_pretrained(part)
+            reference.save(part)
         del reference
         gc.collect()
         tell("answers of the merged model")
@@ -227,9 +228,6 @@ def merge_adapter(
         about = {"dtype": dtype, "guard": asdict(guard), "against 4-bit weights": trained and asdict(trained)}
         stage.write_about(part, {**record, "merge": about})
         check_model_folder(part)
-        part.replace(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return Merged(guard, trained)
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts
-from entx.core.files import atomic_text
+from entx.core.files import atomic_text, writing
 from entx.neural.model_folder import ModelFolder, check_model_folder, fingerprint
 from entx.neural.training.adapters import RECORD, Side, Trainable, keep_trainable, lora_config
 from entx.neural.training.recipe import RecipeT
@@ -246,7 +246,7 @@ def train(
     """
     data.require_rows()
     stage.check()
-    if out.exists():
+    if os.path.lexists(out):
         raise InputError(f"{out} exists already; choose another --out")
     part = out.with_name(out.name + ".part")
     recipe = stage.recipe
@@ -301,10 +301,12 @@ def train(
 
 def _claim(part: Path, plan: Mapping[str, Any], *, restart: bool) -> None:
     """Begins the folder of an unfinished training, or finds the one of this very plan."""
+    path = part / "plan.json"
+    if os.path.lexists(part) and (part.is_symlink() or not path.is_file()):
+        raise InputError(f"{part}: is there and holds no unfinished training; move it away or choose another --out")
     if restart and part.exists():
         shutil.rmtree(part)
     shutil.rmtree(part / "model", ignore_errors=True)
-    path = part / "plan.json"
     if not path.exists():
         with atomic_text(path) as stream:
             json.dump(plan, stream, indent=1)
@@ -355,17 +357,17 @@ def _write_model(
     Raises:
         InputError: the disk is full.
     """
+    from safetensors import SafetensorError
+
     options: dict[str, Any] = {}
     if trainer.is_deepspeed_enabled:  # the weights are parted among devices: gathered
         options["state_dict"] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if record["method"] == "lora":
         trainer.model.peft_config["default"].base_model_name_or_path = record["base"]["name"]  # not this machine's path
         options["save_embedding_layers"] = False  # they are not trained; "auto" would ask the hub
-    try:
+    with writing(folder, (OSError, SafetensorError)):
         trainer.model.save_pretrained(folder, **options)
         trainable.save_codec(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: the model cannot be written: {error.strerror or error}") from None
     stage.write_about(folder, record)
     draw_curve(record["history"], folder / "curve.png", str(record["title"]))
     check_model_folder(folder)
