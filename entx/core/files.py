@@ -136,7 +136,7 @@ def _open_plainly(path: Path) -> IO[bytes]:
 
 @contextmanager
 def atomic_text(path: Path) -> Iterator[IO[str]]:
-    """A utf-8 text stream with "\n" line ends that becomes `path` when the block ends well; gzip for `*.gz`."""
+    """A utf-8 text stream with "\\n" line ends that becomes `path` when the block ends well; gzip for `*.gz`."""
     with atomic_path(path) as part:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(part, "wt", encoding="utf-8", newline="\n") as stream:
