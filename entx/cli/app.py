@@ -156,11 +156,11 @@ def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Comman
     return register
 
 
-def open_store(path: Path, *, write: bool = False) -> Store:
-    """The store; its library is loaded only now."""
+def open_store(path: Path, *, write: bool = False, create: bool = False) -> Store:
+    """The store; its library is loaded only now. Only with `create` a file is made: a name may be mistyped."""
     from entx.storage.store import Store
 
-    return Store(path, write=write)
+    return Store(path, write=write, create=create)
 
 
 def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:

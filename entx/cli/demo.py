@@ -51,12 +51,11 @@ def demo(
     from entx.storage.runs import load_answers
     from entx.storage.transfer import ingest, write_predictions
 
-    out.mkdir(parents=True, exist_ok=True)
     written, picture, page = [out / "predictions.csv"], out / "evidence.png", out / "evidence.html"
     scores = {}
     with (
         as_file(files("entx") / "demo") as shipped,
-        open_store(out / "demo.duckdb", write=True) as store,
+        open_store(out / "demo.duckdb", write=True, create=True) as store,
         words.begin("pictures", unit="pictures") as begin,
     ):
         report = ingest(store, shipped / "questions.csv", [shipped / "pictures"], CHALLENGE)

@@ -28,7 +28,7 @@ from entx.core.tables import parse_indices, read_table, require_entities
 from entx.core.types import Alignment, Answer, Evidence, Quantity, Question
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files, load_questions
 from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
-from entx.storage.store import Store, fetch, integers, select, stream
+from entx.storage.store import Store, fetch, guarded, integers, select, stream
 
 TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
 """Names under which the answers are looked for, in this order, when none is given."""
@@ -207,12 +207,12 @@ def export_table(store: Store, name: str, out: Path) -> int:
     query = select(store, name, harmless=out.suffix == ".csv")
     if out.suffix not in _FORMATS:
         raise InputError(f"{out}: unknown format; use one of {', '.join(_FORMATS)}")
-    return _copy(store.connection, query, out)
+    return _copy(store, store.connection, query, out)
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, out: Path) -> int:
+def _copy(store: Store, connection: duckdb.DuckDBPyConnection, query: str, out: Path) -> int:
     """Writes the rows of a query to a file of one of _FORMATS; returns their number."""
-    with atomic_path(out) as part:
+    with atomic_path(out) as part, guarded(store.path, out):
         quoted = str(part).replace("'", "''")
         rows = connection.execute(f"copy ({query}) to '{quoted}' ({_FORMATS[out.suffix]})").fetchall()
     return int(rows[0][0])
@@ -278,7 +278,7 @@ def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] 
         cursor.register(
             "predictions", pa.Table.from_pylist([dict(zip(HEADER, row, strict=True)) for row in rows], types)
         )
-        _copy(cursor, "from predictions", out)
+        _copy(store, cursor, "from predictions", out)
         return
     with atomic_text(out) as file:
         writer = csv.writer(file, lineterminator="\n")
