@@ -157,10 +157,10 @@ def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Comman
 
 
 def open_store(path: Path, *, write: bool = False, create: bool = False) -> Store:
-    """The store; its library is loaded only now. Only with `create` a file is made: a name may be mistyped."""
+    """The store; its library is loaded only now. `create` also makes one: elsewhere a new name is a mistyped one."""
     from entx.storage.store import Store
 
-    return Store(path, write=write, create=create)
+    return Store(path, write=write or create, create=create)
 
 
 def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:

@@ -55,7 +55,7 @@ def demo(
     scores = {}
     with (
         as_file(files("entx") / "demo") as shipped,
-        open_store(out / "demo.duckdb", write=True, create=True) as store,
+        open_store(out / "demo.duckdb", create=True) as store,
         words.begin("pictures", unit="pictures") as begin,
     ):
         report = ingest(store, shipped / "questions.csv", [shipped / "pictures"], CHALLENGE)

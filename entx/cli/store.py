@@ -157,10 +157,7 @@ def ingest_command(
     from entx.storage.transfer import ingest
 
     entities = load_schema(schema)
-    with (
-        open_store(store, write=True, create=True) as opened,
-        words.progress("links", None, unit="links") as advance,
-    ):
+    with open_store(store, create=True) as opened, words.progress("links", None, unit="links") as advance:
         report = ingest(opened, table, images or [], entities, index_from=index_from, advance=advance)
     if not report.indexed:
         words.notice(f"{table} has no index column: its rows are numbered from {index_from}")

@@ -326,14 +326,11 @@ class Store:
 
 @contextmanager
 def guarded(path: Path, out: Path | None = None) -> Iterator[None]:
-    """Tells in one line what the machine or a damaged file makes DuckDB raise; errors of a query itself pass.
+    """Makes a StoreError of one line of what the machine or a damaged file lets DuckDB raise; errors of a query pass.
 
     Args:
         path: the store.
         out: the file that is written meanwhile, if it is another one.
-
-    Raises:
-        StoreError: what is wrong and what can be done.
     """
     try:
         yield
@@ -343,25 +340,21 @@ def guarded(path: Path, out: Path | None = None) -> Iterator[None]:
             raise  # damage comes as the root of DuckDB's errors
         for cause, remedy in _REMEDIES.items():
             if cause in text:
-                kept = "run the command again; all that was committed is kept"
-                raise StoreError(f"{out or path}: {cause}; {remedy} and {kept}") from None
-        problem, remedy = "damaged", f"restore a copy, or save each table that can be read ({', '.join(TABLES)})"
-        command = "export TABLE"
+                again = "run the command again; all that was committed is kept"
+                raise StoreError(f"{out or path}: {cause}; {remedy} and {again}") from None
+        todo = f"restore a copy, or save each table that can be read ({', '.join(TABLES)}): entx store export TABLE"
         if _BROKEN_LOG.search(text):
-            problem, remedy, command = "its log is damaged", "to cut it there, keeping a copy", "repair"
-        todo = f"{remedy}: entx store {command} --store {path}"
-        raise StoreError(f"{path}: {problem}: {_first_line(error)}; {todo}") from None
+            todo = "cut its log there, which keeps a copy: entx store repair"
+        raise StoreError(f"{path}: damaged: {_first_line(error)}; {todo} --store {path}") from None
 
 
 def repair(path: Path) -> tuple[Path, int] | None:
-    """Cuts a damaged log where DuckDB stumbles: a log that ends within an entry is to it one that a crash cut off, so
-    all that was committed before is there and nothing else. Where it names no place, the whole log is set aside.
+    """Cuts a damaged log where DuckDB stumbles, or empties it where that names no place.
+
+    A log that ends within an entry is to DuckDB one that a crash cut off: exactly what was committed before is there.
 
     Returns:
         The log as it was, under a new name, and the bytes that were cut off; None where it is not damaged.
-
-    Raises:
-        StoreError: the store itself is damaged, or the log is one of another DuckDB.
     """
     if not _first_bytes(path):
         raise StoreError(f"{path}: no such store")
@@ -375,8 +368,7 @@ def repair(path: Path) -> tuple[Path, int] | None:
             if "WAL of version" in str(error):
                 raise StoreError(f"{path}: {_first_line(error)}; move the log away to go back to before it") from None
             log, end = Path(found[1] or f"{os.path.realpath(path)}.wal"), int(found[2] or 0)
-            names = (log.with_name(f"{log.name}.damaged-{number}") for number in itertools.count(1))
-            kept = next(name for name in names if not name.exists())
+            kept = log.with_name(f"{log.name}.damaged-{time.time_ns()}")
             try:
                 shutil.copyfile(log, kept)
                 os.truncate(log, end)
@@ -464,11 +456,7 @@ def integers(numbers: Iterable[int], name: str = "idx") -> pa.Table:
 
 
 def _first_bytes(path: Path) -> bytes | None:
-    """Of a DuckDB file; empty for an empty one, None where there is no file.
-
-    Raises:
-        StoreError: it cannot be read, or is something else.
-    """
+    """Those of a DuckDB file; empty for an empty one, None where there is none; a StoreError for all else."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise StoreError(f"{path}: not a regular file; choose another --store")
@@ -479,9 +467,7 @@ def _first_bytes(path: Path) -> bytes | None:
     except OSError as error:
         raise StoreError(f"{path}: cannot be opened as a store: {error.strerror}") from None
     if head and head[8:] != b"DUCK":  # a checksum goes before
-        raise StoreError(
-            f"{path}: not a DuckDB file, and left as it is; choose another --store, or restore a copy of it"
-        )
+        raise StoreError(f"{path}: not a DuckDB file, and left as it is; choose another --store, or restore a copy")
     return head
 
 
