@@ -473,10 +473,10 @@ def _first_bytes(path: Path) -> bytes | None:
 
 def _remove(made: Sequence[Path]) -> None:
     """Removes a file with its log, and the folders made for it that hold nothing else."""
-    for file in made[:1]:
-        file.unlink(missing_ok=True)
-        file.with_name(f"{file.name}.wal").unlink(missing_ok=True)
     with suppress(OSError):
+        for file in made[:1]:
+            file.unlink(missing_ok=True)
+            file.with_name(f"{file.name}.wal").unlink(missing_ok=True)
         for folder in made[1:]:
             folder.rmdir()
 
