@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,16 @@ COMMANDS = {  # the store before each is what those above it made
 }
 TABLES = {
     "questions": "idx, entity_name", "pictures": "image_link, picture", "pages": "picture, status, lines::varchar",
-    "runs": "run, settings_hash", "answers": "run, idx, value, unit, text", "reviews": "idx, rights::varchar",
+    "runs where stage <> 'ocr'": "run, settings_hash",  # one of reading has the time in its name
+    "answers": "run, idx, value, unit, text", "reviews": "idx, rights::varchar",
 }  # fmt: skip
 
 
 def main() -> int:
-    arguments(__doc__).parse_args()
+    parser = arguments(__doc__)
+    parser.add_argument("--rooms", type=int, nargs="+", default=ROOMS, help="bytes that are left")
+    parser.add_argument("--commands", nargs="+", default=list(COMMANDS), help="to test; the others only prepare")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         disk = Path(folder, "disk")
         disk.mkdir()
@@ -53,12 +58,12 @@ def main() -> int:
             print("SKIPPED: no right to mount a file system of its own")
             return 0
         try:
-            return measure(disk, Path(folder, "before"))
+            return measure(disk, Path(folder, "before"), args.rooms, args.commands)
         finally:
             subprocess.run(["umount", str(disk)], check=True)
 
 
-def measure(disk: Path, before: Path) -> int:
+def measure(disk: Path, before: Path, rooms: Sequence[int], tested: Sequence[str]) -> int:
     """Prints the table; `before` holds what stands on the disk before each command."""
     before.mkdir()
     with (DEMO / "truth.csv").open(newline="") as file:
@@ -72,7 +77,7 @@ def measure(disk: Path, before: Path) -> int:
         after = before.with_name(name)
         shutil.copytree(before, after)
         unbroken = run(command, after)
-        for room in ROOMS:
+        for room in rooms if name in tested else ():
             shutil.copytree(before, disk, dirs_exist_ok=True)
             names, held = {file.name for file in before.rglob("*")}, rows(disk)
             fill(disk, room)
@@ -100,7 +105,7 @@ def measure(disk: Path, before: Path) -> int:
         if name == "store export":  # the import has something to add
             with Store(before / "s.duckdb", write=True) as store:
                 store.connection.execute("delete from pages")
-    never = [name for name in COMMANDS if not small[name]]
+    never = [name for name in tested if not small[name]]
     print(f"no room was too small for: {never}" if never else "", "FAILED" if bad or never else "PASSED")
     return 1 if bad or never else 0
 
