@@ -345,6 +345,8 @@ def guarded(path: Path, out: Path | None = None) -> Iterator[None]:
         todo = f"restore a copy, or save each table that can be read ({', '.join(TABLES)}): entx store export TABLE"
         if _BROKEN_LOG.search(text):
             todo = "cut its log there, which keeps a copy: entx store repair"
+        elif isinstance(error, duckdb.IOException) and os.path.realpath(path) not in text:
+            raise  # another file, which an import reads
         raise StoreError(f"{path}: damaged: {_first_line(error)}; {todo} --store {path}") from None
 
 
@@ -494,9 +496,7 @@ def _is_created(path: Path, connection: duckdb.DuckDBPyConnection) -> bool:
         raise StoreError(f"{path}: a DuckDB file, but no entx store: it has other tables; choose another --store")
     version = connection.execute("select coalesce(max(version), 0) from migrations").fetchall()[0][0]
     if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path}: written by a newer entx (schema {version}, this one knows {SCHEMA_VERSION}); upgrade entx"
-        )
+        raise StoreError(f"{path}: written by a newer entx (schema {version}, not {SCHEMA_VERSION}); upgrade entx")
     if version < SCHEMA_VERSION:
         raise StoreError(
             f"{path}: written by an older entx (schema {version}, this one reads {SCHEMA_VERSION}); ingest its tables "

@@ -19,7 +19,7 @@ from entx.core.types import Answer, OcrPage, PageKey, PageStatus, Question
 from entx.storage.pages import add_pages
 from entx.storage.questions import add_questions
 from entx.storage.runs import add_answers, answered_indices
-from entx.storage.store import TABLES, Store, repair
+from entx.storage.store import TABLES, Store, fetch, repair
 from entx.storage.transfer import export_table
 from tests.cli.runner import run_entx
 
@@ -287,7 +287,9 @@ def test_a_damage_in_any_place_is_told_or_changes_no_table(path: Path) -> None:
     assert told > 5
 
 
-def test_an_error_of_a_query_is_none_of_the_store(store: Store) -> None:
+def test_an_error_of_a_query_or_of_a_file_that_it_reads_is_none_of_the_store(store: Store) -> None:
+    with pytest.raises(duckdb.IOException):
+        fetch(store, "from read_csv('absent.csv')")
     with pytest.raises(duckdb.BinderException), store.transaction() as connection:
         connection.execute("select nothing from questions")
 
