@@ -188,11 +188,11 @@ def _check_outputs(marks: Mapping[str, Writes], options: Mapping[str, Any]) -> b
     return any(map(is_stdout, written))
 
 
-def open_store(path: Path, *, write: bool = False) -> Store:
-    """The store; its library is loaded only now."""
+def open_store(path: Path, *, write: bool = False, create: bool = False) -> Store:
+    """The store; its library is loaded only now. `create` also makes one: elsewhere a new name is a mistyped one."""
     from entx.storage.store import Store
 
-    return Store(path, write=write)
+    return Store(path, write=write or create, create=create)
 
 
 def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:

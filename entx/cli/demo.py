@@ -18,7 +18,7 @@ from typer import Option
 from entx.cli.app import Output, command, open_store
 from entx.cli.tables import print_evaluation
 from entx.core.errors import EntxError, ExitCode
-from entx.core.files import Writes, writing
+from entx.core.files import Writes
 
 
 @command("demo")
@@ -54,13 +54,11 @@ def demo(
     from entx.storage.runs import load_answers
     from entx.storage.transfer import ingest, write_predictions
 
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
     written, picture, page = [out / "predictions.csv"], out / "evidence.png", out / "evidence.html"
     scores = {}
     with (
         as_file(files("entx") / "demo") as shipped,
-        open_store(out / "demo.duckdb", write=True) as store,
+        open_store(out / "demo.duckdb", create=True) as store,
         words.begin("pictures", unit="pictures") as begin,
     ):
         report = ingest(store, shipped / "questions.csv", [shipped / "pictures"], CHALLENGE)

@@ -32,9 +32,11 @@ from entx.cli.app import (
 )
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode
-from entx.core.files import Writes, writing
+from entx.core.files import Writes
 
-store_app = typer.Typer(help="Look into a store, export and import its tables, compact it.", no_args_is_help=True)
+store_app = typer.Typer(
+    help="Look into a store, export and import its tables, compact or repair it.", no_args_is_help=True
+)
 app.add_typer(store_app, name="store")
 
 
@@ -111,14 +113,26 @@ def compact(words: Output, store: StoreOption) -> None:
 
     Example: entx store compact --store challenge.duckdb
     """
-    from entx.core.errors import StoreError
-
-    if not store.is_file():
-        raise StoreError(f"{store}: no such store")
     with open_store(store, write=True) as opened:
         before, after = opened.compact()
     words.line(f"{before:,} bytes before, {after:,} after")
     words.result({"before": before, "after": after})
+
+
+@command("repair", store_app)
+def repair_command(words: Output, store: StoreOption) -> None:
+    """Cut a damaged log (STORE.wal) where the damage begins; what was committed before it stays.
+
+    The whole log is kept beside it. A damaged store file cannot be mended: export the tables that can be read.
+
+    Example: entx store repair --store challenge.duckdb
+    """
+    from entx.storage.store import repair
+
+    kept, cut = repair(store) or (None, 0)
+    with open_store(store):
+        words.line(f"{cut:,} bytes cut off; the log as it was: {kept}" if kept else "the log is not damaged")
+    words.result({"cut": cut, "kept": kept and str(kept)})
 
 
 @command("ingest")
@@ -144,9 +158,7 @@ def ingest_command(
     from entx.storage.transfer import ingest
 
     entities = load_schema(schema)
-    with writing(store):
-        store.parent.mkdir(parents=True, exist_ok=True)
-    with open_store(store, write=True) as opened, words.progress("links", None, unit="links") as advance:
+    with open_store(store, create=True) as opened, words.progress("links", None, unit="links") as advance:
         report = ingest(opened, table, images or [], entities, index_from=index_from, advance=advance)
     if not report.indexed:
         words.notice(f"{table} has no index column: its rows are numbered from {index_from}")

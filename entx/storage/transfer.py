@@ -21,14 +21,14 @@ import pyarrow as pa
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError, TableError
-from entx.core.files import PictureFolder, atomic_path, atomic_text, writing
+from entx.core.files import PictureFolder, atomic_path, atomic_text
 from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
 from entx.core.submission import HEADER
 from entx.core.tables import parse_indices, read_table, require_entities
 from entx.core.types import Alignment, Answer, Evidence, Quantity, Question
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files, load_questions
 from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
-from entx.storage.store import Store, fetch, integers, select, stream
+from entx.storage.store import Store, fetch, guarded, integers, select, stream
 
 TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
 """Names under which the answers are looked for, in this order, when none is given."""
@@ -208,12 +208,12 @@ def export_table(store: Store, name: str, out: Path) -> int:
     query = select(store, name, harmless=ending == ".csv")
     if ending not in _FORMATS:
         raise InputError(f"{out}: unknown format; use one of {', '.join(_FORMATS)}")
-    return _copy(store.connection, query, out, ending)
+    return _copy(store, store.connection, query, out, ending)
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, out: Path, ending: str) -> int:
+def _copy(store: Store, connection: duckdb.DuckDBPyConnection, query: str, out: Path, ending: str) -> int:
     """Writes the rows of a query to a file of one of _FORMATS; returns their number."""
-    with writing(out, (duckdb.IOException,)), atomic_path(out) as part:
+    with atomic_path(out) as part, guarded(store.path, out):
         quoted = str(part).replace("'", "''")
         form = f"{_FORMATS[ending]}, use_tmp_file false"  # it would leave another part where the disk is full
         rows = connection.execute(f"copy ({query}) to '{quoted}' ({form})").fetchall()
@@ -280,7 +280,7 @@ def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] 
         cursor.register(
             "predictions", pa.Table.from_pylist([dict(zip(HEADER, row, strict=True)) for row in rows], types)
         )
-        _copy(cursor, "from predictions", out, out.suffix)
+        _copy(store, cursor, "from predictions", out, out.suffix)
         return
     with atomic_text(out) as file:
         writer = csv.writer(file, lineterminator="\n")

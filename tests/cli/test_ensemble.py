@@ -64,7 +64,7 @@ def test_json_and_a_table_of_rows(store: Path, tmp_path: Path, entx: Entx) -> No
         (["--runs", "a,b", "--strategy", "coin"], "unknown strategy 'coin'"),
         (["--runs", "a,b", "--run", "c"], "run 'c' stands in"),
         (["--runs", "a,b", "--schema", "no.toml"], "no.toml"),
-        (["--runs", "a", "--store", "no.duckdb"], "run 'a' is not in no.duckdb; runs with answers: none"),
+        (["--runs", "a", "--store", "no.duckdb"], "no.duckdb: no such store"),
     ],
 )
 def test_wrong_use_is_one_line(
