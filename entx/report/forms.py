@@ -426,9 +426,9 @@ def utc(text: object) -> str:
         return ""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime(_TIME_FORMAT)
+    except (ValueError, OverflowError):  # a moment of year 1 or 9999 that is none in UTC
         return ""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime(_TIME_FORMAT)
 
 
 def storable(text: str) -> str:
