@@ -276,7 +276,7 @@ class PictureFolder:
         return FoundPicture(None, f"no file {file_name(link) if is_url(link) else link}")
 
     def _scan(self, folder: Path) -> None:
-        if not folder.is_dir():
+        if not os.access(f"{folder}/.", os.F_OK):  # unlike is_dir, no error for a name that is too long
             raise InputError(f"{folder}: is not a folder of pictures")
         self._root[folder] = folder.resolve()
 
