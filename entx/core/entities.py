@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from entx.core.errors import InputError
+from entx.core.files import input_bytes
 
 _LENGTH = ("centimetre", "foot", "inch", "metre", "millimetre", "yard")
 _WEIGHT = ("gram", "kilogram", "microgram", "milligram", "ounce", "pound", "ton")
@@ -129,7 +130,7 @@ def load_schema(path: Path | None) -> Schema:
         entity: dict[str, Table] = Field(min_length=1)
 
     try:
-        tables = File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).entity
+        tables = File.model_validate(tomllib.loads(input_bytes(path).decode())).entity
     except ValidationError as error:
         faults: dict[str, None] = {}
         for fault in error.errors():
@@ -142,7 +143,7 @@ def load_schema(path: Path | None) -> Schema:
                 case _:
                     faults["expected [entity.NAME] tables and nothing else"] = None
         raise InputError(f"{path}: {'; '.join(faults)}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of 5,000 digits
         raise InputError(f"{path}: not a readable TOML schema: {error}") from None
     added = [
         Entity(name, table.kind, tuple(table.units), tuple(cue.lower() for cue in table.cues))

@@ -153,6 +153,26 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             part.rename(path)
 
 
+def why_unreadable(path: Path) -> str:
+    """Why a file that a user names is not read, "" for a regular file: a pipe may wait and a device never end."""
+    try:
+        return "" if stat.S_ISREG(path.stat().st_mode) else "cannot be read: not a regular file"
+    except FileNotFoundError:
+        return "cannot be read: no such file"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
+def input_bytes(path: Path) -> bytes:
+    """The bytes of a file that a user names; InputError where it cannot be read."""
+    if reason := why_unreadable(path):
+        raise InputError(f"{path}: {reason}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
 EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff")
 """Extensions that a file name keeps; any other link ends in `.img`."""
 
@@ -256,7 +276,7 @@ class PictureFolder:
         return FoundPicture(None, f"no file {file_name(link) if is_url(link) else link}")
 
     def _scan(self, folder: Path) -> None:
-        if not folder.is_dir():
+        if not os.access(f"{folder}/.", os.F_OK):  # unlike is_dir, no error for a name that is too long
             raise InputError(f"{folder}: is not a folder of pictures")
         self._root[folder] = folder.resolve()
 

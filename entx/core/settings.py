@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from entx.core.errors import EntxError, InputError
+from entx.core.files import input_bytes
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -67,7 +68,7 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or a number of 5,000 digits
         raise InputError(f"{where}: not a readable TOML file: {error}") from None
 
 
@@ -100,7 +101,7 @@ def override(table: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, 
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -206,8 +207,8 @@ def find_recipe(name: str) -> RecipeFile:
     if name.endswith(".toml"):
         path = Path(name)
         try:
-            return RecipeFile(path.stem, "", "", path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+            return RecipeFile(path.stem, "", "", input_bytes(path).decode())
+        except UnicodeDecodeError as error:
             raise InputError(f"{path}: cannot be read: {error}") from None
     shipped = {recipe.name: recipe for recipe in shipped_recipes()}
     if name in shipped:

@@ -1,7 +1,8 @@
 """Tables as text: CSV, JSON lines and Parquet, each cell exactly as written, each fault with file, line and column.
 
 Nothing is guessed: "NA", "None" and "null" are words. What cannot be read as it stands (an encoding
-other than UTF-8, a NUL, a ragged row, an unclosed quote, a field over 1 MB) is a `TableError`, never a lost row.
+other than UTF-8, a NUL, a ragged row, an unclosed quote, a field over 1 MB) is a `TableError`, never a lost row. So is
+what unpacks to over a hundred times its size: memory follows from the size of the file.
 """
 
 from __future__ import annotations
@@ -13,18 +14,27 @@ import gzip
 import io
 import itertools
 import json
+import operator
 import zlib
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from entx.core.entities import Schema
 from entx.core.errors import TableError
+from entx.core.files import why_unreadable
 
 NO_INDEX = "is no index; it must be a whole number from 0 on"
 _MAX_FIELD = 1_000_000  # characters; a larger cell is a swallowed file (an unclosed quote), not a value
 _MAX_INDEX_DIGITS = 18  # fits a signed 64-bit integer
+_MAX_LINE = 32_000_000  # bytes, and characters of a field that was not asked for; so much is in memory at once
+_CHUNK = 1 << 20  # bytes read at a time
+_MOST_PACKED = 100  # times the size of the file: tables unpack to some 5 to 40 times that, zeros to 1,030 times
+_SMALL = 16_000_000  # bytes; so much may unpack from however little
+_ROWS = 1024  # of a Parquet file read at a time: a gigabyte at most, where each cell is of a megabyte
+_NULS = itertools.repeat("\0")
 _WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
@@ -75,6 +85,8 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
     else:
         raise TableError(path, "unknown table format; use .csv, .csv.gz, .jsonl, .jsonl.gz or .parquet")
     for name, cells in table.columns.items():
+        if max(map(len, cells), default=0) <= _MAX_FIELD and not any(map(operator.contains, cells, _NULS)):
+            continue
         for row, cell in enumerate(cells):
             if len(cell) > _MAX_FIELD:
                 problem = f"the field has {len(cell):,} characters, over the limit of {_MAX_FIELD:,}"
@@ -90,7 +102,7 @@ def raw_rows(table: Table) -> tuple[str, list[str]]:
     Raises:
         TableError: the file has become unreadable since the table was read.
     """
-    text = list(io.StringIO(_read_text(table.path), newline=""))
+    text = list(_lines(table.path))
     starts = [*(line - 1 for line in table.lines), len(text)]
     head = "".join(text[: starts[0]]).strip("\r\n")
     first = text[starts[0] - 1]
@@ -146,36 +158,72 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:60] + "...")
 
 
-def _read_text(path: Path) -> str:
+def _lines(path: Path, ends: str = "", *, until_fault: bool = False) -> Iterator[str]:
+    """The lines of a text file, with their ends; `ends` as `newline` of `io.StringIO`. Few are in memory at a time.
+
+    A file that cannot be read as text is a `TableError` in the midst of its lines; with `until_fault` the first byte
+    that is not UTF-8 is "?" and the end.
+    """
+    return itertools.chain.from_iterable(io.StringIO(text, newline=ends) for text in _texts(path, ends, until_fault))
+
+
+def _texts(path: Path, ends: str, until_fault: bool) -> Iterator[str]:
+    """The text in pieces that end where lines end."""
+    if reason := why_unreadable(path):
+        raise TableError(path, reason)
     try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":  # told by content: a .csv that is gzip is read, and a .gz that is not, too
-            data = gzip.decompress(data)
-    except FileNotFoundError:
-        raise TableError(path, "no such file") from None
+        with path.open("rb") as file:
+            # gzip is told by content: a .csv may be gzip, and a .gz none
+            stream = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == b"\x1f\x8b" else file
+            data = stream.read(_CHUNK)
+            # without a mark, a letter of a header shows by its zero bytes
+            if data.startswith(_WIDE_BOMS) or b"\0" in data[:4]:
+                raise TableError(path, "is UTF-16 or UTF-32, not UTF-8; save it as UTF-8", line=1)
+            data = data.removeprefix(codecs.BOM_UTF8)
+            if not data.strip():
+                raise TableError(path, "is empty; expected at least a header line")
+            line = 1
+            while data:
+                chunk = stream.read(_CHUNK)
+                _check_unpacked(path, stream.tell())
+                # a carriage return at the very end may be half of a line's end
+                cut = max(data.rfind(b"\n"), -1 if ends else data.rfind(b"\r", 0, -1)) + 1
+                piece = data[:cut] if chunk else data
+                data = data[len(piece) :] + chunk
+                try:
+                    yield piece.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    before = piece[: error.start]
+                    if until_fault:
+                        yield before.decode("utf-8") + "?"  # for the field itself
+                        return
+                    byte, line = piece[error.start], line + before.count(b"\n")
+                    problem = f"byte 0x{byte:02x} is not UTF-8 (Latin-1 or Windows-1252?); save the file as UTF-8"
+                    raise TableError(path, problem, line=line, column=None if ends else _last_column(path)) from None
+                line += piece.count(b"\n")
+                if len(data) > _MAX_LINE:
+                    raise TableError(path, f"the line has over {_MAX_LINE:,} bytes; is this a table?", line=line)
     except (OSError, EOFError, zlib.error) as error:
         raise TableError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if data.startswith(_WIDE_BOMS) or b"\0" in data[:4]:  # without a mark, a letter of a header shows by its zero bytes
-        raise TableError(path, "is UTF-16 or UTF-32, not UTF-8; save it as UTF-8", line=1)
-    data = data.removeprefix(codecs.BOM_UTF8)
-    if not data.strip():
-        raise TableError(path, "is empty; expected at least a header line")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8")
-        column = None
-        if path.name.lower().removesuffix(".gz").endswith(".csv"):
-            rows = list(csv.reader(io.StringIO(before + "?", newline="")))  # "?" stands for the cell itself
-            column = rows[0][len(rows[-1]) - 1] if len(rows) > 1 and len(rows[-1]) <= len(rows[0]) else None
-        problem = f"byte 0x{data[error.start]:02x} is not UTF-8 (Latin-1 or Windows-1252?); save the file as UTF-8"
-        raise TableError(path, problem, line=before.count("\n") + 1, column=column) from None
+
+
+def _check_unpacked(path: Path, unpacked: int) -> None:
+    if unpacked > max(_SMALL, _MOST_PACKED * path.stat().st_size):
+        problem = f"unpacks to more than {_MOST_PACKED} times its size, as no table does; if it is one, pack it less"
+        raise TableError(path, problem)
+
+
+def _last_column(path: Path) -> str | None:
+    """The column in which a CSV file ends, or in which its first fault of encoding stands; None in the header."""
+    rows = csv.reader(_lines(path, until_fault=True))
+    header = next((row for row in rows if row), [])
+    last = deque(rows, maxlen=1)
+    return header[len(last[0]) - 1] if last and 0 < len(last[0]) <= len(header) else None
 
 
 def _read_csv(path: Path, required: Sequence[str], optional: Sequence[str]) -> Table:
-    csv.field_size_limit(2**31 - 1)  # csv's own limit names no column; ours is applied to what was read
-    text = _read_text(path)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    csv.field_size_limit(_MAX_LINE)  # csv's own error names no column; ours is applied to what was read
+    reader = csv.reader(_lines(path), strict=True)
     cells: list[str] = []
     lines: list[int] = []
     start = 1
@@ -196,37 +244,37 @@ def _read_csv(path: Path, required: Sequence[str], optional: Sequence[str]) -> T
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
-        raise _quote_error(path, text, start, str(error)) from None
+        raise _quote_error(path, start, str(error)) from None
     return Table(path, tuple(header), {name: cells[at::width] for name, at in columns.items()}, lines)
 
 
-def _quote_error(path: Path, text: str, start: int, message: str) -> TableError:
-    if "end of data" not in message:
-        return TableError(path, f"the row is not CSV: {message} (a quote inside a field is written twice)", line=start)
-    header = next(csv.reader(io.StringIO(text, newline="")))
-    field = len(list(csv.reader(list(io.StringIO(text, newline=""))[start - 1 :]))[-1]) - 1
-    column = header[field] if start > 1 and field < len(header) else None
-    return TableError(path, "a quote is opened in this row and never closed", line=start, column=column)
+def _quote_error(path: Path, start: int, message: str) -> TableError:
+    if "end of data" in message:
+        column = _last_column(path)
+        return TableError(path, "a quote is opened in this row and never closed", line=start, column=column)
+    return TableError(path, f"the row is not CSV: {message} (a quote inside a field is written twice)", line=start)
 
 
 def _read_jsonl(path: Path, required: Sequence[str], optional: Sequence[str]) -> Table:
-    records: list[dict[str, Any]] = []
+    columns: dict[str, list[str]] = {name: [] for name in (*required, *optional)}
+    without: dict[str, int] = {}  # the first line that lacks a key
     lines: list[int] = []
     header: dict[str, None] = {}
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+    for number, line in enumerate(_lines(path, "\n"), start=1):
         if not line.strip():
             continue
-        records.append(_record(path, line, number))
+        record = _record(path, line, number)
+        header.update(dict.fromkeys(record))
         lines.append(number)
-        header.update(dict.fromkeys(records[-1]))
-    names = _choose(path, list(header), required, optional, line=None)
-    columns: dict[str, list[str]] = {name: [] for name in names}
-    for record, number in zip(records, lines, strict=True):
         for name, column in columns.items():
-            if name in required and name not in record:
-                raise TableError(path, "the key is missing", line=number, column=name)
+            if name not in record:
+                without.setdefault(name, number)
             column.append(_plain(path, record.get(name), number, name))
-    return Table(path, tuple(header), columns, lines)
+    names = _choose(path, list(header), required, optional, line=None)
+    for name in required:
+        if name in without:
+            raise TableError(path, "the key is missing", line=without[name], column=name)
+    return Table(path, tuple(header), {name: columns[name] for name in names}, lines)
 
 
 def _record(path: Path, line: str, number: int) -> dict[str, Any]:
@@ -263,22 +311,27 @@ def _read_parquet(path: Path, required: Sequence[str], optional: Sequence[str]) 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if reason := why_unreadable(path):
+        raise TableError(path, reason)
     try:
-        header = pq.read_schema(path).names
-        names = _choose(path, header, required, optional, line=None)
-        frame = pq.read_table(path, columns=list(names))
-        columns = {}
-        for name in names:
-            try:
-                columns[name] = frame[name].cast(pa.string()).fill_null("").to_pylist()
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                problem = f"expected text or numbers, found {frame[name].type}"
-                raise TableError(path, problem, column=name) from None
-    except FileNotFoundError:
-        raise TableError(path, "no such file") from None
-    except (OSError, pa.ArrowException) as error:
+        with pq.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            columns: dict[str, list[str]] = {
+                name: [] for name in _choose(path, schema.names, required, optional, line=None)
+            }
+            for name in columns:
+                if pa.types.is_nested(kind := schema.field(name).type):
+                    raise TableError(path, f"expected text or numbers, found {kind}", column=name)
+            _check_unpacked(path, 16 * rows * len(columns))  # bytes: a number and its place, before all texts
+            unpacked = 0
+            for batch in file.iter_batches(_ROWS, columns=list(columns)):
+                for name, cells in columns.items():
+                    texts = batch[name].cast(pa.string()).fill_null("")
+                    _check_unpacked(path, unpacked := unpacked + texts.nbytes)
+                    cells += texts.to_pylist()
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise TableError(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
-    return Table(path, tuple(header), columns, list(range(1, frame.num_rows + 1)))
+    return Table(path, tuple(schema.names), columns, list(range(1, rows + 1)))
 
 
 def _choose(

@@ -25,7 +25,7 @@ from pydantic.dataclasses import dataclass
 
 from entx.core.errors import InputError
 from entx.core.evaluation import Truth
-from entx.core.files import atomic_text
+from entx.core.files import atomic_text, input_bytes
 from entx.ensemble.ballot import Ballot, Example
 from entx.ensemble.judge import FILE, Judge, Objective, fit_judge
 from entx.ensemble.strategies import State, Strategy, StrategyFactory, find_strategy, rank
@@ -152,11 +152,11 @@ def load_file(kind: type[T], path: Path, what: str, version: int) -> T:
         InputError: it cannot be read, or as `parse_file`.
     """
     try:
-        return parse_file(kind, path.read_text(encoding="utf-8"), what, version)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        text = input_bytes(path).decode()
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a {what} (not text)") from None
+    try:
+        return parse_file(kind, text, what, version)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -169,7 +169,7 @@ def parse_file(kind: type[T], text: str, what: str, version: int) -> T:
     """
     try:
         plain = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise InputError(f"not a {what} (not JSON)") from None
     found = plain.pop("format", None) if isinstance(plain, dict) else None
     if found != version:

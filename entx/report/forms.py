@@ -27,7 +27,7 @@ from urllib.parse import quote
 from entx.core.boxes import bounds, corners, print_height
 from entx.core.errors import InputError
 from entx.core.evaluation import ALSO_SEPARATOR
-from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell
+from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell, input_bytes
 from entx.core.tables import Table, parse_index, read_table
 from entx.core.types import Polygon, Quantity
 from entx.report.page import asset, shortened
@@ -228,10 +228,8 @@ def read_label_studio(path: Path) -> AnnotationFile:
         InputError: the file cannot be read, is no JSON, or no such export.
     """
     try:
-        plain = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        plain = json.loads(input_bytes(path))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}") from None
     records = plain if isinstance(plain, list) else [plain]
     if not all(isinstance(record, dict) for record in records):
@@ -428,9 +426,9 @@ def utc(text: object) -> str:
         return ""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime(_TIME_FORMAT)
+    except (ValueError, OverflowError):  # a moment of year 1 or 9999 that is none in UTC
         return ""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime(_TIME_FORMAT)
 
 
 def storable(text: str) -> str:

@@ -21,7 +21,7 @@ from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, Outcome
-from entx.core.files import atomic_text
+from entx.core.files import atomic_text, input_bytes
 from entx.core.types import Answer, OcrPage, PageKey
 from entx.ensemble.ballot import choose_pages
 from entx.report.columns import RULES_STAGE, Column, Gold, arm_columns, pair_tests, read_gold, variants
@@ -239,9 +239,7 @@ def load_summary(path: Path) -> dict[str, Any]:
         InputError: missing, not such a file, or of another format.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        found = json.loads(input_bytes(path).decode())
     except (ValueError, RecursionError):
         raise InputError(f"{path}: not the JSON of an ablation report") from None
     form = found.get("format") if isinstance(found, dict) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +22,11 @@ import pyarrow as pa
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError, TableError
-from entx.core.files import PictureFolder, atomic_path, atomic_text
+from entx.core.files import PictureFolder, atomic_path, atomic_text, why_unreadable
 from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
 from entx.core.submission import HEADER
 from entx.core.tables import parse_indices, read_table, require_entities
-from entx.core.types import Alignment, Answer, Evidence, Quantity, Question
+from entx.core.types import Alignment, Answer, Direction, Evidence, PageStatus, Quantity, Question
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files, load_questions
 from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
 from entx.storage.store import Store, fetch, guarded, integers, select, stream
@@ -35,10 +36,46 @@ TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
 
 _THREADS = 4  # hashing and reading both release the interpreter; more threads only queue on the disk
 _ANSWERS_AT_ONCE = 8192
+_KEY = "picture, engine, model_hash, params_hash"
 _LATER_COLUMNS = frozenset({"geometry"})  # of pages: an export by an older entx does not have them
 _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet, compression zstd", ".jsonl": "format json"}
 _READERS = {".parquet": "read_parquet", ".jsonl": "read_json"}
 _ASKED = "wanted w left join answers a on a.run = ? and a.idx = w.idx"
+
+
+def _each(items: str, condition: str, x: str = "x") -> str:
+    """SQL: every item x of a list is so; one that is null is not."""
+    return f"len(list_filter({items}, lambda {x}: {condition})) = len({items})"
+
+
+_A_LINE = "between 0 and len(lines) - 1"
+_STROKE = f"""s.direction in {(*map(str, Direction),)} and isfinite(s.x1 + s.y1 + s.x2 + s.y2 + s.length + s.gap)
+    and least(s.length, s.gap) >= 0 and s.score between 0 and 1 and s.broken is not null and s.ticks between 0 and 2"""
+_FINITE = "len({0}) = {1} and len(list_filter({0}, lambda y: isfinite(y))) = {1}"
+_STROKES = "list_filter([x.vertical, x.horizontal, x.oblique], lambda s: s is not null)"
+_PAGE_RULES = (  # what is true of every page that was read from a picture: where, in SQL, in words
+    ("picture", "regexp_full_match(picture, '[0-9a-f]{64}')", "the sha256 of a file"),
+    *((name, f"{name} <> ''", "a name or hash") for name in ("engine", "model_hash", "params_hash")),
+    ("status", f"status in {(*map(str, PageStatus),)}", f"one of {', '.join(PageStatus)}"),
+    *((name, f"{name} is not null", "a text") for name in ("reason", "run")),
+    *((name, f"{name} >= (status = 'ok')::int", "a number of pixels") for name in ("width", "height")),
+    ("seconds", "seconds >= 0 and isfinite(seconds)", "a number from 0 on"),
+    ("lines", "lines is not null", "a list of lines with text, score, polygon, rotation and scale"),
+    ("lines.text", _each("lines", "x.text is not null"), "a text"),
+    ("lines.score", _each("lines", "x.score between 0 and 1"), "a number from 0 to 1"),
+    ("lines.polygon", _each("lines", _FINITE.format("x.polygon", 8)), "8 numbers"),
+    ("lines.rotation", _each("lines", "isfinite(x.rotation)"), "a number"),
+    ("lines.scale", _each("lines", "x.scale > 0 and isfinite(x.scale)"), "a number over 0"),
+    ("geometry", "(geometry is null) = no_geometry", "null, or the fields that an export has"),
+    ("geometry.product", f"geometry.product is null or {_FINITE.format('geometry.product', 4)}", "4 numbers"),
+    ("geometry.white", "geometry.white between 0 and 1", "a number from 0 to 1"),
+    ("geometry.parts", "geometry.parts >= 0", "a number from 0 on"),
+    ("geometry.roundness", "coalesce(geometry.roundness, 0) between 0 and 1", "a number from 0 to 1"),
+    ("geometry.marks", _each("geometry.marks", f"x {_A_LINE}"), "positions in lines"),
+    ("geometry.lines.line", _each("geometry.lines", f"x.line {_A_LINE}"), "a position in lines"),
+    ("geometry.lines.across", _each("geometry.lines", "isfinite(coalesce(x.across + x.down, 0))"), "two numbers"),
+    ("geometry.lines", _each("geometry.lines", _each(_STROKES, _STROKE, "s")), "strokes as the reader measures them"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +245,9 @@ def export_table(store: Store, name: str, out: Path) -> int:
     query = select(store, name, harmless=ending == ".csv")
     if ending not in _FORMATS:
         raise InputError(f"{out}: unknown format; use one of {', '.join(_FORMATS)}")
-    return _copy(store, store.connection, query, out, ending)
+    kinds = {column: kind for column, kind, *_ in fetch(store, f"describe {query}")}
+    columns = ", ".join(f'"{column}"::{_with_lists(kind)} as "{column}"' for column, kind in kinds.items())
+    return _copy(store, store.connection, f"select {columns} from ({query})", out, ending)
 
 
 def _copy(store: Store, connection: duckdb.DuckDBPyConnection, query: str, out: Path, ending: str) -> int:
@@ -228,28 +267,52 @@ def import_pages(store: Store, path: Path) -> tuple[int, int]:
 
     Raises:
         InputError: another format, or columns that are not those of an export of pages.
+        TableError: a page that no reader of pictures makes, or one that stands twice; nothing is added then.
     """
     if path.suffix not in _READERS:
         raise InputError(f"{path}: pages are imported from {' or '.join(_READERS)}")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    if reason := why_unreadable(path):
+        raise InputError(f"{path}: {reason}")
+    kinds = {name: _with_lists(kind) for name, kind, *_ in fetch(store, "describe pages")}
     file = f"{_READERS[path.suffix]}(?)"
-    names = [name for name, *_ in fetch(store, "describe pages")]
+    if path.suffix == ".jsonl":  # cell by cell, so that a cast which fails is the fault of a cell and not of the file
+        cells = {name: kind if kind == "VARCHAR" else "JSON" for name, kind in kinds.items()}
+        file = f"read_json(?, format = 'newline_delimited', columns = {cells})"
     try:
         there = {name for name, *_ in fetch(store, f"describe from {file}", [str(path)])}
-        columns = ", ".join(name for name in names if name in there or name not in _LATER_COLUMNS)
-        store.connection.execute(f"create temp table incoming as select {columns} from {file}", [str(path)])
-        with store.transaction():
-            query = f"""
-                insert into pages ({columns}) select {columns} from incoming i where not exists (
-                    from pages p where (p.picture, p.engine, p.model_hash, p.params_hash)
-                                     = (i.picture, i.engine, i.model_hash, i.params_hash)) returning 1"""
-            added = len(fetch(store, query))
-        return int(fetch(store, "select count(*) from incoming")[0][0]), added
-    except (duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException) as error:
+        cells = {name: "null" if name in _LATER_COLUMNS - there else name for name in kinds}
+        made = ", ".join(f"try({cells[name]}::{kind}) as {name}" for name, kind in kinds.items())
+        query = f"create temp table incoming as select {made}, {cells['geometry']} is null as no_geometry from {file}"
+        store.connection.execute(query, [str(path)])
+    except duckdb.Error as error:
         raise InputError(f"{path}: is no export of pages: {str(error).splitlines()[0]}") from None
+    try:
+        _check_pages(store, path)
+        with store.transaction():
+            new = f"select * exclude (no_geometry) from incoming anti join pages using ({_KEY})"
+            added = len(fetch(store, f"insert into pages by name {new} returning 1"))
+        return int(fetch(store, "select count(*) from incoming")[0][0]), added
     finally:
         store.connection.execute("drop table if exists incoming")
+
+
+def _check_pages(store: Store, path: Path) -> None:
+    """Looks at all incoming pages at once; names the first that breaks a rule, or that stands in the file twice."""
+    rules = (f"geometry is null or ({rule})" if "geometry." in where else rule for where, rule, _ in _PAGE_RULES)
+    firsts = ", ".join(f"min(rowid) filter (not coalesce({rule}, false))" for rule in rules)
+    (found,) = fetch(store, f"select {firsts} from incoming")
+    faults = [(row, rule) for row, rule in zip(found, _PAGE_RULES, strict=True) if row is not None]
+    if faults:
+        row, (where, _, expected) = min(faults, key=lambda fault: fault[0])
+        raise TableError(path, f"expected {expected}", line=row + 1, column=where)
+    twice = f"select min(rowid), max(rowid) from incoming group by {_KEY} having count(*) > 1 order by 2 limit 1"
+    for first, row in fetch(store, twice):
+        raise TableError(path, f"the page stands here a second time, after line {first + 1}", line=row + 1)
+
+
+def _with_lists(kind: str) -> str:
+    """A type of DuckDB with lists instead of arrays: Parquet has lists only, and pyarrow cannot read a null array."""
+    return re.sub(r"\[\d+\]", "[]", kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def test_the_same_call_prints_the_same_and_quiet_nothing(evaluate: Entx) -> None
         (["--where", "slice=none"], "no row is left"),
         (["--where", "slice"], "is not COLUMN=VALUE"),
         (["--by", "silce"], "did you mean 'slice'"),
-        (["--schema", "none.toml"], "not a readable TOML schema"),
+        (["--schema", "none.toml"], "none.toml: cannot be read: no such file"),
     ],
 )
 def test_wrong_use_is_exit_code_2(options: list[str], message: str, evaluate: Entx) -> None:

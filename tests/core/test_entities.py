@@ -50,7 +50,7 @@ def test_all_faults_of_a_file_are_named_at_once(tmp_path: Path) -> None:
         ("", "expected [entity.NAME] tables and nothing else"), ("entity = 3", "expected [entity.NAME] tables"),
         ("[entity]", "expected [entity.NAME] tables"),
         ('title = "x"\n[entity.a]\nkind = "a"\nunits = ["b"]', "nothing else"),
-        ("[entity.a", "not a readable TOML schema"),
+        *((text, "not a readable TOML schema") for text in ("[entity.a", "a = " + "1" * 5_000, "a = " + "[" * 9_999)),
     ],
 )  # fmt: skip
 def test_files_that_are_no_schema(text: str, says: str, tmp_path: Path) -> None:

@@ -83,6 +83,13 @@ def test_a_file_that_is_no_toml_names_the_line() -> None:
         parse_toml("a = 1\nb = = 2\n", "mine.toml")
 
 
+@pytest.mark.parametrize("value", ["1" * 5_000, "[" * 9_999])
+def test_a_number_or_list_beyond_what_python_reads_is_a_fault_and_not_a_crash(value: str) -> None:
+    with pytest.raises(InputError, match="not a readable TOML file"):
+        parse_toml(f"a = {value}\n", "mine.toml")
+    assert override({}, [f"a={value}"]) == {"a": value}
+
+
 def test_overrides_are_toml_values_or_texts() -> None:
     table = {"train": {"lr": 1.0, "kind": "a"}, "title": "t"}
     changed = override(table, ["train.lr=1e-4", "train.kind=b c", "train.on = true", 'new.list=["x"]', "title=1"])

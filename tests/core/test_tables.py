@@ -2,11 +2,13 @@
 
 import csv
 import gzip
+import os
 import random
 from pathlib import Path
 
 import pytest
 
+from entx.core import tables
 from entx.core.entities import CHALLENGE
 from entx.core.errors import TableError
 from entx.core.tables import Table, parse_indices, read_table, require_entities
@@ -92,9 +94,13 @@ FAULTS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("chunk", [5, tables._CHUNK])
 @pytest.mark.parametrize("case", FAULTS)
-def test_what_is_wrong_is_refused_where_it_stands(tmp_path: Path, case: str) -> None:
+def test_what_is_wrong_is_refused_where_it_stands(
+    tmp_path: Path, case: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, line, column, said = FAULTS[case]
+    monkeypatch.setattr(tables, "_CHUNK", max(chunk, len(data) // 20))
     error = fault(write(tmp_path, data))
     assert (error.line, error.column) == (line, column)
     assert said in str(error)
@@ -128,6 +134,65 @@ def test_files_that_are_not_there_or_not_tables(tmp_path: Path) -> None:
     whole = gzip.compress(b"index,prediction\n" + b"0,x\n" * 9_999)
     (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
     assert "cannot be read" in str(fault(tmp_path / "cut.csv.gz"))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.jsonl", "t.parquet"])
+def test_pipes_devices_and_impossible_names_are_refused_at_once(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)  # without a writer: opening it would wait for ever
+    (tmp_path / f"zero-{name}").symlink_to("/dev/zero")
+    for path in (tmp_path / name, tmp_path / f"zero-{name}"):
+        assert "not a regular file" in str(fault(path))
+    assert "File name too long" in str(fault(tmp_path / ("x" * 300 + name)))
+    with pytest.raises(TableError, match="cannot be read"):
+        read_table(Path(f"a\0{name}"), ["index"])
+
+
+BOMBS = {
+    "rows.csv.gz": b"index,prediction\n" + b"0,5.0 gram\n" * 300_000, "line.csv.gz": b"x" * 3_000_000,
+    "quote.csv.gz": b'index,prediction\n0,"' + b"x\n" * 1_500_000, "commas.csv.gz": b"," * 3_000_000,
+    "rows.jsonl.gz": b'{"index": 0, "prediction": "5.0 gram"}\n' * 90_000, "nested.jsonl.gz": b"[" * 3_000_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_unpacks_to_a_hundred_times_its_size_is_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_SMALL", 1_000)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(BOMBS[name]))
+    assert "unpacks to more than 100 times its size" in str(fault(path))
+    honest = b"index,prediction\n" + b"".join(b"%d,%d gram\n" % (i, i * i % 9_973) for i in range(9_999))
+    path.write_bytes(gzip.compress(honest, 9))
+    if "csv" in name:
+        assert len(read_table(path, ["index", "prediction"])) == 9_999
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_a_line_without_an_end_is_refused_before_the_file_is_in_memory(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_CHUNK", 100)
+    monkeypatch.setattr(tables, "_MAX_LINE", 1_000)
+    good = b"index,prediction\n" if name == "t.csv" else b'{"index": 0, "prediction": ""}\n'
+    error = fault(write(tmp_path, good + b"x" * 9_999, name))
+    assert (error.line, "over 1,000 bytes" in str(error)) == (2, True)
+
+
+def test_a_parquet_of_countless_equal_cells_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def write_table(count: int, text: str, **how: object) -> Path:
+        codes = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), [text])
+        pq.write_table(pa.table({"index": pa.array(range(count)), "prediction": codes}), tmp_path / "t.parquet", **how)
+        return tmp_path / "t.parquet"
+
+    path = write_table(500_000, "5.0 gram")
+    assert set(read_table(path, ["index", "prediction"])["prediction"]) == {"5.0 gram"}
+    delta = {"column_encoding": {"index": "DELTA_BINARY_PACKED"}, "use_dictionary": ["prediction"]}
+    for bomb in (write_table(2_000_000, "5.0 gram", **delta), write_table(2_000, "x" * 99_999)):
+        assert "unpacks to more than 100 times" in str(fault(bomb))
 
 
 @pytest.mark.parametrize("name", ["t.jsonl", "t.jsonl.gz"])
@@ -203,8 +268,13 @@ def test_a_hostile_message_stays_one_short_line(tmp_path: Path) -> None:
     assert len(str(caught.value)) < 400 + len(str(path))
 
 
-def test_what_the_csv_module_writes_is_read_back_exactly(tmp_path: Path) -> None:
-    """1,500 random cells of every awkward character: the rows come back as they were, on the lines where they stand."""
+@pytest.mark.parametrize("chunk", [5, 64, tables._CHUNK])
+def test_what_the_csv_module_writes_is_read_back_exactly(
+    tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,500 random cells of every awkward character: the rows come back as they were, on the lines where they stand,
+    however many bytes are read at a time."""
+    monkeypatch.setattr(tables, "_CHUNK", chunk)
     draw = random.Random(5)
     alphabet = ["a", "5", ",", '"', "\n", "\r\n", "'", " ", "\t", "é", "\u2028", "=", ";", "\\"]
     rows = [[f"id{i}", *("".join(draw.choices(alphabet, k=draw.randrange(8))) for _ in range(3))] for i in range(500)]

@@ -152,6 +152,7 @@ def test_a_text_keeps_what_was_fitted_to_nine_digits() -> None:
         (DEEP, "not a fitted ensemble"),
         ("", "not JSON"),
         ("{", "not JSON"),
+        ("1" * 5_000, "not JSON"),
         ("NaN", "found None"),
         ("[]", f"format {FORMAT}"),
         ({**PLAIN, "format": 99}, "found 99"),

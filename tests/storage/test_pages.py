@@ -47,7 +47,7 @@ SLANTED = Stroke(Direction.OBLIQUE, (1.0, 1.0), (4.0, 5.0), 5.0, 12.0, 0.25, Fal
 BOTH = LineGeometry(1, UPRIGHT, LEVEL, SLANTED, -0.5, 0.25), LineGeometry(2, None, LEVEL, None, 1.25, 2.0)
 GEOMETRY = PageGeometry((10.0, 20.5, 300.0, 400.0), 0.75, 3, BOTH, (0,), 0.5)  # all exact in single precision
 BARE = PageGeometry(white=0.125)
-PAGE = OcrPage("old", PageStatus.OK, "", 10, 20, LINES, 0.5)
+PAGE = OcrPage("0" * 64, PageStatus.OK, "", 10, 20, LINES, 0.5)
 
 
 def _page(picture: str, *texts: str) -> OcrPage:
@@ -186,7 +186,7 @@ def test_columns_can_be_asked_with_sql(store: Store) -> None:
 def test_geometry_travels_with_its_pages(
     store: Store, tmp_path: Path, suffix: str, geometries: list[PageGeometry | None]
 ) -> None:
-    pages = [replace(PAGE, picture=f"p{i}", geometry=geometry) for i, geometry in enumerate(geometries)]
+    pages = [replace(PAGE, picture=f"{i:064x}", geometry=geometry) for i, geometry in enumerate(geometries)]
     out = tmp_path / f"pages{suffix}"
     add_pages(store, KEY, "r", pages)
     export_table(store, "pages", out)
@@ -207,7 +207,7 @@ def test_an_older_export_comes_in_without_geometry_and_none_without_lines(
         assert import_pages(store, out) == (1, 1)
         assert list(load_pages(store, KEY)) == [PAGE]
         older.connection.execute(f"copy (select * exclude (lines) from pages) to '{out}' (format {kind})")
-        with pytest.raises(InputError, match="no export of pages"):
+        with pytest.raises(InputError, match=r"no export of pages|column lines"):
             import_pages(store, out)
 
 
@@ -215,7 +215,7 @@ def test_pages_of_a_store_that_was_written_without_geometry_have_none(path: Path
     Store(path, write=True).close()
     with duckdb.connect(str(path)) as connection:
         lines = [{name: getattr(line, name) for name in line.__slots__} for line in LINES]
-        values = "'old', 'fake', 'm1', 'p1', 'ok', '', 10, 20, 0.5, 'r', ?, null"
+        values = f"'{PAGE.picture}', 'fake', 'm1', 'p1', 'ok', '', 10, 20, 0.5, 'r', ?, null"
         connection.execute(f"insert into pages values ({values})", [lines])
     new = replace(PAGE, picture="new", geometry=GEOMETRY)
     with Store(path, write=True) as store:

@@ -6,17 +6,35 @@ import csv
 import gzip
 import json
 import os
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError, TableError
 from entx.core.files import FORMULA_STARTS, harmless_cell
-from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
+from entx.core.types import (
+    Alignment,
+    Answer,
+    Direction,
+    Evidence,
+    LineGeometry,
+    OcrLine,
+    OcrPage,
+    PageGeometry,
+    PageKey,
+    PageStatus,
+    Quantity,
+    Question,
+    Stroke,
+)
 from entx.storage.labels import Review, add_reviews
 from entx.storage.pages import add_pages, load_pages
 from entx.storage.questions import add_questions, load_questions
@@ -37,8 +55,10 @@ HOST = "https://m.media-amazon.com/images/I/"
 KEY = PageKey("fake", "m", "p")
 BOX = (0.0, 0.0, 9.5, 0.0, 9.5, 5.0, 0.0, 5.0)
 PAGES = [
-    OcrPage("s1", PageStatus.OK, "", 10, 20, (OcrLine("=1+1", 0.5, BOX), OcrLine("5 kg", 1.0, BOX, 90.0, 2.0)), 0.5),
-    OcrPage("s2", PageStatus.UNREADABLE, "truncated, at byte 7"),
+    OcrPage(
+        "a" * 64, PageStatus.OK, "", 10, 20, (OcrLine("=1+1", 0.5, BOX), OcrLine("5 kg", 1.0, BOX, 90.0, 2.0)), 0.5
+    ),
+    OcrPage("b" * 64, PageStatus.UNREADABLE, "truncated, at byte 7"),
 ]
 SENTENCES = (
     "index,generated_output\n"
@@ -329,6 +349,89 @@ def test_what_is_no_export_of_pages_is_refused(full: Store, tmp_path: Path, name
     with pytest.raises(InputError, match=message):
         import_pages(full, tmp_path / name)
     assert list(load_pages(full, KEY)) == PAGES
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_pyarrow_and_pandas_read_every_parquet_whatever_is_missing(full: Store, tmp_path: Path, name: str) -> None:
+    """Among the rows are answers without a polygon, lists without items, and pages with and without geometry."""
+    stroke = Stroke(Direction.OBLIQUE, (1.0, 2.0), (4.0, 6.0), 5.0, 0.5, 0.25)
+    geometry = PageGeometry(None, 0.5, 0, (LineGeometry(1, stroke),), (0,))
+    add_pages(full, KEY, "r", [replace(PAGES[0], picture="c" * 64, geometry=geometry)])
+    add_answers(full, "more", [(1, Answer(None, evidence=Evidence(Alignment.EXACT, (0,), BOX))), (2, Answer(None))])
+    out = tmp_path / f"{name}.parquet"
+    rows = export_table(full, name, out)
+    frame = pq.read_table(out)
+    assert len(frame) == len(pd.read_parquet(out)) == rows
+    expected = full.table(name).to_dict("records")
+    for row, was in zip(frame.to_pylist(), expected, strict=True):
+        assert row.keys() == was.keys()
+        if "polygon" in row:
+            assert row["polygon"] == (list(was["polygon"]) if np.shape(was["polygon"]) else None)
+    if name == "pages":
+        with Store(tmp_path / "other.duckdb", write=True) as other:
+            import_pages(other, out)
+            assert list(load_pages(other, KEY)) == list(load_pages(full, KEY))
+
+
+NAN, POLYGON = float("nan"), ("lines", 0, "polygon")
+HOSTILE = [
+    *((("status",), value) for value in ("banana", None)), *((("picture",), value) for value in ("s1", "A" * 64)),
+    (("engine",), ""), (("reason",), None), (("width",), -1), (("width",), 0), (("height",), 2**40),
+    (("seconds",), NAN), (("run",), None),
+    *((("lines",), value) for value in (None, [None], "x")), (("lines", 0, "text"), None), (("lines", 0, "scale"), 0.0),
+    *((("lines", 0, "score"), value) for value in (None, NAN, -0.5, float("inf"), "x")),
+    *((POLYGON, value) for value in (None, [1.0] * 7, [1.0] * 9, [1.0] * 7 + [None], [NAN] * 8)),
+    (("geometry", "lines", 0, "line"), 2), (("geometry", "marks"), [-1]), (("geometry", "product"), [1.0] * 3),
+    (("geometry", "white"), NAN), (("geometry", "lines", 0, "oblique", "direction"), "up"), (("geometry",), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_page_that_no_reader_makes_is_refused_with_its_row_and_column(
+    full: Store, tmp_path: Path, suffix: str
+) -> None:
+    geometry = PageGeometry(
+        BOX[:4], 0.5, 1, (LineGeometry(0, oblique=Stroke(Direction.OBLIQUE, (1, 2), (4, 6), 5, 0, 1)),)
+    )
+    add_pages(full, KEY, "r", [replace(PAGES[0], picture="c" * 64, geometry=geometry)])
+    export_table(full, "pages", tmp_path / "good.jsonl")
+    text = (tmp_path / "good.jsonl").read_text(encoding="utf-8")
+    with Store(tmp_path / "other.duckdb", write=True) as other:
+        for (*path, last), value in HOSTILE:
+            rows = [json.loads(line) for line in text.splitlines()]
+            at = rows[2]
+            for step in path:
+                at = at[step]
+            at[last] = value
+            if suffix == ".jsonl":
+                (tmp_path / "bad.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+            else:
+                try:
+                    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "bad.parquet")
+                except pa.ArrowException:  # a column of one type cannot hold such a value
+                    continue
+            column = (path or [last])[0]
+            with pytest.raises(TableError, match=rf"bad{suffix}, line 3, column {column}[.a-z_]*: expected [^\n]*$"):
+                import_pages(other, tmp_path / f"bad{suffix}")
+        assert list(load_pages(other, KEY)) == []
+
+
+def test_a_page_that_stands_twice_in_a_file_is_refused(full: Store, tmp_path: Path) -> None:
+    export_table(full, "pages", tmp_path / "p.jsonl")
+    first, second = (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "p.jsonl").write_text(f"{first}\n{second}\n{first}\n", encoding="utf-8")
+    with Store(tmp_path / "other.duckdb", write=True) as other:
+        with pytest.raises(TableError, match="line 3: the page stands here a second time, after line 1"):
+            import_pages(other, tmp_path / "p.jsonl")
+        assert list(load_pages(other, KEY)) == []
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("data", [b"\0" * 99, b"[1]\n", b"{", b"PAR1" + b"\xff" * 30 + b"PAR1", b'{"picture": 5}\n'])
+def test_what_is_no_table_at_all_is_one_line(store: Store, tmp_path: Path, suffix: str, data: bytes) -> None:
+    (tmp_path / f"p{suffix}").write_bytes(data)
+    with pytest.raises(InputError, match=r"^[^\n]*$"):
+        import_pages(store, tmp_path / f"p{suffix}")
 
 
 def test_an_unknown_table_or_format_leaves_no_file(full: Store, tmp_path: Path) -> None:
