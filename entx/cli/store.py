@@ -242,7 +242,7 @@ def ocr_cache(
     """Read every picture of the store that has not been read with this engine and setting, and keep its page.
 
     Can be stopped at any moment and goes on where it was. A picture that cannot be read gets a page with the reason,
-    and the exit code is then 3.
+    one whose file is not there now stays pending, and the exit code is then 3.
 
     Example: entx ocr-cache --store challenge.duckdb --workers 2
     """
@@ -265,14 +265,19 @@ def ocr_cache(
         failed = failed_pages(opened, report.key, most=5)
     for path, status, reason in failed:
         words.notice(f"{path}: {status}: {reason}")
+    for reason in report.examples:
+        words.notice(reason)
+    if report.left:
+        words.notice(f"{report.left} pictures could not be had and stay pending: the next call tries them again")
     rate = f", {report.read / report.seconds:.1f} a second" if report.read else ""
     words.line(f"{report.read} pictures read in {report.seconds:.1f} s{rate}")
     counts = ", ".join(f"{count} {status}" for status, count in sorted(report.pages.items())) or "none"
     words.line(f"pages of {engine} in the store: {counts}")
     words.result({
         "engine": engine, "read": report.read, "seconds": round(report.seconds, 3), "pages": report.pages,
+        "left": report.left,
     })  # fmt: skip
-    if any(status != "ok" for status in report.pages):
+    if report.left or any(status != "ok" for status in report.pages):
         raise typer.Exit(ExitCode.QUARANTINED)
 
 

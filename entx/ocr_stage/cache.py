@@ -1,7 +1,8 @@
 """The `ocr-cache` job: every picture of the store that has no page yet is read once, and its page committed.
 
 Workers read, this process alone writes, in small batches: a crash, a kill or a full disk costs at most the batch in
-flight, and the next call goes on from what is committed.
+flight, and the next call goes on from what is committed. A picture that cannot be had now (its folder is not mounted,
+there is no memory for it, its worker was killed from outside) gets no page and stays pending.
 
 The share of pictures without text is watched while they are read (`PageHealth`): an engine that no longer reads raises
 no error, each picture just has no text. (A bare `except` around a changed result type once did this to a whole data
@@ -18,6 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from entx.core.types import OcrPage, PageKey, PageStatus
 from entx.ocr_stage.engines.base import EngineSpec, page_key
@@ -30,6 +32,7 @@ from entx.storage.store import Store
 
 _BATCH_PAGES = 32
 _BATCH_SECONDS = 2.0  # a kill loses no more than this much reading either; a commit takes some milliseconds
+_EXAMPLES = 5  # pictures that are named of those that could not be had
 _WINDOW = 200  # latest pages watched: one broken worker must not hide behind the good pages of an hour ago
 _LEAST = 50  # pages before which no share is judged
 _TOO_MANY = 0.3  # of 220 real pictures drawn at random none was without text; one blind worker in three is noticed
@@ -43,6 +46,8 @@ class CacheReport:
     read: int  # pictures read by this call
     pages: dict[str, int]  # all pages of the key now in the store, by status
     seconds: float  # wall time of this call
+    left: int  # pictures that could not be had and stay pending: the next call tries them again
+    examples: tuple[str, ...]  # of those: path and reason of the first
 
 
 def fill_cache(
@@ -60,9 +65,9 @@ def fill_cache(
     Args:
         store: open for writing.
         workers: processes that read; each holds one engine on one thread.
-        retry_failed: read the pictures again whose pages are not OK.
+        retry_failed: read the pictures again whose pages are not OK, whatever the reason.
         begin: called with the number of pictures to read; what it returns is called with the number just read.
-        warn: called at once when most pages come out empty or broken (see `PageHealth`).
+        warn: called at once when most pages come out empty or broken (see `PageHealth`), and when a folder is gone.
 
     Raises:
         EngineError: the engine cannot be loaded.
@@ -70,28 +75,68 @@ def fill_cache(
     """
     started = time.monotonic()
     key = page_key(spec)
-    if retry_failed:
-        forget_failed_pages(store, key)
+    forget_failed_pages(store, key, every=retry_failed)
     advance = begin(total := count_pending(store, key))
-    health = PageHealth()
-    read = 0
+    health, folders = PageHealth(), _Folders(warn)
+    read = left = 0
+    examples: list[str] = []
     if total:
         run = f"ocr-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
         begin_run(store, run, "ocr", {"engine": spec.engine, "params": dict(spec.params), "workers": workers})
         batch = _Batch(store, key, run)
-        tasks = (Task(file.picture, file.path) for file in pending_pictures(store, key))
+        pending = (Task(file.picture, file.path) for file in pending_pictures(store, key))
+        tasks = (task for task in pending if folders.hold(Path(task.path)))
         try:
             with closing(read_pages(tasks, partial(PageReader, spec), workers=workers, limits=limits)) as pages:
                 for page in pages:
+                    advance(1)
+                    if page.status is PageStatus.UNAVAILABLE:
+                        left += 1
+                        examples += [page.reason] if len(examples) < _EXAMPLES else []
+                        continue
                     batch.add(page)
                     if warning := health.observe(page):
                         warn(warning)
                     read += 1
-                    advance(1)
         finally:
             batch.commit()
             end_run(store, run, time.monotonic() - started, {"read": read})
-    return CacheReport(key, read, count_pages(store, key), time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return CacheReport(key, read, count_pages(store, key), seconds, left + folders.missed, tuple(examples))
+
+
+class _Folders:
+    """Says once of a folder that it is gone, before its pictures are asked for one by one."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.missed = 0  # pictures in such folders
+        self._warn = warn
+        self._gone: dict[Path, bool] = {}
+
+    def hold(self, path: Path) -> bool:
+        """Whether the folder of this file is there; else the file is counted."""
+        gone = self._is_gone(path.parent)
+        self.missed += gone
+        return not gone
+
+    def _is_gone(self, folder: Path) -> bool:
+        """Whether it or one above it is not there, or is empty as the place of an unmounted one is."""
+        if folder not in self._gone:
+            above = folder.parent != folder and self._is_gone(folder.parent)
+            self._gone[folder] = above or not _has_entries(folder)
+            if self._gone[folder] and not above:
+                self._warn(f"{folder}: is not there or is empty (not mounted?): its pictures stay pending")
+        return self._gone[folder]
+
+
+def _has_entries(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except PermissionError:  # its files may be open to us all the same
+        return True
+    except OSError:
+        return False
 
 
 class PageHealth:
