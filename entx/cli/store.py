@@ -265,10 +265,6 @@ def ocr_cache(
         failed = failed_pages(opened, report.key, most=5)
     for path, status, reason in failed:
         words.notice(f"{path}: {status}: {reason}")
-    for reason in report.examples:
-        words.notice(reason)
-    if report.left:
-        words.notice(f"{report.left} pictures could not be had and stay pending: the next call tries them again")
     rate = f", {report.read / report.seconds:.1f} a second" if report.read else ""
     words.line(f"{report.read} pictures read in {report.seconds:.1f} s{rate}")
     counts = ", ".join(f"{count} {status}" for status, count in sorted(report.pages.items())) or "none"

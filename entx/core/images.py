@@ -36,17 +36,15 @@ MAX_SCANS = 500
 """Of a JPEG: each passes over all pixels again, at 40 megapixels in 3 ms or more; progressive files have some ten. What
 phones append to a picture (a film) holds two bytes that look like one every 65 kB."""
 
-_VIDEO, _UNPACK, _CONVERT = "a video; save a frame of it as PNG first", "; unpack it first", "; convert it to PNG first"
+_CONVERT, _UNPACK, _VIDEO = "; convert it to PNG first", "; unpack it first", "a video; save a frame of it as PNG first"
 _CLOSED = (
-    (0, b"%PDF", "a PDF; convert its pages to PNG first"), (0, b"%!PS", "PostScript" + _CONVERT),
+    (0, b"%PDF", "a PDF; convert its pages to PNG first"), (0, b"%!PS", "an EPS" + _CONVERT),
     (0, b"\xc5\xd0\xd3\xc6", "an EPS" + _CONVERT), (0, b"8BPS", "a Photoshop file" + _CONVERT),
-    (0, b"\0\0\1\0", "an icon" + _CONVERT), (0, b"icns", "an icon" + _CONVERT), (0, b"DDS ", "a DDS file" + _CONVERT),
-    (0, b"\xd7\xcd\xc6\x9a", "a WMF file" + _CONVERT), (40, b" EMF", "an EMF file" + _CONVERT),
-    (0, b"\xff\x0a", "a JPEG XL file" + _CONVERT), (4, b"JXL ", "a JPEG XL file" + _CONVERT),
-    *((4, b"ftyp" + brand, "a HEIC file" + _CONVERT) for brand in (b"hei", b"hev", b"mif1", b"msf1")),
-    (4, b"ftyp", _VIDEO), (8, b"AVI ", _VIDEO), (0, b"\x1aE\xdf\xa3", _VIDEO), (0, b"OggS", _VIDEO),
-    (0, b"\0\0\1\xba", _VIDEO), (0, b"\x1f\x8b", "gzip" + _UNPACK), (0, b"PK\3\4", "a zip file" + _UNPACK),
-    (0, b"Rar!", "a rar file" + _UNPACK),
+    (0, b"\0\0\1\0", "an icon" + _CONVERT), (0, b"DDS ", "a DDS file" + _CONVERT), (40, b" EMF", "an EMF" + _CONVERT),
+    (0, b"\xd7\xcd\xc6\x9a", "a WMF" + _CONVERT), (0, b"\xff\x0a", "a JPEG XL" + _CONVERT),
+    *((4, b"ftyp" + brand, "a HEIC" + _CONVERT) for brand in (b"hei", b"hev", b"mif1", b"msf1")),
+    (4, b"ftyp", _VIDEO), (8, b"AVI ", _VIDEO), (0, b"\x1aE\xdf\xa3", _VIDEO), (4, b"JXL ", "a JPEG XL" + _CONVERT),
+    (0, b"\x1f\x8b", "gzip" + _UNPACK), (0, b"PK\3\4", "a zip file" + _UNPACK),
 )  # fmt: skip
 """Offset, bytes and kind of what is not opened; the first that fits counts."""
 

@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from entx.storage.store import Store
 
 _BATCH_PAGES = 32
 _BATCH_SECONDS = 2.0  # a kill loses no more than this much reading either; a commit takes some milliseconds
-_EXAMPLES = 5  # pictures that are named of those that could not be had
+_NAMED = 5  # of the pictures that could not be had, the last
 _WINDOW = 200  # latest pages watched: one broken worker must not hide behind the good pages of an hour ago
 _LEAST = 50  # pages before which no share is judged
 _TOO_MANY = 0.3  # of 220 real pictures drawn at random none was without text; one blind worker in three is noticed
@@ -47,7 +47,6 @@ class CacheReport:
     pages: dict[str, int]  # all pages of the key now in the store, by status
     seconds: float  # wall time of this call
     left: int  # pictures that could not be had and stay pending: the next call tries them again
-    examples: tuple[str, ...]  # of those: path and reason of the first
 
 
 def fill_cache(
@@ -67,7 +66,8 @@ def fill_cache(
         workers: processes that read; each holds one engine on one thread.
         retry_failed: read the pictures again whose pages are not OK, whatever the reason.
         begin: called with the number of pictures to read; what it returns is called with the number just read.
-        warn: called at once when most pages come out empty or broken (see `PageHealth`), and when a folder is gone.
+        warn: called at once when most pages come out empty or broken (see `PageHealth`) or a folder is gone, and at
+            the end with pictures that stay pending.
 
     Raises:
         EngineError: the engine cannot be loaded.
@@ -78,21 +78,20 @@ def fill_cache(
     forget_failed_pages(store, key, every=retry_failed)
     advance = begin(total := count_pending(store, key))
     health, folders = PageHealth(), _Folders(warn)
-    read = left = 0
-    examples: list[str] = []
+    unavailable = deque[str](maxlen=_NAMED)
+    read = 0
     if total:
         run = f"ocr-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
         begin_run(store, run, "ocr", {"engine": spec.engine, "params": dict(spec.params), "workers": workers})
         batch = _Batch(store, key, run)
-        pending = (Task(file.picture, file.path) for file in pending_pictures(store, key))
-        tasks = (task for task in pending if folders.hold(Path(task.path)))
+        pending = pending_pictures(store, key)
+        tasks = (Task(file.picture, file.path) for file in pending if folders.have(Path(file.path).parent))
         try:
             with closing(read_pages(tasks, partial(PageReader, spec), workers=workers, limits=limits)) as pages:
                 for page in pages:
                     advance(1)
                     if page.status is PageStatus.UNAVAILABLE:
-                        left += 1
-                        examples += [page.reason] if len(examples) < _EXAMPLES else []
+                        unavailable.append(page.reason)
                         continue
                     batch.add(page)
                     if warning := health.observe(page):
@@ -101,42 +100,32 @@ def fill_cache(
         finally:
             batch.commit()
             end_run(store, run, time.monotonic() - started, {"read": read})
-    seconds = time.monotonic() - started
-    return CacheReport(key, read, count_pages(store, key), seconds, left + folders.missed, tuple(examples))
+    for reason in unavailable:
+        warn(reason)
+    if total > read:
+        warn(f"{total - read} pictures could not be had and stay pending: the next call tries them again")
+    return CacheReport(key, read, count_pages(store, key), time.monotonic() - started, total - read)
 
 
+@dataclass(frozen=True, slots=True)
 class _Folders:
-    """Says once of a folder that it is gone, before its pictures are asked for one by one."""
+    """Looks at each folder of pictures once, and says at once when one is gone: not once a picture."""
 
-    def __init__(self, warn: Callable[[str], None]) -> None:
-        self.missed = 0  # pictures in such folders
-        self._warn = warn
-        self._gone: dict[Path, bool] = {}
+    warn: Callable[[str], None]
+    there: dict[Path, bool] = field(default_factory=dict)
 
-    def hold(self, path: Path) -> bool:
-        """Whether the folder of this file is there; else the file is counted."""
-        gone = self._is_gone(path.parent)
-        self.missed += gone
-        return not gone
-
-    def _is_gone(self, folder: Path) -> bool:
-        """Whether it or one above it is not there, or is empty as the place of an unmounted one is."""
-        if folder not in self._gone:
-            above = folder.parent != folder and self._is_gone(folder.parent)
-            self._gone[folder] = above or not _has_entries(folder)
-            if self._gone[folder] and not above:
-                self._warn(f"{folder}: is not there or is empty (not mounted?): its pictures stay pending")
-        return self._gone[folder]
-
-
-def _has_entries(folder: Path) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except PermissionError:  # its files may be open to us all the same
-        return True
-    except OSError:
-        return False
+    def have(self, folder: Path) -> bool:
+        """Whether it and those above it are there and not empty, as the place of an unmounted one is."""
+        if folder not in self.there:
+            above = folder == folder.parent or self.have(folder.parent)
+            try:
+                with os.scandir(folder) as entries:
+                    self.there[folder] = above and any(entries)
+            except OSError as error:  # files of a folder that must not be listed may be open to us all the same
+                self.there[folder] = above and isinstance(error, PermissionError)
+            if above and not self.there[folder]:
+                self.warn(f"{folder}: is not there or is empty (not mounted?): its pictures stay pending")
+        return self.there[folder]
 
 
 class PageHealth:

@@ -64,11 +64,8 @@ class PageReader:
             lines = to_lines(read_scales(self._engine, image, self._settings))
             geometry = page_geometry(image, lines)
         except Exception as error:
-            status, reason = verdict(error)
-        else:
-            seconds = time.perf_counter() - start
-            return OcrPage(picture, PageStatus.OK, "", width, height, lines, seconds, geometry)
-        return OcrPage(picture, status, reason, width, height, (), time.perf_counter() - start)
+            return OcrPage(picture, *verdict(error), width, height, (), time.perf_counter() - start)
+        return OcrPage(picture, PageStatus.OK, "", width, height, lines, time.perf_counter() - start, geometry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,15 +95,12 @@ class Case:
     not_before: float = 0.0
 
     def verdict(self) -> OcrPage:
-        """The page of a picture that is given up; its seconds are those of the last attempt.
-
-        Where each worker was killed from outside or for its memory, that is no state of the picture.
-        """
+        """The page of a picture that is given up; its seconds are those of the last attempt."""
         ways = Counter(death.how for death in self.deaths)
         how = ", ".join(f"{count} times {way}" if count > 1 else way for way, count in ways.items())
         reason = f"given up after {len(self.deaths)} attempts, the worker each time lost: {how}"
         status = PageStatus.QUARANTINED
-        if all(death.outside for death in self.deaths):
+        if all(death.outside for death in self.deaths):  # a state of the machine: an operator's, or its memory's
             status, reason = PageStatus.UNAVAILABLE, f"{self.task.path}: {reason}"
         return OcrPage(self.task.picture, status, reason, seconds=self.deaths[-1].seconds)
 

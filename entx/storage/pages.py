@@ -93,9 +93,7 @@ def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) ->
 def forget_failed_pages(store: Store, key: PageKey, *, every: bool) -> int:
     """Removes pages of this key that are not OK, so that the next reading tries those pictures again.
 
-    Args:
-        every: also those that say something of the picture; else only those that an older entx kept although their
-            reason is a state of the machine: a path (a file that could not be opened or had changed) or no memory.
+    Not `every`: only those that an older entx kept of a file that could not be opened or for lack of memory.
     """
     which = "true" if every else "(starts_with(reason, '/') or regexp_matches(reason, 'not enough memory|MemoryError'))"
     query = f"delete from pages where status <> 'ok' and {which} and {OF_KEY} returning 1"

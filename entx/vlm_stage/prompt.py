@@ -156,10 +156,7 @@ class Views:
 
 
 def see_file(path: Path, fit: Fit, look: Look, page: OcrPage | None = None, sha256: str = "") -> Views:
-    """Reads and decodes a picture file, once.
-
-    Args:
-        sha256: as for `picture_bytes`.
+    """Reads (see `picture_bytes`) and decodes a picture file, once.
 
     Raises:
         PictureUnavailable: the file, or memory for it, is not there now.

@@ -121,9 +121,9 @@ def test_one_pixel_wide(size: tuple[int, int]) -> None:
         (b'{"a": 1}', "JSON"), (b"Not found\n", "text"), (b"\x00" * 1000, "1000 bytes of an unknown format"),
         (b"PK\3\4", "a zip file; unpack it"),
         (encoded(Image.new("L", (9, 9)), "PDF"), "a PDF; convert its pages to PNG first"),
-        (encoded(Image.new("RGB", (9, 9)), "EPS"), "PostScript; convert it to PNG first"),
+        (encoded(Image.new("RGB", (9, 9)), "EPS"), "an EPS; convert it to PNG first"),
         (encoded(Image.new("RGB", (16, 16)), "ICO"), "an icon; convert it to PNG first"),
-        (b"\0\0\0\x20ftypheic\0\0\0\0", "a HEIC file; convert it to PNG first"),
+        (b"\0\0\0\x20ftypheic\0\0\0\0", "a HEIC; convert it to PNG first"),
         (b"\0\0\0\x20ftypmp42\0\0\0\0", "a video; save a frame of it as PNG first"),
     ],
 )  # fmt: skip
