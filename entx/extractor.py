@@ -396,12 +396,14 @@ class _Loader:
         if not isinstance(picture, str | Path):
             data = picture if isinstance(picture, bytes) else _png(picture)
             return _Loaded(hashlib.sha256(data).hexdigest(), data)
+        from entx.ocr_stage.worker import verdict
+
         path = None if isinstance(picture, str) and is_url(picture) else Path(picture)
         try:
             data = self._fetch(str(picture)) if path is None else picture_bytes(path)
         except PictureError as error:
             name = hashlib.sha256(str(picture).encode("utf-8", "surrogatepass")).hexdigest()
-            return _Loaded(name, page=OcrPage(name, PageStatus.UNREADABLE, str(error)))
+            return _Loaded(name, page=OcrPage(name, *verdict(error)))
         return _Loaded(hashlib.sha256(data).hexdigest(), data, path=path)
 
     def _fetch(self, link: str) -> bytes:

@@ -258,7 +258,7 @@ def ocr_cache(
     """Read every picture of the store that has not been read with this engine and setting, and keep its page.
 
     Can be stopped at any moment and goes on where it was. A picture that cannot be read gets a page with the reason,
-    and the exit code is then 3.
+    one whose file is not there now stays pending, and the exit code is then 3.
 
     Example: entx ocr-cache --store challenge.duckdb --workers 2
     """
@@ -287,8 +287,9 @@ def ocr_cache(
     words.line(f"pages of {engine} in the store: {counts}")
     words.result({
         "engine": engine, "read": report.read, "seconds": round(report.seconds, 3), "pages": report.pages,
+        "left": report.left,
     })  # fmt: skip
-    if any(status != "ok" for status in report.pages):
+    if report.left or any(status != "ok" for status in report.pages):
         raise typer.Exit(ExitCode.QUARANTINED)
 
 

@@ -4,6 +4,8 @@ EntxError                 exit code 2
 |- InputError             wrong use or input: a table, a schema, an option
 |  `- TableError          ... with file, line and column
 |- PictureError           one picture cannot be decoded (becomes a row with this reason, not a failed run)
+|  |- PictureRefused      ... it may be sound, but is over a limit
+|  `- PictureUnavailable  ... now: a state of the machine (becomes no row, and is tried again)
 |- EngineError            an OCR engine or its model files cannot be loaded
 `- StoreError             the store cannot be used
    |- StoreBusy           exit code 4: another process holds it
@@ -51,6 +53,14 @@ class TableError(InputError):
 
 class PictureError(EntxError):
     """One picture cannot be decoded; `str(error)` is the reason kept in its row."""
+
+
+class PictureRefused(PictureError):  # noqa: N818 - a verdict on the picture, not a fault
+    """The picture may be sound, but is over a limit."""
+
+
+class PictureUnavailable(PictureError):  # noqa: N818 - a state, not a failure
+    """The file cannot be opened now, is another one than was ingested, or there is no memory for it."""
 
 
 class EngineError(EntxError):

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote
 
-from entx.core.errors import InputError, PictureError
+from entx.core.errors import InputError, PictureRefused, PictureUnavailable
 
 FORMULA_STARTS = "=+-@\t\r\n"
 """A text of a csv file for people that begins with one of these gets an apostrophe before it: spreadsheets run it."""
@@ -193,18 +193,31 @@ def is_url(link: str) -> bool:
     return _URL.match(link) is not None
 
 
-def picture_bytes(path: Path) -> bytes:
+MAX_BYTES = 2**29
+"""Of a picture file. 40 megapixels of four channels of 16 bits are 320 MB; product pictures end near 30."""
+
+
+def picture_bytes(path: Path, sha256: str = "") -> bytes:
     """A picture file's bytes.
 
+    Args:
+        sha256: of the bytes that are wanted; "" takes any.
+
     Raises:
-        PictureError: it cannot be read; the reason without the path.
+        PictureUnavailable: it cannot be read now, or has other bytes now; the reason without the path.
+        PictureRefused: more than `MAX_BYTES`.
     """
     try:
-        if path.exists() and not path.is_file():  # opening a named pipe would wait for its writer
-            raise PictureError("not a regular file")
-        return path.read_bytes()
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise PictureRefused(f"{size} bytes, over the limit of {MAX_BYTES} bytes")
+        if not path.is_file():  # opening a named pipe would wait for its writer
+            raise PictureUnavailable("not a regular file")
+        data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise PictureError(getattr(error, "strerror", None) or str(error)) from None
+        raise PictureUnavailable(getattr(error, "strerror", None) or str(error)) from None
+    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        raise PictureUnavailable("the file changed since ingest; run `entx ingest` again")
+    return data
 
 
 def file_name(link: str) -> str:

@@ -6,15 +6,18 @@ Pillow reads every format. OpenCV's JPEG decoder gives the same pixels 2.5 ms so
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
+import logging
 import warnings
 from typing import Any
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageOps, UnidentifiedImageError, _imaging
 
-from entx.core.errors import PictureError
+from entx.core.errors import PictureError, PictureRefused, PictureUnavailable
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 """Height x width x 3, BGR, 8 bits."""
@@ -26,8 +29,29 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 """What a product picture may be (JPEG includes MPO). Pillow's other plug-ins (some start programs) stay closed."""
 
 
-class PictureRefused(PictureError):  # noqa: N818 - a verdict on the picture, not a fault
-    """The picture may be sound, but is over a limit."""
+MAX_RATIO = 2000
+"""Of the sides: engines shrink the longer one to 2000 pixels, and the shorter one would be less than one."""
+
+MAX_SCANS = 500
+"""Of a JPEG: each passes over all pixels again, at 40 megapixels in 3 ms or more; progressive files have some ten. What
+phones append to a picture (a film) holds two bytes that look like one every 65 kB."""
+
+_CONVERT, _UNPACK, _VIDEO = "; convert it to PNG first", "; unpack it first", "a video; save a frame of it as PNG first"
+_CLOSED = (
+    (0, b"%PDF", "a PDF; convert its pages to PNG first"), (0, b"%!PS", "an EPS" + _CONVERT),
+    (0, b"\xc5\xd0\xd3\xc6", "an EPS" + _CONVERT), (0, b"8BPS", "a Photoshop file" + _CONVERT),
+    (0, b"\0\0\1\0", "an icon" + _CONVERT), (0, b"DDS ", "a DDS file" + _CONVERT), (40, b" EMF", "an EMF" + _CONVERT),
+    (0, b"\xd7\xcd\xc6\x9a", "a WMF" + _CONVERT), (0, b"\xff\x0a", "a JPEG XL" + _CONVERT),
+    *((4, b"ftyp" + brand, "a HEIC" + _CONVERT) for brand in (b"hei", b"hev", b"mif1", b"msf1")),
+    (4, b"ftyp", _VIDEO), (8, b"AVI ", _VIDEO), (0, b"\x1aE\xdf\xa3", _VIDEO), (4, b"JXL ", "a JPEG XL" + _CONVERT),
+    (0, b"\x1f\x8b", "gzip" + _UNPACK), (0, b"PK\3\4", "a zip file" + _UNPACK),
+)  # fmt: skip
+"""Offset, bytes and kind of what is not opened; the first that fits counts."""
+
+# libtiff and Pillow would write what they think of a damaged file to stderr: the reason stands in the error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+with contextlib.suppress(OSError, AttributeError):  # a Pillow without libtiff, or with one that hides its names
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, *, at_least: int | None = None) -> Image:
@@ -45,7 +69,8 @@ def decode_rgb(data: bytes, max_pixels: int = MAX_PIXELS, *, at_least: int | Non
             pixels; None never.
 
     Raises:
-        PictureRefused: over the limit.
+        PictureRefused: over a limit, told from the header.
+        PictureUnavailable: there is not enough memory now.
         PictureError: not a picture, of an unknown format, truncated or damaged; `str(error)` is the reason.
     """
     if not data:
@@ -55,21 +80,24 @@ def decode_rgb(data: bytes, max_pixels: int = MAX_PIXELS, *, at_least: int | Non
             # Our limit stands in for Pillow's warnings; those on odd metadata say nothing that a row could use.
             warnings.simplefilter("ignore")
             with PillowImage.open(io.BytesIO(data), formats=FORMATS) as picture:
+                size = f"{picture.width} x {picture.height} pixels"
                 if picture.width * picture.height > max_pixels:
-                    raise PictureRefused(
-                        f"{picture.width} x {picture.height} pixels, over the limit of {max_pixels} pixels"
-                    )
+                    raise PictureRefused(f"{size}, over the limit of {max_pixels} pixels")
+                if max(picture.size) > MAX_RATIO * min(picture.size):
+                    raise PictureRefused(f"{size}: too narrow to hold text")
+                if picture.format in ("JPEG", "MPO") and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
+                    raise PictureRefused(f"a JPEG of {scans} scans, over the limit of {MAX_SCANS}")
                 if at_least is not None:
                     picture.draft("RGB", (at_least, at_least))
                 return _rgb(_upright(picture))
     except PictureError:
         raise
     except UnidentifiedImageError:
-        raise PictureError(f"not a picture: {_look(data)}") from None
+        raise PictureError(f"not a picture: {kind_of(data) or f'{len(data)} bytes of an unknown format'}") from None
     except PillowImage.DecompressionBombError as error:
         raise PictureRefused(str(error)) from None
     except MemoryError:
-        raise PictureRefused("not enough memory to decode it") from None
+        raise PictureUnavailable("not enough memory to decode it") from None
     except Exception as error:  # Pillow's plug-ins raise SyntaxError, ValueError, struct.error, ... on broken files
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise PictureError(f"damaged picture: {said}") from None
@@ -100,11 +128,16 @@ def _scaled_grey(values: np.ndarray[Any, Any]) -> PillowImage.Image:
     return PillowImage.fromarray(np.clip(grey * (255.0 / top), 0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _look(data: bytes) -> str:
-    """What a file that is no picture looks like, for its row."""
+def kind_of(data: bytes) -> str:
+    """What a file that cannot be opened looks like, and what to do about it; "" where that cannot be told."""
+    for at, magic, kind in _CLOSED:
+        if data.startswith(magic, at):
+            return kind
     head = data[:512].lstrip().lower()
-    if head.startswith((b"<!doctype html", b"<html")):
-        return "an HTML page"
-    if head.startswith((b"<?xml", b"<svg")):
-        return "XML or SVG"
-    return f"{len(data)} bytes of an unknown format"
+    if b"<svg" in head:
+        return "an SVG" + _CONVERT
+    for start, kind in ((b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"), (b"<", "XML"), (b"{", "JSON")):
+        if head.startswith(start):
+            return kind
+    words = b"".join(head.split())
+    return "text" if words and min(words) >= ord(" ") else ""

@@ -100,6 +100,7 @@ class PageStatus(StrEnum):
     REFUSED = "refused"  # over a limit: pixels, bytes
     QUARANTINED = "quarantined"  # it killed or outlasted its worker too often
     FAILED = "failed"  # the engine raised
+    UNAVAILABLE = "unavailable"  # a state of the machine: no store keeps such a page, the picture stays pending
 
 
 class Direction(StrEnum):

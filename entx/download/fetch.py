@@ -21,7 +21,7 @@ from urllib3 import exceptions
 
 from entx import __version__
 from entx.core.errors import PictureError
-from entx.core.images import MAX_PIXELS
+from entx.core.images import MAX_PIXELS, kind_of
 from entx.download.guard import AddressGuard, Attempt, Connections, Deadlines, DownloadError, Target, shown
 
 _MIN_SIDE = 8  # pixels; servers send a dot (often 1 x 1) for a picture that they do not have
@@ -73,7 +73,7 @@ def _read_header(stream: IO[bytes], max_pixels: int) -> tuple[int, str]:
     start = stream.read(512)
     name = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
     if name is None:
-        raise PictureError(f"not a picture: {_looks_like(start)}")
+        raise PictureError(f"not a picture: {(kind_of(start) or 'an unknown format') if start else 'an empty body'}")
     stream.seek(0)
     try:
         with Image.open(stream, formats=[name]) as picture:
@@ -87,13 +87,6 @@ def _read_header(stream: IO[bytes], max_pixels: int) -> tuple[int, str]:
     if width < _MIN_SIDE and height < _MIN_SIDE:
         raise PictureError(f"a placeholder: the picture has {width} x {height} pixels")
     return width * height, name
-
-
-def _looks_like(start: bytes) -> str:
-    start = start.lstrip().lower()
-    if not start:
-        return "an empty body"
-    return "SVG" if b"<svg" in start else "HTML or XML" if start.startswith(b"<") else "another kind of file"
 
 
 MAX_BYTES = 30_000_000

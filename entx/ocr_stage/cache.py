@@ -1,7 +1,8 @@
 """The `ocr-cache` job: every picture of the store that has no page yet is read once, and its page committed.
 
 Workers read, this process alone writes, in small batches: a crash, a kill or a full disk costs at most the batch in
-flight, and the next call goes on from what is committed.
+flight, and the next call goes on from what is committed. A picture that cannot be had now (its folder is not mounted,
+there is no memory for it, its worker was killed from outside) gets no page and stays pending.
 
 The share of pictures without text is watched while they are read (`PageHealth`): an engine that no longer reads raises
 no error, each picture just has no text. (A bare `except` around a changed result type once did this to a whole data
@@ -15,9 +16,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from entx.core.types import OcrPage, PageKey, PageStatus
 from entx.ocr_stage.engines.base import EngineSpec, page_key
@@ -30,6 +32,7 @@ from entx.storage.store import Store
 
 _BATCH_PAGES = 32
 _BATCH_SECONDS = 2.0  # a kill loses no more than this much reading either; a commit takes some milliseconds
+_NAMED = 5  # of the pictures that could not be had, the last
 _WINDOW = 200  # latest pages watched: one broken worker must not hide behind the good pages of an hour ago
 _LEAST = 50  # pages before which no share is judged
 _TOO_MANY = 0.3  # of 220 real pictures drawn at random none was without text; one blind worker in three is noticed
@@ -43,6 +46,7 @@ class CacheReport:
     read: int  # pictures read by this call
     pages: dict[str, int]  # all pages of the key now in the store, by status
     seconds: float  # wall time of this call
+    left: int  # pictures that could not be had and stay pending: the next call tries them again
 
 
 def fill_cache(
@@ -60,9 +64,10 @@ def fill_cache(
     Args:
         store: open for writing.
         workers: processes that read; each holds one engine on one thread.
-        retry_failed: read the pictures again whose pages are not OK.
+        retry_failed: read the pictures again whose pages are not OK, whatever the reason.
         begin: called with the number of pictures to read; what it returns is called with the number just read.
-        warn: called at once when most pages come out empty or broken (see `PageHealth`).
+        warn: called at once when most pages come out empty or broken (see `PageHealth`) or a folder is gone, and at
+            the end with pictures that stay pending.
 
     Raises:
         EngineError: the engine cannot be loaded.
@@ -70,28 +75,57 @@ def fill_cache(
     """
     started = time.monotonic()
     key = page_key(spec)
-    if retry_failed:
-        forget_failed_pages(store, key)
+    forget_failed_pages(store, key, every=retry_failed)
     advance = begin(total := count_pending(store, key))
-    health = PageHealth()
+    health, folders = PageHealth(), _Folders(warn)
+    unavailable = deque[str](maxlen=_NAMED)
     read = 0
     if total:
         run = f"ocr-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
         begin_run(store, run, "ocr", {"engine": spec.engine, "params": dict(spec.params), "workers": workers})
         batch = _Batch(store, key, run)
-        tasks = (Task(file.picture, file.path) for file in pending_pictures(store, key))
+        pending = pending_pictures(store, key)
+        tasks = (Task(file.picture, file.path) for file in pending if folders.have(Path(file.path).parent))
         try:
             with closing(read_pages(tasks, partial(PageReader, spec), workers=workers, limits=limits)) as pages:
                 for page in pages:
+                    advance(1)
+                    if page.status is PageStatus.UNAVAILABLE:
+                        unavailable.append(page.reason)
+                        continue
                     batch.add(page)
                     if warning := health.observe(page):
                         warn(warning)
                     read += 1
-                    advance(1)
         finally:
             batch.commit()
             end_run(store, run, time.monotonic() - started, {"read": read})
-    return CacheReport(key, read, count_pages(store, key), time.monotonic() - started)
+    for reason in unavailable:
+        warn(reason)
+    if total > read:
+        warn(f"{total - read} pictures could not be had and stay pending: the next call tries them again")
+    return CacheReport(key, read, count_pages(store, key), time.monotonic() - started, total - read)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """Looks at each folder of pictures once, and says at once when one is gone: not once a picture."""
+
+    warn: Callable[[str], None]
+    there: dict[Path, bool] = field(default_factory=dict)
+
+    def have(self, folder: Path) -> bool:
+        """Whether it and those above it are there and not empty, as the place of an unmounted one is."""
+        if folder not in self.there:
+            above = folder == folder.parent or self.have(folder.parent)
+            try:
+                with os.scandir(folder) as entries:
+                    self.there[folder] = above and any(entries)
+            except OSError as error:  # files of a folder that must not be listed may be open to us all the same
+                self.there[folder] = above and isinstance(error, PermissionError)
+            if above and not self.there[folder]:
+                self.warn(f"{folder}: is not there or is empty (not mounted?): its pictures stay pending")
+        return self.there[folder]
 
 
 class PageHealth:

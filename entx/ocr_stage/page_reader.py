@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 import cv2
 
 from entx.core.boxes import reading_order
-from entx.core.errors import PictureError
-from entx.core.images import Image, PictureRefused, decode
+from entx.core.images import Image, decode
 from entx.core.types import OcrLine, OcrPage, PageStatus, Polygon
 from entx.ocr_stage.engines.base import Engine, EngineSpec, RawLine, ReaderSettings, build_engine
 from entx.ocr_stage.geometry import area, common_area, page_geometry
+from entx.ocr_stage.worker import verdict
 
 SECOND_LOOK_SIDE = 640  # pictures with a longer side than this are read once
 DOUBTFUL = 0.8
@@ -63,17 +63,9 @@ class PageReader:
             height, width = image.shape[:2]
             lines = to_lines(read_scales(self._engine, image, self._settings))
             geometry = page_geometry(image, lines)
-        except PictureRefused as error:
-            status, reason = PageStatus.REFUSED, str(error)
-        except PictureError as error:
-            status, reason = PageStatus.UNREADABLE, str(error)
         except Exception as error:
-            message = " ".join(str(error).split())[:200]
-            status, reason = PageStatus.FAILED, f"{type(error).__name__}: {message}".removesuffix(": ")
-        else:
-            seconds = time.perf_counter() - start
-            return OcrPage(picture, PageStatus.OK, "", width, height, lines, seconds, geometry)
-        return OcrPage(picture, status, reason, width, height, (), time.perf_counter() - start)
+            return OcrPage(picture, *verdict(error), width, height, (), time.perf_counter() - start)
+        return OcrPage(picture, PageStatus.OK, "", width, height, lines, time.perf_counter() - start, geometry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,26 +10,28 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
-from entx.core.errors import EntxError, PictureError
+from entx.core.errors import EntxError, PictureError, PictureRefused, PictureUnavailable
 from entx.core.files import picture_bytes
 from entx.core.types import OcrPage, PageStatus
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+# As OpenCV, OpenVINO and ONNX Runtime say it: they raise no MemoryError.
+_NO_MEMORY = re.compile("bad.?alloc|insufficient memory|failed to allocate|cannot allocate", re.IGNORECASE)
 
 
 class Reader(Protocol):
@@ -103,27 +105,25 @@ def serve(pipe: Connection, make_reader: bytes, *, die_with_thread: bool, addres
 
 
 def read_task(reader: Reader, task: Task) -> OcrPage:
-    """The page of one task; what is wrong with the file or raised by the reader is a status and a reason.
-
-    UNREADABLE: the file is missing or may not be read. FAILED: its bytes are not those that were ingested, or the
-    reader raised, which its contract rules out: the reason then names the exception.
-    """
+    """The page of one task; what is wrong with the file or raised by the reader is a status and a reason."""
     started = time.perf_counter()
-
-    def failed(status: PageStatus, reason: str) -> OcrPage:
-        return OcrPage(task.picture, status, reason, seconds=time.perf_counter() - started)
-
-    path = Path(task.path)
     try:
-        data = picture_bytes(path)
-    except PictureError as error:
-        return failed(PageStatus.UNREADABLE, f"{path}: {error}")
-    if hashlib.sha256(data).hexdigest() != task.picture:
-        return failed(PageStatus.FAILED, f"{path}: the file changed since ingest; run `entx ingest` again")
-    try:
-        return reader.read(task.picture, data)
+        page = reader.read(task.picture, picture_bytes(Path(task.path), task.picture))
     except Exception as error:
-        return failed(PageStatus.FAILED, f"the reader raised {type(error).__name__}: {error}")
+        page = OcrPage(task.picture, *verdict(error), seconds=time.perf_counter() - started)
+    named = f"{task.path}: {page.reason}"  # no store keeps it, so that the reason alone must say which picture it was
+    return replace(page, reason=named) if page.status is PageStatus.UNAVAILABLE else page
+
+
+def verdict(error: Exception) -> tuple[PageStatus, str]:
+    """How the page of a picture ends whose file or reading raised this, and the reason."""
+    said = " ".join(str(error).split())[:200]
+    if isinstance(error, PictureError):
+        kinds = {PictureUnavailable: PageStatus.UNAVAILABLE, PictureRefused: PageStatus.REFUSED}
+        return kinds.get(type(error), PageStatus.UNREADABLE), said
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(said):
+        return PageStatus.UNAVAILABLE, "not enough memory to read it"
+    return PageStatus.FAILED, f"{type(error).__name__}: {said}".removesuffix(": ")
 
 
 def _end_with_parent(die_with_thread: bool) -> None:

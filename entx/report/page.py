@@ -29,7 +29,7 @@ from entx.core.boxes import corners
 from entx.core.candidates import evidence_of
 from entx.core.errors import PictureError
 from entx.core.evaluation import Outcome
-from entx.core.files import atomic_text
+from entx.core.files import atomic_text, picture_bytes
 from entx.core.images import Image, decode
 from entx.core.types import Polygon
 from entx.report.columns import Column
@@ -304,11 +304,8 @@ def _image(picture: str, path: str | None) -> Image | None:
     if path is None:
         return None
     try:
-        data = Path(path).read_bytes()
-        if hashlib.sha256(data).hexdigest() != picture:
-            return None
-        return decode(data, at_least=SIDES[0] // 2)
-    except (OSError, PictureError):
+        return decode(picture_bytes(Path(path), picture), at_least=SIDES[0] // 2)
+    except PictureError:
         return None
 
 

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from entx.core.candidates import Candidate
 from entx.core.entities import Schema
 from entx.core.errors import InputError, PictureError
-from entx.core.files import atomic_path, atomic_text
+from entx.core.files import atomic_path, atomic_text, picture_bytes
 from entx.core.images import decode
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus
 from entx.ocr_stage.engines.base import EngineSpec
@@ -85,9 +85,7 @@ def question_view(store: Store, index: int, schema: Schema, *, engine: str | Non
             f"run: entx ocr-cache --store {store.path}"
         )
     _require_read(page, file.path)
-    data = _bytes(Path(file.path))
-    if hashlib.sha256(data).hexdigest() != file.picture:
-        raise InputError(f"{file.path}: has changed since it was read; run entx ingest and entx ocr-cache again")
+    data = _bytes(Path(file.path), file.picture)
     for run in runs:
         run_settings(store, run)  # an unknown run is an error
     given = {
@@ -158,11 +156,11 @@ def _require_read(page: OcrPage, path: Path | str) -> None:
         raise PictureError(f"{path}: {page.status}: {page.reason}")
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, sha256: str = "") -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        return picture_bytes(path, sha256)
+    except PictureError as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
 
 
 HTML_SIDE = 2000

@@ -90,10 +90,15 @@ def add_pages(store: Store, key: PageKey, run: str, pages: Sequence[OcrPage]) ->
     insert(store, "pages", columns)
 
 
-def forget_failed_pages(store: Store, key: PageKey) -> int:
-    """Removes the pages of this key that are not OK, so that the next reading tries those pictures again."""
+def forget_failed_pages(store: Store, key: PageKey, *, every: bool) -> int:
+    """Removes pages of this key that are not OK, so that the next reading tries those pictures again.
+
+    Not `every`: only those that an older entx kept of a file that could not be opened or for lack of memory.
+    """
+    which = "true" if every else "(starts_with(reason, '/') or regexp_matches(reason, 'not enough memory|MemoryError'))"
+    query = f"delete from pages where status <> 'ok' and {which} and {OF_KEY} returning 1"
     with store.transaction():
-        return len(fetch(store, f"delete from pages where status <> 'ok' and {OF_KEY} returning 1", key.as_dict()))
+        return len(fetch(store, query, key.as_dict()))
 
 
 def page_keys(store: Store) -> list[tuple[PageKey, int]]:

@@ -23,6 +23,7 @@ from PIL import Image
 from entx.core.boxes import bounds, print_height
 from entx.core.entities import Entity
 from entx.core.errors import InputError, PictureError
+from entx.core.files import picture_bytes
 from entx.core.images import MAX_PIXELS, decode_rgb
 from entx.core.types import OcrPage, PageStatus, Quantity
 from entx.neural.backends.base import Size
@@ -154,17 +155,14 @@ class Views:
     left_out: int = 0  # lines with numbers that neither view shows large enough; 0 without crops
 
 
-def see_file(path: Path, fit: Fit, look: Look, page: OcrPage | None = None) -> Views:
-    """Reads and decodes a picture file, once.
+def see_file(path: Path, fit: Fit, look: Look, page: OcrPage | None = None, sha256: str = "") -> Views:
+    """Reads (see `picture_bytes`) and decodes a picture file, once.
 
     Raises:
-        PictureError: no such file, no picture, over a limit, too narrow; `str(error)` is the reason.
+        PictureUnavailable: the file, or memory for it, is not there now.
+        PictureError: no picture, over a limit, too narrow; `str(error)` is the reason.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
-    return see(decode_rgb(data, look.max_pixels), fit, look, page)
+    return see(decode_rgb(picture_bytes(path, sha256), look.max_pixels), fit, look, page)
 
 
 def see(picture: Image.Image, fit: Fit, look: Look, page: OcrPage | None = None) -> Views:

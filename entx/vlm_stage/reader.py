@@ -17,7 +17,7 @@ from typing import Any
 
 from entx.core.candidates import Candidate, find_candidates, ground, page_quantities
 from entx.core.entities import Entity, Schema
-from entx.core.errors import InputError, PictureError
+from entx.core.errors import InputError, PictureError, PictureUnavailable
 from entx.core.postprocess import postprocess
 from entx.core.types import NO_EVIDENCE, Answer, Evidence, OcrPage, PageStatus, Quantity
 from entx.neural.backends.base import Completion, Model, Query, Request
@@ -88,6 +88,7 @@ class ReaderCounts:
     image_tokens: int = 0  # of all views
     asked: int = 0  # questions that the model saw
     without_picture: int = 0  # questions about pictures that could not be shown to it
+    left_open: int = 0  # questions about pictures whose file, or memory for it, was not there: the next call asks them
     lines_left_out: int = 0  # lines with numbers that no view shows large enough, where crops are on
 
 
@@ -124,7 +125,7 @@ class VisionReader(Reader):
     def work(self, store: Store, run: str, task: Task) -> Iterator[list[tuple[list[int], PictureQuestions]]]:
         """Pictures that have a file and open questions, in batches, each decoded once for all of its questions.
 
-        A file that cannot be shown to the model is handed on with the reason.
+        A file that cannot be shown to the model is handed on with the reason; one that is not there now is left open.
         """
         if task.retry_failed:
             forget_answers(store, run, PICTURE)
@@ -136,19 +137,22 @@ class VisionReader(Reader):
         while batch := list(islice(pictures, task.size or PICTURES_PER_COMMIT)):
             found = load_pages(store, task.key, [one.picture for one, _ in batch]) if task.key else ()
             pages = {page.picture: page for page in found}
-            yield [
-                (
-                    [each.index for each in asked],
-                    PictureQuestions(self.view(one.path, page), tuple(each.entity_name for each in asked), page),
-                )
-                for one, asked in batch
-                for page in (pages.get(one.picture),)
-            ]
+            shown = []
+            for one, asked in batch:
+                page = pages.get(one.picture)
+                views = self.view(one.path, page, one.picture)
+                if isinstance(views, PictureUnavailable):
+                    self.counts.left_open += len(asked)
+                else:
+                    entities = tuple(each.entity_name for each in asked)
+                    shown.append(([each.index for each in asked], PictureQuestions(views, entities, page)))
+            if shown:
+                yield shown
 
-    def view(self, path: Path, page: OcrPage | None = None) -> Views | PictureError:
-        """What the model sees of a picture file, or why it sees nothing."""
+    def view(self, path: Path, page: OcrPage | None = None, sha256: str = "") -> Views | PictureError:
+        """What the model sees of a picture file (see `see_file`), or why it sees nothing."""
         try:
-            return see_file(path, self.model.view_size, self.look, page)
+            return see_file(path, self.model.view_size, self.look, page, sha256)
         except PictureError as error:
             return error
 

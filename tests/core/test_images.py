@@ -117,8 +117,14 @@ def test_one_pixel_wide(size: tuple[int, int]) -> None:
     ("data", "reason"),
     [
         (b"", "empty file"), (b"<!DOCTYPE html><html>Sorry</html>", "HTML"), (b"  \n<html lang='en'>", "HTML"),
-        (b"<?xml version='1.0'?><svg/>", "XML or SVG"), (b"hello", "5 bytes of an unknown format"),
-        (b"\x00" * 1000, "1000 bytes"), (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "unknown format"),
+        (b"<?xml version='1.0'?><svg/>", "an SVG; convert it to PNG first"), (b"<a>", "XML"),
+        (b'{"a": 1}', "JSON"), (b"Not found\n", "text"), (b"\x00" * 1000, "1000 bytes of an unknown format"),
+        (b"PK\3\4", "a zip file; unpack it"),
+        (encoded(Image.new("L", (9, 9)), "PDF"), "a PDF; convert its pages to PNG first"),
+        (encoded(Image.new("RGB", (9, 9)), "EPS"), "an EPS; convert it to PNG first"),
+        (encoded(Image.new("RGB", (16, 16)), "ICO"), "an icon; convert it to PNG first"),
+        (b"\0\0\0\x20ftypheic\0\0\0\0", "a HEIC; convert it to PNG first"),
+        (b"\0\0\0\x20ftypmp42\0\0\0\0", "a video; save a frame of it as PNG first"),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_says_what_it_is(data: bytes, reason: str) -> None:
@@ -175,6 +181,31 @@ def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
         tracemalloc.stop()
     assert seconds < 0.1
     assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("size", [(59_424, 3), (3, 59_424), (40_000_000, 1), (1, 2001)])
+def test_a_strip_too_narrow_for_text_is_refused_from_the_header(size: tuple[int, int]) -> None:
+    data = png_header(*size)
+    start = time.perf_counter()
+    with pytest.raises(PictureRefused, match=f"^{size[0]} x {size[1]} pixels: too narrow to hold text$"):
+        decode(data)
+    assert time.perf_counter() - start < 0.1
+
+
+def test_a_jpeg_of_scans_without_end_is_refused_before_they_are_decoded() -> None:
+    data = encoded(Image.effect_noise((3000, 3000), 90), "JPEG", progressive=True, quality=30)
+    at = data.rfind(b"\xff\xda")
+    start = time.perf_counter()
+    with pytest.raises(PictureRefused, match=r"a JPEG of \d+ scans, over the limit of 500"):
+        decode(data[:at] + data[at : at + 60] * 30_000)  # 2 MB that would take 20 s
+    assert time.perf_counter() - start < 1
+
+
+def test_what_libtiff_says_of_damaged_files_stays_off_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    for packing in ("tiff_lzw", "tiff_deflate", "jpeg"):
+        data = encoded(Image.effect_noise((90, 90), 90), "TIFF", compression=packing)
+        assert outcome(data[:8] + bytes(range(200)) + data[208:])[0] == "unreadable"
+    assert capfd.readouterr().err == ""
 
 
 def test_the_limit_is_a_setting() -> None:
@@ -235,8 +266,8 @@ def test_broken_files_decode_or_say_why_in_one_line() -> None:
 
 def test_only_pictures_are_opened() -> None:
     """Pillow's plug-ins for PostScript, PDF and the like stay closed."""
-    with pytest.raises(PictureError, match="unknown format"):
-        decode(encoded(Image.new("RGB", (16, 16)), "ICO"))
+    with pytest.raises(PictureError, match="not a picture"):
+        decode(encoded(Image.new("RGB", (16, 16)), "TGA"))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "LA", "RGBA", "CMYK", "I;16"])

@@ -21,8 +21,8 @@ MAX_BYTES = 2_000_000
 HONEST = ["good", "chunked", "until-close", "flaky", "drops-once", "hop/5"]
 HOSTILE = [
     ("404", "status 404"), ("partial", "status 206"), ("always-500", r"status 500 \(tried 3 times\)"),
-    ("empty", "an empty body"), ("html", "not a picture: HTML"), ("svg", "not a picture: SVG"),
-    ("text", "not a picture: another kind of file"), ("drop", r"shorter than announced \(tried 3 times\)"),
+    ("empty", "an empty body"), ("html", "not a picture: an HTML page"), ("svg", "not a picture: an SVG"),
+    ("text", "not a picture: text"), ("drop", r"shorter than announced \(tried 3 times\)"),
     ("drop-chunked", r"\(tried 3 times\)"), ("cut", "cannot be decoded to its end"),
     ("cut-until-close", "cannot be decoded to its end"), ("longer", "cannot be decoded to its end"),
     ("two-lengths", "no valid answer|not a number"), ("odd-length", "not a number"), ("announces-much", "over 2 MB"),

@@ -95,8 +95,9 @@ def test_a_narrow_picture_is_none(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"", "an empty body"), (b"\n\n <!DOCTYPE html><p>", "HTML or XML"), (b'<?xml version="1.0"?><svg/>', "SVG"),
-        (b"%PDF-1.7", "another kind of file"), (b"%!PS-Adobe-3.0 EPSF-3.0\n", "another kind of file"),
+        (b"", "an empty body"), (b"\n\n <!DOCTYPE html><p>", "an HTML page"),
+        (b'<?xml version="1.0"?><svg/>', "an SVG; convert it to PNG first"), (b"\0\1\2\3\4", "an unknown format"),
+        (b"%PDF-1.7", "a PDF; convert its pages to PNG first"), (b"Not found", "text"),
     ],
 )  # fmt: skip
 def test_other_files_are_named(data: bytes, kind: str) -> None:

@@ -203,7 +203,7 @@ class TestPictures:
         assert [picture for picture, _ in found] == given
         volumes = [answers["item_volume"] for _, answers in found]
         assert [str(one.quantity or "") for one in volumes] == ["1.0 litre", "", "", "", "1.0 litre", "1.0 litre"]
-        assert volumes[1].reason == "picture unreadable: No such file or directory"
+        assert volumes[1].reason == "picture unavailable: No such file or directory"
         assert volumes[2].reason.startswith("picture unreadable: ")
         assert str(found[3][1]["height"].quantity) == "54.3 centimetre"
 
@@ -229,7 +229,7 @@ class TestPictures:
         assert list(found["prediction"]) == ["", "", "1.0 litre"]
         assert (found.loc[5, "prediction_value"], found.loc[5, "prediction_unit"]) == (1.0, "litre")
         assert found.loc[5, "p_correct"] > 0.5
-        assert found.loc[3, "reason"] == "picture unreadable: No such file or directory"
+        assert found.loc[3, "reason"] == "picture unavailable: No such file or directory"
         assert len(reads) == 1
         with pytest.raises(InputError, match="already"):
             rules.extract_table(found)

@@ -347,14 +347,18 @@ def test_lines_come_cleaned_and_in_order(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
-    [(RuntimeError("shape\nmismatch"), "RuntimeError: shape mismatch"), (MemoryError(), "MemoryError")],
+    ("error", "status", "reason"),
+    [
+        (RuntimeError("shape\nmismatch"), PageStatus.FAILED, "RuntimeError: shape mismatch"),
+        (MemoryError(), PageStatus.UNAVAILABLE, "not enough memory to read it"),
+        (RuntimeError("x.cpp:12: std::bad_alloc"), PageStatus.UNAVAILABLE, "not enough memory to read it"),
+    ],
 )
 def test_an_engine_that_raises_fails_the_page_and_keeps_the_size(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: PageStatus, reason: str
 ) -> None:
     page = read(with_engine(monkeypatch, FakeEngine(error=error)), encoded(Image.new("RGB", (100, 90))))
-    assert (page.status, page.reason) == (PageStatus.FAILED, reason)
+    assert (page.status, page.reason) == (status, reason)
     assert (page.width, page.height, page.lines) == (100, 90, ())
 
 

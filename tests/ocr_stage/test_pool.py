@@ -123,12 +123,12 @@ def test_the_caller_never_reads_a_page_twice_when_it_stops_early(tmp_path: Path)
     assert workers_alive() == []
 
 
-def test_a_file_that_changed_is_failed_with_its_reason(tmp_path: Path) -> None:
+def test_a_file_that_changed_is_unavailable_with_its_reason(tmp_path: Path) -> None:
     changed = task(tmp_path, "changed", "as ingested")
     Path(changed.path).write_text("otherwise")
     (page,) = read_pages([changed], make(), workers=1)
-    assert page.status is PageStatus.FAILED
-    assert "the file changed since ingest" in page.reason
+    assert page.status is PageStatus.UNAVAILABLE
+    assert page.reason == f"{changed.path}: the file changed since ingest; run `entx ingest` again"
     assert page.lines == ()
 
 
@@ -136,7 +136,7 @@ def test_files_that_cannot_be_read_are_rows_with_reasons(tmp_path: Path) -> None
     digest = hashlib.sha256(b"").hexdigest()
     given = [Task(digest, path) for path in (str(tmp_path / "gone.jpg"), str(tmp_path), "nul\0name")]
     pages = read_pages(given, make(), workers=1)
-    reasons = {page.reason for page in pages if page.status is PageStatus.UNREADABLE}
+    reasons = {page.reason for page in pages if page.status is PageStatus.UNAVAILABLE}
     assert len(reasons) == 3
     assert any("No such file" in reason for reason in reasons)
     assert any("not a regular file" in reason for reason in reasons)
@@ -146,7 +146,7 @@ def test_a_reader_that_raises_fails_only_that_picture(tmp_path: Path) -> None:
     given = [task(tmp_path, "bad", "x\n!raise"), task(tmp_path, "binary", "\x00"), *tasks(tmp_path, 10)]
     pages = {page.picture: page for page in read_pages(given, make(), workers=1)}
     assert pages[given[0].picture].status is PageStatus.FAILED
-    assert pages[given[0].picture].reason == "the reader raised RuntimeError: the engine broke"
+    assert pages[given[0].picture].reason == "RuntimeError: the engine broke"
     assert [pages[t.picture].status for t in given[2:]] == [PageStatus.OK] * 10
 
 
@@ -190,9 +190,9 @@ def test_workers_that_grow_are_replaced(tmp_path: Path) -> None:
 def test_an_address_space_limit_is_a_reason_not_a_death(tmp_path: Path) -> None:
     given = [task(tmp_path, "big", "big\n!hold 3000"), *tasks(tmp_path, 5)]
     pages = list(read_pages(given, make(), workers=1, limits=Limits(address_space=2 << 30)))
-    assert {page.picture: page.reason for page in pages if page.status is not PageStatus.OK} == {
-        given[0].picture: "the reader raised MemoryError: "
-    }
+    (big,) = [page for page in pages if page.status is not PageStatus.OK]
+    assert (big.picture, big.status) == (given[0].picture, PageStatus.UNAVAILABLE)
+    assert big.reason == f"{given[0].path}: not enough memory to read it"
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -119,7 +119,7 @@ def test_what_cannot_be_shown_is_told_in_one_line(
 def test_a_picture_that_is_gone_or_another_one_now_is_not_drawn_upon(store_path: Path) -> None:
     picture = store_path.with_name("a.png")
     picture.write_bytes(picture_bytes(colour=(1, 2, 3)))
-    with pytest.raises(InputError, match=r"a\.png: has changed since it was read"):
+    with pytest.raises(InputError, match=r"a\.png: cannot be read: the file changed since ingest"):
         shown(store_path)
     picture.unlink()
     with pytest.raises(InputError, match=r"a\.png: cannot be read: No such file"):

@@ -86,8 +86,18 @@ def test_a_page_of_another_engine_model_or_parameter_is_never_reused(store: Stor
 
 def test_failed_pages_can_be_forgotten_and_good_ones_stay(store: Store) -> None:
     add_pages(store, KEY, "r", [_page("s1"), OcrPage("s2", PageStatus.QUARANTINED, "SIGKILL")])
-    assert forget_failed_pages(store, KEY) == 1
+    assert forget_failed_pages(store, KEY, every=True) == 1
     assert [page.picture for page in load_pages(store, KEY)] == ["s1"]
+
+
+def test_pages_of_an_older_entx_that_tell_of_the_machine_are_forgotten_and_verdicts_stay(store: Store) -> None:
+    reasons = {
+        "s1": "/pictures/a.jpg: Stale file handle", "s2": "not enough memory to decode it", "s3": "MemoryError",
+        "s4": "damaged picture: decoder error -2", "s5": "9000 x 9000 pixels, over the limit of 40000000 pixels",
+    }  # fmt: skip
+    add_pages(store, KEY, "r", [OcrPage(name, PageStatus.UNREADABLE, reason) for name, reason in reasons.items()])
+    assert forget_failed_pages(store, KEY, every=False) == 3
+    assert [page.picture for page in load_pages(store, KEY)] == ["s4", "s5"]
 
 
 def test_a_link_follows_its_newest_file(store: Store) -> None:
