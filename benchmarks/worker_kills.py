@@ -2,8 +2,8 @@
 
     python benchmarks/worker_kills.py FOLDER_OF_PICTURES [--pictures 1500] [--workers 2] [--every 2] [--seconds 60]
 
-Prints how many pages came, which pictures were given up and why, and how many healthy pictures were lost (no page,
-two pages, or given up), which must be 0. With `--compare` the same pictures are read again without a killer, and the
+Prints how many pages came, which pictures were quarantined and why, and how many healthy pictures were lost (no page,
+two pages, or quarantined), which must be 0. With `--compare` the same pictures are read again without a killer, and the
 number of pages whose text differs is printed too. Exit status 1 when a healthy picture was lost or the poison was not
 caught.
 """
@@ -81,14 +81,14 @@ def main() -> int:
 
     found = Counter(page.picture for page in pages)
     statuses = Counter(str(page.status) for page in pages)
-    given_up = [page for page in pages if page.status in (PageStatus.QUARANTINED, PageStatus.UNAVAILABLE)]
-    lost = {t.picture for t in given if found[t.picture] != 1} | {p.picture for p in given_up}
-    caught = poison in {page.picture for page in given_up}
+    quarantined = [page for page in pages if page.status is PageStatus.QUARANTINED]
+    lost = {t.picture for t in given if found[t.picture] != 1} | {p.picture for p in quarantined}
+    caught = poison in {page.picture for page in quarantined}
     lost -= {poison} if caught else set()
     print(f"pictures {len(given)}, pages {len(pages)}, by status {dict(statuses)}, workers killed {len(victims)}")
     print(f"{seconds:.1f} s with {options.workers} workers")
-    for page in given_up:
-        print(f"given up: {'the poison' if page.picture == poison else page.picture}: {page.reason}")
+    for page in quarantined:
+        print(f"quarantined: {'the poison' if page.picture == poison else page.picture}: {page.reason}")
     print(f"healthy pictures lost: {len(lost)}")
     if options.compare:
         healthy = [t for t in given if t.picture != poison]

@@ -2,7 +2,7 @@
 
 Workers read, this process alone writes, in small batches: a crash, a kill or a full disk costs at most the batch in
 flight, and the next call goes on from what is committed. A picture that cannot be had now (its folder is not mounted,
-there is no memory for it, its worker was killed from outside) gets no page and stays pending.
+there is no memory for it) gets no page and stays pending.
 
 The share of pictures without text is watched while they are read (`PageHealth`): an engine that no longer reads raises
 no error, each picture just has no text. (A bare `except` around a changed result type once did this to a whole data

@@ -99,10 +99,7 @@ class Case:
         ways = Counter(death.how for death in self.deaths)
         how = ", ".join(f"{count} times {way}" if count > 1 else way for way, count in ways.items())
         reason = f"given up after {len(self.deaths)} attempts, the worker each time lost: {how}"
-        status = PageStatus.QUARANTINED
-        if all(death.outside for death in self.deaths):  # a state of the machine: an operator's, or its memory's
-            status, reason = PageStatus.UNAVAILABLE, f"{self.task.path}: {reason}"
-        return OcrPage(self.task.picture, status, reason, seconds=self.deaths[-1].seconds)
+        return OcrPage(self.task.picture, PageStatus.QUARANTINED, reason, seconds=self.deaths[-1].seconds)
 
 
 class Quarantine:

@@ -53,10 +53,11 @@ _STROKE = f"""s.direction in {(*map(str, Direction),)} and isfinite(s.x1 + s.y1 
     and least(s.length, s.gap) >= 0 and s.score between 0 and 1 and s.broken is not null and s.ticks between 0 and 2"""
 _FINITE = "len({0}) = {1} and len(list_filter({0}, lambda y: isfinite(y))) = {1}"
 _STROKES = "list_filter([x.vertical, x.horizontal, x.oblique], lambda s: s is not null)"
+_STATUSES = tuple(status.value for status in PageStatus if status is not PageStatus.UNAVAILABLE)
 _PAGE_RULES = (  # what is true of every page that was read from a picture: where, in SQL, in words
     ("picture", "regexp_full_match(picture, '[0-9a-f]{64}')", "the sha256 of a file"),
     *((name, f"{name} <> ''", "a name or hash") for name in ("engine", "model_hash", "params_hash")),
-    ("status", f"status in {(*map(str, PageStatus),)}", f"one of {', '.join(PageStatus)}"),
+    ("status", f"status in {_STATUSES}", f"one of {', '.join(_STATUSES)}"),
     *((name, f"{name} is not null", "a text") for name in ("reason", "run")),
     *((name, f"{name} >= (status = 'ok')::int", "a number of pixels") for name in ("width", "height")),
     ("seconds", "seconds >= 0 and isfinite(seconds)", "a number from 0 on"),
