@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from entx.download.fetch import Fetcher
     from entx.ocr_stage.page_reader import PageReader
+    from entx.ocr_stage.pool import Limits
 
     Picture = str | Path | bytes | Image | np.ndarray[Any, Any]
 
@@ -120,6 +121,8 @@ class Extractor:
             `if __name__ == "__main__":`, because each worker imports it again; and a picture that kills its worker
             becomes an answer with a reason.
         allow_hosts: hosts that links may name although their addresses are not public.
+        limits: of the memory and time of those processes; None for the usual ones. With limits even a single worker is
+            a process of its own.
 
     Raises:
         InputError: an unknown stage, a file that is no such ensemble, or a text model that cannot be loaded.
@@ -134,11 +137,12 @@ class Extractor:
         workers: int = 1,
         *,
         allow_hosts: Collection[str] = (),
+        limits: Limits | None = None,
     ) -> None:
         if workers < 1:
             raise InputError(f"workers={workers}: at least one")
         self.schema = schema if isinstance(schema, Schema) else load_schema(None if schema is None else Path(schema))
-        self.engine, self.workers, self.allow_hosts = engine, workers, allow_hosts
+        self.engine, self.workers, self.allow_hosts, self.limits = engine, workers, allow_hosts, limits
         self.decide: Callable[[Ballot], Choice]
         self.known: Container[str]  # entities of the labelled rows; another one's probabilities are an average's
         if stage in STAGES:
@@ -232,14 +236,15 @@ class Extractor:
     def readings(self, questions: Iterable[tuple[Picture, Sequence[str]]]) -> Iterator[Reading]:
         """Reads pictures, each with the entities that are asked of it, and gives all that was read, in order.
 
-        With one worker pictures are read in this process, with more by `workers` others while this one answers.
+        With one worker and no limits pictures are read in this process, else by others while this one answers.
 
         Raises:
             EngineError: the engine cannot be loaded.
         """
         with ExitStack() as stack:
             loaded = _ahead(questions, _Loader(stack, self.allow_hosts), stack)
-            pages = self._read_by_workers(loaded, stack) if self.workers > 1 else self._read_here(loaded)
+            here = self.workers == 1 and self.limits is None
+            pages = self._read_here(loaded) if here else self._read_by_workers(loaded, stack)
             while batch := list(islice(pages, _BATCH)):
                 yield from self._answer(batch)
 
@@ -295,7 +300,8 @@ class Extractor:
                     (folder / sha256).unlink(missing_ok=True)
                 yield picture, page, names
 
-        read = read_pages(tasks(), partial(PageReader, EngineSpec.of(self.engine)), workers=self.workers)
+        reader = partial(PageReader, EngineSpec.of(self.engine))
+        read = read_pages(tasks(), reader, workers=self.workers, limits=self.limits)
         for page in stack.enter_context(closing(read)):
             done[page.picture] = page
             yield from ready()

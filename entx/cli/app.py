@@ -27,6 +27,7 @@ from typer import Option
 from entx import __version__
 from entx.core.errors import EntxError, InputError
 from entx.core.files import Writes, is_stdout, replaced_file, same_file
+from entx.core.memory import memory_error
 
 if TYPE_CHECKING:
     from entx.storage.store import Store
@@ -66,6 +67,13 @@ RunFileOption = Annotated[
 ]
 PagesOption = Annotated[str | None, Option("--engine", help="Whose pages; default: those written last.")]
 EngineOption = Annotated[str, Option("--engine", help="rapidocr, paddleocr, or one that a plug-in adds.")]
+WorkersOption = Annotated[
+    int | None, Option("--workers", min=1, help="Reading processes; default: one a core, as far as memory goes.")
+]
+WorkerMemoryOption = Annotated[
+    float | None, Option("--worker-memory", min=1.0, help="GB of a process; one over it is killed.")
+]
+PictureSecondsOption = Annotated[float, Option("--picture-seconds", min=1.0, help="Time for a picture; three tries.")]
 
 
 class Output:
@@ -325,10 +333,11 @@ def main() -> None:
     except Exception as error:
         if _heard:  # inside a query DuckDB asks for signals, and makes an error of its own of what their handler raises
             sys.exit(128 + _heard[0])
-        if not isinstance(error, EntxError):
+        known = error if isinstance(error, EntxError) else memory_error(error)
+        if known is None:
             raise
-        print(f"entx: {shown(str(error))}", file=sys.stderr)
-        sys.exit(int(error.exit_code))
+        print(f"entx: {shown(str(known))}", file=sys.stderr)
+        sys.exit(int(known.exit_code))
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:

@@ -19,6 +19,7 @@ from entx.cli.app import Output, command, open_store
 from entx.cli.tables import print_evaluation
 from entx.core.errors import EntxError, ExitCode
 from entx.core.files import Writes
+from entx.core.memory import require_memory
 
 
 @command("demo")
@@ -45,7 +46,7 @@ def demo(
     from entx.extractor import default_stage
     from entx.ocr_stage.cache import fill_cache
     from entx.ocr_stage.engines.base import EngineSpec
-    from entx.ocr_stage.pool import available_cores
+    from entx.ocr_stage.pool import Limits, default_workers
     from entx.report.page import make_gallery, write_html
     from entx.report.show import question_view, write_page_html, write_page_png
     from entx.report.summary import Options, load_ablation, summarise
@@ -63,7 +64,7 @@ def demo(
     ):
         report = ingest(store, shipped / "questions.csv", [shipped / "pictures"], CHALLENGE)
         words.line(f"ingest     {report.questions} questions about {report.pictures} pictures")
-        cached = fill_cache(store, EngineSpec(), workers=available_cores(), begin=begin)
+        cached = fill_cache(store, EngineSpec(), workers=default_workers(Limits()), begin=begin)
         words.line(f"ocr-cache  {cached.read} pictures read in {cached.seconds:.1f} s")
         answered = answer_questions(store, cached.key, CHALLENGE, "rules")
         words.line(f"predict    {answered.asked} questions answered in {answered.seconds:.2f} s by the rules reader")
@@ -130,6 +131,7 @@ def doctor(words: Output) -> None:
     """
     from entx.ocr_stage.engines.base import engine_names
 
+    require_memory()
     versions = {}
     for name in _LIBRARIES:
         try:

@@ -14,9 +14,12 @@ from entx.cli.app import (
     ForOption,
     Output,
     PagesOption,
+    PictureSecondsOption,
     RunFileOption,
     SchemaOption,
     StoreOption,
+    WorkerMemoryOption,
+    WorkersOption,
     begin_run_file,
     command,
     end_run_file,
@@ -25,6 +28,7 @@ from entx.cli.app import (
 )
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode, InputError
+from entx.core.memory import require_memory
 
 if TYPE_CHECKING:
     from entx.extractor import Reading
@@ -136,6 +140,8 @@ def predict(
             f"--stage {stage}: known are {', '.join(foreign)} (answers made elsewhere come in by import-predictions)"
         )
     refuse_foreign(stage, foreign[stage])
+    if stage != "rules" and base_url is None:
+        require_memory()
     name = run or stage
     entities = load_schema(schema)
     indices = begin_run_file(out, only)
@@ -208,6 +214,9 @@ def extract(
         ),
     ] = None,
     engine: EngineOption = "rapidocr",
+    workers: WorkersOption = None,
+    worker_memory: WorkerMemoryOption = None,
+    picture_seconds: PictureSecondsOption = 60.0,
     explain: Annotated[
         bool, Option("--explain", help="Also show every candidate with its score and what made it.")
     ] = False,
@@ -227,10 +236,15 @@ def extract(
     """
     from entx.core.types import PageStatus
     from entx.extractor import STAGES, Extractor, default_stage
+    from entx.ocr_stage.pool import Limits, default_workers
 
     if stage not in (None, *STAGES):
         raise InputError(f"--stage {stage}: known are {', '.join(STAGES)}")
-    extractor = Extractor(stage or default_stage(), engine, schema)
+    require_memory()
+    limits = Limits(picture_seconds, most_bytes=None if worker_memory is None else round(worker_memory * 1e9))
+    here = len(images) == 1 and limits == Limits()  # in this process: one of its own costs a second
+    count = 1 if here else workers or default_workers(limits)
+    extractor = Extractor(stage or default_stage(), engine, schema, count, limits=None if here else limits)
     names = extractor.names(entity)
     for name in names:
         if name not in extractor.known:

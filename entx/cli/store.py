@@ -19,9 +19,12 @@ from entx.cli.app import (
     EngineOption,
     ForOption,
     Output,
+    PictureSecondsOption,
     RunFileOption,
     SchemaOption,
     StoreOption,
+    WorkerMemoryOption,
+    WorkersOption,
     app,
     begin_run_file,
     command,
@@ -33,6 +36,7 @@ from entx.cli.app import (
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode
 from entx.core.files import Writes
+from entx.core.memory import require_memory
 
 store_app = typer.Typer(
     help="Look into a store, export and import its tables, compact or repair it.", no_args_is_help=True
@@ -252,7 +256,9 @@ def ocr_cache(
     param: Annotated[
         list[str] | None, Option("--param", help="Engine or reader setting as NAME=VALUE; may be repeated.")
     ] = None,
-    workers: Annotated[int | None, Option("--workers", min=1, help="Reading processes; default: one a core.")] = None,
+    workers: WorkersOption = None,
+    worker_memory: WorkerMemoryOption = None,
+    picture_seconds: PictureSecondsOption = 60.0,
     retry_failed: Annotated[bool, Option("--retry-failed", help="Read pictures again that failed before.")] = False,
 ) -> None:
     """Read every picture of the store that has not been read with this engine and setting, and keep its page.
@@ -264,16 +270,19 @@ def ocr_cache(
     """
     from entx.ocr_stage.cache import fill_cache
     from entx.ocr_stage.engines.base import EngineSpec
-    from entx.ocr_stage.pool import available_cores
+    from entx.ocr_stage.pool import Limits, default_workers
     from entx.storage.pages import failed_pages
 
     settings = {name: _setting(value) for name, value in named_values("--param", param, "NAME=VALUE")}
+    require_memory()
     spec = EngineSpec.of(engine, **settings)
+    limits = Limits(picture_seconds, most_bytes=None if worker_memory is None else round(worker_memory * 1e9))
     with open_store(store, write=True) as opened, words.begin("pictures", unit="pictures") as begin:
         report = fill_cache(
             opened,
             spec,
-            workers=workers or available_cores(),
+            workers=workers or default_workers(limits),
+            limits=limits,
             retry_failed=retry_failed,
             warn=words.notice,
             begin=begin,

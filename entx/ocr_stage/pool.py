@@ -31,7 +31,10 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
+import psutil
+
 from entx.core.errors import EngineError
+from entx.core.memory import available_cores, available_memory
 from entx.core.types import OcrPage, PageStatus
 from entx.ocr_stage.worker import Done, Reader, Ready, Task, Unable, serve
 
@@ -42,6 +45,7 @@ _EXPLAINED = 2  # doubted strikes after which a picture explains the deaths of i
 _FROM_OUTSIDE = {"SIGKILL", "SIGTERM"}
 _AHEAD = 2  # pictures handed to a worker: the one it reads and the next
 _MAX_FAILED_STARTS = 5
+_LOOK_SECONDS = 0.2  # between two looks at the memory of workers, where it is limited
 _SPAWN = multiprocessing.get_context("spawn")
 _THREAD_COUNTS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OPENCV_FOR_THREADS_NUM",
@@ -60,9 +64,9 @@ class Limits:
     quiet_seconds: float = 10.0  # for so long a worker's death casts doubt on others; pause after a doubtful strike
     pictures_per_worker: int = 2000  # a worker is replaced after so many, since engines leak
     rss_bytes: int = 2 * 2**30  # a worker whose resident memory is over this after a picture is replaced
-    # RLIMIT_AS of a worker in bytes (POSIX), None for no limit. A picture that needs more becomes FAILED by a
-    # MemoryError. Addresses are more than memory: leave twice `rss_bytes`
-    address_space: int | None = None
+    # a worker whose resident memory is over this is killed; the picture gets a strike. No limit on addresses: libraries
+    # that get no memory say that a picture is damaged
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +170,7 @@ class WorkerProcess:
     leaving: bool = False  # its successor is ready; it gets no more pictures
 
     @classmethod
-    def start(
-        cls, make_reader: bytes, *, threads: int | None, deadline: float, address_space: int | None
-    ) -> WorkerProcess:
+    def start(cls, make_reader: bytes, *, threads: int | None, deadline: float) -> WorkerProcess:
         """Starts a worker (see `serve`).
 
         Args:
@@ -180,7 +182,7 @@ class WorkerProcess:
         process = _SPAWN.Process(
             target=serve,
             args=(theirs, make_reader),
-            kwargs={"die_with_thread": in_main_thread, "address_space": address_space},
+            kwargs={"die_with_thread": in_main_thread},
             name="entx OCR worker",
             daemon=True,
         )
@@ -193,6 +195,13 @@ class WorkerProcess:
         """Starts the clock of the first case."""
         self.since = time.monotonic()
         self.deadline = self.since + seconds
+
+    def rss_bytes(self) -> int:
+        """Its resident memory now; 0 once it is gone."""
+        try:
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     def kill(self) -> None:
         """Ends the process at once. It owns nothing but memory, so the hard way is a clean one."""
@@ -284,8 +293,13 @@ class _Pool:
         """Waits until something happens; the pages that came of it."""
         pages = [page for worker in self._wait() for page in self._listen(worker)]
         now = time.monotonic()
-        for worker in [worker for worker in self._workers if now >= worker.deadline]:
-            pages += self._bury(worker, now, timed_out=True)
+        most = self._limits.most_bytes
+        for worker in list(self._workers):
+            if now >= worker.deadline:
+                allowed = self._limits.seconds_per_picture if worker.ready else self._limits.seconds_to_start
+                pages += self._bury(worker, now, f"not done after {allowed:g} s")
+            elif most is not None and worker.ready and worker.rss_bytes() > most:
+                pages += self._bury(worker, now, f"took more than {most / 1e9:.3g} GB of memory")
         return pages
 
     def kill(self) -> None:
@@ -323,8 +337,8 @@ class _Pool:
         wanted = min(self._size, waiting + sum(len(worker.cases) for worker in staff))
         threads = max(1, available_cores() // self._size) if self._size > 1 else None
         for _ in range(wanted - len(staff)):
-            deadline, space = time.monotonic() + self._limits.seconds_to_start, self._limits.address_space
-            worker = WorkerProcess.start(self._make_reader, threads=threads, deadline=deadline, address_space=space)
+            deadline = time.monotonic() + self._limits.seconds_to_start
+            worker = WorkerProcess.start(self._make_reader, threads=threads, deadline=deadline)
             self._workers.append(worker)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
@@ -383,6 +397,8 @@ class _Pool:
         now = time.monotonic()
         moments = [worker.deadline for worker in self._workers]
         moments += [case.not_before for case in self._last if case.not_before > now]
+        if self._limits.most_bytes is not None:
+            moments.append(now + _LOOK_SECONDS)
         timeout = max(min(moments) - now, 0.0)
         pipes = [worker.pipe for worker in self._workers]
         ends = [worker.process.sentinel for worker in self._workers]
@@ -423,15 +439,14 @@ class _Pool:
             worker.retiring = True
         return message.page
 
-    def _bury(self, worker: WorkerProcess, now: float, *, timed_out: bool = False) -> list[OcrPage]:
-        """Removes a dead or late worker. Its picture gets a strike, which may give a page; the one behind it none."""
+    def _bury(self, worker: WorkerProcess, now: float, ours: str = "") -> list[OcrPage]:
+        """Removes a dead worker, or kills one for a reason of ours.
+
+        Its picture gets a strike, which may give a page; the one behind it none.
+        """
         self._dismiss(worker)
         seconds = now - worker.since if worker.cases else 0.0
-        if timed_out:
-            allowed = self._limits.seconds_per_picture if worker.ready else self._limits.seconds_to_start
-            death = Death(f"not done after {allowed:g} s", False, seconds)
-        else:
-            death = death_of(worker.process.exitcode, seconds)
+        death = Death(ours, False, seconds) if ours else death_of(worker.process.exitcode, seconds)
         if not worker.ready:
             self._failed_starts.append(now)
             patience = self._limits.seconds_to_start if death.outside else 0.0
@@ -452,6 +467,6 @@ class _Pool:
         return []
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def default_workers(limits: Limits) -> int:
+    """One a core, as far as memory goes."""
+    return max(1, min(available_cores(), available_memory() // (limits.most_bytes or limits.rss_bytes)))

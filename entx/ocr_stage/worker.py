@@ -70,7 +70,7 @@ class Done:
     rss_bytes: int
 
 
-def serve(pipe: Connection, make_reader: bytes, *, die_with_thread: bool, address_space: int | None) -> None:
+def serve(pipe: Connection, make_reader: bytes, *, die_with_thread: bool) -> None:
     """The worker's life, from building its reader to the end of the pipe.
 
     Args:
@@ -79,7 +79,6 @@ def serve(pipe: Connection, make_reader: bytes, *, die_with_thread: bool, addres
             it is reported to the parent like anything else that goes wrong in building.
         die_with_thread: whether the kernel may tie this process to the thread that started it (only right when that is
             the parent's main thread, which lives as long as the parent).
-        address_space: RLIMIT_AS in bytes, set once the reader is built; None for no limit.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
@@ -87,8 +86,6 @@ def serve(pipe: Connection, make_reader: bytes, *, die_with_thread: bool, addres
     _end_with_parent(die_with_thread)
     try:
         reader: Reader = pickle.loads(make_reader)()
-        if address_space is not None:
-            _limit_address_space(address_space)
     except Exception as error:  # whatever an engine raises while it loads: the parent shows it
         reason = str(error) if isinstance(error, EntxError) else f"{type(error).__name__}: {error}"
         pipe.send(Unable(reason))
@@ -141,12 +138,3 @@ def _end_with_parent(die_with_thread: bool) -> None:
             os._exit(1)
 
         threading.Thread(target=watch, name="parent watch", daemon=True).start()
-
-
-def _limit_address_space(limit: int) -> None:
-    if sys.platform == "win32":
-        raise EntxError("limiting a worker's address space needs a POSIX system")
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

@@ -44,6 +44,11 @@ TEXT_HEIGHT, TEXT_WIDTH, MAX_TEXT_WIDTH = 48, 320, 6400
 """Pixels of a line given to the recogniser; narrower lines are padded to TEXT_WIDTH, as in its training."""
 
 WIDTH_STEP = 32  # widths above TEXT_WIDTH are multiples of this: the first line of each new width costs 10 ms more
+COMPILED = {DETECTION: 100, ORIENTATION: 1000, RECOGNITION: 1000}
+"""Compiled operations that OpenVINO keeps for each network, some 50 for each shape of its input. Its own 5000 grow by
+up to 4 MB with each new shape. Lines often come back in the same width, pictures hardly in the same shape; 0 changes
+the text."""
+
 ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
 """Width and batch of the orientation network, and its probability from which a line is turned (RapidOCR's own)."""
 
@@ -109,6 +114,7 @@ class _OpenVino:
         settings = {
             "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": precision,  # not left to OpenVINO: the page key must know it
+            "CPU_RUNTIME_CACHE_CAPACITY": COMPILED[path.name],
         }  # fmt: skip
         self._request = core.compile_model(steps.build(), "CPU", settings).create_infer_request()
 
