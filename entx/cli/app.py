@@ -13,18 +13,21 @@ import math
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
 
 import typer
 from typer import Option
+from typer.core import TyperCommand
 
 from entx import __version__
 from entx.core.errors import EntxError, InputError
+from entx.core.settings import OFFLINE
 
 if TYPE_CHECKING:
     from entx.storage.store import Store
@@ -40,9 +43,11 @@ app = typer.Typer(
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
+_OfflineOption = Annotated[bool, Option("--offline", help=f"Nothing leaves this machine; also by {OFFLINE}=1.")]
 _FLAGS = {
     "quiet": Annotated[bool, Option("--quiet", help="Print nothing but errors.")],
     "as_json": Annotated[bool, Option("--json", help="Print one JSON object on stdout instead of text.")],
+    "offline": _OfflineOption,
 }
 StoreOption = Annotated[Path, Option("--store", help="The DuckDB store.")]
 SchemaOption = Annotated[
@@ -74,12 +79,12 @@ class Output:
     def line(self, text: str = "") -> None:
         """One line for a person."""
         if self._text:
-            _say(text)
+            _say(text, sys.stdout)
 
     def notice(self, text: str) -> None:
         """Something the user should know, on stderr; kept in --json mode, dropped by --quiet."""
         if self._text or self._json:
-            print(f"entx: {text}", file=sys.stderr)
+            _say(f"entx: {text}", sys.stderr)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
         """Aligned columns: the first `words` ones, which hold words, to the left; numbers to the right."""
@@ -94,7 +99,7 @@ class Output:
     def result(self, result: Mapping[str, Any], *, indent: int | None = None) -> None:
         """The JSON object of --json."""
         if self._json:
-            _say(json.dumps(result, ensure_ascii=False, indent=indent))
+            _say(json.dumps(result, ensure_ascii=False, indent=indent), sys.stdout)
 
     @contextmanager
     def progress(self, label: str, total: int | None, *, unit: str = "rows") -> Iterator[Callable[[int], None]]:
@@ -126,14 +131,30 @@ class Output:
             yield lambda total: stack.enter_context(self.progress(label, total, unit=unit))
 
 
-def _say(text: str) -> None:
-    """Prints a line at once. When the reader has gone (`entx check ... | head`), the command works on in silence."""
+def _say(text: str, stream: TextIO) -> None:
+    """Prints a line at once. When the reader has gone (`entx check ... | head`), the command works on in silence.
+
+    Any other fault of standard output is an InputError; of one of stderr nobody can be told.
+    """
     try:
-        print(text, flush=True)
-    except BrokenPipeError:
+        print(text, flush=True, file=stream)
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # so that the interpreter's own last flush does not fail either
+        os.dup2(nowhere, stream.fileno())  # so that the interpreter's own last flush does not fail either
         os.close(nowhere)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise InputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+class _OnceEach(TyperCommand):
+    """A command that refuses an option given twice, unless it is a list: the last would win without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = Counter(self.make_parser(ctx).parse_args(args=list(args))[2])
+        for option, times in given.items():
+            if times > 1 and not getattr(option, "multiple", False):
+                raise InputError(f"{option.opts[0]} is given {times} times; it takes one value")
+        return super().parse_args(ctx, args)
 
 
 def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Command]:
@@ -141,7 +162,8 @@ def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Comman
 
     def register(function: _Command) -> _Command:
         @functools.wraps(function)
-        def run(*, quiet: bool, as_json: bool, **options: Any) -> None:
+        def run(*, quiet: bool, as_json: bool, offline: bool, **options: Any) -> None:
+            os.environ |= {OFFLINE: "1"} if offline else {}
             function(Output(quiet=quiet, as_json=as_json), **options)
 
         _, *own = inspect.signature(function, eval_str=True).parameters.values()
@@ -150,7 +172,7 @@ def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Comman
             for option, kind in _FLAGS.items()
         ]
         vars(run)["__signature__"] = inspect.Signature([*own, *last])
-        group.command(name)(run)
+        group.command(name, cls=_OnceEach)(run)
         return function
 
     return register
@@ -260,14 +282,16 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def entx(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback prints it
         bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    offline: _OfflineOption = False,
 ) -> None:
     """Read quantities off product pictures: a number, its unit, where it stands, and how sure it is.
 
     A first session: entx demo
     """
+    os.environ |= {OFFLINE: "1"} if offline else {}
 
 
 _heard: list[int] = []
@@ -283,6 +307,11 @@ def all_commands() -> typer.Typer:
 
 def main() -> None:
     """Runs `entx`; the exit codes are those of `ExitCode`, and 128 + its number when a signal ends it."""
+    # All models are folders of this machine: no library need ask a hub for one, or count its users.
+    os.environ |= {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "UNSLOTH_DISABLE_STATISTICS": "1"}
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where it is closed
+            stream.reconfigure(errors="backslashreplace")  # for a terminal that lacks a letter of a file's name
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -290,10 +319,17 @@ def main() -> None:
     except Exception as error:
         if _heard:  # inside a query DuckDB asks for signals, and makes an error of its own of what their handler raises
             sys.exit(128 + _heard[0])
+        if isinstance(error, OSError) and error.strerror:  # a name, a folder or a disk as the machine cannot have it
+            error = InputError(": ".join(str(part) for part in (error.filename, error.strerror) if part))
         if not isinstance(error, EntxError):
             raise
-        print(f"entx: {error}", file=sys.stderr)
+        _say(f"entx: {error}", sys.stderr)
         sys.exit(int(error.exit_code))
+
+
+def say_stopped(number: int) -> None:
+    """The line of every command that a signal ends."""
+    print(f"entx: stopped by {signal.Signals(number).name}; the same command goes on from here", file=sys.stderr)
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
@@ -301,5 +337,5 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
     _heard.append(number)
     for other in (signal.SIGINT, signal.SIGTERM):
         signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean end short
-    print(f"entx: stopped by {signal.Signals(number).name}; the same command goes on from here", file=sys.stderr)
+    say_stopped(number)
     sys.exit(128 + number)
