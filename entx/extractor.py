@@ -110,7 +110,7 @@ class Readers:
 
 
 class Extractor:
-    """Reads quantities off pictures. Everything is loaded once, the engine with the first picture.
+    """Reads quantities off pictures. Engine and readers are loaded once, with the first picture that can be read.
 
     Args:
         stage: "rules" (no torch), "both" (the text model that ships too), or the path of an ensemble that was fitted on
@@ -125,7 +125,7 @@ class Extractor:
             a process of its own.
 
     Raises:
-        InputError: an unknown stage, a file that is no such ensemble, or a text model that cannot be loaded.
+        InputError: an unknown stage, or a file that is no such ensemble.
         TableError: the schema is faulty.
     """
 
@@ -147,11 +147,10 @@ class Extractor:
         self.known: Container[str]  # entities of the labelled rows; another one's probabilities are an average's
         if stage in STAGES:
             shipped = load_default((RULES, LLM) if stage == "both" else (RULES,))
-            stages, self.decide, self.known = shipped.stages, shipped.decide, shipped.entities
+            self.stages, self.decide, self.known = shipped.stages, shipped.decide, shipped.entities
         else:
-            stages, self.decide = _load_fitted(Path(stage), self.schema)
+            self.stages, self.decide = _load_fitted(Path(stage), self.schema)
             self.known = self.schema
-        self.readers = Readers(self.schema, stages)
 
     def extract(self, picture: Picture, entities: str | Sequence[str]) -> dict[str, Answer]:
         """Reads one picture: for each entity its answer. One that cannot be read has answers with only a reason.
@@ -256,6 +255,11 @@ class Extractor:
         return names
 
     @cached_property
+    def readers(self) -> Readers:
+        """The readers of pages. Raises InputError where the text model cannot be loaded."""
+        return Readers(self.schema, self.stages)
+
+    @cached_property
     def _page_reader(self) -> PageReader:
         from entx.ocr_stage.engines.base import EngineSpec
         from entx.ocr_stage.page_reader import PageReader
@@ -310,13 +314,16 @@ class Extractor:
     def _answer(self, batch: Sequence[_Read]) -> list[Reading]:
         """The readers' answers to a batch of pages, decided by the ensemble."""
         readings = []
-        said = self.readers.read([(page, names) for _, page, names in batch])
-        for (picture, page, names), of_page in zip(batch, said, strict=True):
+        readable = [(page, names) for _, page, names in batch if page.status is PageStatus.OK]
+        said = iter(self.readers.read(readable) if readable else ())
+        for picture, page, names in batch:
+            unread = Answer(None, reason=f"picture {page.status}: {page.reason}")
+            of_page = next(said) if page.status is PageStatus.OK else [(unread,) * len(self.stages)] * len(names)
             quantities = page_quantities(page)
             answers, arms = {}, {}
             for name, own in zip(names, of_page, strict=True):
-                arms[name] = dict(zip(self.readers.stages, own, strict=True))
-                answers[name] = own[0]  # of a picture that could not be read: the reason
+                arms[name] = dict(zip(self.stages, own, strict=True))
+                answers[name] = own[0]
                 if page.status is PageStatus.OK:
                     entity = self.schema[name]
                     candidates = find_candidates(page, entity, quantities)

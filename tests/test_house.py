@@ -118,7 +118,7 @@ def definitions(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
 
 HOOKED = {
     "BaseModel", "SFTTrainer", "TrainerCallback", "LogitsProcessor", "HTTPConnection", "HTTPConnectionPool",
-    "HTTPSConnectionPool", "socket", "SSLSocket", "LayoutError",
+    "HTTPSConnectionPool", "socket", "SSLSocket", "LayoutError", "TyperCommand",
 }  # fmt: skip
 """Bases from libraries that call a method by its name."""
 

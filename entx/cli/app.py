@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -23,11 +24,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar, get
 
 import typer
 from typer import Option
+from typer.core import TyperCommand
 
 from entx import __version__
 from entx.core.errors import EntxError, InputError
 from entx.core.files import Writes, is_stdout, replaced_file, same_file
 from entx.core.memory import memory_error
+from entx.core.settings import OFFLINE
 
 if TYPE_CHECKING:
     from entx.storage.store import Store
@@ -43,9 +46,11 @@ app = typer.Typer(
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
+_OfflineOption = Annotated[bool, Option("--offline", help=f"Nothing leaves this machine; also by {OFFLINE}=1.")]
 _FLAGS = {
     "quiet": Annotated[bool, Option("--quiet", help="Print nothing but errors.")],
     "as_json": Annotated[bool, Option("--json", help="Print one JSON object on stdout instead of text.")],
+    "offline": _OfflineOption,
 }
 StoreOption = Annotated[Path, Option("--store", help="The DuckDB store.")]
 SchemaOption = Annotated[
@@ -92,7 +97,7 @@ class Output:
     def notice(self, text: str) -> None:
         """Something the user should know, on stderr; kept in --json mode, dropped by --quiet."""
         if self._text or self._json:
-            print(f"entx: {shown(text)}", file=sys.stderr)
+            _say(f"entx: {shown(text)}", sys.stderr)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
         """Aligned columns: the first `words` ones, which hold words, to the left; numbers to the right."""
@@ -150,13 +155,29 @@ def shown(text: str) -> str:
 
 
 def _say(text: str, stream: TextIO) -> None:
-    """Prints a line at once. When the reader has gone (`entx check ... | head`), the command works on in silence."""
+    """Prints a line at once. When the reader has gone (`entx check ... | head`), the command works on in silence.
+
+    Any other fault of standard output is an InputError; of one of stderr nobody can be told.
+    """
     try:
         print(text, flush=True, file=stream)
-    except BrokenPipeError:
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())  # so that the interpreter's own last flush does not fail either
         os.close(nowhere)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise InputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+class _OnceEach(TyperCommand):
+    """A command that refuses an option given twice, unless it is a list: the last would win without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = Counter(self.make_parser(ctx).parse_args(args=list(args))[2])
+        for option, times in given.items():
+            if times > 1 and not getattr(option, "multiple", False):
+                raise InputError(f"{option.opts[0]} is given {times} times; it takes one value")
+        return super().parse_args(ctx, args)
 
 
 def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Command]:
@@ -167,7 +188,8 @@ def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Comman
         marks = {one.name: mark for one in own for mark in get_args(one.annotation) if isinstance(mark, Writes)}
 
         @functools.wraps(function)
-        def run(*, quiet: bool, as_json: bool, **options: Any) -> None:
+        def run(*, quiet: bool, as_json: bool, offline: bool, **options: Any) -> None:
+            os.environ |= {OFFLINE: "1"} if offline else {}
             stream = sys.stderr if _check_outputs(marks, options) else sys.stdout
             function(Output(quiet=quiet, as_json=as_json, stream=stream), **options)
 
@@ -176,7 +198,7 @@ def command(name: str, group: typer.Typer = app) -> Callable[[_Command], _Comman
             for option, kind in _FLAGS.items()
         ]
         vars(run)["__signature__"] = inspect.Signature([*own, *last])
-        group.command(name)(run)
+        group.command(name, cls=_OnceEach)(run)
         return function
 
     return register
@@ -300,14 +322,16 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def entx(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback prints it
         bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    offline: _OfflineOption = False,
 ) -> None:
     """Read quantities off product pictures: a number, its unit, where it stands, and how sure it is.
 
     A first session: entx demo
     """
+    os.environ |= {OFFLINE: "1"} if offline else {}
 
 
 _heard: list[int] = []
@@ -326,6 +350,13 @@ def main() -> None:
     while (free := os.open(os.devnull, os.O_RDWR)) < 3:  # a store under a closed stream's number would get its words
         pass
     os.close(free)
+    # All models are folders of this machine: no library need ask a hub for one, or count its users.
+    os.environ |= {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "UNSLOTH_DISABLE_STATISTICS": "1"}
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started this
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        elif hasattr(getattr(sys, name), "reconfigure"):  # a terminal may lack a letter of a file's name
+            getattr(sys, name).reconfigure(errors="backslashreplace")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -333,11 +364,18 @@ def main() -> None:
     except Exception as error:
         if _heard:  # inside a query DuckDB asks for signals, and makes an error of its own of what their handler raises
             sys.exit(128 + _heard[0])
+        if isinstance(error, OSError) and error.strerror:  # a name, a folder or a disk as the machine cannot have it
+            error = InputError(": ".join(str(part) for part in (error.filename, error.strerror) if part))
         known = error if isinstance(error, EntxError) else memory_error(error)
         if known is None:
             raise
-        print(f"entx: {shown(str(known))}", file=sys.stderr)
+        _say(f"entx: {shown(str(known))}", sys.stderr)
         sys.exit(int(known.exit_code))
+
+
+def say_stopped(number: int) -> None:
+    """The line of every command that a signal ends."""
+    print(f"entx: stopped by {signal.Signals(number).name}; the same command goes on from here", file=sys.stderr)
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
@@ -345,5 +383,5 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
     _heard.append(number)
     for other in (signal.SIGINT, signal.SIGTERM):
         signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean end short
-    print(f"entx: stopped by {signal.Signals(number).name}; the same command goes on from here", file=sys.stderr)
+    say_stopped(number)
     sys.exit(128 + number)

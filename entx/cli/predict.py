@@ -203,7 +203,7 @@ def stage_reader(stage: str) -> Any:
 @command("extract")
 def extract(
     words: Output,
-    images: Annotated[list[Path], Argument(help="Picture files.")],
+    images: Annotated[list[str], Argument(help="Picture files, or their links.")],
     entity: Annotated[list[str], Option("--entity", help="What to read, for example item_weight; may be repeated.")],
     stage: Annotated[
         str | None,
@@ -256,7 +256,7 @@ def extract(
             results.append(result)
             words.line(f"{reading.picture}  {name}  {_words(result)}")
             if explain:
-                candidates = extractor.readers.rules.explain(reading.page, name)
+                candidates = extractor.readers.rules.explain(reading.page, name) if reading.page.lines else []
                 result["candidates"] = [one.as_dict() for one in candidates]
                 for one in candidates:
                     reasons = "  ".join(f"{name} {added:+.1f}" for name, added in one.reasons if abs(added) >= 0.05)

@@ -32,6 +32,7 @@ from entx.cli.app import (
     named_values,
     open_store,
     say_run,
+    say_stopped,
 )
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode
@@ -206,6 +207,7 @@ def download_command(
     from entx.download.guard import AddressGuard
     from entx.download.job import FAILURES_FILE, download
 
+    guard = AddressGuard(allow_host or ())
     links = list(itertools.islice(dict.fromkeys(read_table(table, ["image_link"])["image_link"]), limit))
     # Remarks on one odd picture or answer belong to no line of ours: what matters is the reason in the list.
     warnings.filterwarnings("ignore", module="PIL")
@@ -221,7 +223,7 @@ def download_command(
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     started = time.perf_counter()
     try:
-        fetcher = Fetcher(AddressGuard(allow_host or ()), connections=workers, timeout=timeout)
+        fetcher = Fetcher(guard, connections=workers, timeout=timeout)
         with words.progress("download", len(links), unit="pictures") as advance:
             report = download(links, images, fetcher, workers=workers, per_host=per_host, stop=stop, advance=advance)
     finally:
@@ -243,6 +245,7 @@ def download_command(
         "failures_file": str(images / FAILURES_FILE) if failed else None,
     })  # fmt: skip
     if received:
+        say_stopped(received[0])
         raise typer.Exit(128 + received[0])  # the shell's convention for a command that a signal ended
     if failed:
         raise typer.Exit(int(ExitCode.QUARANTINED))

@@ -12,6 +12,7 @@ import difflib
 import hashlib
 import importlib
 import json
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+OFFLINE = "ENTX_OFFLINE"
+"""The environment variable of --offline; workers inherit it. Anything but "" and "0" switches it on."""
+
+
+def refuse_offline(what: str) -> None:
+    """Raises InputError, where the switch is on, for what would leave this machine."""
+    if os.environ.get(OFFLINE, "") not in ("", "0"):
+        raise InputError(f"{what}: not with --offline (or {OFFLINE}=1), by which nothing leaves this machine")
 
 
 def plugin_names(group: str, built_in: Mapping[str, str]) -> list[str]:

@@ -27,6 +27,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from entx.core.errors import EntxError
+from entx.core.settings import refuse_offline
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f.]*:[0-9a-f:.]+(%[a-z0-9_.-]+)?")  # a name or IPv4, or IPv6 with its zone
@@ -93,9 +94,13 @@ def is_public(address: str) -> bool:
 
 
 class AddressGuard:
-    """Turns links into checked targets; hosts allowed by name may be anywhere, on any port. Safe to share."""
+    """Turns links into checked targets; hosts allowed by name may be anywhere, on any port. Safe to share.
+
+    With --offline there is none: InputError.
+    """
 
     def __init__(self, allowed_hosts: Collection[str] = ()) -> None:
+        refuse_offline("links are not followed")
         self._allowed = frozenset(_plain_host(host) for host in allowed_hosts)
         self._resolved: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._lock = threading.Lock()

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from entx.core.errors import InputError, PictureError
+from entx.core.settings import refuse_offline
 from entx.neural.backends.base import MAX_TOKENS, Completion, Model, Query, Request
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class ServedModel(Model):
         kind: of the server: "vllm", "llamacpp" or "" for any other.
 
     Raises:
-        InputError: not a URL of http or https; the server cannot be reached or lists no such model.
+        InputError: not a URL of http or https, or --offline; the server cannot be reached or lists no such model.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class ServedModel(Model):
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
             raise InputError(f"--base-url {base_url!r}: expected http://host:port/v1 or https://host/v1")
+        if parts.hostname != "localhost" and not re.fullmatch(r"127(\.\d+){3}|::1", parts.hostname):
+            refuse_offline(f"--base-url {base_url}")
         self.url = base_url.rstrip("/")
         self._chat = chat
         self._concurrency = concurrency

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import math
+import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -24,6 +26,8 @@ from entx.core.images import Image
 from entx.core.types import Polygon
 from entx.ocr_stage.engines.base import Fingerprint, Param, RawLine
 from entx.ocr_stage.geometry import area, common_area
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reports to Microsoft from native code, and keeps a device id
 
 Batch = np.ndarray[Any, np.dtype[np.uint8]]
 Array = np.ndarray[Any, Any]
@@ -68,9 +72,15 @@ Network = Callable[[Batch], Array]
 
 def has_bf16() -> bool:
     """Whether OpenVINO computes in bf16 on this processor without emulating it (AVX512-BF16, AMX and the like)."""
+    return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _openvino() -> Any:
+    """The package without its telemetry, which unasked reports each import to Google and keeps an id in ~/intel."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # not to be had: it takes its stub
     import openvino
 
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino
 
 
 def load_network(path: Path, *, backend: str, threads: int, precision: str) -> Network:
@@ -103,11 +113,9 @@ def characters(path: Path) -> list[str]:
 
 class _OpenVino:
     def __init__(self, path: Path, threads: int, precision: str) -> None:
-        import openvino
-        from openvino.preprocess import PrePostProcessor
-
+        openvino = _openvino()
         core = openvino.Core()
-        steps = PrePostProcessor(core.read_model(path))
+        steps = openvino.preprocess.PrePostProcessor(core.read_model(path))
         steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
         steps.input().model().set_layout(openvino.Layout("NCHW"))
         steps.input().preprocess().convert_element_type(openvino.Type.f32).mean([MIDDLE] * 3).scale([MIDDLE] * 3)
