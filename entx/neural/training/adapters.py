@@ -161,6 +161,11 @@ def adapter_record(adapter: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{adapter} has no {RECORD}: entx merges what `entx train` made")
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        record["base"]["fingerprint"], record["base"]["name"], record["recipe"]["name"]
+        record["recipe"]["settings"]["model"]["load"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: no record of a training ({type(error).__name__} {error})") from None
     return record
 
 
