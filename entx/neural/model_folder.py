@@ -39,8 +39,9 @@ _CODE_KEYS = {"auto_map", "custom_generate", "custom_pipelines", "megatron_confi
 _KERNEL = re.compile("_?(attn|experts)_implementation(_internal)?")
 _KERNELS = (None, "eager", "sdpa", "grouped_mm", "batched_mm")  # any other may be a repository of compiled code
 _JSON_LIMIT = 64_000_000  # bytes; the largest tokenizer.json in use are about 35 MB
-_MOST_ENTRIES = 50_000  # of a JSON but for vocabularies; the largest tokenizer_config.json in use have about 20,000
+_MOST_ENTRIES = 50_000  # of a JSON but for vocabularies, and of a weight file; those in use have up to about 20,000
 _MOST_GROWTH = 10_000  # times that a normaliser may make a text longer: replacements in use are of one to three letters
+_LAYERS = ("layers", "n_layer", "depth")  # what the families call their number
 _MOST_LAYERS = 2_000  # of a configuration; the deepest models in use have about 200
 _REPEAT, _REPEATED_GROUP = re.compile(r"[*+{]"), re.compile(r"\)[*+{]")
 _MOST_REPEATS = 5  # of a regular expression over layers' names: its time grows with their power
@@ -327,12 +328,7 @@ def _parts(content: Any) -> Iterator[dict[str, Any] | list[Any]]:
 
 
 def read_json(file: Path) -> Any:
-    """A JSON of a folder that nobody has checked.
-
-    Raises:
-        ValueError: no plain file, larger than any configuration, or no JSON.
-        OSError: it cannot be read.
-    """
+    """A JSON of a folder that nobody has checked; OSError or ValueError where it is none of a configuration's size."""
     if not stat.S_ISREG(file.lstat().st_mode):
         raise ValueError("is no plain file")
     if file.stat().st_size > _JSON_LIMIT:
@@ -368,8 +364,8 @@ def _weight_faults(file: Path) -> list[str]:
     except ImportError as error:
         raise InputError(f"model folders are read by safetensors ({error}): pip install 'entx-hybrid[llm]'") from None
     try:
-        with safe_open(file, "np"):
-            return []
+        with safe_open(file, "np") as held:
+            return _too_many([held.keys()])
     except (SafetensorError, OSError, ValueError) as error:
         return [f"is not a whole safetensors file: {' '.join(str(error).split())}"]
 
@@ -391,11 +387,10 @@ def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:
     coded |= {key for key, value in pairs if _KERNEL.fullmatch(key) and value not in _KERNELS}
     faults += [f"asks for code of its own by {key!r}" for key in sorted(coded)]
     if stem == "config":
-        faults += [
-            f"says {key} = {value}, which no model has"
-            for key, value in pairs
-            if ("layer" in key or key == "depth") and isinstance(value, int) and value > _MOST_LAYERS
+        layers = [
+            one for one in pairs if one[0].endswith(_LAYERS) and isinstance(one[1], int) and one[1] > _MOST_LAYERS
         ]
+        faults += [f"says {key} = {value}, which no model has" for key, value in layers]
     return content, faults
 
 

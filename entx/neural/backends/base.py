@@ -6,6 +6,7 @@ tensor library: a model behind a server is asked without one.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -192,10 +193,10 @@ def render_chat(tokenizer: Any, messages: Sequence[Mapping[str, Any]], **options
     """Messages in a chat template. Its sandbox keeps a template from everything but our time and memory.
 
     Raises:
-        ValueError: the template multiplies, which those in use do not, or does not end; or as the library says.
+        ValueError: the template multiplies or pads, which those in use do not, or does not end; or as the library says.
     """
-    if _multiplies(tokenizer.get_chat_template(options.get("chat_template"))):
-        raise ValueError("its chat template multiplies, which may fill the memory; take that out of it")
+    if _grows(tokenizer.get_chat_template(options.get("chat_template"))):
+        raise ValueError("its chat template multiplies or has a huge number, which fills the memory; take that out")
     left = _TEMPLATE_STEPS
 
     def step(frame: FrameType, *_: Any) -> Any:
@@ -215,7 +216,8 @@ def render_chat(tokenizer: Any, messages: Sequence[Mapping[str, Any]], **options
 
 
 @lru_cache
-def _multiplies(template: str) -> bool:
+def _grows(template: str) -> bool:
     from jinja2 import Environment
 
-    return any(kind == "operator" and word in ("*", "**") for _, kind, word in Environment().lex(template))
+    wrong = {"operator": r"\*\*?", "integer": r"\d{6,}", "string": r"(?s:.*%\D?\d{4}.*)"}
+    return any(re.fullmatch(wrong.get(kind, "$^"), word) for _, kind, word in Environment().lex(template))

@@ -296,7 +296,7 @@ def test_a_chat_model_without_a_template_is_refused() -> None:
 @pytest.mark.parametrize(
     ("template", "said"),
     [("{% for i in range(99999) %}" * 3 + "{% endfor %}" * 3, "has not ended"), ("{{ 9 ** (9 ** 9) }}", "multiplies"),
-     ("{{ 'a' * 10 }}", "multiplies")],
+     ("{{ 'a' * 10 }}", "multiplies"), ("{{ '%999999d' % 1 }}", "huge number")],
 )  # fmt: skip
 def test_a_chat_template_without_end_is_ended(template: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
