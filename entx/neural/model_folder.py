@@ -38,7 +38,8 @@ _ARCHIVES = {".zip", ".tar", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".whl"
 _CODE_KEYS = {"auto_map", "custom_generate", "custom_pipelines", "megatron_config", "trust_remote_code"}
 _KERNEL = re.compile("_?(attn|experts)_implementation(_internal)?")
 _KERNELS = (None, "eager", "sdpa", "grouped_mm", "batched_mm")  # any other may be a repository of compiled code
-_JSON_LIMIT = 64_000_000  # bytes; the largest tokenizer.json in use are about 35 MB
+_VOCABULARIES = ("tokenizer.json", "vocab.json")
+_JSON_LIMIT = 64_000_000  # bytes; the largest tokenizer.json in use are about 35 MB. A quarter for any other JSON
 _MOST_ENTRIES = 50_000  # of a JSON but for vocabularies, and of a weight file; those in use have up to about 20,000
 _MOST_GROWTH = 10_000  # times that a normaliser may make a text longer: replacements in use are of one to three letters
 _LAYERS = ("layers", "n_layer", "depth")  # what the families call their number
@@ -331,7 +332,7 @@ def read_json(file: Path) -> Any:
     """A JSON of a folder that nobody has checked; OSError or ValueError where it is none of a configuration's size."""
     if not stat.S_ISREG(file.lstat().st_mode):
         raise ValueError("is no plain file")
-    if file.stat().st_size > _JSON_LIMIT:
+    if file.stat().st_size > _JSON_LIMIT / (1 if file.name in _VOCABULARIES else 4):
         raise ValueError("is too large for a configuration")
     try:
         return json.loads(file.read_text(encoding="utf-8"))
@@ -378,7 +379,7 @@ def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:
     stem = file.name.split(".")[0]
     if not isinstance(content, dict):
         return None, ["is no JSON object"] if stem in _HASHED_STEMS else []
-    if stem in ("tokenizer", "vocab"):
+    if file.name in _VOCABULARIES:
         return content, _tokenizer_faults(content)
     parts = list(_parts(content))
     pairs = [pair for one in parts if isinstance(one, dict) for pair in one.items()]

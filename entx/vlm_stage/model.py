@@ -76,11 +76,13 @@ class PictureModel(TransformersModel):
 
     def image_tokens(self, size: Size) -> int:
         """See `Codec.image_tokens`."""
-        return self.codec.image_tokens(size)
+        with self.at_work():
+            return self.codec.image_tokens(size)
 
     def view_size(self, size: Size, pixels: int) -> Size:
         """See `Codec.view_size`."""
-        return self.codec.view_size(size, pixels)
+        with self.at_work():
+            return self.codec.view_size(size, pixels)
 
     def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
         """See `Model`; the same whatever else the batch holds.
