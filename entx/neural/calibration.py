@@ -77,7 +77,7 @@ class Platt:
     def __call__(self, p: float) -> float:
         """Maps one probability."""
         p = min(max(p, _SURE), 1.0 - _SURE)
-        return 1.0 / (1.0 + exp(-(self.slope * log(p / (1.0 - p)) + self.offset)))
+        return 1.0 / (1.0 + exp(min(-(self.slope * log(p / (1.0 - p)) + self.offset), 700.0)))  # no float above 709
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,11 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Calibration:
-        """Reads what `as_dict` wrote."""
+        """Reads what `as_dict` wrote; ValueError, KeyError or TypeError where it did not."""
+        for name, value in [*raw.items(), *raw["correct"].items(), *raw["present"].items()]:
+            least = 1e-6 if name == "temperature" else -1e9
+            if not isinstance(value, dict) and not least < value < 1e9:  # no fit comes near
+                raise ValueError(f"{name} = {value}")
         return cls(**{**raw, "correct": Platt(**raw["correct"]), "present": Platt(**raw["present"])})
 
     def as_dict(self) -> dict[str, Any]:

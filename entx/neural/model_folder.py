@@ -1,8 +1,10 @@
 """Model folders: is one safe to load, which model is it, and how do its weights get into memory?
 
 Checked before any library opens a folder. Allowed are safetensors weights with plain JSON and text beside them.
-Refused: pickled weights (they run code when they are loaded), code or references to code (`auto_map`, `*.py`; but for
-one revision that the user names), links and special files, and JSON that cannot be read. No hub is ever asked.
+Refused: pickled weights (they run code when they are loaded), code or references to code (`auto_map`, kernels, `*.py`;
+but for one revision that the user names), links and special files, JSON that cannot be read, and numbers out of all
+proportion to the weights, which a library would work on for hours. No hub is ever asked. What a library then still says
+of the folder, whatever it is, becomes one line (`named_fault`).
 
 Of code of a named revision: a folder that huggingface_hub has downloaded says of each file which commit it is of and,
 of text, its git blob id (`.cache/huggingface/download/NAME.metadata`). That tells a mistaken or changed folder from the
@@ -15,13 +17,14 @@ import hashlib
 import json
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entx.core.errors import InputError
+from entx.core.errors import EntxError, InputError
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +35,17 @@ LOCAL = {"local_files_only": True, "trust_remote_code": False}
 _PICKLED = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".h5", ".keras"}
 _CODE = {".py", ".pyc", ".pyd", ".pyx", ".so", ".dll", ".dylib"}
 _ARCHIVES = {".zip", ".tar", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".whl", ".egg"}
-_CODE_KEYS = {"auto_map", "custom_pipelines", "trust_remote_code"}
-_JSON_LIMIT = 200_000_000  # bytes; the largest tokenizer.json in use are about 35 MB
+_CODE_KEYS = {"auto_map", "custom_generate", "custom_pipelines", "megatron_config", "trust_remote_code"}
+_KERNEL = re.compile("_?(attn|experts)_implementation(_internal)?")
+_KERNELS = (None, "eager", "sdpa", "grouped_mm", "batched_mm")  # any other may be a repository of compiled code
+_VOCABULARIES = ("tokenizer.json", "vocab.json")
+_JSON_LIMIT = 64_000_000  # bytes; the largest tokenizer.json in use are about 35 MB. A quarter for any other JSON
+_MOST_ENTRIES = 50_000  # of a JSON but for vocabularies, and of a weight file; those in use have up to about 20,000
+_MOST_GROWTH = 10_000  # times that a normaliser may make a text longer: replacements in use are of one to three letters
+_LAYERS = ("layers", "n_layer", "depth")  # what the families call their number
+_MOST_LAYERS = 2_000  # of a configuration; the deepest models in use have about 200
+_REPEAT, _REPEATED_GROUP = re.compile(r"[*+{]"), re.compile(r"\)[*+{]")
+_MOST_REPEATS = 5  # of a regular expression over layers' names: its time grows with their power
 _SAMPLE = 1 << 20  # bytes at either end of a weight file that its fingerprint covers
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _METADATA = Path(".cache", "huggingface", "download")
@@ -88,7 +100,9 @@ def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
     for name, content in configs.items():
         if name.endswith(".safetensors.index.json") and isinstance(content, dict):
             faults += [f"{name} {one}" for one in _index_faults(path, content)]
-    if remote_code:
+    if is_adapter and not faults:  # what follows reads the files
+        faults += [f"adapter_config.json {one}" for one in _adapter_faults(configs["adapter_config.json"], weights)]
+    if remote_code and not faults:
         faults += code_faults(path, remote_code)
     if faults:
         raise InputError(f"{path}: refused before loading: " + "; ".join(faults))
@@ -120,7 +134,7 @@ def model_hash(*folders: Path) -> str:
     digest = hashlib.sha256()
     for folder in folders:
         for file in sorted(folder.iterdir()):
-            if file.suffix not in _HASHED and file.name.split(".")[0] not in _HASHED_STEMS:
+            if file.is_dir() or (file.suffix not in _HASHED and file.name.split(".")[0] not in _HASHED_STEMS):
                 continue
             digest.update(f"{file.name} {file.stat().st_size}\n".encode())
             with file.open("rb") as stream:
@@ -131,16 +145,20 @@ def model_hash(*folders: Path) -> str:
 
 @contextmanager
 def named_fault(folder: Path, doing: str = "the model cannot be loaded") -> Iterator[None]:
-    """Turns what a library says of a folder that it cannot load into one line.
+    """Turns whatever a library says of a folder that it cannot work with into one line that names the folder.
 
     Raises:
         InputError: whatever went wrong inside.
     """
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, AttributeError) as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of a library in Rust is no Exception
+        if isinstance(error, EntxError) and (not isinstance(error, InputError) or str(folder) in str(error)):
+            raise
         why = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(f"{folder}: {doing}: {why}") from error
+        raise InputError(f"{folder}: {why if isinstance(error, InputError) else f'{doing}: {why}'}") from error
 
 
 def load_weights(kind: Any, folder: Path, **options: Any) -> Any:
@@ -257,7 +275,7 @@ def code_faults(folder: Path, revision: str) -> list[str]:
         for name, reference in _references(folder)
         if "--" in reference
     ]
-    config = _read(folder / "config.json")
+    config = read_json(folder / "config.json")
     configured = config.get("_commit_hash") if isinstance(config, dict) else None
     for file in sorted(folder.glob("*.py")):
         downloaded, blob = _downloaded(folder, file.name)
@@ -290,15 +308,15 @@ def _references(folder: Path) -> list[tuple[str, str]]:
     return [
         (file.name, str(each))
         for file in sorted(folder.glob("*.json"))
-        for one in _objects(_read(file))
-        if isinstance(named := one.get("auto_map"), dict)
+        for one in _parts(read_json(file))
+        if isinstance(one, dict) and isinstance(named := one.get("auto_map"), dict)
         for value in named.values()
         for each in (value if isinstance(value, list) else [value])
     ]
 
 
-def _objects(content: Any) -> Iterator[dict[str, Any]]:
-    """Every object of a JSON, at any depth."""
+def _parts(content: Any) -> Iterator[dict[str, Any] | list[Any]]:
+    """Every object and list of a JSON, at any depth."""
     stack = [content]
     while stack:
         one = stack.pop()
@@ -306,14 +324,20 @@ def _objects(content: Any) -> Iterator[dict[str, Any]]:
             yield one
             stack += one.values()
         elif isinstance(one, list):
+            yield one
             stack += one
 
 
-def _read(file: Path) -> Any:
+def read_json(file: Path) -> Any:
+    """A JSON of a folder that nobody has checked; OSError or ValueError where it is none of a configuration's size."""
+    if not stat.S_ISREG(file.lstat().st_mode):
+        raise ValueError("is no plain file")
+    if file.stat().st_size > _JSON_LIMIT / (1 if file.name in _VOCABULARIES else 4):
+        raise ValueError("is too large for a configuration")
     try:
         return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no readable JSON: {error}") from None
 
 
 def _kind_fault(file: Path, code: set[str]) -> str:
@@ -322,7 +346,7 @@ def _kind_fault(file: Path, code: set[str]) -> str:
     if stat.S_ISLNK(mode):
         return "is a link; copy the file itself into the folder"
     if stat.S_ISDIR(mode):
-        return ""
+        return "is a folder and has the name of a file" if suffixes & {*_HASHED, ".json"} else ""
     if not stat.S_ISREG(mode):
         return "is no plain file"
     if suffixes & _PICKLED:
@@ -341,22 +365,74 @@ def _weight_faults(file: Path) -> list[str]:
     except ImportError as error:
         raise InputError(f"model folders are read by safetensors ({error}): pip install 'entx-hybrid[llm]'") from None
     try:
-        with safe_open(file, "np"):
-            return []
+        with safe_open(file, "np") as held:
+            return _too_many([held.keys()])
     except (SafetensorError, OSError, ValueError) as error:
         return [f"is not a whole safetensors file: {' '.join(str(error).split())}"]
 
 
 def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:
-    if file.stat().st_size > _JSON_LIMIT:
-        return None, ["is too large for a configuration"]
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        return None, [f"is no readable JSON: {error}"]
-    held = {key for one in _objects(content) for key, value in one.items() if value}
-    keys = sorted(code_keys & held) if file.name != "tokenizer.json" else []
-    return content, [f"asks for code of its own by {key!r}" for key in keys]
+        content = read_json(file)
+    except (OSError, ValueError) as error:
+        return None, [str(error)]
+    stem = file.name.split(".")[0]
+    if not isinstance(content, dict):
+        return None, ["is no JSON object"] if stem in _HASHED_STEMS else []
+    if file.name in _VOCABULARIES:
+        return content, _tokenizer_faults(content)
+    parts = list(_parts(content))
+    pairs = [pair for one in parts if isinstance(one, dict) for pair in one.items()]
+    faults = _too_many(parts) if stem in _HASHED_STEMS else []
+    coded = {key for key, value in pairs if value and key in code_keys}
+    coded |= {key for key, value in pairs if _KERNEL.fullmatch(key) and value not in _KERNELS}
+    faults += [f"asks for code of its own by {key!r}" for key in sorted(coded)]
+    if stem == "config":
+        layers = [
+            one for one in pairs if one[0].endswith(_LAYERS) and isinstance(one[1], int) and one[1] > _MOST_LAYERS
+        ]
+        faults += [f"says {key} = {value}, which no model has" for key, value in layers]
+    return content, faults
+
+
+def _too_many(parts: Iterable[Sized]) -> list[str]:
+    entries = sum(map(len, parts))
+    return [f"has {entries} entries, the most that is loaded is {_MOST_ENTRIES}"] if entries > _MOST_ENTRIES else []
+
+
+def _tokenizer_faults(content: dict[str, Any]) -> list[str]:
+    """What the library would work on for hours, or die of; of all else it says so itself."""
+    added = content.get("added_tokens")
+    faults, growth = _too_many([added]) if isinstance(added, list) else [], 1
+    for one in _parts(content.get("normalizer")):
+        if isinstance(one, dict):
+            growth *= max(len(str(one.get("content", ""))), 1)  # of one replacement after the other
+            with suppress(ValueError, TypeError):
+                table = b64decode(one.get("precompiled_charsmap") or "AAAAAA==")
+                if len(table) < 4 + int.from_bytes(table[:4], "little"):
+                    faults.append("has a normaliser whose table is cut off")
+    return faults + (["has a normaliser that makes texts too long"] if growth > _MOST_GROWTH else [])
+
+
+def _adapter_faults(config: Any, weights: list[Path]) -> list[str]:
+    """What would make the adapter's library load other things, or work for hours."""
+    from safetensors import safe_open
+
+    faults = [] if config.get("peft_type", "LORA") == "LORA" else ["is of no LoRA adapter; entx loads no other kind"]
+    if config.get("layer_replication"):
+        faults.append("asks for copies of layers by 'layer_replication'; merge it into its base first")
+    for text in (text for one in _parts(config) for text in (*one, *(one.values() if isinstance(one, dict) else ()))):
+        if isinstance(text, str) and (len(_REPEAT.findall(text)) > _MOST_REPEATS or _REPEATED_GROUP.search(text)):
+            faults.append(f"has a regular expression that may run for ever ({text[:40]}); name the layers instead")
+    largest, stated = 0, config.get("rank_pattern")
+    for file in weights:
+        with safe_open(file, "np") as held:
+            matrices = [name for name in held.keys() if "_A" in name]  # noqa: SIM118 - no dict
+            largest = max([largest, *(held.get_slice(name).get_shape()[0] for name in matrices)])
+    for rank in (config.get("r"), *(stated.values() if isinstance(stated, dict) else ())):
+        if isinstance(rank, int) and rank > largest:
+            faults.append(f"says a rank of {rank}, the largest of its matrices is of {largest}")
+    return faults
 
 
 def _index_faults(path: Path, index: dict[str, Any]) -> list[str]:

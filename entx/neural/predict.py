@@ -23,7 +23,7 @@ from entx.core.splits import Shard
 from entx.core.types import Answer, PageKey
 from entx.neural.backends.base import Completion, Model
 from entx.neural.calibration import Calibration, GoldRow, Posterior
-from entx.neural.model_folder import check_model_folder, model_hash
+from entx.neural.model_folder import check_model_folder, model_hash, read_json
 from entx.storage.questions import load_questions
 from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store
@@ -154,7 +154,7 @@ def read_serving(stage: str, version: int, default: Any, parse: Callable[[Any], 
         return default
     path = folder / SERVING
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
         if raw.get("stage", "llm") != stage:
             kind, other = ("text", "llm") if stage == "vlm" else ("vision-language", "vlm")
             raise InputError(f"{folder}: its {SERVING} is of a {kind} model; ask it by --stage {other}")

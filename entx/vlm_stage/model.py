@@ -19,7 +19,7 @@ import torch
 from entx.neural.backends.base import MAX_TOKENS, Completion, Request, Size
 from entx.neural.backends.transformers import TransformersModel
 from entx.neural.decoding import PromptTokens, TreeBatch, side_by_side
-from entx.neural.model_folder import add_adapter, default_device, default_dtype
+from entx.neural.model_folder import add_adapter, default_device, default_dtype, named_fault
 from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, LoadOptions, Pixels, family_of
 
 PIXEL_THREADS = {"cpu": 1, "cuda": 8}
@@ -69,17 +69,20 @@ class PictureModel(TransformersModel):
             InputError: of no known family, or the library cannot load what the folder holds.
         """
         device = device or default_device()
-        family = family_of(folder)
-        loaded = family.load(folder, LoadOptions(dtype or default_dtype(device), four_bit, "", device, remote_code))
-        return cls(family, add_adapter(loaded.model, adapter, folder), loaded.codec, name=folder.name)
+        with named_fault(folder):
+            family = family_of(folder)
+            loaded = family.load(folder, LoadOptions(dtype or default_dtype(device), four_bit, "", device, remote_code))
+            return cls(family, add_adapter(loaded.model, adapter, folder), loaded.codec, name=folder.name)
 
     def image_tokens(self, size: Size) -> int:
         """See `Codec.image_tokens`."""
-        return self.codec.image_tokens(size)
+        with self.at_work():
+            return self.codec.image_tokens(size)
 
     def view_size(self, size: Size, pixels: int) -> Size:
         """See `Codec.view_size`."""
-        return self.codec.view_size(size, pixels)
+        with self.at_work():
+            return self.codec.view_size(size, pixels)
 
     def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
         """See `Model`; the same whatever else the batch holds.
@@ -87,13 +90,13 @@ class PictureModel(TransformersModel):
         The pixels of the whole batch are held at once: 6 MB for a picture of 512 x 512 in the largest form.
         """
         self.model.eval()
-        with ThreadPoolExecutor(PIXEL_THREADS.get(self.model.device.type, 1)) as threads:
+        with self.at_work(), ThreadPoolExecutor(PIXEL_THREADS.get(self.model.device.type, 1)) as threads:
             pixels = list(threads.map(self.codec.pixels, [request.shown for request in batch]))
-        trees = [self._trees(request, one) for request, one in zip(batch, pixels, strict=True)]
+            trees = [self._trees(request, one) for request, one in zip(batch, pixels, strict=True)]
         found: list[dict[int, Completion]] = [{} for _ in batch]
         asked = [number for number, of_picture in enumerate(trees) if of_picture]
         widths = [sum(tree.prompt.width for tree in trees[number]) for number in asked]
-        with torch.inference_mode():
+        with self.at_work(), torch.inference_mode():
             for group in side_by_side(widths, self.tokens_per_pass):
                 numbers = [asked[place] for place in group]
                 embedded = self.family.encode(self.model, [pixels[number] for number in numbers])

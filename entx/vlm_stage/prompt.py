@@ -49,7 +49,8 @@ class PromptForm:
     decimal_point: bool = False  # write "500.0 gram", as the challenge's tables do, instead of "500 gram"
 
     def __post_init__(self) -> None:
-        fields = {name for _, name, _, _ in Formatter().parse(self.question) if name is not None}
+        parts = Formatter().parse(self.question)
+        fields = {f"{name}:{width}" if width else name for _, name, width, _ in parts if name is not None}
         if unknown := sorted(fields - _FIELDS):
             known = ", ".join(f"{{{name}}}" for name in sorted(_FIELDS))
             raise InputError(f"prompt.question has {{{unknown[0]}}}; it may have {known}")

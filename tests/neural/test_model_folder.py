@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from entx.core.errors import InputError
-from entx.neural.model_folder import check_model_folder, code_faults, fingerprint
+from entx.core.errors import InputError, PictureError
+from entx.neural.model_folder import check_model_folder, code_faults, fingerprint, model_hash, named_fault
 
 
 def safetensors(path: Path, shape: tuple[int, ...] = (2, 2), fill: int = 0) -> None:
@@ -267,3 +268,103 @@ def test_links_are_refused_as_ever(coded: Path, tmp_path: Path) -> None:
     (coded / "linked.py").symlink_to(tmp_path / "outside.py")
     with pytest.raises(InputError, match=r"linked\.py is a link"):
         check_model_folder(coded, remote_code=REVISION)
+
+
+KERNELS = ({"_attn_implementation": "evil/kernel"}, {"a": {"attn_implementation": {"": "paged|evil/kernel"}}})
+
+
+@pytest.mark.parametrize("content", [*KERNELS, {"custom_generate": "evil/code"}, {"megatron_config": {"a": 1}}])
+def test_kernels_and_modules_that_a_configuration_names_are_code(folder: Path, content: dict[str, object]) -> None:
+    (folder / "config.json").write_text(json.dumps(content))
+    assert "config.json asks for code of its own by " in refusal(folder)
+
+
+def test_attention_of_the_library_itself_is_no_code(folder: Path) -> None:
+    (folder / "config.json").write_text('{"_attn_implementation": "eager", "attn_implementation": null}')
+    check_model_folder(folder)
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "n_layer", "depth"])
+def test_layers_without_end_are_refused(folder: Path, key: str) -> None:
+    (folder / "config.json").write_text(json.dumps({"text_config": {key: 200_000}}))
+    assert f"config.json says {key} = 200000, which no model has" in refusal(folder)
+
+
+TOKENS = [f"<{number}>" for number in range(60_000)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("tokenizer.json", {"added_tokens": TOKENS}), ("tokenizer_config.json", {"extra_special_tokens": TOKENS}),
+     ("added_tokens.json", dict.fromkeys(TOKENS, 1)), ("config.json", {"layer_types": TOKENS})],
+)  # fmt: skip
+def test_more_entries_than_a_library_takes_in_are_refused(folder: Path, name: str, content: object) -> None:
+    (folder / name).write_text(json.dumps(content))
+    assert f"{name} has 6000" in refusal(folder)
+
+
+def test_a_large_vocabulary_is_none_of_them(folder: Path) -> None:
+    vocabulary = {token: number for number, token in enumerate(TOKENS)}
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}, "added_tokens": []}))
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    check_model_folder(folder)
+
+
+def test_a_normaliser_neither_grows_nor_reads_beyond_its_table(folder: Path) -> None:
+    grows = [{"type": "Replace", "content": "e" * 30} for _ in range(12)]
+    table = base64.b64encode(b"\xff" * 99).decode()
+    (folder / "tokenizer.json").write_text(json.dumps({"normalizer": [*grows, {"precompiled_charsmap": table}]}))
+    assert "has a normaliser whose table is cut off" in refusal(folder)
+    assert "has a normaliser that makes texts too long" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "7", "null", '"llama"'])
+def test_a_configuration_is_an_object(folder: Path, content: str) -> None:
+    (folder / "config.json").write_text(content)
+    assert "config.json is no JSON object" in refusal(folder)
+
+
+def test_a_folder_with_the_name_of_a_file_is_refused(folder: Path) -> None:
+    (folder / "special_tokens_map.json").mkdir()
+    (folder / "tokenizer").mkdir()
+    assert "special_tokens_map.json is a folder and has the name of a file" in refusal(folder)
+    (folder / "special_tokens_map.json").rmdir()
+    assert model_hash(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"peft_type": "XLORA"}, "is of no LoRA adapter"), ({"layer_replication": [[0, 4]]}, "asks for copies of layers"),
+     ({"r": 10**9}, "says a rank of 1000000000, the largest of its matrices is of 4"),
+     ({"rank_pattern": {"q_proj": 5}}, "says a rank of 5"),
+     *(({key: value}, "regular expression that may run for ever") for key, value in (
+         ("target_modules", "(a|b)*c"), ("exclude_modules", ".*" * 6), ("alpha_pattern", {"(a+)+": 1}),
+         ("modules_to_save", ["(a+)+"])))],
+)  # fmt: skip
+def test_an_adapter_asks_for_nothing_beyond_its_matrices(folder: Path, changes: dict[str, object], said: str) -> None:
+    header = json.dumps({"a.lora_A.weight": {"dtype": "F32", "shape": [4, 2], "data_offsets": [0, 32]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(32))
+    sound = {"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"], "exclude_modules": ".*vision.*"}
+    (folder / "adapter_config.json").write_text(json.dumps(sound))
+    assert check_model_folder(folder).is_adapter
+    (folder / "adapter_config.json").write_text(json.dumps({**sound, **changes}))
+    assert said in refusal(folder)
+
+
+class Panic(BaseException):
+    """What pyo3 makes of a panic is no Exception."""
+
+
+@pytest.mark.parametrize("raised", [Panic("at\nthe disco"), IndexError("at"), MemoryError("at"), InputError("at")])
+def test_whatever_a_library_says_is_one_line_that_names_the_folder(raised: BaseException) -> None:
+    with pytest.raises(InputError) as caught, named_fault(Path("/models/x")):
+        raise raised
+    assert str(caught.value).startswith("/models/x: ")
+    assert str(caught.value).endswith("at")
+
+
+def test_what_ends_the_process_passes_a_folders_faults() -> None:
+    with pytest.raises(KeyboardInterrupt), named_fault(Path("/models/x")):
+        raise KeyboardInterrupt
+    with pytest.raises(PictureError), named_fault(Path("/models/x")):
+        raise PictureError("a picture's own")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -286,10 +288,17 @@ def test_what_a_model_folder_says_is_read_or_told(stage: str, module: Any, tmp_p
     with pytest.raises(InputError, match="prompts of version 99"):
         module.read_serving(tmp_path)
     loud = json.dumps({**made.as_dict(), "style": "loud", "prompt": {"loud": 1}})
-    for text in ("", "[]", loud, json.dumps({"stage": stage, "style": "compact"})):
+    fitted = Calibration().as_dict()
+    wrong = ({"temperature": 0}, {"temperature": "1"}, {"none_offset": math.nan}, {"correct": 7}, {"present": {"x": 1}})
+    calibrated = [json.dumps({**made.as_dict(), "calibration": {**fitted, **one}}) for one in wrong]
+    for text in ("", "[]", "[" * 100_000, loud, json.dumps({"stage": stage, "style": "compact"}), *calibrated):
         (tmp_path / "entx.json").write_text(text)
         with pytest.raises(InputError, match="not readable"):
             module.read_serving(tmp_path)
+    (tmp_path / "entx.json").unlink()
+    os.mkfifo(tmp_path / "entx.json")
+    with pytest.raises(InputError, match="is no plain file"):
+        module.read_serving(tmp_path)
 
 
 def test_a_calibration_is_written_beside_what_stands_there_and_leaves_the_weights_hash(

@@ -6,9 +6,13 @@ tensor library: a model behind a server is asked without one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
@@ -25,6 +29,7 @@ MAX_TOKENS = 32
 
 _BYTES_PER_TOKEN = 3  # a careful guess where no tokenizer is at hand: layout tags and digits are short
 _PATCH = 28  # pixels; side of an image token of the Qwen models
+_TEMPLATE_STEPS = 300_000  # lines of a template, and calls; some 1,000 of those in use
 _SLOT = "\ue000"  # a private-use character that no chat template holds and no OCR text keeps
 
 
@@ -177,8 +182,42 @@ def _frame(tokenizer: Any, name: str) -> tuple[str, str, tuple[int, ...]]:
     if not tokenizer.chat_template:
         raise InputError(f"{name} has no chat template; use the compact style, or a model that has one")
     user = {"role": "user", "content": _SLOT}
-    asked = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
-    answered = tokenizer.apply_chat_template([user, {"role": "assistant", "content": _SLOT}], tokenize=False)
+    asked = render_chat(tokenizer, [user], add_generation_prompt=True)
+    answered = render_chat(tokenizer, [user, {"role": "assistant", "content": _SLOT}])
     head, _, tail = asked.partition(_SLOT)
     closing = tokenizer.encode(answered.rpartition(_SLOT)[2], add_special_tokens=False)
     return head, tail, tuple(dict.fromkeys([*closing[:1], tokenizer.eos_token_id]))
+
+
+def render_chat(tokenizer: Any, messages: Sequence[Mapping[str, Any]], **options: Any) -> str:
+    """Messages in a chat template. Its sandbox keeps a template from everything but our time and memory.
+
+    Raises:
+        ValueError: the template multiplies or pads, which those in use do not, or does not end; or as the library says.
+    """
+    if _grows(tokenizer.get_chat_template(options.get("chat_template"))):
+        raise ValueError("its chat template multiplies or has a huge number, which fills the memory; take that out")
+    left = _TEMPLATE_STEPS
+
+    def step(frame: FrameType, *_: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError(f"its chat template has not ended after {_TEMPLATE_STEPS} steps; mend its loops")
+        return step if frame.f_code.co_filename == "<template>" else None
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        text: str = tokenizer.apply_chat_template(messages, tokenize=False, **options)
+    finally:
+        sys.settrace(before)
+    return text
+
+
+@lru_cache
+def _grows(template: str) -> bool:
+    from jinja2 import Environment
+
+    wrong = {"operator": r"\*\*?", "integer": r"\d{6,}", "string": r"(?s:.*%\D?\d{4}.*)"}
+    return any(re.fullmatch(wrong.get(kind, "$^"), word) for _, kind, word in Environment().lex(template))

@@ -8,7 +8,9 @@ comes from a local folder only; an adapter by PEFT, four bits by bitsandbytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +83,7 @@ class TransformersModel(Model):
         with named_fault(folder):
             model = load_model("AutoModelForCausalLM", folder, dtype=dtype, four_bit=four_bit, device=device)
             tokenizer = load_tokenizer(folder)
-        return cls(add_adapter(model, adapter, folder), tokenizer, chat=chat, name=folder.name)
+            return cls(add_adapter(model, adapter, folder), tokenizer, chat=chat, name=folder.name)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, special tokens not counted."""
@@ -90,15 +92,19 @@ class TransformersModel(Model):
     def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
         """See `Model`; the same whatever else the batch holds."""
         self.model.eval()
-        prompts = self._prompts.prepare(batch)
-        widths = [prompt.width + max_tokens * len(prompt.questions) for prompt in prompts]
         found: dict[int, list[Completion]] = {}
-        with torch.inference_mode():
+        with self.at_work(), torch.inference_mode():
+            prompts = self._prompts.prepare(batch)
+            widths = [prompt.width + max_tokens * len(prompt.questions) for prompt in prompts]
             for numbers in side_by_side(widths, self.tokens_per_pass):
                 found.update(
                     zip(numbers, self.complete_trees([prompts[number] for number in numbers], max_tokens), strict=True)
                 )
-        return [found[number] for number in range(len(prompts))]
+        return [found[number] for number in range(len(batch))]
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """Where the model or its tokenizer may fail on what its folder holds: an unknown function, a wrong shape."""
+        return named_fault(Path(getattr(self.model, "name_or_path", "") or self.name), "the model cannot answer")
 
     def complete_trees(
         self, prompts: Sequence[PromptTokens], max_tokens: int, pictures: Sequence[Any] = ()
@@ -129,7 +135,7 @@ class TransformersModel(Model):
         states = self.read(inputs, positions, masks, batch.tokens.shape[1] - first, cache)
         scores = self._scores(states, first, batch.offsets, tips, ends, prompts)
         written = self._write(states, first, batch, tips, prompts, shifts, max_tokens, cache) if max_tokens else None
-        return [
+        made = [
             [
                 Completion(self._text(written[row][place]), written[row][place].log_prob, of_query)
                 if written else Completion(scores=of_query)
@@ -137,6 +143,9 @@ class TransformersModel(Model):
             ]
             for row, of_tree in enumerate(scores)
         ]  # fmt: skip
+        if any(isnan(score or 0.0) for of_tree in made for one in of_tree for score in (one.log_prob, *one.scores)):
+            raise ValueError("its scores are no numbers, as of weights that hold NaN or infinities; get them anew")
+        return made
 
     def inputs(
         self, batch: TreeBatch, prompts: Sequence[PromptTokens], pictures: Sequence[Any]  # noqa: ARG002

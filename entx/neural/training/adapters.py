@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
 from entx.core.files import atomic_folder, writing
-from entx.neural.model_folder import check_model_folder, fingerprint
+from entx.neural.model_folder import check_model_folder, fingerprint, named_fault
 from entx.neural.training.recipe import LoraSettings
 
 if TYPE_CHECKING:
@@ -161,6 +161,9 @@ def adapter_record(adapter: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{adapter} has no {RECORD}: entx merges what `entx train` made")
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    with named_fault(path, "no record of a training"):
+        record["base"]["fingerprint"], record["base"]["name"], record["recipe"]["name"]
+        record["recipe"]["settings"]["model"]["load"]
     return record
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from entx.core.errors import InputError
 from entx.core.settings import load_plugin, plugin_names
-from entx.neural.backends.base import Size
+from entx.neural.backends.base import Size, render_chat
 from entx.neural.model_folder import load_model, named_fault
 
 if TYPE_CHECKING:
@@ -322,10 +322,7 @@ class ChatForm:
         messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
         if answer is not None:
             messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
-        text: str = self._tokenizer.apply_chat_template(
-            messages, chat_template=template, tokenize=False, add_generation_prompt=answer is None
-        )
-        return text
+        return render_chat(self._tokenizer, messages, chat_template=template, add_generation_prompt=answer is None)
 
 
 def refuse_placeholder(question: str) -> NoReturn:

@@ -293,6 +293,24 @@ def test_a_chat_model_without_a_template_is_refused() -> None:
         TransformersModel(tiny_model("llama"), tiny_tokenizer(), chat=True)
 
 
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [("{% for i in range(99999) %}" * 3 + "{% endfor %}" * 3, "has not ended"), ("{{ 9 ** (9 ** 9) }}", "multiplies"),
+     ("{{ 'a' * 10 }}", "multiplies"), ("{{ '%999999d' % 1 }}", "huge number")],
+)  # fmt: skip
+def test_a_chat_template_without_end_is_ended(template: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TransformersModel(tiny_model("llama"), tiny_tokenizer("{{ messages[0].content }}" + template), chat=True)
+
+
+@pytest.mark.parametrize("max_tokens", [0, 4])
+def test_scores_that_are_no_numbers_are_no_empty_answers(llama: TransformersModel, max_tokens: int) -> None:
+    llama.model.get_input_embeddings().weight.data[0, 0] = torch.nan
+    request = Request("<s>page\n", (Query("q?", () if max_tokens else ("none",)),))
+    with pytest.raises(InputError, match="model: the model cannot answer: its scores are no numbers"):
+        llama.complete([request], max_tokens=max_tokens)
+
+
 def test_weights_that_a_folder_lacks_are_no_random_numbers(tmp_path: Path) -> None:
     model = tiny_model("llama")
     kept = {name: one for name, one in model.state_dict().items() if "layers.1.mlp.up_proj" not in name}

@@ -78,5 +78,13 @@ def test_a_folder_that_entx_did_not_train_has_no_record(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=r"no training\.json"):
         adapter_record(tmp_path / "adapter")
-    (tmp_path / "adapter" / "training.json").write_text(json.dumps({"stage": "vlm"}))
-    assert adapter_record(tmp_path / "adapter") == {"stage": "vlm"}
+    whole = {
+        "stage": "vlm", "base": {"fingerprint": "a", "name": "b"},
+        "recipe": {"name": "c", "settings": {"model": {"load": "nf4"}}},
+    }  # fmt: skip
+    for record in ({"stage": "vlm"}, {**whole, "base": []}, {**whole, "recipe": {"name": "c", "settings": 7}}, []):
+        (tmp_path / "adapter" / "training.json").write_text(json.dumps(record))
+        with pytest.raises(InputError, match=r"training\.json: no record of a training"):
+            adapter_record(tmp_path / "adapter")
+    (tmp_path / "adapter" / "training.json").write_text(json.dumps(whole))
+    assert adapter_record(tmp_path / "adapter") == whole
