@@ -8,9 +8,10 @@ quantities, words around them, or lines to show a model starts there. A plain fa
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from entx.core.boxes import frame_of
 from entx.core.types import OcrLine, OcrPage
@@ -44,13 +45,13 @@ _ORDER = re.compile(
     |^(?:system|user|human|prompt|developer)[ ]?(?:message[ ]?)?[:>][^\n]{{0,50}}?\b(?:is|what|answer|must)\b
     # the question: its own words, the name of the entity in a schema, a name that is told with stress
     |(?:when|if|whenever)[ ](?:you[ ]are[ ])?asked\b|q[ ]?[:.][^\n]{{3,60}}\?[ ]?a[ ]?[:.]
-    |(?:item[ ](?:weight|volume)|weight[ ]recommendation)[ ](?:is|must)\b|to[ ](?:every|any|this)[ ]question\b
-    |(?-i:[a-z]+_(?:[a-z]+_)*)(?:weight|volume|height|width|depth|length|recommendation|voltage|wattage|value|answer)
+    |(?:item[ ](?:weight|volume)|weight[ ]recommendation)[ ](?:is|must)\b|(?:to|for)[ ](?:every|any|this)[ ]question\b
+    |(?-i:[a-z]{{1,20}}_(?:[a-z]{{1,20}}_){{0,3}})(?:weight|volume|height|width|depth|length|recommendation|voltage|wattage|value|answer)
         [^\w\n]{{0,3}}(?:[:=]|to\b|is\b|must\b)|override[ ]?[:=]
-    |(?:important|attention|note|notice)[ ]?[:!,-]+[ ]?(?:the|its?|this)[ ](?:[^\W\d]+[ ]){{1,4}}?(?:is|=){_NUMBER}
+    |(?:important|attention|notice|note)[ ]?[:!,-]+[ ]?the[ ](?:[^\W\d]+[ ]){{1,4}}?(?:is|=){_NUMBER}
     # markup
     |</?(?:answer|system|assistant|user|div|span|q|a|hint|page|end|response|output|result|prompt|html|body|script)\b
-        [^<>\n]{{0,40}}>|<\||<!-|\[/?inst\b|\#{{2,}}[ ]?(?:instruction|response|answer|system|output)|`{{3}}
+        [^<>\n]{{0,40}}>|</\w|<\||<!-|prompt[ ]?>|\[/?inst\b|\#{{2,}}[ ]?(?:instruction|response|answer|system)|`{{3}}
     |[{{][ ]?[\"'“”‘’]\w+[\"'“”‘’]?[ ]?[:=]|[\"“”]\w+[\"“”][ ]?:|[a-z]+_[a-z]+\([\"“”]
     # the same in other languages of packs
     |ignorier|vergiss[ ]|(?:richtige|korrekte)[ ]antwort|antwort[ ](?:ist|lautet)|antworte[ ]|negeer|antwoord[ ]
@@ -68,14 +69,13 @@ def without_orders(page: OcrPage) -> OcrPage:
     """The page with no text in the lines of its orders, so that every line keeps its id; most pages as they are."""
     lines = list(page.lines)
     ends = [" " if _goes_on(*pair) else "\n" for pair in pairwise(lines)]
-    text = "".join(line.text + end for line, end in zip(lines, [*ends, ""], strict=False))
-    for start, end in _orders_in(text):
-        at = 0
-        for place, line in enumerate(page.lines):
-            if at < end and start < at + len(line.text):
-                lines[place] = replace(line, text="")
-            at += len(line.text) + 1
-    return replace(page, lines=tuple(lines)) if _orders_in(text) else page
+    texts = [line.text + end for line, end in zip(lines, [*ends, ""], strict=False)]
+    starts = [0, *accumulate(map(len, texts))]
+    orders = _orders_in("".join(texts))
+    for start, end in orders:
+        for place in range(bisect_right(starts, start) - 1, bisect_left(starts, end)):
+            lines[place] = replace(lines[place], text="")
+    return replace(page, lines=tuple(lines)) if orders else page
 
 
 @lru_cache(256)  # each reader of a page asks, and the search is the most of what that costs
