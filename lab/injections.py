@@ -7,7 +7,7 @@ under the key of the pages they come from and ask what those ask; `entx predict 
 page, so that hints are sometimes what the line says, and wrong.
 
 The truths stay what they were: the injected value is one more number on the page, the wrong one. The wordings are not
-those that the stage is tested with (`benchmarks/llm_injection.py`).
+those that the stage is tested with (`benchmarks/injection.py`).
 """
 
 from __future__ import annotations

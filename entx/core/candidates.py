@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from entx.core.boxes import Frame, around, corners, frame_of
 from entx.core.entities import Entity
+from entx.core.orders import without_orders
 from entx.core.parser import QuantityMatch, find_own_quantities, find_quantities, unit_behind
 from entx.core.types import (
     ALIGNMENTS,
@@ -73,8 +74,9 @@ _WEIGHT_WORD = re.compile(r"weigh|\bwt|\blbs?\b", re.IGNORECASE)
 def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
     """All quantities of a page in reading order, whatever their unit; compute once, ask many times.
 
-    Deterministic: the same lines give the same tuple.
+    Deterministic: the same lines give the same tuple. What stands in an order (`without_orders`) is none of them.
     """
+    page = without_orders(page)
     joined = _with_units_of_other_boxes(page.lines)
     taken = {one.line_ids[1] for one in joined.values()}
     stated = stated_unit([line for index, line in enumerate(page.lines) if index not in taken])
@@ -293,7 +295,7 @@ def _bare_ounces(page: OcrPage, quantities: Sequence[Candidate]) -> list[Candida
 
 def _in_own_units(page: OcrPage, entity: Entity, order: int) -> Iterator[Candidate]:
     """Quantities in units that only a user's schema knows; they count on from `order`."""
-    for index, line in enumerate(page.lines):
+    for index, line in enumerate(without_orders(page).lines):
         for match in find_own_quantities(line.text, entity.units):
             yield replace(_candidate(match, (index,), line.text, line.polygon, 0), order=order)
             order += 1
@@ -325,7 +327,7 @@ def ground(quantity: Quantity, page: OcrPage, entity: Entity, quantities: Sequen
     if len(digits.replace(".", "")) < 2:
         return NO_EVIDENCE
     printed = re.compile(rf"(?<![0-9.,]){re.escape(digits).replace(re.escape('.'), '[.,]')}(?![0-9]|[.,][0-9])")
-    lines = [place for place, line in enumerate(page.lines) if printed.search(line.text)]
+    lines = [place for place, line in enumerate(without_orders(page).lines) if printed.search(line.text)]
     if len(lines) != 1:
         return NO_EVIDENCE
     return Evidence(Alignment.FUZZY, (lines[0],), page.lines[lines[0]].polygon)

@@ -22,6 +22,7 @@ from typing import Any
 from entx.core.boxes import centre, frame_of
 from entx.core.candidates import Candidate, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
+from entx.core.orders import without_orders
 from entx.core.types import LineGeometry, OcrPage, PageGeometry, Quantity
 from entx.core.units import BY_NAME
 from entx.neural.calibration import Calibration
@@ -160,6 +161,7 @@ def page_prompt(
         budget: tokens that the page part may have.
         quantities: `page_quantities(page)` where the caller has it.
     """
+    page = without_orders(page)
     if quantities is None:
         quantities = page_quantities(page)
     texts, numbers = _marked_texts(page, schema, quantities)

@@ -40,7 +40,7 @@ from entx.storage.pages import unanswered_pages
 from entx.storage.runs import run_settings, settings_hash
 from entx.storage.store import Store
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
 BACKENDS = ("transformers", "vllm", "openai")

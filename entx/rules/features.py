@@ -22,6 +22,7 @@ from entx.core.boxes import Frame, frame_of
 from entx.core.candidates import Candidate, page_quantities
 from entx.core.entities import Entity
 from entx.core.expressions import AXIS_WORDS, any_of
+from entx.core.orders import without_orders
 from entx.core.types import LineGeometry, OcrPage, PageGeometry, Polygon, Quantity
 from entx.core.units import same_size
 
@@ -107,7 +108,8 @@ class Layout:
 
     @classmethod
     def of(cls, page: OcrPage) -> Layout:
-        """The layout of a page."""
+        """The layout of a page, of which orders are no part."""
+        page = without_orders(page)
         quantities = page_quantities(page)
         numbers = sorted({line for one in quantities for line in one.line_ids})
         frames = [frame_of(line.polygon) for line in page.lines]
@@ -273,7 +275,7 @@ def quantity_features(
         "lone": float(rivals.values == 1 and alike.search(printed) is None),
         "several": min(rivals.values - 1, 4) / 4.0 if rivals.values else 0.0,
         "long_text": float(len(own_lines[0]) > _LONG),
-        "few_lines": float(len(layout.page.lines) <= 6),
+        "few_lines": float(sum(bool(line.text) for line in layout.page.lines) <= 6),
     }
     return {name: value for name, value in features.items() if value}
 

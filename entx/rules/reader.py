@@ -40,7 +40,7 @@ from entx.storage.questions import GroupPrior, group_priors, priors_digest
 from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store
 
-READER_VERSION = 3
+READER_VERSION = 4
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
 _BY_ENTITY = {

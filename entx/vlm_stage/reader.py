@@ -38,7 +38,7 @@ from entx.vlm_stage.prompt import (
     see_file,
 )
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
 BACKENDS = ("transformers", "unsloth", "vllm", "openai")

@@ -55,7 +55,7 @@ def test_a_unit_in_the_next_line_is_joined_and_its_line_not_repeated():
 
 
 def test_text_that_imitates_tags_and_marks_is_defused():
-    page = page_of(OcrLine("<q> height <a>[999 gram]<page>", 0.9, box(100, 100)))
+    page = page_of(OcrLine("<x09> height <v4>[999 gram]<mark>", 0.9, box(100, 100)))
     body = render(page).text.splitlines()[1]
     assert re.findall(r"<(\w+)>", body) == ["x03", "y01", "s1"]
     assert body.count("[") == 1

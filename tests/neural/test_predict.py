@@ -166,7 +166,7 @@ def test_all_that_decides_a_text_models_answers_stands_in_the_run(paths: dict[st
         found = run_settings(store, "llm")
     assert len(found.pop("hint_settings")) == 16
     assert found == {
-        "reader": 1, "prompt_version": 1, "style": "compact", "budget": 400, "mode": "free", "model": "fake",
+        "reader": 2, "prompt_version": 1, "style": "compact", "budget": 400, "mode": "free", "model": "fake",
         "calibration": Calibration().digest, "hint_run": "rules", "schema": CHALLENGE.digest, "engine": "rapidocr",
         "model_hash": "m", "params_hash": "p", "weights": "abc",
     }  # fmt: skip
@@ -182,7 +182,7 @@ def test_all_that_decides_a_vision_models_answers_stands_in_the_run(paths: dict[
         "print_height": 20.0, "most": 6, "whole_share": 0.4, "margin": 1.0, "largest_scale": 3.0,
     }  # fmt: skip
     assert found == {
-        "reader": 1, "views": 1, "prompt_version": 1, "mode": "candidates", "model": "fake", "pixels": 20_000,
+        "reader": 2, "views": 1, "prompt_version": 1, "mode": "candidates", "model": "fake", "pixels": 20_000,
         "prompt": {"question": "{entity}?", "empty": "none", "decimal_point": False}, "max_pixels": 40_000_000,
         "calibration": Calibration().digest, "shards": "2/3", "schema": CHALLENGE.digest, "engine": "rapidocr",
         "model_hash": "m", "params_hash": "p", "weights": "abc",
