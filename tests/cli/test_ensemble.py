@@ -64,7 +64,6 @@ def test_json_and_a_table_of_rows(store: Path, tmp_path: Path, entx: Entx) -> No
         (["--runs", "a,b", "--strategy", "coin"], "unknown strategy 'coin'"),
         (["--runs", "a,b", "--run", "c"], "run 'c' stands in"),
         (["--runs", "a,b", "--schema", "no.toml"], "no.toml"),
-        (["--runs", "a", "--store", "no.duckdb"], "no.duckdb: no such store"),
     ],
 )
 def test_wrong_use_is_one_line(
@@ -255,10 +254,9 @@ def test_no_pictures(ablate: Entx, tmp_path: Path) -> None:
         (["--runs", "rules", "--where", "slice=tiny"], "no row is left with slice"),
         (["--runs", "rules", "--where", "colour=red"], "column colour"),
         (["--runs", "rules", "--diff", "none.json"], "none.json: cannot be read"),
-        (["--runs", "rules", "--train", "none.csv"], "none.csv: no such file"),
+        (["--runs", "rules", "--train", "none.csv"], "none.csv: cannot be read: no such file"),
         (["--runs", "rules", "--schema", "no.toml"], "no.toml"),
-        (["--runs", "rules", "--store", "no.duckdb"], "no such store"),
-        (["--runs", "rules", "--gold", "no.csv"], "no such file"),
+        (["--runs", "rules", "--gold", "no.csv"], "--gold is given 2 times"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(ablate: Entx, arguments: list[str], says: str) -> None:

@@ -38,7 +38,8 @@ def test_too_little_memory_is_one_line_before_anything_is_loaded(command: str, t
 
 def test_memory_that_runs_out_later_is_one_line_too(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
-    table.write_text("index,prediction\n0," + "x" * 90_000_000 + "\n")
+    rows = "".join(f"{index},height,{'x' * 900_000}\n" for index in range(200))
+    table.write_text("index,entity_name,prediction\n" + rows)
     words = ["check", str(table), "--test", str(table)]
     run = subprocess.run(
         [sys.executable, "-c", LIMITED, str(2 * 10**8), *words], capture_output=True, text=True, check=False, timeout=60
