@@ -65,7 +65,10 @@ ForOption = Annotated[
     ),
 ]
 GoldOption = Annotated[
-    Path, Option("--gold", help="Truth: index, entity_value or value, perhaps also.", metavar="GOLD.csv")
+    Path, Option("--gold", help="Truth: index, entity_value or value; perhaps also, slice.", metavar="GOLD.csv")
+]
+WhereOption = Annotated[
+    list[str] | None, Option("--where", help="Only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE")
 ]
 RunFileOption = Annotated[
     Path | None, Option("--out", help="Also write the run as index,prediction; -: stdout."), Writes()
@@ -255,11 +258,7 @@ def say_run(words: Output, run: str, covered: Coverage, result: Mapping[str, Any
 
 
 def named_values(option: str, texts: Sequence[str] | None, form: str) -> list[tuple[str, str]]:
-    """Names and values of a repeatable option NAME=VALUE; `form` says in an error how it is written.
-
-    Raises:
-        InputError: a text has no name or no "=".
-    """
+    """Names and values of a repeatable option; InputError, with the `form`, where one is not NAME=VALUE."""
     pairs = []
     for text in texts or ():
         name, equals, value = text.partition("=")
@@ -296,11 +295,7 @@ def where_pairs(where: Sequence[str] | None) -> list[tuple[str, str]]:
 
 
 def run_names(runs: str) -> list[str]:
-    """The names of --runs A,B,C; a comma in brackets is part of a name, as in vote(A,B).
-
-    Raises:
-        InputError: nothing stands between two commas.
-    """
+    """The names of --runs A,B,C, none of them empty; a comma in brackets is part of a name, as in vote(A,B)."""
     names, depth = [""], 0
     for letter in runs:
         depth += (letter == "(") - (letter == ")")

@@ -56,11 +56,7 @@ class Schema:
     entities: Mapping[str, Entity] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Entity:
-        """The entity of that name.
-
-        Raises:
-            InputError: unknown name; the message lists the known ones.
-        """
+        """The entity of that name. Raises InputError: unknown name; the message lists the known ones."""
         try:
             return self.entities[name]
         except KeyError:

@@ -61,11 +61,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When the favourite is given.
-
-    Raises:
-        InputError: an unknown objective.
-    """
+    """When the favourite is given. Raises InputError: an unknown objective."""
 
     optimise: str = OWN  # or an objective as `Objective.parse` reads it
     always: bool = False  # give every favourite, whatever its chances
@@ -80,11 +76,7 @@ class Policy:
 
 
 class Chooser:
-    """A strategy, what it learned, and the policy.
-
-    Raises:
-        InputError: an unknown strategy; it or the objective needs a fit and there is none.
-    """
+    """A strategy, what it learned, and the policy; an InputError where one of them needs a fit and there is none."""
 
     def __init__(self, name: str, runs: Sequence[str], fitted: Fitted | None, policy: Policy) -> None:
         factory = find_strategy(name)
@@ -247,11 +239,7 @@ def fit_on_gold(
     truths: Mapping[int, Truth],
     params: Mapping[str, float] = MappingProxyType({}),
 ) -> Fitted:
-    """Fits the ensemble on the questions of the store that have a truth.
-
-    Raises:
-        InputError: as `run_ensemble` and `fit_ensemble`.
-    """
+    """Fits the ensemble on the store's questions with a truth; InputError as `run_ensemble` and `fit_ensemble`."""
     find_strategy(strategy)  # an unknown one is told before a row is read
     arms = find_arms(store, runs, schema.digest)
     rows = load_arms(store, runs, only=truths)

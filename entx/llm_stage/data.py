@@ -352,11 +352,7 @@ def rough_tokens(texts: list[str]) -> list[int]:
 
 
 def token_counter(folder: Path | None) -> Callable[[list[str]], list[int]]:
-    """Counts by the tokenizer of a model folder; roughly without one.
-
-    Raises:
-        InputError: there is no tokenizer, or no library for it.
-    """
+    """Counts by the tokenizer of a model folder, roughly without one; InputError where it cannot be had."""
     if folder is None:
         return rough_tokens
     try:

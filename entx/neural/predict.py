@@ -58,11 +58,7 @@ class ModelOptions:
     remote_code: str = ""  # commit of which the user has read the code in the folder, and lets it run; "" refuses
 
     def check(self, backends: Sequence[str]) -> None:
-        """Whether the options fit each other and the stage's backends.
-
-        Raises:
-            InputError: one does not.
-        """
+        """Whether the options fit each other and the stage's backends. Raises InputError: one does not."""
         for name, value, known in (
             ("backend", self.backend, backends),
             ("mode", self.mode, (None, *Mode)),
@@ -203,11 +199,7 @@ class Reader(ABC):
 
     Args:
         serving: how the model is asked; has a `calibration`.
-        schema: entities and their units.
         counts: a dataclass of what it did.
-
-    Attributes:
-        stage: its name.
     """
 
     stage: ClassVar[str]
@@ -318,9 +310,6 @@ def score_gold(
     store: Store, reader: Reader, task: Task, gold: Path, advance: Callable[[int], None] = lambda _: None
 ) -> list[GoldRow]:
     """What a model thinks of the questions of a gold table: those that the store has a page, or a picture file, of.
-
-    Args:
-        gold: index, value or entity_value, perhaps also.
 
     Raises:
         InputError: the table cannot be read, or the store holds none of its questions.

@@ -20,7 +20,6 @@ import numpy as np
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import (
-    ALSO_SEPARATOR,
     PICTURE_COLUMNS,
     Counts,
     IntArray,
@@ -177,8 +176,7 @@ class Column:
 
 def outcomes_of(texts: Sequence[str], gold: Gold) -> tuple[IntArray, IntArray]:
     """What such answers count as: by number and unit, and by text."""
-    also = [ALSO_SEPARATOR.join(row.also) for row in gold.rows]
-    return outcomes(texts, [row.truth for row in gold.rows], also)
+    return outcomes(texts, [row.truth for row in gold.rows], [row.also for row in gold.rows])
 
 
 def arm_columns(runs: Sequence[tuple[str, str]], rows: Iterable[ArmsRow], gold: Gold) -> list[Column]:

@@ -27,7 +27,7 @@ from urllib.parse import quote
 from entx.core.boxes import bounds, corners, print_height
 from entx.core.errors import InputError
 from entx.core.evaluation import ALSO_SEPARATOR
-from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell, input_bytes
+from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell, input_bytes, storable
 from entx.core.tables import Table, parse_index, read_table
 from entx.core.types import Polygon, Quantity
 from entx.report.page import asset, shortened
@@ -222,11 +222,7 @@ _FIELDS = ("created_at", "updated_at", "lead_time", "ground_truth")
 
 
 def read_label_studio(path: Path) -> AnnotationFile:
-    """Reads an export.
-
-    Raises:
-        InputError: the file cannot be read, is no JSON, or no such export.
-    """
+    """Reads an export. Raises InputError: the file cannot be read, is no JSON, or no such export."""
     try:
         plain = json.loads(input_bytes(path))
     except (ValueError, RecursionError) as error:
@@ -303,11 +299,7 @@ def _add(found: AnnotationFile, record: Mapping[str, Any], values: Mapping[str, 
 
 
 def _texts(values: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """The forms that are right, as typed.
-
-    Raises:
-        ValueError: no answer, or two that contradict each other; the message says which.
-    """
+    """The forms that are right, as typed; a ValueError says why there is no answer, or which two contradict."""
     picked, typed, also = (values[name] for name in _CONTROLS)
     if len(picked) != 1:
         raise ValueError(f"{len(picked)} answers were picked; one is needed" if picked else "no answer was picked")
@@ -429,8 +421,3 @@ def utc(text: object) -> str:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime(_TIME_FORMAT)
     except (ValueError, OverflowError):  # a moment of year 1 or 9999 that is none in UTC
         return ""
-
-
-def storable(text: str) -> str:
-    """Foreign text without what a database cannot hold."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -151,11 +151,7 @@ def _without_contradictions(found: AnnotationFile, problems: list[Problem]) -> l
 
 
 def _rights(annotation: Annotation, question: FoundQuestion | None, schema: Schema) -> tuple[str, ...]:
-    """The written forms.
-
-    Raises:
-        ValueError: another question, or a text that is no label.
-    """
+    """The written forms. Raises ValueError: another question, or a text that is no label."""
     if question is None:
         raise ValueError("the store has no question of this index")
     if annotation.entity_name not in ("", question.entity_name):

@@ -197,7 +197,7 @@ def make_gallery(ablation: Ablation, *, most: int, picture_bytes: int) -> Galler
     """Builds it.
 
     Args:
-        most: at most so many cards, the first of the gold table.
+        most: cards, the first of the gold table.
         picture_bytes: budget of all pictures together; 0 shows boxes on empty ground.
     """
     rows = ablation.gold.rows

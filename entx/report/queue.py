@@ -150,11 +150,7 @@ def make_panel(store: Store, runs: Sequence[str], schema: Schema, fitted: Fitted
 
 
 def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | None:
-    """The run that is an ensemble; None where there is none.
-
-    Raises:
-        InputError: as `find_arms`; two of them.
-    """
+    """The run that is an ensemble; None where there is none. Raises InputError: as `find_arms`; two of them."""
     found = [arm for arm in find_arms(store, runs, schema.digest) if arm.stage == ENSEMBLE_STAGE]
     if len(found) > 1:
         raise InputError(f"--runs names {len(found)} ensembles; name the one whose answers stand")
@@ -250,10 +246,7 @@ class _Row:
 def make_queue(
     store: Store, panel: Panel, schema: Schema, wanted: Wanted, advance: Callable[[int], None] = lambda _: None
 ) -> Queue:
-    """Orders the questions and fetches what the first ones need.
-
-    Args:
-        advance: called with the number of questions that have been weighed since the last call.
+    """Orders the questions (`advance` counts those weighed) and fetches what the first ones need.
 
     Raises:
         InputError: a question asks an entity that the schema does not have.

@@ -233,11 +233,7 @@ def write_json(summary: Mapping[str, Any], out: Path) -> None:
 
 
 def load_summary(path: Path) -> dict[str, Any]:
-    """Reads the JSON file of an earlier report.
-
-    Raises:
-        InputError: missing, not such a file, or of another format.
-    """
+    """Reads the JSON file of an earlier report. Raises InputError: missing, not such a file, or of another format."""
     try:
         found = json.loads(input_bytes(path).decode())
     except (ValueError, RecursionError):

@@ -68,11 +68,7 @@ class GroupPrior:
 
 
 def add_questions(store: Store, questions: Sequence[Question], source: str) -> int:
-    """Adds the questions that the store does not have; returns how many were new.
-
-    Raises:
-        InputError: an index is taken by another question; the first such index is named.
-    """
+    """Adds the questions that the store lacks, returns how many; InputError for an index that another one has."""
     columns = columns_of(questions, "image_link", "group_id", "entity_name", "label", idx="index")
     columns["source"] = [source] * len(questions)
     with store.transaction() as connection, registered(connection, "questions", columns):
@@ -113,11 +109,7 @@ def load_file(store: Store, image_link: str) -> LinkedFile | None:
 
 
 def load_question(store: Store, index: int) -> Question:
-    """One question.
-
-    Raises:
-        InputError: the store has no question of that index.
-    """
+    """One question. Raises InputError: the store has no question of that index."""
     query = "select idx, image_link, group_id, entity_name, label from questions where idx = try_cast(? as bigint)"
     rows = fetch(store, query, [str(index)])
     if not rows:

@@ -29,7 +29,7 @@ from entx.core.types import Quantity
 
 
 def one(predicted: str, truth: str, also: str = "") -> tuple[Outcome, Outcome]:
-    by_quantity, by_text = outcomes([predicted], [truth], [also])
+    by_quantity, by_text = outcomes([predicted], [truth], [also.split(" | ") if also else ()])
     return Outcome(by_quantity[0]), Outcome(by_text[0])
 
 

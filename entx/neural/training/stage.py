@@ -43,15 +43,7 @@ _LIBRARIES = (
 
 
 class Stage(ABC, Generic[RecipeT]):
-    """How a stage trains.
-
-    Args:
-        recipe_name: for the record.
-        folder: the base model, checked.
-
-    Raises:
-        InputError: the folder holds an adapter only.
-    """
+    """How a stage trains from a checked base model; InputError where the folder holds an adapter only."""
 
     RECIPE: type[RecipeT]
     PROMPT_VERSION: ClassVar[int]
@@ -180,11 +172,7 @@ class Stage(ABC, Generic[RecipeT]):
         return {}
 
     def check(self) -> None:
-        """Refuses what cannot be run here.
-
-        Raises:
-            InputError: several processes were launched, which would write one folder.
-        """
+        """Refuses what cannot be run here: several processes would write one folder."""
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise InputError("entx trains in one process; launch it with torchrun --nproc-per-node 1")
 
@@ -235,7 +223,6 @@ def train(
     """Trains, or goes on with a training that was broken off.
 
     Args:
-        out: the model folder to make.
         backend: as `adapters.choose_backend` said.
         restart: throw away what an unfinished training of the same `out` left.
         advance: told of optimiser steps.
@@ -321,13 +308,7 @@ def _claim(part: Path, plan: Mapping[str, Any], *, restart: bool) -> None:
 
 
 def course(state: Any, backend: str, dev_questions: int, spent: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a record that tells how the training went: dev, by entity, training, history, versions.
-
-    Args:
-        state: the trainer's.
-        dev_questions: how many F1 was measured on.
-        spent: the time that it took.
-    """
+    """The part of a record that tells how the training went: dev, by entity, training, history, versions."""
     history = [entry for entry in state.log_history if "loss" in entry or "eval_f1" in entry]
     measured = [entry for entry in history if "eval_f1" in entry]
     best = max(measured, key=lambda entry: (entry["eval_f1"], -entry["step"])) if measured else None
@@ -352,11 +333,7 @@ def course(state: Any, backend: str, dev_questions: int, spent: Mapping[str, Any
 def _write_model(
     folder: Path, stage: Stage[Any], trainer: Any, trainable: Trainable, record: Mapping[str, Any]
 ) -> None:
-    """The model with its card, curve and record, checked as any folder is before it is loaded.
-
-    Raises:
-        InputError: the disk is full.
-    """
+    """The model with its card, curve and record, checked as a folder is before it is loaded; or an InputError."""
     from safetensors import SafetensorError
 
     options: dict[str, Any] = {}
@@ -441,13 +418,7 @@ def _toml(settings: Mapping[str, Any], above: str = "") -> str:
 
 
 def draw_curve(history: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
-    """Writes a PNG.
-
-    Args:
-        history: the trainer's log: entries with "step" and "loss" or "eval_f1".
-        path: where to.
-        title: above the picture.
-    """
+    """Writes a PNG of the trainer's log: entries with "step" and "loss" or "eval_f1"."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
