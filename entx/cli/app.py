@@ -229,11 +229,7 @@ def open_store(path: Path, *, write: bool = False, create: bool = False) -> Stor
 
 
 def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:
-    """Before a run's work: the rows of --for in their order, None for all; refuses a name that --out cannot have.
-
-    Raises:
-        InputError: no such table, a cell of its column `index` is no index, or predictions have no such ending.
-    """
+    """Before a run's work: the rows of --for in their order, None for all; refuses a name that --out cannot have."""
     from entx.core.tables import parse_indices, read_table
     from entx.storage.transfer import check_predictions_name
 
@@ -271,11 +267,7 @@ def named_values(option: str, texts: Sequence[str] | None, form: str) -> list[tu
 def named_numbers(
     option: str, texts: Sequence[str] | None, form: str, *, low: float = -math.inf, high: float = math.inf
 ) -> dict[str, float]:
-    """The same for NAME=NUMBER, both ends of the range included; the name may hold a "=" itself.
-
-    Raises:
-        InputError: a text has no name, or no number of the range.
-    """
+    """The same for NAME=NUMBER, with a number from `low` to `high`; the name may hold a "=" itself."""
     numbers = {}
     for text in texts or ():
         name, _, value = text.rpartition("=")

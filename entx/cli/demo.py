@@ -170,10 +170,8 @@ def _try_engine(name: str) -> dict[str, Any]:
     wrong = f"reads {text!r} instead of {_KNOWN_TEXT!r} ({page.reason or page.status})"
     verdict = "reads the known picture" if right else wrong
     said = f"{verdict}; loaded in {loaded - began:.1f} s, read in {seconds:.2f} s, models {key.model_hash[:8]}"
-    return {
-        "right": right, "text": text, "said": said, "model_hash": key.model_hash,
-        "load_seconds": round(loaded - began, 3),
-    }  # fmt: skip
+    load_seconds = round(loaded - began, 3)
+    return {"right": right, "text": text, "said": said, "model_hash": key.model_hash, "load_seconds": load_seconds}
 
 
 def _gpu() -> str:

@@ -32,24 +32,17 @@ from entx.core.tables import Table, parse_index, read_table
 from entx.core.types import Polygon, Quantity
 from entx.report.page import asset, shortened
 from entx.report.queue import Queue, QueuedQuestion, printed_forms
+from entx.storage.labels import Review
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Annotation:
-    """One person's answer to one question, as typed; "" for what the file does not say."""
+class Annotation(Review):
+    """A review as a file has it: its forms as typed, and "" for what the file does not say."""
 
-    place: str  # where in the file, in words
-    index: int
-    entity_name: str
-    texts: tuple[str, ...]  # the forms that are right, () where the picture states none
-    annotator: str = ""
-    reviewed: str = ""  # as `utc` writes it
-    final: bool = False  # from here on as in `storage.labels.Review`
-    lead_seconds: float | None = None
-    task: str = ""
-    said: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""  # where in the file, in words
+    entity_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +284,9 @@ def _add(found: AnnotationFile, record: Mapping[str, Any], values: Mapping[str, 
         said["arms"] = {storable(str(run)): storable(str(text)) for run, text in arms.items()}
     found.annotations.append(
         Annotation(
-            place, index, str(record.get("entity_name", "")), texts, annotator,
-            utc(record.get("updated_at")) or utc(record.get("created_at")), record.get("ground_truth") is True,
-            _lead_seconds(record.get("lead_time")), storable(f"{task}/{one}"), said,
+            index, texts, "", annotator, utc(record.get("updated_at")) or utc(record.get("created_at")),
+            record.get("ground_truth") is True, _lead_seconds(record.get("lead_time")), storable(f"{task}/{one}"), said,
+            place=place, entity_name=str(record.get("entity_name", "")),
         )
     )  # fmt: skip
 
@@ -402,7 +395,9 @@ def _read_row(table: Table, row: int, runs: list[str], found: AnnotationFile) ->
     texts = () if answer.lower() in (NONE, NOTHING) else (answer, *also)
     arms = {name.removeprefix(_SAID): text for name in runs if (text := _text(table, row, name))}
     entity_name, said = _text(table, row, "entity_name"), {"decided": decided, "arms": arms}
-    found.annotations.append(Annotation(place, index, entity_name, texts, annotator, said=said))
+    found.annotations.append(
+        Annotation(index, texts, "", annotator, "", said=said, place=place, entity_name=entity_name)
+    )
 
 
 def _text(table: Table, row: int, column: str) -> str:

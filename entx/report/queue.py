@@ -39,7 +39,7 @@ from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import FloatArray
 from entx.core.types import Answer, PageKey, Quantity
-from entx.ensemble.ballot import Ballot, ballots, choose_pages
+from entx.ensemble.ballot import Ballot, ballots, pages_to_ground_in
 from entx.ensemble.fit import Fitted
 from entx.ensemble.job import Chooser, Policy
 from entx.ensemble.judge import CHALLENGE_F1
@@ -251,7 +251,7 @@ def make_queue(
     Raises:
         InputError: a question asks an entity that the schema does not have.
     """
-    key = choose_pages(store, panel.arms)
+    key = pages_to_ground_in(store, panel.arms)
     rows: list[_Row] = []
     estimated = undecided = 0
     for batch, decisions in _decisions(store, panel, schema, key, None):
