@@ -20,7 +20,7 @@ from entx.core.errors import InputError
 from entx.core.evaluation import read_truth
 from entx.core.files import atomic_text
 from entx.core.splits import Shard
-from entx.core.types import Answer, PageKey
+from entx.core.types import NO_PAGES, Answer, PageKey
 from entx.neural.backends.base import Completion, Model
 from entx.neural.calibration import Calibration, GoldRow, Posterior
 from entx.neural.model_folder import check_model_folder, model_hash, read_json
@@ -283,8 +283,7 @@ def answer_questions(
     calibration, key = reader.serving.calibration, task.key
     begin_run(store, run, reader.stage, {
         **reader.settings(store, task), "model": reader.model.name, "schema": reader.schema.digest,
-        "calibration": calibration.digest if calibration else None, "engine": key and key.engine,
-        "model_hash": key and key.model_hash, "params_hash": key and key.params_hash, **settings,
+        "calibration": calibration.digest if calibration else None, **(key.as_dict() if key else NO_PAGES), **settings,
     })  # fmt: skip
     answered = 0
     work = reader.work(store, run, task)

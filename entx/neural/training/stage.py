@@ -350,25 +350,6 @@ def _write_model(
     check_model_folder(folder)
 
 
-_WORDS = {
-    "llm": {
-        "pipeline": "text-generation",
-        "tags": "entx, quantity-extraction, ocr",
-        "kind": "text model",
-        "source": "the OCR lines of a product picture",
-        "measured": "by candidate scoring",
-    },
-    "vlm": {
-        "pipeline": "image-text-to-text",
-        "tags": "entx, quantity-extraction, vision",
-        "kind": "vision-language model",
-        "source": "a product picture",
-        "measured": "by free reading within the legal answers",
-    },
-}
-"""What a card says that differs between stages."""
-
-
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Record and card beside the weights of a model, which everybody may read."""
     for file in folder.glob("*.safetensors"):
@@ -394,7 +375,7 @@ def model_card(record: Mapping[str, Any]) -> str:
     pages.filters |= {"shown": _shown, "toml": _toml}
     merged, stage = record.get("merge"), record.get("stage", "llm")
     return pages.get_template("card.md").render(
-        record=record, stage=stage, **_WORDS[stage], base=record["base"]["name"], dev=record["dev"], merged=merged,
+        record=record, stage=stage, base=record["base"]["name"], dev=record["dev"], merged=merged,
         adapter=record["method"] == "lora" and not merged,
     )  # fmt: skip
 
