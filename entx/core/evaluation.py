@@ -163,22 +163,19 @@ def positions_of(cells: Sequence[str]) -> dict[str, IntArray]:
     return {cell: np.flatnonzero(numbers == number_of[cell]) for cell, _ in Counter(cells).most_common()}
 
 
-def bootstrap_f1(
-    outcomes: IntArray, groups: IntArray, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
-) -> Interval:
-    """Percentile interval of F1.
+def bootstrap_f1(outcomes: IntArray, groups: IntArray, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """95 % percentile interval of F1.
 
     Args:
         outcomes: `Outcome` of each row, shape (rows,).
         groups: number from 0 on of each row's picture, shape (rows,); gaps are fine.
         resamples: how many sets of pictures are drawn.
-        level: 0.95 takes the 2.5th and the 97.5th percentile.
         seed: the same seed gives the same bounds.
     """
     if len(outcomes) == 0:
         return Interval(0.0, 0.0)
     f1 = np.concatenate([f1_of(*total[:, :3].T) for total in _resamples(_counts(outcomes, groups), resamples, seed)])
-    low, high = np.quantile(f1, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(f1, [0.025, 0.975])
     return Interval(float(low), float(high))
 
 

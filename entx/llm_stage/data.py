@@ -40,7 +40,7 @@ from entx.neural.training.rows import (
     source_weight,
     usable_labels,
 )
-from entx.storage.labels import LabelledQuestion, labelled_questions, labelled_sources, pages_with_questions
+from entx.storage.labels import LabelledQuestion, labelled_questions, pages_with_questions
 from entx.storage.store import Store
 
 
@@ -151,14 +151,14 @@ def read_rows(
         tally: is told what became of all "questions" and "pages", by reason.
         held_out: pictures (sha256) of which nothing may be learnt, such as those of a test set.
     """
-    chosen = []
-    for count in labelled_sources(store, key):
-        if not any(source_weight(data.sources, count.source, name) for name in schema.entities):
-            tally["questions"]["dropped: weight 0"] += count.labelled
-            continue
-        chosen.append(count.source)
-        tally["questions"]["dropped: no page"] += count.labelled - count.with_page
-    asked = labelled_questions(store, key, chosen)
+    known = labelled_questions(store)
+    sources = {one.source for one in known}
+    useless = {one for one in sources if not any(source_weight(data.sources, one, name) for name in schema.entities)}
+    weighed = [one for one in known if one.source not in useless]
+    asked = [one for one in labelled_questions(store, key) if one.source not in useless]
+    if useless:
+        tally["questions"]["dropped: weight 0"] += len(known) - len(weighed)
+    tally["questions"]["dropped: no page"] += len(weighed) - len(asked)
     free = [question for question in asked if question.picture not in held_out]
     tally["questions"]["dropped: picture is held out"] += len(asked) - len(free)
     for page, questions in pages_with_questions(store, key, free):

@@ -180,12 +180,7 @@ def outcomes_of(texts: Sequence[str], gold: Gold) -> tuple[IntArray, IntArray]:
 
 
 def arm_columns(runs: Sequence[tuple[str, str]], rows: Iterable[ArmsRow], gold: Gold) -> list[Column]:
-    """The columns of stored runs.
-
-    Args:
-        runs: (name, stage) of each, in the order of the answers in `rows`.
-        rows: of the questions that some of them was asked.
-    """
+    """The columns of stored runs, given as (name, stage) in the order of the answers in `rows`."""
     said = {row.index: row.answers for row in rows}
     nobody: tuple[Answer | None, ...] = (None,) * len(runs)
     return [
@@ -284,11 +279,7 @@ def _strict(column: Column, schema: Schema) -> Column | None:
 
 
 def always_answering(column: Column, always: Mapping[str, Column]) -> Column | None:
-    """The column with its best candidate also where it abstains; None where it never names one.
-
-    Args:
-        always: the same for names of hybrids, which know it.
-    """
+    """The column with its best candidate also where it abstains (of hybrids: `always`); None where it names none."""
     if column.name in always:
         return always[column.name]
     given = tuple(

@@ -158,21 +158,16 @@ def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | N
 
 
 def decide(panel: Panel, batch: Sequence[Ballot], stored: Mapping[int, Answer]) -> list[Decided | None]:
-    """The answers as they stand, one a ballot; None for a question that the deciding run was not asked.
-
-    Args:
-        stored: answers of the deciding run by question; not looked at where a strategy decides.
-    """
-    decided: list[Decided | None] = []
+    """The answers as they stand, one a ballot, of the deciding run (`stored`) or by its strategy; None: not asked."""
+    answers: Sequence[Answer | None]
     if panel.chooser is None:
-        for ballot in batch:
-            own = stored.get(ballot.index)
-            decided.append(None if own is None else _with_chances(ballot, own.quantity, own.p_correct, own.p_present))
-        return decided
-    for ballot, choice in zip(batch, panel.chooser.choose(batch), strict=True):
-        quantity = choice.given.quantity if choice.given else None
-        decided.append(_with_chances(ballot, quantity, choice.p_correct, choice.p_present))
-    return decided
+        answers = [stored.get(ballot.index) for ballot in batch]
+    else:
+        answers = [choice.answer() for choice in panel.chooser.choose(batch)]
+    return [
+        one and _with_chances(ballot, one.quantity, one.p_correct, one.p_present)
+        for ballot, one in zip(batch, answers, strict=True)
+    ]
 
 
 def _with_chances(ballot: Ballot, quantity: Quantity | None, right: float | None, present: float | None) -> Decided:

@@ -83,12 +83,7 @@ class Ablation:
 
 
 def load_ablation(store: Store, path: Path, runs: Sequence[str], schema: Schema, options: Options) -> Ablation:
-    """Gathers it; only the gold rows are held in memory.
-
-    Raises:
-        TableError: the gold table breaks its contract.
-        InputError: a run, strategy or row is not fit for it.
-    """
+    """Gathers it, with only the gold rows in memory; an InputError for a table, run, strategy or row unfit for it."""
     arms = find_arms(store, runs, schema.digest)
     gold = read_gold(path, store, schema, options.where)
     rows = list(load_arms(store, runs, only=[row.index for row in gold.rows]))

@@ -129,12 +129,7 @@ def find_questions(store: Store, indices: Iterable[int]) -> dict[int, FoundQuest
 
 
 def find_labels(store: Store, asked: Sequence[tuple[str, str]], without: Iterable[int]) -> list[tuple[str, str, str]]:
-    """(image_link, entity_name, label) of the labelled questions that ask this of these pictures, by index.
-
-    Args:
-        asked: (image_link, entity_name) pairs.
-        without: indices of questions that do not count.
-    """
+    """(image_link, entity_name, label) of labelled questions that ask one of these pairs, by index; some left out."""
     types = pa.schema([("image_link", pa.string()), ("entity_name", pa.string())])
     wanted = pa.table([[link for link, _ in asked], [name for _, name in asked]], schema=types)
     query = """

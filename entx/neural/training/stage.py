@@ -60,11 +60,7 @@ class Stage(ABC, Generic[RecipeT]):
 
     @abstractmethod
     def load_data(self, store: Store, engine: str | None, notice: Callable[[str], None]) -> TrainingData:
-        """The store's labelled questions as the recipe's [data] wants them.
-
-        Args:
-            engine: whose pages; None for those written last.
-        """
+        """The store's labelled questions as [data] wants them, with pages of this engine, else those written last."""
 
     def load(self, backend: str, *, offload: bool = True) -> Trainable:
         """The base model, ready for training.
@@ -186,11 +182,7 @@ class Stage(ABC, Generic[RecipeT]):
 
     @abstractmethod
     def open_side(self, folder: Path, adapter: Path | None, questions: Sequence[Any], **options: Any) -> Side:
-        """A loaded model for the guard of a merge.
-
-        Args:
-            options: dtype and four_bit, as the stage's backend takes them.
-        """
+        """A loaded model for the guard of a merge; options: dtype and four_bit, as the stage's backend takes them."""
 
     def write_about(self, folder: Path, record: Mapping[str, Any]) -> None:
         """Record, card and serving settings beside the weights of a model."""
@@ -361,11 +353,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def model_card(record: Mapping[str, Any]) -> str:
-    """The card as Markdown with the hub's front matter.
-
-    Args:
-        record: as a training writes it to training.json; its "by entity" is shown as a table where it has one.
-    """
+    """The card as Markdown with the hub's front matter, from a record as training.json has it."""
     from jinja2 import Environment, FileSystemLoader
 
     pages = Environment(
