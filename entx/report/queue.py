@@ -165,7 +165,7 @@ def decide(panel: Panel, batch: Sequence[Ballot], stored: Mapping[int, Answer]) 
     else:
         answers = [choice.answer() for choice in panel.chooser.choose(batch)]
     return [
-        one and _with_chances(ballot, one.quantity, one.p_correct, one.p_present)
+        None if one is None else _with_chances(ballot, one.quantity, one.p_correct, one.p_present)
         for ballot, one in zip(batch, answers, strict=True)
     ]
 
