@@ -53,7 +53,7 @@ def _report(name: str, store: Store, panel: Panel, gold: Gold) -> None:
     def f1(reviewed: Sequence[int]) -> float:
         known = {questions[place].index for place in reviewed}
         said = [rows[q.index].truth if q.index in known else _text(q) for q in questions]
-        truth, also = [rows[q.index].truth for q in questions], [" | ".join(rows[q.index].also) for q in questions]
+        truth, also = [rows[q.index].truth for q in questions], [rows[q.index].also for q in questions]
         return Counts.of(outcomes(said, truth, also)[0]).f1
 
     plain_loss = np.where(given, 1.0 - right, present)

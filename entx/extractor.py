@@ -360,11 +360,7 @@ def default_stage() -> str:
 
 
 def pictures_of(pictures: str | Path | Iterable[Picture]) -> Iterable[Picture]:
-    """The pictures of a folder or pattern by name; anything else as it is.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The pictures of a folder or pattern by name; anything else as it is. Raises InputError: there is none."""
     if not isinstance(pictures, str | Path):
         single = isinstance(pictures, bytes) or hasattr(pictures, "__array_interface__")  # bytes, array, PIL picture
         return [pictures] if single else pictures  # type: ignore[list-item]

@@ -23,7 +23,7 @@ from entx.core.postprocess import postprocess
 from entx.core.types import OcrPage, PageKey, PageStatus, Quantity, Question
 from entx.core.units import kind_of
 from entx.neural.training.rows import clean_label
-from entx.storage.labels import labelled_questions, labelled_sources, pages_with_questions
+from entx.storage.labels import labelled_questions, pages_with_questions
 from entx.storage.pages import add_pages, page_keys
 from entx.storage.questions import LinkedFile, add_files, add_questions
 from entx.storage.store import Store
@@ -50,8 +50,8 @@ def real_pages(path: Path) -> list[LayoutPage]:
     found = []
     with Store(path) as store:
         key = page_keys(store)[0][0]
-        sources = [one.source for one in labelled_sources(store, key) if Path(one.source).stem in TRUSTED]
-        for page, questions in pages_with_questions(store, key, labelled_questions(store, key, sources)):
+        trusted = (one for one in labelled_questions(store, key) if Path(one.source).stem in TRUSTED)
+        for page, questions in pages_with_questions(store, key, trusted):
             quantities = page_quantities(page)
             truths: dict[str, Quantity | None] = {}
             for question in sorted(questions, key=lambda one: TRUSTED.index(Path(one.source).stem)):

@@ -65,7 +65,10 @@ ForOption = Annotated[
     ),
 ]
 GoldOption = Annotated[
-    Path, Option("--gold", help="Truth: index, entity_value or value, perhaps also.", metavar="GOLD.csv")
+    Path, Option("--gold", help="Truth: index, entity_value or value; perhaps also, slice.", metavar="GOLD.csv")
+]
+WhereOption = Annotated[
+    list[str] | None, Option("--where", help="Only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE")
 ]
 RunFileOption = Annotated[
     Path | None, Option("--out", help="Also write the run as index,prediction; -: stdout."), Writes()
@@ -226,11 +229,7 @@ def open_store(path: Path, *, write: bool = False, create: bool = False) -> Stor
 
 
 def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:
-    """Before a run's work: the rows of --for in their order, None for all; refuses a name that --out cannot have.
-
-    Raises:
-        InputError: no such table, a cell of its column `index` is no index, or predictions have no such ending.
-    """
+    """Before a run's work: the rows of --for in their order, None for all; refuses a name that --out cannot have."""
     from entx.core.tables import parse_indices, read_table
     from entx.storage.transfer import check_predictions_name
 
@@ -255,11 +254,7 @@ def say_run(words: Output, run: str, covered: Coverage, result: Mapping[str, Any
 
 
 def named_values(option: str, texts: Sequence[str] | None, form: str) -> list[tuple[str, str]]:
-    """Names and values of a repeatable option NAME=VALUE; `form` says in an error how it is written.
-
-    Raises:
-        InputError: a text has no name or no "=".
-    """
+    """Names and values of a repeatable option; InputError, with the `form`, where one is not NAME=VALUE."""
     pairs = []
     for text in texts or ():
         name, equals, value = text.partition("=")
@@ -272,11 +267,7 @@ def named_values(option: str, texts: Sequence[str] | None, form: str) -> list[tu
 def named_numbers(
     option: str, texts: Sequence[str] | None, form: str, *, low: float = -math.inf, high: float = math.inf
 ) -> dict[str, float]:
-    """The same for NAME=NUMBER, both ends of the range included; the name may hold a "=" itself.
-
-    Raises:
-        InputError: a text has no name, or no number of the range.
-    """
+    """The same for NAME=NUMBER, with a number from `low` to `high`; the name may hold a "=" itself."""
     numbers = {}
     for text in texts or ():
         name, _, value = text.rpartition("=")
@@ -296,11 +287,7 @@ def where_pairs(where: Sequence[str] | None) -> list[tuple[str, str]]:
 
 
 def run_names(runs: str) -> list[str]:
-    """The names of --runs A,B,C; a comma in brackets is part of a name, as in vote(A,B).
-
-    Raises:
-        InputError: nothing stands between two commas.
-    """
+    """The names of --runs A,B,C, none of them empty; a comma in brackets is part of a name, as in vote(A,B)."""
     names, depth = [""], 0
     for letter in runs:
         depth += (letter == "(") - (letter == ")")

@@ -8,7 +8,6 @@ import platform
 import shutil
 import subprocess
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,14 +129,10 @@ def doctor(words: Output) -> None:
     Example: entx doctor --json
     """
     from entx.ocr_stage.engines.base import engine_names
+    from entx.storage.runs import library_versions
 
     require_memory()
-    versions = {}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    versions = library_versions(_LIBRARIES)
     python, system, cores, gpu = platform.python_version(), platform.platform(), os.cpu_count(), _gpu()
     words.line(f"python {python} on {system}, {cores} cores, GPU: {gpu or 'none'}")
     words.line(", ".join(f"{name} {version}" for name, version in versions.items()))
@@ -175,10 +170,8 @@ def _try_engine(name: str) -> dict[str, Any]:
     wrong = f"reads {text!r} instead of {_KNOWN_TEXT!r} ({page.reason or page.status})"
     verdict = "reads the known picture" if right else wrong
     said = f"{verdict}; loaded in {loaded - began:.1f} s, read in {seconds:.2f} s, models {key.model_hash[:8]}"
-    return {
-        "right": right, "text": text, "said": said, "model_hash": key.model_hash,
-        "load_seconds": round(loaded - began, 3),
-    }  # fmt: skip
+    load_seconds = round(loaded - began, 3)
+    return {"right": right, "text": text, "said": said, "model_hash": key.model_hash, "load_seconds": load_seconds}
 
 
 def _gpu() -> str:

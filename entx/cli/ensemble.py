@@ -10,10 +10,12 @@ from typer import Option
 
 from entx.cli.app import (
     ForOption,
+    GoldOption,
     Output,
     RunFileOption,
     SchemaOption,
     StoreOption,
+    WhereOption,
     begin_run_file,
     command,
     end_run_file,
@@ -138,9 +140,7 @@ def ensemble(
 def ablate(
     words: Output,
     store: StoreOption,
-    gold: Annotated[
-        Path, Option("--gold", help="Truth: index, entity_value or value; perhaps also, slice.", metavar="GOLD.csv")
-    ],
+    gold: GoldOption,
     runs: Annotated[str, Option("--runs", help="Runs of the store, the best first.", metavar="A,B,C")],
     out: Annotated[
         Path | None, Option("--out", help="The report, one HTML file.", metavar="REPORT.html"), Writes()
@@ -161,9 +161,7 @@ def ablate(
         list[Path] | None,
         Option("--fitted", help="A hybrid that `entx ensemble --save` kept; repeatable.", metavar="FILE.json"),
     ] = None,
-    where: Annotated[
-        list[str] | None, Option("--where", help="Only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE")
-    ] = None,
+    where: WhereOption = None,
     common: Annotated[bool, Option("--common", help="Only rows that every run was asked.")] = False,
     train: Annotated[
         Path | None,

@@ -103,11 +103,7 @@ def check_recipe(
 
 
 def stage_type(name: str) -> type[Stage[Any]]:
-    """What trains a stage.
-
-    Raises:
-        InputError: no such stage.
-    """
+    """What trains a stage. Raises InputError: no such stage."""
     if name == "llm":
         from entx.llm_stage.training import TextStage
 
@@ -120,11 +116,7 @@ def stage_type(name: str) -> type[Stage[Any]]:
 
 
 def load_any(name: str, assignments: Sequence[str] = (), stage: str | None = None) -> Recipe:
-    """The recipe as its own stage reads it, or as that one.
-
-    Raises:
-        InputError: faults in it, all at once.
-    """
+    """The recipe as its own stage reads it, or as that one. Raises InputError: faults in it, all at once."""
     from entx.core.settings import find_recipe, parse_toml
     from entx.neural.training.recipe import load_recipe
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
-from entx.cli.app import GoldOption, Output, SchemaOption, command, where_pairs
+from entx.cli.app import GoldOption, Output, SchemaOption, WhereOption, command, where_pairs
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
 from entx.core.files import Writes
@@ -24,10 +24,7 @@ def evaluate_command(
     words: Output,
     predictions: Annotated[Path, Argument(help="Predictions: index, prediction.", metavar="PRED.csv")],
     gold: GoldOption,
-    where: Annotated[
-        list[str] | None,
-        Option("--where", help="Score only gold rows with this cell; repeatable.", metavar="COLUMN=VALUE"),
-    ] = None,
+    where: WhereOption = None,
     by: Annotated[
         list[str] | None,
         Option("--by", help="Score each value of this gold column apart; repeatable.", metavar="COLUMN"),

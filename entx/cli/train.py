@@ -125,9 +125,7 @@ def merge_adapter_command(
     rows: Annotated[int, Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
     allow: Annotated[int, Option("--allow", min=0, help="Answers that may differ.")] = 0,
     dtype: Annotated[str, Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
-    engine: Annotated[
-        str | None, Option("--engine", help="Whose pages a text model reads; default: those written last.")
-    ] = None,
+    engine: PagesOption = None,
     schema: SchemaOption = None,
 ) -> None:
     """Merge an adapter into its base model, for servers that load whole models.
@@ -141,7 +139,8 @@ def merge_adapter_command(
     _require_libraries()
     from entx.core.settings import read_settings
     from entx.neural.model_folder import check_model_folder
-    from entx.neural.training.adapters import DTYPES, adapter_record, merge_adapter
+    from entx.neural.predict import DTYPES
+    from entx.neural.training.adapters import adapter_record, merge_adapter
 
     if dtype not in DTYPES:
         raise InputError(f"--dtype {dtype}: choose one of: {', '.join(DTYPES)}")

@@ -56,11 +56,7 @@ class Schema:
     entities: Mapping[str, Entity] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Entity:
-        """The entity of that name.
-
-        Raises:
-            InputError: unknown name; the message lists the known ones.
-        """
+        """The entity of that name. Raises InputError: unknown name; the message lists the known ones."""
         try:
             return self.entities[name]
         except KeyError:
@@ -109,12 +105,7 @@ _FAULTS = {
 
 
 def load_schema(path: Path | None) -> Schema:
-    """The challenge's schema, with the entities of a TOML file added or replaced.
-
-    Raises:
-        InputError: the file is missing, not TOML, or an entity has an unknown key, no kind or no units; all problems
-            of the file are named at once.
-    """
+    """The challenge's schema, with entities of a TOML file added or replaced; an InputError names all its faults."""
     if path is None:
         return CHALLENGE
     from pydantic import BaseModel, Field, ValidationError  # here, for it costs the runs without such a file 0.2 s

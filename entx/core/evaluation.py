@@ -93,7 +93,7 @@ def f1_of(tp: IntArray, fp: IntArray, fn: IntArray) -> FloatArray:
 
 
 def outcomes(
-    predicted: Sequence[str], truth: Sequence[str], also: Sequence[str] | None = None
+    predicted: Sequence[str], truth: Sequence[str], also: Sequence[Sequence[str]] | None = None
 ) -> tuple[IntArray, IntArray]:
     """The outcome of each row: by number and unit, and by text.
 
@@ -103,7 +103,7 @@ def outcomes(
     Args:
         predicted: one answer a row, "" for none.
         truth: one truth a row, "" where the picture does not state it.
-        also: other answers that are equally right, separated by " | "; they count only beside a truth.
+        also: for each row other answers that are equally right; they count only beside a truth.
 
     Returns:
         Two arrays of `Outcome` values, shape (rows,): for `f1` and for `f1_string`.
@@ -118,12 +118,12 @@ def outcomes(
     count = len(truth)
     by_quantity = np.empty(count, dtype=np.int64)
     by_text = np.empty(count, dtype=np.int64)
-    for row, (out, true, others) in enumerate(zip(predicted, truth, also or [""] * count, strict=True)):
+    for row, (out, true, others) in enumerate(zip(predicted, truth, also or [()] * count, strict=True)):
         given, stated = out.strip(), true.strip()
         if not given or not stated:
             by_quantity[row] = by_text[row] = Outcome.FP if given else Outcome.FN if stated else Outcome.TN
             continue
-        rights = [stated, *_split_also(others)]
+        rights = [stated, *others]
         same_text = given in rights
         same = same_text or any(meaning(given) == meaning(right) for right in rights)
         by_quantity[row] = Outcome.TP if same else Outcome.FP
@@ -163,22 +163,19 @@ def positions_of(cells: Sequence[str]) -> dict[str, IntArray]:
     return {cell: np.flatnonzero(numbers == number_of[cell]) for cell, _ in Counter(cells).most_common()}
 
 
-def bootstrap_f1(
-    outcomes: IntArray, groups: IntArray, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
-) -> Interval:
-    """Percentile interval of F1.
+def bootstrap_f1(outcomes: IntArray, groups: IntArray, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """95 % percentile interval of F1.
 
     Args:
         outcomes: `Outcome` of each row, shape (rows,).
         groups: number from 0 on of each row's picture, shape (rows,); gaps are fine.
         resamples: how many sets of pictures are drawn.
-        level: 0.95 takes the 2.5th and the 97.5th percentile.
         seed: the same seed gives the same bounds.
     """
     if len(outcomes) == 0:
         return Interval(0.0, 0.0)
     f1 = np.concatenate([f1_of(*total[:, :3].T) for total in _resamples(_counts(outcomes, groups), resamples, seed)])
-    low, high = np.quantile(f1, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(f1, [0.025, 0.975])
     return Interval(float(low), float(high))
 
 
@@ -196,14 +193,12 @@ class Paired:
         return self.interval.low > 0.0 or self.interval.high < 0.0
 
 
-def paired_f1(
-    first: IntArray, second: IntArray, groups: IntArray, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Paired:
+def paired_f1(first: IntArray, second: IntArray, groups: IntArray, *, seed: int = 0) -> Paired:
     """Paired bootstrap of the difference in F1 of two arms on the same rows.
 
     Args:
         first, second: `Outcome` of each row, shape (rows,).
-        groups, resamples, seed: as for `bootstrap_f1`.
+        groups, seed: as for `bootstrap_f1`.
     """
     both = np.hstack([_counts(first, groups), _counts(second, groups)])
 
@@ -211,7 +206,7 @@ def paired_f1(
         ours, theirs = totals[:, : len(Outcome)], totals[:, len(Outcome) :]
         return f1_of(*ours[:, :3].T) - f1_of(*theirs[:, :3].T)
 
-    differences = np.concatenate([np.zeros(0), *map(difference, _resamples(both, resamples, seed))])
+    differences = np.concatenate([np.zeros(0), *map(difference, _resamples(both, RESAMPLES, seed))])
     low, high = np.quantile(differences, [0.025, 0.975])
     other_side = min(float((differences <= 0).mean()), float((differences >= 0).mean()))
     total = float(difference(both.sum(axis=0)[None])[0])
@@ -436,7 +431,7 @@ def evaluate(
     by_quantity, by_text = outcomes(
         [answer_of.get(row.index, "") for row in truths.rows],
         [row.value for row in truths.rows],
-        truths.cells("also") if use_also else None,
+        [row.also for row in truths.rows] if use_also else None,
     )
     pictures = truths.cells(*PICTURE_COLUMNS)
     groups = group_numbers(pictures if pictures else range(len(truths.rows)))

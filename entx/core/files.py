@@ -30,9 +30,14 @@ FORMULA_STARTS = "=+-@\t\r\n"
 """A text of a csv file for people that begins with one of these gets an apostrophe before it: spreadsheets run it."""
 
 
+def storable(text: str) -> str:
+    """Foreign text without what a database or a text file cannot hold."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
 def harmless_cell(text: str) -> str:
-    """A csv cell that no spreadsheet takes for a formula, without characters that a text file cannot hold."""
-    text = text.encode("utf-8", "replace").decode().replace("\0", "?")
+    """A storable csv cell that no spreadsheet takes for a formula."""
+    text = storable(text)
     return f"'{text}" if text.startswith(tuple(FORMULA_STARTS)) else text
 
 

@@ -72,11 +72,7 @@ def load_plugin(kind: str, name: str, group: str, built_in: Mapping[str, str], e
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:
-    """A TOML text as plain dictionaries.
-
-    Raises:
-        InputError: not TOML.
-    """
+    """A TOML text as plain dictionaries. Raises InputError: not TOML."""
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not TOML, or a number of 5,000 digits
@@ -123,11 +119,7 @@ _TYPES = {
 
 
 def read_settings(kind: type[ModelT], table: Mapping[str, Any], where: str) -> ModelT:
-    """The table as the model.
-
-    Raises:
-        InputError: unknown or missing keys, wrong types, values out of bounds; all of them in one message.
-    """
+    """The table as the model; an InputError of all unknown or missing keys, wrong types and values out of bounds."""
     from pydantic import ValidationError
 
     try:
@@ -210,11 +202,7 @@ def shipped_recipes() -> list[RecipeFile]:
 
 
 def find_recipe(name: str) -> RecipeFile:
-    """A shipped recipe by its name, or a user's own by its path (anything that ends in .toml).
-
-    Raises:
-        InputError: there is none; the message lists the shipped ones.
-    """
+    """A shipped recipe by its name, or a user's own by its path (*.toml); InputError that lists the shipped ones."""
     if name.endswith(".toml"):
         path = Path(name)
         try:

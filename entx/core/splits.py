@@ -38,11 +38,7 @@ class SplitReport:
     labelled: bool  # False: the table says too little, and only rows of one picture stay together
 
     def largest_drift(self, least: float) -> tuple[float, str]:
-        """Largest difference between a part's share of a stratum and its share of all rows, and that stratum.
-
-        Args:
-            least: strata of fewer rows do not count.
-        """
+        """Largest difference between a part's share of a stratum of `least` rows and its share of all; that stratum."""
         whole = sum(self.rows)
         drifts = [
             (max(abs(here / sum(row) - count / whole) for here, count in zip(row, self.rows, strict=True)), name)
@@ -219,11 +215,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Reads "2/4".
-
-        Raises:
-            InputError: not two whole numbers, or no such part.
-        """
+        """Reads "2/4". Raises InputError: not two whole numbers, or no such part."""
         found = _SHARD.fullmatch(text)
         if found is None or not 1 <= int(found[1]) <= int(found[2]):
             raise InputError(f"--shards {text}: expected PART/PARTS, for example 1/4 to 4/4")

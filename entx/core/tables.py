@@ -118,38 +118,30 @@ def parse_index(text: str) -> int | None:
     return None
 
 
-def parse_indices(table: Table, column: str = "index") -> list[int]:
-    """The column as whole numbers from 0 on, each once.
-
-    Raises:
-        TableError: a cell is not such a number, or one number stands on two lines (both are named).
-    """
+def parse_indices(table: Table) -> list[int]:
+    """The column index as whole numbers from 0 on; a TableError for any other cell, or for a number on two lines."""
     indices: list[int] = []
-    for row, text in enumerate(table[column]):
+    for row, text in enumerate(table["index"]):
         index = parse_index(text)
         if index is None:
-            raise table.error(row, column, f"{quoted(text)} {NO_INDEX}")
+            raise table.error(row, "index", f"{quoted(text)} {NO_INDEX}")
         indices.append(index)
     if len(set(indices)) != len(indices):
         first: dict[int, int] = {}
         for row, index in enumerate(indices):
             if first.setdefault(index, row) != row:
-                raise table.error(row, column, f"index {index} was already used on line {table.lines[first[index]]}")
+                raise table.error(row, "index", f"index {index} was already used on line {table.lines[first[index]]}")
     return indices
 
 
-def require_entities(table: Table, schema: Schema, column: str = "entity_name") -> list[str]:
-    """The column, each name being one of the schema's.
-
-    Raises:
-        TableError: an unknown entity; the message names the closest known one, or all.
-    """
-    names = table[column]
+def require_entities(table: Table, schema: Schema) -> list[str]:
+    """The column entity_name, all of the schema; a TableError names the closest known one, or all."""
+    names = table["entity_name"]
     unknown = {name for name in set(names) if name not in schema}
-    row = next((row for row, name in enumerate(names) if name in unknown), None) if unknown else None
-    if row is not None:
+    if unknown:
+        row = next(row for row, name in enumerate(names) if name in unknown)
         hint = _suggest(names[row], list(schema.entities), "known")
-        raise table.error(row, column, f"unknown entity {quoted(names[row])}; {hint}")
+        raise table.error(row, "entity_name", f"unknown entity {quoted(names[row])}; {hint}")
     return names
 
 

@@ -54,15 +54,15 @@ def verify_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
             raise PictureError(reason) from None
 
 
-def is_good_file(path: Path, max_pixels: int = MAX_PIXELS) -> bool:
+def is_good_file(path: Path) -> bool:
     """Whether a file is a whole picture: by header and end mark where the format has one, else by decoding it."""
     try:
         with path.open("rb") as stream:
-            _, name = _read_header(stream, max_pixels)
+            _, name = _read_header(stream, MAX_PIXELS)
             stream.seek(max(0, stream.seek(0, io.SEEK_END) - _TAIL))
             mark = _END_MARK.get(name)
             if mark is None or mark not in stream.read():
-                verify_picture(path.read_bytes(), max_pixels)
+                verify_picture(path.read_bytes())
     except (OSError, PictureError):
         return False
     return True
@@ -114,7 +114,7 @@ class Fetcher:
 
     Args:
         guard: says where connections may go; asked for every hop.
-        connections: connections kept open to one address.
+        connections: kept open to one address.
         timeout: seconds for one link, all its tries, redirects and waits together.
         max_bytes: largest body.
         max_pixels: largest picture, told from its header.

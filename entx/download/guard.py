@@ -106,11 +106,7 @@ class AddressGuard:
         self._lock = threading.Lock()
 
     def check(self, url: str) -> Target:
-        """The target of a link or of a redirect.
-
-        Raises:
-            DownloadError: no http(s) link, credentials in it, a port or an address that is not allowed, no such host.
-        """
+        """The target of a link or a redirect; DownloadError where it is not to be followed, or has no such host."""
         try:
             parsed = parse_url(url)
         except LocationParseError:

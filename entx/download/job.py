@@ -67,7 +67,6 @@ def download(
         links: of a table; repeated ones are fetched once.
         folder: made if absent. The list of failures, `download-failures.csv`, is written there too.
         fetcher: closed when the run ends.
-        workers: threads.
         per_host: threads that may ask one host at a time.
         stop: when set, the run ends within seconds: links under way are cut, finished files stay.
         advance: called with 1 for each link that ended.

@@ -162,7 +162,7 @@ def tally(ballot: Ballot, runs: Sequence[str]) -> str:
     return "; ".join(parts)
 
 
-def choose_pages(store: Store, arms: Sequence[Arm]) -> PageKey | None:
+def pages_to_ground_in(store: Store, arms: Sequence[Arm]) -> PageKey | None:
     """The pages to ground in: those of the first arm that read some, else the newest of the store, else none."""
     of_arms = (arm.pages for arm in arms if arm.pages is not None)
     return next(of_arms, None) or next((key for key, _ in page_keys(store)), None)

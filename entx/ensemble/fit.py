@@ -115,11 +115,7 @@ class Fitted:
             stream.write(self.text())
 
     def check(self, strategy: str, stages: Sequence[str], schema: str) -> None:
-        """Whether it was fitted for such an ensemble.
-
-        Raises:
-            InputError: for another strategy, other arms or another schema.
-        """
+        """Raises InputError where it was fitted for another strategy, other arms or another schema."""
         if strategy != self.strategy:
             raise InputError(f"fitted for --strategy {self.strategy}, not {strategy}; fit again with --gold")
         if tuple(stages) != self.stages:
@@ -132,11 +128,7 @@ class Fitted:
 
 
 def load_fitted(path: Path) -> Fitted:
-    """Reads the file.
-
-    Raises:
-        InputError: missing, not such a file, or of a newer entx.
-    """
+    """Reads the file. Raises InputError: missing, not such a file, or of a newer entx."""
     return load_file(Fitted, path, "fitted ensemble", FORMAT)
 
 
@@ -146,11 +138,7 @@ def file_text(version: int, plain: Mapping[str, Any]) -> str:
 
 
 def load_file(kind: type[T], path: Path, what: str, version: int) -> T:
-    """What `file_text` wrote, from a file; `what` names such a file in messages.
-
-    Raises:
-        InputError: it cannot be read, or as `parse_file`.
-    """
+    """What `file_text` wrote, from a file; `what` names such a file in messages. Raises InputError as `parse_file`."""
     try:
         text = input_bytes(path).decode()
     except UnicodeDecodeError:
@@ -162,11 +150,7 @@ def load_file(kind: type[T], path: Path, what: str, version: int) -> T:
 
 
 def parse_file(kind: type[T], text: str, what: str, version: int) -> T:
-    """What `file_text` wrote.
-
-    Raises:
-        InputError: not such a text, of another format, or damaged: every fault is named.
-    """
+    """What `file_text` wrote; an InputError that names every fault of a text that is damaged or of another format."""
     try:
         plain = json.loads(text)
     except (ValueError, RecursionError):

@@ -23,7 +23,7 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Truth
 from entx.core.types import Answer
-from entx.ensemble.ballot import Ballot, Option, ballots, choose_pages, tally
+from entx.ensemble.ballot import Ballot, Option, ballots, pages_to_ground_in, tally
 from entx.ensemble.fit import Fitted, examples_of, fit_ensemble, load_file
 from entx.ensemble.judge import CHALLENGE_F1, FILE, Judge, Objective
 from entx.ensemble.strategies import Ranked, find_strategy, likeliest_first, rank
@@ -61,11 +61,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When the favourite is given.
-
-    Raises:
-        InputError: an unknown objective.
-    """
+    """When the favourite is given. Raises InputError: an unknown objective."""
 
     optimise: str = OWN  # or an objective as `Objective.parse` reads it
     always: bool = False  # give every favourite, whatever its chances
@@ -80,11 +76,7 @@ class Policy:
 
 
 class Chooser:
-    """A strategy, what it learned, and the policy.
-
-    Raises:
-        InputError: an unknown strategy; it or the objective needs a fit and there is none.
-    """
+    """A strategy, what it learned, and the policy; an InputError where one of them needs a fit and there is none."""
 
     def __init__(self, name: str, runs: Sequence[str], fitted: Fitted | None, policy: Policy) -> None:
         factory = find_strategy(name)
@@ -247,15 +239,11 @@ def fit_on_gold(
     truths: Mapping[int, Truth],
     params: Mapping[str, float] = MappingProxyType({}),
 ) -> Fitted:
-    """Fits the ensemble on the questions of the store that have a truth.
-
-    Raises:
-        InputError: as `run_ensemble` and `fit_ensemble`.
-    """
+    """Fits the ensemble on the store's questions with a truth; InputError as `run_ensemble` and `fit_ensemble`."""
     find_strategy(strategy)  # an unknown one is told before a row is read
     arms = find_arms(store, runs, schema.digest)
     rows = load_arms(store, runs, only=truths)
-    batches = ballots(store, rows, arms, schema, choose_pages(store, arms))
+    batches = ballots(store, rows, arms, schema, pages_to_ground_in(store, arms))
     examples = examples_of((ballot for batch in batches for ballot in batch), truths)
     return fit_ensemble(strategy, arms, schema.digest, examples, params)
 
@@ -286,7 +274,7 @@ def run_ensemble(
     if fitted is not None:
         fitted.check(strategy, [arm.stage for arm in arms], schema.digest)
     chooser = Chooser(strategy, runs, fitted, policy)
-    key = choose_pages(store, arms)
+    key = pages_to_ground_in(store, arms)
     report = EnsembleReport(
         run or _run_name(strategy, runs, policy), dict.fromkeys(runs, 0), dict.fromkeys(runs, 0), key is not None
     )

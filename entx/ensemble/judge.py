@@ -241,11 +241,7 @@ class Objective:
 
     @classmethod
     def parse(cls, text: str) -> Objective:
-        """From "challenge-f1", "micro-f1" or "precision@0.95".
-
-        Raises:
-            InputError: anything else.
-        """
+        """From "challenge-f1", "micro-f1" or "precision@0.95". Raises InputError: anything else."""
         if text in (CHALLENGE_F1, MICRO_F1):
             return cls(text)
         match = _PRECISION.fullmatch(text)

@@ -107,11 +107,7 @@ def strategy_names() -> list[str]:
 
 
 def find_strategy(name: str) -> StrategyFactory:
-    """The strategy of that name.
-
-    Raises:
-        InputError: unknown, or it cannot be imported.
-    """
+    """The strategy of that name. Raises InputError: unknown, or it cannot be imported."""
     return cast("StrategyFactory", load_plugin("strategy", name, GROUP, BUILT_IN, InputError))
 
 

@@ -6,7 +6,7 @@
     dev.examples(sampled=False)      every row, once
 
 One pass over the pages; each page is parsed and put into words once, whatever number of questions is asked of it. Every
-question that does not become a row is counted by its reason (`Tally`). How rows are drawn, split and ordered is
+question that does not become a row is counted by its reason. How rows are drawn, split and ordered is
 `neural.training.rows`.
 """
 
@@ -40,7 +40,7 @@ from entx.neural.training.rows import (
     source_weight,
     usable_labels,
 )
-from entx.storage.labels import LabelledQuestion, labelled_questions, labelled_sources, pages_with_questions
+from entx.storage.labels import LabelledQuestion, labelled_questions, pages_with_questions
 from entx.storage.store import Store
 
 
@@ -134,21 +134,13 @@ class Row(LabelledRow):
         return answer_text(self.truth)
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What became of questions and pages, by reason; grows while rows are read."""
-
-    questions: Counter[str] = field(default_factory=Counter)
-    pages: Counter[str] = field(default_factory=Counter)
-
-
 def read_rows(
     store: Store,
     key: PageKey,
     schema: Schema,
     writer: PageWriter,
     data: TextData,
-    tally: Tally,
+    tally: Mapping[str, Counter[str]],
     held_out: frozenset[str] = frozenset(),
 ) -> Iterator[list[Row]]:
     """Page by page, streamed: the rows of labelled questions, and every certain negative that the page allows.
@@ -156,19 +148,19 @@ def read_rows(
     In the order of their questions; a page whose questions all fell away is not given, but counted.
 
     Args:
-        tally: is told what became of every labelled question.
+        tally: is told what became of all "questions" and "pages", by reason.
         held_out: pictures (sha256) of which nothing may be learnt, such as those of a test set.
     """
-    chosen = []
-    for count in labelled_sources(store, key):
-        if not any(source_weight(data.sources, count.source, name) for name in schema.entities):
-            tally.questions["dropped: weight 0"] += count.labelled
-            continue
-        chosen.append(count.source)
-        tally.questions["dropped: no page"] += count.labelled - count.with_page
-    asked = labelled_questions(store, key, chosen)
+    known = labelled_questions(store)
+    sources = {one.source for one in known}
+    useless = {one for one in sources if not any(source_weight(data.sources, one, name) for name in schema.entities)}
+    weighed = [one for one in known if one.source not in useless]
+    asked = [one for one in labelled_questions(store, key) if one.source not in useless]
+    if useless:
+        tally["questions"]["dropped: weight 0"] += len(known) - len(weighed)
+    tally["questions"]["dropped: no page"] += len(weighed) - len(asked)
     free = [question for question in asked if question.picture not in held_out]
-    tally.questions["dropped: picture is held out"] += len(asked) - len(free)
+    tally["questions"]["dropped: picture is held out"] += len(asked) - len(free)
     for page, questions in pages_with_questions(store, key, free):
         if rows := page_rows(page, questions, schema, writer, data, tally):
             yield rows
@@ -180,21 +172,21 @@ def page_rows(
     schema: Schema,
     writer: PageWriter,
     data: TextData,
-    tally: Tally,
+    tally: Mapping[str, Counter[str]],
 ) -> list[Row]:
     """The rows of one page, generated ones last; none where no question is left."""
     asked = list(questions)
-    labels = usable_labels(asked, schema, data.sources, data.ranges, tally.questions)
+    labels = usable_labels(asked, schema, data.sources, data.ranges, tally["questions"])
     if not labels:
-        tally.pages["without a usable label"] += 1
+        tally["pages"]["without a usable label"] += 1
         return []
     quantities = page_quantities(page)
     prompt = page_prompt(
         page, schema, writer.style, count_tokens=writer.count_tokens, budget=writer.budget, quantities=quantities
     )
-    tally.pages["used"] += 1
-    tally.pages["with dropped lines"] += prompt.dropped > 0
-    tally.pages["dropped lines"] += prompt.dropped
+    tally["pages"]["used"] += 1
+    tally["pages"]["with dropped lines"] += prompt.dropped > 0
+    tally["pages"]["dropped lines"] += prompt.dropped
     kept = set(prompt.kept)
     by_units: dict[tuple[str, ...], list[Candidate]] = {}
 
@@ -221,14 +213,14 @@ def page_rows(
         made = row(question, entity, truth, weight, question.source)
         if made.right is None and data.unreadable is not Unreadable.KEEP:
             if data.unreadable is Unreadable.DROP:
-                tally.questions["dropped: label is not on the page"] += 1
+                tally["questions"]["dropped: label is not on the page"] += 1
                 continue
             weight *= data.unreadable_weight if made.weak else 1.0
             made = replace(made, truth=None, weight=weight, right=len(made.choices) - 1)
-            tally.questions["used: label is not on the page, answer none"] += 1
+            tally["questions"]["used: label is not on the page, answer none"] += 1
         else:
             what = "a label that is not on the page" if made.right is None else "a candidate" if truth else "none"
-            tally.questions[f"used: {what}"] += 1
+            tally["questions"][f"used: {what}"] += 1
         rows.append(made)
     if data.negatives > 0:
         trusted = {made.entity_name: made.truth for made in rows if not made.weak}
@@ -285,11 +277,10 @@ class TextDataset(Dataset[Row]):
         seed: int = 0,
     ) -> TextDataset:
         """Every usable labelled question with an OK page of this key, and the certain negatives of those pages."""
-        tally, data = Tally(), data or TextData()
+        tally, data = {"questions": Counter[str](), "pages": Counter[str]()}, data or TextData()
         pages = read_rows(store, key, schema, writer, data, tally, held_out)
         rows = [row for page in pages for row in page]
-        counts = {"questions": tally.questions, "pages": tally.pages}
-        return cls(rows, SampleSettings.of(data, seed), counts, schema, writer.style, hints or Hints())
+        return cls(rows, SampleSettings.of(data, seed), tally, schema, writer.style, hints or Hints())
 
     def examples(self, epoch: int = 0, *, sampled: bool = True) -> list[Row]:
         """The rows of one epoch with their questions; without sampling every row once, generated ones included."""
@@ -352,11 +343,7 @@ def rough_tokens(texts: list[str]) -> list[int]:
 
 
 def token_counter(folder: Path | None) -> Callable[[list[str]], list[int]]:
-    """Counts by the tokenizer of a model folder; roughly without one.
-
-    Raises:
-        InputError: there is no tokenizer, or no library for it.
-    """
+    """Counts by the tokenizer of a model folder, roughly without one; InputError where it cannot be had."""
     if folder is None:
         return rough_tokens
     try:

@@ -195,10 +195,7 @@ class TextReader(Reader):
 def open_reader(
     options: ModelOptions, schema: Schema, notice: Callable[[str], None] = lambda _: None
 ) -> tuple[TextReader, dict[str, Any]]:
-    """Loads the model; returns its reader and what the run has to record of it.
-
-    Args:
-        options: without a model the one that ships.
+    """Loads the model, by default the one that ships; returns its reader and what the run has to record of it.
 
     Raises:
         InputError: an option does not fit the backend, or the model cannot be loaded or reached.
@@ -219,11 +216,7 @@ def open_reader(
 
 
 def shipped_model() -> Path:
-    """The folder of the model that ships with entx.
-
-    Raises:
-        InputError: this installation has none.
-    """
+    """The folder of the model that ships with entx. Raises InputError: this installation has none."""
     folder = Path(str(resources.files("entx"))) / "models" / SHIPPED
     if not folder.is_dir():
         raise InputError(f"this installation ships no text model ({SHIPPED}); name a model folder: --model DIR")

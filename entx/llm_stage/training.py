@@ -98,11 +98,7 @@ class TextStage(Stage[TextRecipe]):
 
     @cached_property
     def tokenizer(self) -> PromptTokenizer:
-        """The folder's tokenizer as prompts of the recipe's style need it.
-
-        Raises:
-            InputError: there is none, or the style needs a chat template and there is none.
-        """
+        """The folder's tokenizer; InputError where there is none, or none of the chat template that the style needs."""
         with named_fault(self.folder.path, "no tokenizer"):
             tokenizer = load_tokenizer(self.folder.path)
         return PromptTokenizer(tokenizer, chat=self.chat, name=self.folder.path.name)

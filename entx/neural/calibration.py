@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from entx.core.errors import InputError
-from entx.core.evaluation import ALSO_SEPARATOR, Counts, FloatArray, Truth, outcomes
+from entx.core.evaluation import Counts, FloatArray, Truth, outcomes
 from entx.core.types import Answer, Evidence, Quantity
 
 _SURE = 1e-6  # probabilities are kept this far from 0 and 1
@@ -177,14 +177,10 @@ class Labelled:
 
 
 def fit(rows: Sequence[Labelled], unseen: Sequence[bool] = ()) -> Calibration:
-    """Fits all maps.
+    """Fits all maps on questions with candidates; ValueError where there are none.
 
     Args:
-        rows: questions with candidates.
         unseen: of each question without candidates, whether the picture states a value all the same.
-
-    Raises:
-        ValueError: no rows.
     """
     if not rows:
         raise ValueError("a calibration is fitted on labelled rows, and there are none")
@@ -317,11 +313,7 @@ class GoldRow:
 
 
 def fit_gold(rows: Sequence[GoldRow]) -> Calibration:
-    """A calibration fitted on all rows.
-
-    Raises:
-        ValueError: none of them had something to choose from.
-    """
+    """A calibration fitted on all rows. Raises ValueError: none of them had something to choose from."""
     labelled = [row.labelled for row in rows]
     unseen = [row.truth.present for row, one in zip(rows, labelled, strict=True) if one is None]
     return fit([one for one in labelled if one is not None], unseen)
@@ -341,11 +333,7 @@ class CrossFit:
 
 
 def cross_fit(rows: Sequence[GoldRow]) -> CrossFit:
-    """Answers and probabilities of each row by a calibration from the other pictures, in `FOLDS` parts by their hash.
-
-    Raises:
-        ValueError: a fold's rest holds no row to fit on.
-    """
+    """Answers and probabilities by fits (or ValueError) of the other pictures, in `FOLDS` parts by their hash."""
     labelled = [row.labelled for row in rows]
     folds = [int(row.picture[:8], 16) % FOLDS for row in rows]
     made = CrossFit([""] * len(rows), [""] * len(rows), [], [], [])
@@ -386,8 +374,7 @@ def worth(rows: Sequence[GoldRow]) -> dict[str, Any]:
 
 def f1(rows: Sequence[GoldRow], answers: Sequence[str]) -> float:
     """The challenge's metric of the answers."""
-    also = [ALSO_SEPARATOR.join(row.truth.also) for row in rows]
-    found, _ = outcomes(answers, [row.truth.value for row in rows], also)
+    found, _ = outcomes(answers, [row.truth.value for row in rows], [row.truth.also for row in rows])
     return Counts.of(found).f1
 
 

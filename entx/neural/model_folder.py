@@ -22,12 +22,9 @@ from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from entx.core.errors import EntxError, InputError
-
-if TYPE_CHECKING:
-    import torch
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 """Options of every `from_pretrained` call."""
@@ -63,7 +60,6 @@ class ModelFolder:
 
     path: Path  # absolute
     is_adapter: bool  # it holds a LoRA adapter, to be loaded on top of a base model
-    weight_bytes: int  # size of its safetensors files
 
 
 def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
@@ -106,7 +102,7 @@ def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
         faults += code_faults(path, remote_code)
     if faults:
         raise InputError(f"{path}: refused before loading: " + "; ".join(faults))
-    return ModelFolder(path.resolve(), is_adapter, sum(file.stat().st_size for file in weights))
+    return ModelFolder(path.resolve(), is_adapter)
 
 
 def fingerprint(folder: ModelFolder) -> str:
@@ -145,11 +141,7 @@ def model_hash(*folders: Path) -> str:
 
 @contextmanager
 def named_fault(folder: Path, doing: str = "the model cannot be loaded") -> Iterator[None]:
-    """Turns whatever a library says of a folder that it cannot work with into one line that names the folder.
-
-    Raises:
-        InputError: whatever went wrong inside.
-    """
+    """Makes whatever a library says of a folder that it cannot work with an InputError of one line that names it."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -159,23 +151,6 @@ def named_fault(folder: Path, doing: str = "the model cannot be loaded") -> Iter
             raise
         why = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(f"{folder}: {why if isinstance(error, InputError) else f'{doing}: {why}'}") from error
-
-
-def load_weights(kind: Any, folder: Path, **options: Any) -> Any:
-    """The model of a checked folder, in evaluation mode.
-
-    Args:
-        kind: one of the transformers library's Auto classes.
-        options: of its `from_pretrained`.
-
-    Raises:
-        ValueError: the folder lacks weights of the model; the library would fill them with random numbers.
-        OSError, KeyError, RuntimeError: as the library says.
-    """
-    model, found = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **LOCAL, **options)
-    if missing := sorted(found["missing_keys"]):
-        raise ValueError(f"its weights lack {missing[0]} ({len(missing)} in all), which would be random numbers")
-    return model.eval()
 
 
 def load_model(
@@ -190,6 +165,10 @@ def load_model(
         four_bit: nf4 weights by bitsandbytes.
         attention: sdpa or eager; "" for what fits the model.
         device: of torch; default: cuda where there is one, else cpu; "" lets the library place the weights.
+
+    Raises:
+        ValueError: the folder lacks weights of the model; the library would fill them with random numbers.
+        OSError, KeyError, RuntimeError: as the library says.
     """
     import torch
     import transformers
@@ -204,19 +183,18 @@ def load_model(
     elif getattr(config.get_text_config(), "attn_logit_softcapping", None):
         options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
     if four_bit:
-        options["quantization_config"] = nf4_config(options["dtype"])
+        options["quantization_config"] = transformers.BitsAndBytesConfig(  # as QLoRA (Dettmers et al. 2023)
+            load_in_4bit=True, bnb_4bit_compute_dtype=options["dtype"], bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+        )  # fmt: skip
     if device:
         options["device_map"] = {"": device}
-    return load_weights(getattr(transformers, kind), folder, config=config, **options)
-
-
-def nf4_config(compute: torch.dtype) -> Any:
-    """nf4 weights, quantised twice, as QLoRA (Dettmers et al. 2023); `compute` is what they are multiplied in."""
-    from transformers import BitsAndBytesConfig
-
-    settings: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
-    make: Any = BitsAndBytesConfig
-    return make(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **settings)
+    model, found = getattr(transformers, kind).from_pretrained(
+        folder, config=config, use_safetensors=True, output_loading_info=True, **LOCAL, **options
+    )
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(f"its weights lack {missing[0]} ({len(missing)} in all), which would be random numbers")
+    return model.eval()
 
 
 def default_device() -> str:
@@ -249,11 +227,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def add_adapter(model: Any, adapter: Path | None, folder: Path) -> Any:
-    """The model with a PEFT adapter on top; as it is for None.
-
-    Raises:
-        InputError: the adapter is not one of this model.
-    """
+    """The model with a PEFT adapter on top; as it is for None. Raises InputError: an adapter of another model."""
     if adapter is None:
         return model
     with named_fault(adapter, f"the adapter cannot be loaded on {folder.name}"):

@@ -20,7 +20,7 @@ from entx.core.errors import InputError
 from entx.core.evaluation import read_truth
 from entx.core.files import atomic_text
 from entx.core.splits import Shard
-from entx.core.types import Answer, PageKey
+from entx.core.types import NO_PAGES, Answer, PageKey
 from entx.neural.backends.base import Completion, Model
 from entx.neural.calibration import Calibration, GoldRow, Posterior
 from entx.neural.model_folder import check_model_folder, model_hash, read_json
@@ -58,11 +58,7 @@ class ModelOptions:
     remote_code: str = ""  # commit of which the user has read the code in the folder, and lets it run; "" refuses
 
     def check(self, backends: Sequence[str]) -> None:
-        """Whether the options fit each other and the stage's backends.
-
-        Raises:
-            InputError: one does not.
-        """
+        """Whether the options fit each other and the stage's backends. Raises InputError: one does not."""
         for name, value, known in (
             ("backend", self.backend, backends),
             ("mode", self.mode, (None, *Mode)),
@@ -203,11 +199,7 @@ class Reader(ABC):
 
     Args:
         serving: how the model is asked; has a `calibration`.
-        schema: entities and their units.
         counts: a dataclass of what it did.
-
-    Attributes:
-        stage: its name.
     """
 
     stage: ClassVar[str]
@@ -291,8 +283,7 @@ def answer_questions(
     calibration, key = reader.serving.calibration, task.key
     begin_run(store, run, reader.stage, {
         **reader.settings(store, task), "model": reader.model.name, "schema": reader.schema.digest,
-        "calibration": calibration.digest if calibration else None, "engine": key and key.engine,
-        "model_hash": key and key.model_hash, "params_hash": key and key.params_hash, **settings,
+        "calibration": calibration.digest if calibration else None, **(key.as_dict() if key else NO_PAGES), **settings,
     })  # fmt: skip
     answered = 0
     work = reader.work(store, run, task)
@@ -318,9 +309,6 @@ def score_gold(
     store: Store, reader: Reader, task: Task, gold: Path, advance: Callable[[int], None] = lambda _: None
 ) -> list[GoldRow]:
     """What a model thinks of the questions of a gold table: those that the store has a page, or a picture file, of.
-
-    Args:
-        gold: index, value or entity_value, perhaps also.
 
     Raises:
         InputError: the table cannot be read, or the store holds none of its questions.

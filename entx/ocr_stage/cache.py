@@ -85,7 +85,7 @@ def fill_cache(
         begin_run(store, run, "ocr", {"engine": spec.engine, "params": dict(spec.params), "workers": workers})
         batch = _Batch(store, key, run)
         pending = pending_pictures(store, key)
-        tasks = (Task(file.picture, file.path) for file in pending if folders.have(Path(file.path).parent))
+        tasks = (Task(picture, path) for picture, path in pending if folders.have(Path(path).parent))
         try:
             with closing(read_pages(tasks, partial(PageReader, spec), workers=workers, limits=limits)) as pages:
                 for page in pages:

@@ -44,11 +44,7 @@ _VULGAR_AFTER_DIGIT = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞↉])")
 
 
 class PageReader:
-    """Reads pictures with one engine. Build one in each worker process; it is not shared.
-
-    Raises:
-        EngineError: the engine cannot be built.
-    """
+    """Reads pictures with one engine (EngineError). Build one in each worker process; it is not shared."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._settings = spec.reader_settings()

@@ -20,7 +20,6 @@ import numpy as np
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import (
-    ALSO_SEPARATOR,
     PICTURE_COLUMNS,
     Counts,
     IntArray,
@@ -177,17 +176,11 @@ class Column:
 
 def outcomes_of(texts: Sequence[str], gold: Gold) -> tuple[IntArray, IntArray]:
     """What such answers count as: by number and unit, and by text."""
-    also = [ALSO_SEPARATOR.join(row.also) for row in gold.rows]
-    return outcomes(texts, [row.truth for row in gold.rows], also)
+    return outcomes(texts, [row.truth for row in gold.rows], [row.also for row in gold.rows])
 
 
 def arm_columns(runs: Sequence[tuple[str, str]], rows: Iterable[ArmsRow], gold: Gold) -> list[Column]:
-    """The columns of stored runs.
-
-    Args:
-        runs: (name, stage) of each, in the order of the answers in `rows`.
-        rows: of the questions that some of them was asked.
-    """
+    """The columns of stored runs, given as (name, stage) in the order of the answers in `rows`."""
     said = {row.index: row.answers for row in rows}
     nobody: tuple[Answer | None, ...] = (None,) * len(runs)
     return [
@@ -286,11 +279,7 @@ def _strict(column: Column, schema: Schema) -> Column | None:
 
 
 def always_answering(column: Column, always: Mapping[str, Column]) -> Column | None:
-    """The column with its best candidate also where it abstains; None where it never names one.
-
-    Args:
-        always: the same for names of hybrids, which know it.
-    """
+    """The column with its best candidate also where it abstains (of hybrids: `always`); None where it names none."""
     if column.name in always:
         return always[column.name]
     given = tuple(

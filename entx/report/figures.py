@@ -165,11 +165,7 @@ def unit_audit(columns: Sequence[Column]) -> list[dict[str, Any]]:
 
 
 def table_labels(path: Path, schema: Schema) -> list[tuple[str, str, str]]:
-    """(image_link, entity_name, entity_value) of a labelled table.
-
-    Raises:
-        TableError: it breaks its contract.
-    """
+    """(image_link, entity_name, entity_value) of a labelled table. Raises TableError: it breaks its contract."""
     table = read_table(path, ["image_link", "entity_name", "entity_value"])
     names = require_entities(table, schema)
     return list(zip(table["image_link"], names, table["entity_value"], strict=True))

@@ -27,29 +27,22 @@ from urllib.parse import quote
 from entx.core.boxes import bounds, corners, print_height
 from entx.core.errors import InputError
 from entx.core.evaluation import ALSO_SEPARATOR
-from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell, input_bytes
+from entx.core.files import FORMULA_STARTS, atomic_text, harmless_cell, input_bytes, storable
 from entx.core.tables import Table, parse_index, read_table
 from entx.core.types import Polygon, Quantity
 from entx.report.page import asset, shortened
 from entx.report.queue import Queue, QueuedQuestion, printed_forms
+from entx.storage.labels import Review
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Annotation:
-    """One person's answer to one question, as typed; "" for what the file does not say."""
+class Annotation(Review):
+    """A review as a file has it: its forms as typed, and "" for what the file does not say."""
 
-    place: str  # where in the file, in words
-    index: int
-    entity_name: str
-    texts: tuple[str, ...]  # the forms that are right, () where the picture states none
-    annotator: str = ""
-    reviewed: str = ""  # as `utc` writes it
-    final: bool = False  # from here on as in `storage.labels.Review`
-    lead_seconds: float | None = None
-    task: str = ""
-    said: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""  # where in the file, in words
+    entity_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +215,7 @@ _FIELDS = ("created_at", "updated_at", "lead_time", "ground_truth")
 
 
 def read_label_studio(path: Path) -> AnnotationFile:
-    """Reads an export.
-
-    Raises:
-        InputError: the file cannot be read, is no JSON, or no such export.
-    """
+    """Reads an export. Raises InputError: the file cannot be read, is no JSON, or no such export."""
     try:
         plain = json.loads(input_bytes(path))
     except (ValueError, RecursionError) as error:
@@ -295,19 +284,15 @@ def _add(found: AnnotationFile, record: Mapping[str, Any], values: Mapping[str, 
         said["arms"] = {storable(str(run)): storable(str(text)) for run, text in arms.items()}
     found.annotations.append(
         Annotation(
-            place, index, str(record.get("entity_name", "")), texts, annotator,
-            utc(record.get("updated_at")) or utc(record.get("created_at")), record.get("ground_truth") is True,
-            _lead_seconds(record.get("lead_time")), storable(f"{task}/{one}"), said,
+            index, texts, "", annotator, utc(record.get("updated_at")) or utc(record.get("created_at")),
+            record.get("ground_truth") is True, _lead_seconds(record.get("lead_time")), storable(f"{task}/{one}"), said,
+            place=place, entity_name=str(record.get("entity_name", "")),
         )
     )  # fmt: skip
 
 
 def _texts(values: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """The forms that are right, as typed.
-
-    Raises:
-        ValueError: no answer, or two that contradict each other; the message says which.
-    """
+    """The forms that are right, as typed; a ValueError says why there is no answer, or which two contradict."""
     picked, typed, also = (values[name] for name in _CONTROLS)
     if len(picked) != 1:
         raise ValueError(f"{len(picked)} answers were picked; one is needed" if picked else "no answer was picked")
@@ -410,7 +395,9 @@ def _read_row(table: Table, row: int, runs: list[str], found: AnnotationFile) ->
     texts = () if answer.lower() in (NONE, NOTHING) else (answer, *also)
     arms = {name.removeprefix(_SAID): text for name in runs if (text := _text(table, row, name))}
     entity_name, said = _text(table, row, "entity_name"), {"decided": decided, "arms": arms}
-    found.annotations.append(Annotation(place, index, entity_name, texts, annotator, said=said))
+    found.annotations.append(
+        Annotation(index, texts, "", annotator, "", said=said, place=place, entity_name=entity_name)
+    )
 
 
 def _text(table: Table, row: int, column: str) -> str:
@@ -429,8 +416,3 @@ def utc(text: object) -> str:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime(_TIME_FORMAT)
     except (ValueError, OverflowError):  # a moment of year 1 or 9999 that is none in UTC
         return ""
-
-
-def storable(text: str) -> str:
-    """Foreign text without what a database cannot hold."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "?")

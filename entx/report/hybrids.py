@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, Truth, bootstrap_f1
-from entx.core.types import NO_EVIDENCE, Answer, PageKey
+from entx.core.types import Answer, PageKey
 from entx.ensemble.ballot import Ballot, Example, ballots
 from entx.ensemble.fit import Fitted, examples_of, fit_ensemble, load_fitted
 from entx.ensemble.job import OWN, Choice, Chooser, Policy
@@ -89,11 +89,7 @@ def cheap_arms(arms: Sequence[Arm]) -> int:
 
 
 def sweep(examples: Sequence[Example], arms: Sequence[Arm], gold: Gold) -> Frontier:
-    """Decides every row at every share; what is learned is learned once a fold.
-
-    Raises:
-        InputError: scikit-learn is not installed.
-    """
+    """Decides every row at every share; what is learned (by scikit-learn, else InputError) is learned once a fold."""
     first = cheap_arms(arms)
     answers: list[dict[int, Answer]] = [{} for _ in ASKS]
     asked = [0] * len(ASKS)
@@ -124,10 +120,7 @@ def sweep(examples: Sequence[Example], arms: Sequence[Arm], gold: Gold) -> Front
 def frontier_figures(
     found: Frontier | None, of_runs: Mapping[str, Mapping[str, Any]], price: float | None, seed: int
 ) -> dict[str, Any] | None:
-    """The figures; None without a sweep.
-
-    Args:
-        of_runs: what `costs` found.
+    """The figures, with what `costs` found `of_runs`; None without a sweep.
 
     Returns:
         cheap, costly: names of runs; near: the least asked share whose F1 is at most `CLOSE` below asking all;
@@ -283,10 +276,4 @@ def _column(name: str, answers: Mapping[int, Answer], gold: Gold) -> Column:
 
 def _answers(choices: Sequence[Choice]) -> dict[int, Answer]:
     """What was chosen, by question."""
-    answers = {}
-    for choice in choices:
-        quantity, evidence = (choice.given.quantity, choice.given.evidence) if choice.given else (None, NO_EVIDENCE)
-        answers[choice.ballot.index] = Answer(
-            quantity, reason=choice.reason, evidence=evidence, p_correct=choice.p_correct, p_present=choice.p_present
-        )
-    return answers
+    return {choice.ballot.index: choice.answer() for choice in choices}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,9 +74,9 @@ def import_reviews(store: Store, path: Path, schema: Schema, source: str, annota
             problems.append(Problem(annotation.place, annotation.index, annotation.annotator, str(error)))
             continue
         reviews.append(
-            Review(
-                annotation.index, rights, source, annotation.annotator or annotator, annotation.reviewed or moment,
-                annotation.final, annotation.lead_seconds, annotation.task, annotation.said, path.name, sha256,
+            replace(
+                annotation, rights=rights, source=source, annotator=annotation.annotator or annotator,
+                reviewed=annotation.reviewed or moment, file=path.name, sha256=sha256,
             )
         )  # fmt: skip
     added = add_reviews(store, reviews)
@@ -142,7 +142,7 @@ def _without_contradictions(found: AnnotationFile, problems: list[Problem]) -> l
         by_person[annotation.index, annotation.annotator, annotation.reviewed].append(annotation)
     kept = []
     for (index, annotator, _), every in by_person.items():
-        if len({annotation.texts for annotation in every}) == 1:
+        if len({annotation.rights for annotation in every}) == 1:
             kept.append(every[0])
             continue
         reason = "the same annotator answers differently in " + ", ".join(annotation.place for annotation in every[1:])
@@ -151,11 +151,7 @@ def _without_contradictions(found: AnnotationFile, problems: list[Problem]) -> l
 
 
 def _rights(annotation: Annotation, question: FoundQuestion | None, schema: Schema) -> tuple[str, ...]:
-    """The written forms.
-
-    Raises:
-        ValueError: another question, or a text that is no label.
-    """
+    """The written forms. Raises ValueError: another question, or a text that is no label."""
     if question is None:
         raise ValueError("the store has no question of this index")
     if annotation.entity_name not in ("", question.entity_name):
@@ -163,7 +159,7 @@ def _rights(annotation: Annotation, question: FoundQuestion | None, schema: Sche
             f"asks {annotation.entity_name!r}, the store's question {question.entity_name!r}; another store's?"
         )
     entity = schema[question.entity_name]
-    return tuple(dict.fromkeys(written_form(text, entity) for text in annotation.texts))
+    return tuple(dict.fromkeys(written_form(text, entity) for text in annotation.rights))
 
 
 def _outcome(review: Review) -> str:

@@ -194,12 +194,7 @@ def html_text(summary: Mapping[str, Any], gallery: Gallery, *, old: str = "") ->
 
 
 def make_gallery(ablation: Ablation, *, most: int, picture_bytes: int) -> Gallery:
-    """Builds it.
-
-    Args:
-        most: at most so many cards, the first of the gold table.
-        picture_bytes: budget of all pictures together; 0 shows boxes on empty ground.
-    """
+    """Builds it of the first `most` wrong rows, all pictures within so many bytes; 0 shows boxes on empty ground."""
     rows = ablation.gold.rows
     wrong = [place for place in range(len(rows)) if not all(column.right[place] for column in ablation.columns)]
     shown = [rows[place] for place in wrong[:most]]

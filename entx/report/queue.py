@@ -39,7 +39,7 @@ from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import FloatArray
 from entx.core.types import Answer, PageKey, Quantity
-from entx.ensemble.ballot import Ballot, ballots, choose_pages
+from entx.ensemble.ballot import Ballot, ballots, pages_to_ground_in
 from entx.ensemble.fit import Fitted
 from entx.ensemble.job import Chooser, Policy
 from entx.ensemble.judge import CHALLENGE_F1
@@ -150,11 +150,7 @@ def make_panel(store: Store, runs: Sequence[str], schema: Schema, fitted: Fitted
 
 
 def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | None:
-    """The run that is an ensemble; None where there is none.
-
-    Raises:
-        InputError: as `find_arms`; two of them.
-    """
+    """The run that is an ensemble; None where there is none. Raises InputError: as `find_arms`; two of them."""
     found = [arm for arm in find_arms(store, runs, schema.digest) if arm.stage == ENSEMBLE_STAGE]
     if len(found) > 1:
         raise InputError(f"--runs names {len(found)} ensembles; name the one whose answers stand")
@@ -162,21 +158,16 @@ def ensemble_among(store: Store, runs: Sequence[str], schema: Schema) -> Arm | N
 
 
 def decide(panel: Panel, batch: Sequence[Ballot], stored: Mapping[int, Answer]) -> list[Decided | None]:
-    """The answers as they stand, one a ballot; None for a question that the deciding run was not asked.
-
-    Args:
-        stored: answers of the deciding run by question; not looked at where a strategy decides.
-    """
-    decided: list[Decided | None] = []
+    """The answers as they stand, one a ballot, of the deciding run (`stored`) or by its strategy; None: not asked."""
+    answers: Sequence[Answer | None]
     if panel.chooser is None:
-        for ballot in batch:
-            own = stored.get(ballot.index)
-            decided.append(None if own is None else _with_chances(ballot, own.quantity, own.p_correct, own.p_present))
-        return decided
-    for ballot, choice in zip(batch, panel.chooser.choose(batch), strict=True):
-        quantity = choice.given.quantity if choice.given else None
-        decided.append(_with_chances(ballot, quantity, choice.p_correct, choice.p_present))
-    return decided
+        answers = [stored.get(ballot.index) for ballot in batch]
+    else:
+        answers = [choice.answer() for choice in panel.chooser.choose(batch)]
+    return [
+        None if one is None else _with_chances(ballot, one.quantity, one.p_correct, one.p_present)
+        for ballot, one in zip(batch, answers, strict=True)
+    ]
 
 
 def _with_chances(ballot: Ballot, quantity: Quantity | None, right: float | None, present: float | None) -> Decided:
@@ -250,15 +241,12 @@ class _Row:
 def make_queue(
     store: Store, panel: Panel, schema: Schema, wanted: Wanted, advance: Callable[[int], None] = lambda _: None
 ) -> Queue:
-    """Orders the questions and fetches what the first ones need.
-
-    Args:
-        advance: called with the number of questions that have been weighed since the last call.
+    """Orders the questions (`advance` counts those weighed) and fetches what the first ones need.
 
     Raises:
         InputError: a question asks an entity that the schema does not have.
     """
-    key = choose_pages(store, panel.arms)
+    key = pages_to_ground_in(store, panel.arms)
     rows: list[_Row] = []
     estimated = undecided = 0
     for batch, decisions in _decisions(store, panel, schema, key, None):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -38,7 +38,7 @@ from entx.report.marks import (
 from entx.report.page import reduced, render
 from entx.rules.reader import RulesReader, Scored
 from entx.storage.pages import choose_pages, load_pages
-from entx.storage.questions import GroupPrior, group_prior_of, load_file, load_question
+from entx.storage.questions import GroupPrior, group_priors, load_question
 from entx.storage.runs import load_answers_to, run_settings
 from entx.storage.store import Store
 
@@ -75,17 +75,16 @@ def question_view(store: Store, index: int, schema: Schema, *, engine: str | Non
     """
     question = load_question(store, index)
     key = choose_pages(store, engine)
-    file = load_file(store, question.image_link)
-    if file is None:
+    if question.picture is None or question.path is None:
         raise InputError(f"question {index}: {question.image_link} has no picture file; run entx download and ingest")
-    page = next(load_pages(store, key, [file.picture]), None)
+    page = next(load_pages(store, key, [question.picture]), None)
     if page is None:
         raise InputError(
-            f"question {index}: {file.path} has not been read by {key.engine} with the settings of the newest pages; "
-            f"run: entx ocr-cache --store {store.path}"
+            f"question {index}: {question.path} has not been read by {key.engine} with the settings of the newest "
+            f"pages; run: entx ocr-cache --store {store.path}"
         )
-    _require_read(page, file.path)
-    data = _bytes(Path(file.path), file.picture)
+    _require_read(page, question.path)
+    data = _bytes(Path(question.path), question.picture)
     for run in runs:
         run_settings(store, run)  # an unknown run is an error
     given = {
@@ -102,7 +101,7 @@ def question_view(store: Store, index: int, schema: Schema, *, engine: str | Non
         facts.append(("truth", question.label or "no value"))
     title = f"Question {index}: {schema[question.entity_name].words}"
     names = [question.entity_name]
-    habit = group_prior_of(store, index) if question.entity_name == "depth" else None
+    habit = group_priors(store).get((question.group_id, question.fold)) if question.entity_name == "depth" else None
     return show_page(title, data, page, schema, answers, facts=facts, entity_names=names, habit=habit)
 
 
@@ -146,8 +145,7 @@ def _geometry_facts(page: OcrPage) -> list[tuple[str, str]]:
 
 def _of_page(answer: Answer, settings: dict[str, object], key: PageKey, page: OcrPage) -> Answer:
     """The answer without line ids where its run read another page of the picture."""
-    read = tuple(settings.get(name) for name in ("engine", "model_hash", "params_hash"))
-    same = read in (astuple(key), (None, None, None)) and all(i < len(page.lines) for i in answer.evidence.line_ids)
+    same = PageKey.from_dict(settings) in (key, None) and all(i < len(page.lines) for i in answer.evidence.line_ids)
     return answer if same else replace(answer, evidence=replace(answer.evidence, line_ids=()))
 
 

@@ -23,7 +23,7 @@ from entx.core.errors import InputError
 from entx.core.evaluation import Counts, Outcome
 from entx.core.files import atomic_text, input_bytes
 from entx.core.types import Answer, OcrPage, PageKey
-from entx.ensemble.ballot import choose_pages
+from entx.ensemble.ballot import pages_to_ground_in
 from entx.report.columns import RULES_STAGE, Column, Gold, arm_columns, pair_tests, read_gold, variants
 from entx.report.figures import (
     cause_of,
@@ -83,12 +83,7 @@ class Ablation:
 
 
 def load_ablation(store: Store, path: Path, runs: Sequence[str], schema: Schema, options: Options) -> Ablation:
-    """Gathers it; only the gold rows are held in memory.
-
-    Raises:
-        TableError: the gold table breaks its contract.
-        InputError: a run, strategy or row is not fit for it.
-    """
+    """Gathers it, with only the gold rows in memory; an InputError for a table, run, strategy or row unfit for it."""
     arms = find_arms(store, runs, schema.digest)
     gold = read_gold(path, store, schema, options.where)
     rows = list(load_arms(store, runs, only=[row.index for row in gold.rows]))
@@ -98,7 +93,7 @@ def load_ablation(store: Store, path: Path, runs: Sequence[str], schema: Schema,
         rows = [row for row in rows if row.index in asked]
         if not rows:
             raise InputError(f"{path}: none of its rows was asked of every one of {', '.join(runs)}")
-    key = choose_pages(store, arms)
+    key = pages_to_ground_in(store, arms)
     hybrids = decide_hybrids(store, options.strategies, arms, rows, gold, schema, key, options.fitted)
     columns = (*arm_columns([(arm.run, arm.stage) for arm in arms], rows, gold), *hybrids.columns)
     twice = {column.name for column in columns if sum(other.name == column.name for other in columns) > 1}
@@ -221,23 +216,14 @@ def _rows(ablation: Ablation) -> list[dict[str, Any]]:
     return rows
 
 
-def json_text(summary: Mapping[str, Any]) -> str:
-    """The figures as a file has them; equal figures give equal text."""
-    return json.dumps(summary, ensure_ascii=False, indent=1) + "\n"
-
-
 def write_json(summary: Mapping[str, Any], out: Path) -> None:
-    """Writes the figures, whole or not at all; InputError where `out` cannot be written."""
+    """Writes the figures, whole or not at all (InputError); equal figures give equal files."""
     with atomic_text(out) as stream:
-        stream.write(json_text(summary))
+        stream.write(json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
 
 
 def load_summary(path: Path) -> dict[str, Any]:
-    """Reads the JSON file of an earlier report.
-
-    Raises:
-        InputError: missing, not such a file, or of another format.
-    """
+    """Reads the JSON file of an earlier report. Raises InputError: missing, not such a file, or of another format."""
     try:
         found = json.loads(input_bytes(path).decode())
     except (ValueError, RecursionError):

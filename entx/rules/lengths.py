@@ -63,8 +63,7 @@ class Extent:
     turned: bool  # the text stands on its side
     slanted: bool  # or askew
     place: Place | None  # where it stands to the product
-    position: int  # its place in `A x B x C`
-    count: int  # and their number; 0 outside a list
+    count: int  # of the sizes in its `A x B x C`; 0 outside a list
     second: bool  # it says a size again that another candidate says first
     lookalike: bool  # its line or captions speak of a part, a person, a package
     guess: str  # the axis that the strongest of these says, "" where none does
@@ -171,7 +170,7 @@ def _extent(
     guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
     return Extent(
         one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, scores[0], scores[1], scores[2],
-        best.length if best is not None else 0.0, turned, slanted, place, position, count, second,
+        best.length if best is not None else 0.0, turned, slanted, place, count, second,
         _is_lookalike(layout, one), guess, _span(best), _slope(best, rotation if slanted else None),
     )  # fmt: skip
 

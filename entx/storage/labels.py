@@ -21,13 +21,6 @@ from entx.storage.questions import CURRENT_PICTURES
 from entx.storage.store import Store, columns_of, fetch, insert, next_seq
 
 _REVIEW = "idx, rights, source, annotator, reviewed, final, lead_seconds, task, said, file, sha256"
-_OK_PICTURES = f"select distinct picture from pages where status = 'ok' and {OF_KEY}"
-_LABELLED = """
-    with labelled as (
-        select idx, image_link, group_id, entity_name, coalesce(r.label, q.label) as label,
-               coalesce(r.source, q.source) as source
-        from questions q left join reviewed r using (idx) where coalesce(r.label, q.label) is not null
-    )"""
 _PAGES_AT_ONCE = 512  # in memory
 
 
@@ -69,15 +62,6 @@ class LabelledQuestion:
     label: str  # "" where the picture is said to state no value
     source: str  # name of the table or the labelling it came from
     path: str = ""  # where the file lay at ingest; "" where none is known
-
-
-@dataclass(frozen=True, slots=True)
-class SourceCount:
-    """The labelled questions of a table or a labelling, and how many of them have an OK page."""
-
-    source: str
-    labelled: int
-    with_page: int
 
 
 def add_reviews(store: Store, reviews: Sequence[Review]) -> int:
@@ -143,33 +127,19 @@ def settle(reviews: Iterable[Review]) -> tuple[dict[int, SettledLabel], dict[int
     return labels, disputed
 
 
-def labelled_sources(store: Store, key: PageKey) -> list[SourceCount]:
-    """Every table and labelling with labelled questions, by name."""
-    query = f"""
-        {_LABELLED} select q.source, count(*), count(p.picture)
-        from labelled q left join ({CURRENT_PICTURES}) c using (image_link)
-             left join ({_OK_PICTURES}) p on p.picture = c.picture
-        group by 1 order by 1"""
-    return [SourceCount(*row) for row in fetch(store, query, key.as_dict(), reviewed=_reviewed(store))]
-
-
-def labelled_questions(
-    store: Store, key: PageKey | None = None, sources: Iterable[str] | None = None
-) -> list[LabelledQuestion]:
+def labelled_questions(store: Store, key: PageKey | None = None) -> list[LabelledQuestion]:
     """The labelled questions by index.
 
     Args:
         key: of the OK page that the picture must have; None asks for no page, and not for a file either.
-        sources: names of the tables and labellings that count; None for all.
     """
+    with_page = f"and c.picture in (select picture from pages where status = 'ok' and {OF_KEY})" if key else ""
     query = f"""
-        {_LABELLED}
-        select idx, coalesce(c.picture, ''), group_id, entity_name, label, source, coalesce(c.path, '')
-        from labelled left join ({CURRENT_PICTURES}) c using (image_link)
-        where ($sources is null or list_contains($sources::varchar[], source))
-              {"" if key is None else f"and c.picture in ({_OK_PICTURES})"}
-        order by idx"""
-    wanted = {"sources": None if sources is None else list(sources)} | ({} if key is None else key.as_dict())
+        select idx, coalesce(c.picture, ''), group_id, entity_name, coalesce(r.label, q.label),
+               coalesce(r.source, q.source), coalesce(c.path, '')
+        from questions q left join reviewed r using (idx) left join ({CURRENT_PICTURES}) c using (image_link)
+        where coalesce(r.label, q.label) is not null {with_page} order by idx"""
+    wanted = None if key is None else key.as_dict()
     return [LabelledQuestion(*row) for row in fetch(store, query, wanted, reviewed=_reviewed(store))]
 
 

@@ -41,14 +41,6 @@ _STROKES = ("vertical", "horizontal", "oblique")
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFile:
-    """A distinct picture of the store and where its file lay at ingest."""
-
-    picture: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class OpenQuestion:
     """A question that a run has not answered yet; `group_id` and `fold` are the key of its group's prior."""
 
@@ -67,13 +59,12 @@ class OpenPicture:
     questions: tuple[OpenQuestion, ...]  # by index
 
 
-def pending_pictures(store: Store, key: PageKey) -> Iterator[PictureFile]:
-    """The distinct pictures that questions name and that have no page of this key yet, in order of their questions.
+def pending_pictures(store: Store, key: PageKey) -> Iterator[tuple[str, str]]:
+    """(picture, path at ingest) of what questions name and has no page of this key yet, in order of the questions.
 
     Streamed from a snapshot: pages that are added meanwhile change nothing.
     """
-    query = f"{_PENDING} select picture, path from pending order by first"
-    return (PictureFile(*row) for row in stream(store, query, key.as_dict()))
+    return stream(store, f"{_PENDING} select picture, path from pending order by first", key.as_dict())
 
 
 def count_pending(store: Store, key: PageKey) -> int:
@@ -108,11 +99,7 @@ def page_keys(store: Store) -> list[tuple[PageKey, int]]:
 
 
 def choose_pages(store: Store, engine: str | None) -> PageKey:
-    """The key of the pages to read: the one written last, of this engine if one is named.
-
-    Raises:
-        InputError: the store has no such pages.
-    """
+    """The key of the pages to read: the one written last, of this engine if one is named; InputError for none."""
     keys = [key for key, _ in page_keys(store) if engine in (None, key.engine)]
     if not keys:
         whose = f" of {engine}" if engine else ""

@@ -50,6 +50,7 @@ class FoundQuestion:
     entity_name: str
     image_link: str
     group_id: str
+    label: str | None  # the table's own; None for a table without labels
     fold: int  # of the picture's link, from 0 to FOLDS - 1
     picture: str | None  # None while no file is known
     path: str | None
@@ -68,11 +69,7 @@ class GroupPrior:
 
 
 def add_questions(store: Store, questions: Sequence[Question], source: str) -> int:
-    """Adds the questions that the store does not have; returns how many were new.
-
-    Raises:
-        InputError: an index is taken by another question; the first such index is named.
-    """
+    """Adds the questions that the store lacks, returns how many; InputError for an index that another one has."""
     columns = columns_of(questions, "image_link", "group_id", "entity_name", "label", idx="index")
     columns["source"] = [source] * len(questions)
     with store.transaction() as connection, registered(connection, "questions", columns):
@@ -105,28 +102,13 @@ def load_files(store: Store) -> dict[str, LinkedFile]:
     return {row[0]: LinkedFile(*row) for row in fetch(store, f"select * exclude (seq) from ({CURRENT_PICTURES})")}
 
 
-def load_file(store: Store, image_link: str) -> LinkedFile | None:
-    """The newest file of one link; None while no file is known."""
-    query = "select * exclude (seq) from pictures where image_link = ? order by seq desc limit 1"
-    rows = fetch(store, query, [image_link])
-    return LinkedFile(*rows[0]) if rows else None
-
-
-def load_question(store: Store, index: int) -> Question:
-    """One question.
-
-    Raises:
-        InputError: the store has no question of that index.
-    """
-    query = "select idx, image_link, group_id, entity_name, label from questions where idx = try_cast(? as bigint)"
-    rows = fetch(store, query, [str(index)])
-    if not rows:
-        first, last = fetch(store, "select min(idx), max(idx) from questions")[0]
-        range_ = "no questions" if first is None else f"questions {first} to {last}"
-        raise InputError(f"no question {index} in {store.path}; it holds {range_}")
-    found, link, group_id, entity_name, label = rows[0]
-    file = load_file(store, link)
-    return Question(found, link, group_id, entity_name, file.picture if file else None, label)
+def load_question(store: Store, index: int) -> FoundQuestion:
+    """One question; an InputError that says which there are where the store has none of that index."""
+    if index < 2**63 and (found := find_questions(store, [index]).get(index)):
+        return found
+    first, last = fetch(store, "select min(idx), max(idx) from questions")[0]
+    range_ = "no questions" if first is None else f"questions {first} to {last}"
+    raise InputError(f"no question {index} in {store.path}; it holds {range_}")
 
 
 def load_questions(store: Store) -> Iterator[Question]:
@@ -140,19 +122,14 @@ def load_questions(store: Store) -> Iterator[Question]:
 def find_questions(store: Store, indices: Iterable[int]) -> dict[int, FoundQuestion]:
     """The questions with these indices that the store has, by index."""
     query = f"""
-        select idx, entity_name, image_link, group_id, {FOLD_OF_LINK}, c.picture, c.path
+        select idx, entity_name, image_link, group_id, label, {FOLD_OF_LINK}, c.picture, c.path
         from questions join chosen using (idx) left join ({CURRENT_PICTURES}) c using (image_link)
         order by idx"""
     return {row[0]: FoundQuestion(*row) for row in fetch(store, query, chosen=integers(indices))}
 
 
 def find_labels(store: Store, asked: Sequence[tuple[str, str]], without: Iterable[int]) -> list[tuple[str, str, str]]:
-    """(image_link, entity_name, label) of the labelled questions that ask this of these pictures, by index.
-
-    Args:
-        asked: (image_link, entity_name) pairs.
-        without: indices of questions that do not count.
-    """
+    """(image_link, entity_name, label) of labelled questions that ask one of these pairs, by index; some left out."""
     types = pa.schema([("image_link", pa.string()), ("entity_name", pa.string())])
     wanted = pa.table([[link for link, _ in asked], [name for _, name in asked]], schema=types)
     query = """
@@ -195,12 +172,6 @@ def group_priors(store: Store) -> Mapping[tuple[str, int], GroupPrior]:
                 (depths + _PRIOR_PICTURES * average_depth) / (asked + _PRIOR_PICTURES),
             )
     return priors
-
-
-def group_prior_of(store: Store, index: int) -> GroupPrior | None:
-    """The prior for one question: that of its group outside its picture's fold; None for a group without labels."""
-    question = find_questions(store, [index]).get(index)
-    return group_priors(store).get((question.group_id, question.fold)) if question else None
 
 
 def priors_digest(priors: Mapping[tuple[str, int], GroupPrior]) -> str:

@@ -111,11 +111,7 @@ def end_run(store: Store, run: str, wall_seconds: float, counts: Mapping[str, in
 
 
 def run_settings(store: Store, run: str) -> dict[str, Any]:
-    """The settings a run was begun with.
-
-    Raises:
-        InputError: no such run; the message lists those there are.
-    """
+    """The settings a run was begun with. Raises InputError: no such run; the message lists those there are."""
     known = dict(fetch(store, "select run, settings from runs order by started"))
     if run not in known:
         raise InputError(f"no run {run!r} in {store.path}; it holds: {', '.join(known) or 'none'}")
@@ -192,11 +188,7 @@ def load_answers_to(store: Store, index: int) -> list[tuple[str, Answer]]:
 
 
 def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm]:
-    """The runs by name, checked to be fit for an ensemble.
-
-    Raises:
-        InputError: no such run, one named twice, one without answers, or one that answered under another schema.
-    """
+    """The runs by name; an InputError for what is unfit for an ensemble: unknown, twice, empty, of another schema."""
     twice = sorted({run for run in runs if runs.count(run) > 1})
     if twice:
         raise InputError(f"--runs names {', '.join(twice)} twice; each arm has one vote")

@@ -237,11 +237,7 @@ class Store:
         return self.table("answers", run)
 
     def table(self, name: str, run: str | None = None) -> pd.DataFrame:
-        """A table by its name in `TABLES`, whole or only the rows of a run.
-
-        Raises:
-            InputError: unknown table, or one whose rows are of no run.
-        """
+        """A table by its name in `TABLES`, whole or only the rows of a run; InputError: unknown, or of no run."""
         query = select(self, name)
         if run is not None and "run" not in (column for column, *_ in fetch(self, f"describe {query}")):
             raise InputError(f"the rows of {name} belong to no run; leave run out")
@@ -251,11 +247,7 @@ class Store:
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """The DuckDB connection.
-
-        Raises:
-            StoreForked: called in a forked child. There an insert reports success and is lost.
-        """
+        """The DuckDB connection; StoreForked in a forked child, where an insert would report success and be lost."""
         if os.getpid() != self._pid:
             raise StoreForked(
                 f"{self.path}: opened by process {self._pid}, used by its forked child {os.getpid()}; "
@@ -265,11 +257,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """All that the block writes, or nothing.
-
-        Raises:
-            StoreError: the disk is full or the file cannot be written; what was committed before stays.
-        """
+        """All that the block writes, or nothing; StoreError where the disk or the file does not take it."""
         connection = self.connection
         with guarded(self.path):
             try:
@@ -405,11 +393,7 @@ def _with_views(store: Store, views: Mapping[str, pa.Table]) -> duckdb.DuckDBPyC
 
 
 def select(store: Store, name: str, *, harmless: bool = False) -> str:
-    """The query for a table as it is shown outside; `harmless` makes every text column safe for spreadsheets.
-
-    Raises:
-        InputError: unknown table.
-    """
+    """The query for a table (InputError: unknown) as shown outside; `harmless` makes texts safe for spreadsheets."""
     if name not in TABLES:
         raise InputError(f"unknown table {name!r}; there are: {', '.join(TABLES)}")
     columns, source, order = TABLES[name]
@@ -452,9 +436,9 @@ def next_seq(store: Store, table: str) -> int:
     return int(fetch(store, f"select coalesce(max(seq), 0) + 1 from {table}")[0][0])
 
 
-def integers(numbers: Iterable[int], name: str = "idx") -> pa.Table:
-    """A view's worth of whole numbers, in one column."""
-    return pa.table({name: pa.array(list(numbers), pa.int64())})
+def integers(numbers: Iterable[int]) -> pa.Table:
+    """A view's worth of whole numbers, in the one column idx."""
+    return pa.table({"idx": pa.array(list(numbers), pa.int64())})
 
 
 def _first_bytes(path: Path) -> bytes | None:
@@ -484,11 +468,7 @@ def _remove(made: Sequence[Path]) -> None:
 
 
 def _is_created(path: Path, connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the file holds the tables of this version; False for an empty file.
-
-    Raises:
-        StoreError: it holds others.
-    """
+    """Whether the file holds the tables of this version; False for an empty file, StoreError for others."""
     tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
     if not tables:
         return False

@@ -280,7 +280,7 @@ def import_pages(store: Store, path: Path) -> tuple[int, int]:
         cells = {name: kind if kind == "VARCHAR" else "JSON" for name, kind in kinds.items()}
         file = f"read_json(?, format = 'newline_delimited', columns = {cells})"
     try:
-        there = {name for name, *_ in fetch(store, f"describe from {file}", [str(path)])}
+        there = {name for name, *_ in store.connection.execute(f"describe from {file}", [str(path)]).fetchall()}
         cells = {name: "null" if name in _LATER_COLUMNS - there else name for name in kinds}
         made = ", ".join(f"try({cells[name]}::{kind}) as {name}" for name, kind in kinds.items())
         query = f"create temp table incoming as select {made}, {cells['geometry']} is null as no_geometry from {file}"

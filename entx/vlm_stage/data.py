@@ -128,11 +128,7 @@ class Row(LabelledRow):
 
 
 def read_rows(store: Store, schema: Schema, data: DataSettings, tally: Counter[str]) -> list[Row]:
-    """The rows of all usable labelled questions, by picture in the order of their questions.
-
-    Args:
-        tally: is told what became of every labelled question.
-    """
+    """The rows of all usable labelled questions, by picture in the order of their questions; `tally` counts all."""
     by_picture: dict[str, list[LabelledQuestion]] = {}
     for one in labelled_questions(store):
         if not any(source_weight(data.sources, one.source, name) for name in schema.entities):
@@ -257,9 +253,6 @@ class PictureRow:
 
 def encode(rows: Sequence[Row], codec: Codec, schema: Schema, form: PromptForm, pixels: int) -> list[PictureRow]:
     """The rows with the numbers of tokens that the codec will make of them, in their order.
-
-    Args:
-        pixels: budget of a picture.
 
     Raises:
         InputError: of a family that is read only.

@@ -19,8 +19,8 @@ import torch
 from entx.neural.backends.base import MAX_TOKENS, Completion, Request, Size
 from entx.neural.backends.transformers import TransformersModel
 from entx.neural.decoding import PromptTokens, TreeBatch, side_by_side
-from entx.neural.model_folder import add_adapter, default_device, default_dtype, named_fault
-from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, LoadOptions, Pixels, family_of
+from entx.neural.model_folder import add_adapter, named_fault
+from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Pixels, family_of
 
 PIXEL_THREADS = {"cpu": 1, "cuda": 8}
 """Threads that prepare pixels, by device: some 10 ms a picture of 512 x 512, in which a GPU would have read it."""
@@ -35,13 +35,7 @@ class _Tree:
 
 
 class PictureModel(TransformersModel):
-    """A model, its codec and its family.
-
-    Args:
-        family: of the model.
-        model: a model of the family, or a PEFT model around one.
-        codec: its codec.
-    """
+    """A model, or a PEFT model around one, with its family and its codec."""
 
     def __init__(
         self, family: Family, model: Any, codec: Codec, *, name: str = "model", tokens_per_pass: int | None = None
@@ -58,20 +52,14 @@ class PictureModel(TransformersModel):
         cls, folder: Path, *, adapter: Path | None = None, four_bit: bool = False, dtype: str | None = None,
         device: str | None = None, remote_code: str = "",
     ) -> PictureModel:  # fmt: skip
-        """Loads a model from a checked local folder; options as of `entx.neural.model_folder.load_model`.
-
-        Args:
-            folder: config, safetensors, tokenizer and processor files.
-            adapter: folder of a PEFT adapter on top.
-            remote_code: see `LoadOptions`.
+        """Loads a model from a checked folder, perhaps with a PEFT adapter on top; options as of `Family.load`.
 
         Raises:
             InputError: of no known family, or the library cannot load what the folder holds.
         """
-        device = device or default_device()
         with named_fault(folder):
             family = family_of(folder)
-            loaded = family.load(folder, LoadOptions(dtype or default_dtype(device), four_bit, "", device, remote_code))
+            loaded = family.load(folder, remote_code=remote_code, dtype=dtype, four_bit=four_bit, device=device)
             return cls(family, add_adapter(loaded.model, adapter, folder), loaded.codec, name=folder.name)
 
     def image_tokens(self, size: Size) -> int:

@@ -38,11 +38,7 @@ _FIELDS = {"entity_name", "entity", "allowed_units"}
 
 @dataclass(frozen=True, slots=True)
 class PromptForm:
-    """How a question is put.
-
-    Raises:
-        InputError: a field that no question has.
-    """
+    """How a question is put. Raises InputError: a field that no question has."""
 
     question: str  # with {entity_name} ("item_weight"), {entity} ("item weight") and {allowed_units} ("gram, ounce")
     empty: str = ""  # what the model answers where the picture does not show the value; "" for nothing at all

@@ -19,7 +19,6 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, outcomes
 from entx.neural.backends.base import Model, Query, Request
-from entx.neural.model_folder import default_device
 from entx.neural.predict import write_serving
 from entx.neural.training.adapters import Side, Trainable
 from entx.neural.training.estimate import Passes
@@ -28,7 +27,7 @@ from entx.neural.training.stage import Stage, scores_of
 from entx.storage.pages import choose_pages, page_keys
 from entx.storage.store import Store
 from entx.vlm_stage.data import Collator, PictureDataset, PictureRecipe, PictureRow, Row, broken_pictures, encode
-from entx.vlm_stage.families.base import Codec, Family, LoadOptions, family_of
+from entx.vlm_stage.families.base import Codec, Family, family_of
 from entx.vlm_stage.prompt import PROMPT_VERSION, Serving, Views
 from entx.vlm_stage.reader import PICTURES_PER_COMMIT, PictureQuestions, VisionReader
 
@@ -168,8 +167,15 @@ class PictureStage(Stage[PictureRecipe]):
 
     @override
     def load_model(self, *, offload: bool) -> tuple[Any, Any]:
-        loaded = self.family.load(self.folder.path, self.load_options(offload=offload))
+        loaded = self.family.load(self.folder.path, **self.load_options(offload=offload))
         return loaded.model, loaded.codec
+
+    def load_options(self, *, offload: bool) -> dict[str, Any]:
+        """How the recipe wants its weights loaded, for `Family.load`."""
+        model, device = self.recipe.model, "" if self.recipe.deepspeed and offload else None
+        attention = "" if model.attention == "auto" else model.attention
+        how = {"dtype": model.dtype, "four_bit": model.load == "nf4", "attention": attention, "device": device}
+        return {**how, "remote_code": model.remote_code}
 
     @override
     def freeze(self, model: Any) -> None:
@@ -178,17 +184,6 @@ class PictureStage(Stage[PictureRecipe]):
         elif self.recipe.model.scope == "vision":
             self.family.language_model(model).requires_grad_(False)
             model.get_output_embeddings().requires_grad_(False)
-
-    def load_options(self, *, offload: bool = True) -> LoadOptions:
-        """How the recipe wants its weights loaded."""
-        model = self.recipe.model
-        return LoadOptions(
-            dtype=model.dtype,
-            four_bit=model.load == "nf4",
-            attention="" if model.attention == "auto" else model.attention,
-            device="" if self.recipe.deepspeed and offload else default_device(),
-            remote_code=model.remote_code,
-        )
 
     @override
     def unsloth_load_arguments(self) -> dict[str, Any]:

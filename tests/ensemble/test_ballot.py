@@ -20,9 +20,9 @@ from entx.ensemble.ballot import (
     Ballot,
     Example,
     ballots,
-    choose_pages,
     confidence_of,
     make_ballot,
+    pages_to_ground_in,
     stated_confidence,
     tally,
 )
@@ -250,7 +250,7 @@ def test_an_answer_is_found_as_printed_and_no_conversion_or_other_number(
 def _ballots(path: Path, key: PageKey | None = None) -> list[Ballot]:
     with Store(path) as store:
         arms, rows = find_arms(store, ["a"], CHALLENGE.digest), load_arms(store, ["a"])
-        batches = ballots(store, rows, arms, CHALLENGE, key or choose_pages(store, arms))
+        batches = ballots(store, rows, arms, CHALLENGE, key or pages_to_ground_in(store, arms))
         return [one for batch in batches for one in batch]
 
 

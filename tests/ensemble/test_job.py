@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Alignment, Answer, Evidence, PageKey
-from entx.ensemble.ballot import choose_pages
+from entx.ensemble.ballot import pages_to_ground_in
 from entx.ensemble.fit import Fitted, FoldModel, fit_ensemble
 from entx.ensemble.job import NO_LEGAL_ANSWER, OWN, Choice, Chooser, EnsembleReport, Policy, run_ensemble
 from entx.ensemble.judge import CHALLENGE_F1, MICRO_F1, Judge, Logistic, fit_judge
@@ -312,7 +312,7 @@ def test_pages_are_those_of_the_first_arm_that_read_some(tmp_path: Path) -> None
     newer = PageKey("paddleocr", "m", "p")
     with Store(path, write=True) as store:
         both = find_arms(store, ["a", "b"], CHALLENGE.digest)
-        assert choose_pages(store, both[:1]) is None
+        assert pages_to_ground_in(store, both[:1]) is None
         add_pages(store, newer, "ocr", [LABEL])
-        assert choose_pages(store, both) == KEY
-        assert choose_pages(store, both[:1]) == newer
+        assert pages_to_ground_in(store, both) == KEY
+        assert pages_to_ground_in(store, both[:1]) == newer

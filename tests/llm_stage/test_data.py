@@ -22,7 +22,6 @@ from entx.llm_stage.data import (
     Hints,
     PageWriter,
     Row,
-    Tally,
     TextData,
     TextDataset,
     TokenRow,
@@ -54,9 +53,9 @@ def _read(
     writer: PageWriter = WRITER,
     schema: Schema = CHALLENGE,
     held_out: frozenset[str] = frozenset(),
-) -> tuple[list[Row], list[Row], Tally]:
+) -> tuple[list[Row], list[Row], dict[str, Counter[str]]]:
     """Labelled rows, generated ones, and what became of all."""
-    tally = Tally()
+    tally = {"questions": Counter[str](), "pages": Counter[str]()}
     with fill(tmp_path / "s.duckdb", pictures) as store:
         pages = list(read_rows(store, KEY, schema, writer, data or TextData(), tally, held_out))
     rows = [row for page in pages for row in page]
@@ -72,7 +71,7 @@ def test_a_labelled_question_becomes_a_row_with_its_choices(tmp_path: Path) -> N
     assert (row.weight, row.weak, row.generated) == (1.0, False, False)
     assert row.page.startswith("<page>")
     assert "[18 centimetre]" in row.page
-    assert +tally.questions == Counter({"used: a candidate": 1})
+    assert +tally["questions"] == Counter({"used: a candidate": 1})
 
 
 def test_an_empty_label_is_the_answer_none(tmp_path: Path) -> None:
@@ -80,7 +79,7 @@ def test_an_empty_label_is_the_answer_none(tmp_path: Path) -> None:
     (row,) = rows
     assert negatives == []  # none are wanted
     assert (row.truth, row.choices[row.right or 0]) == (None, "none")
-    assert tally.questions["used: none"] == 1
+    assert tally["questions"]["used: none"] == 1
 
 
 def test_weights_come_from_the_first_pattern_that_fits(tmp_path: Path) -> None:
@@ -92,7 +91,7 @@ def test_weights_come_from_the_first_pattern_that_fits(tmp_path: Path) -> None:
     rows, _, tally = _read(tmp_path, [Shown(DRAWING, questions)], settings)
     found = {row.entity_name: (row.weight, row.weak) for row in rows}
     assert found == {"width": (0.4, True), "height": (0.8, True), "item_weight": (1.0, False)}
-    assert tally.questions["dropped: weight 0"] == 1
+    assert tally["questions"]["dropped: weight 0"] == 1
 
 
 def test_a_weight_may_be_for_one_entity_of_a_table(tmp_path: Path) -> None:
@@ -100,7 +99,7 @@ def test_a_weight_may_be_for_one_entity_of_a_table(tmp_path: Path) -> None:
     questions = [Asked(name, "18 centimetre", "train.csv") for name in ("depth", "width", "height")]
     rows, _, tally = _read(tmp_path, [Shown(DRAWING, questions)], settings)
     assert {row.entity_name: row.weight for row in rows} == {"width": 0.2, "height": 0.5}
-    assert +tally.questions == Counter({"used: a candidate": 2, "dropped: weight 0": 1})
+    assert +tally["questions"] == Counter({"used: a candidate": 2, "dropped: weight 0": 1})
 
 
 @pytest.mark.parametrize(
@@ -117,14 +116,14 @@ def test_a_label_that_is_not_on_the_page_loses_weight_only_if_it_is_weak(
     assert row.weight == pytest.approx(weight)
     assert (None if row.right is None else row.choices[row.right]) == answer
     assert (row.truth is None) == (policy is Unreadable.EMPTY)
-    assert sum(tally.questions.values()) == 1
+    assert sum(tally["questions"].values()) == 1
 
 
 def test_unreadable_labels_can_be_dropped(tmp_path: Path) -> None:
     settings = TextData(unreadable=Unreadable.DROP)
     rows, _, tally = _read(tmp_path, [Shown(DRAWING, [Asked("width", "99 inch"), Asked("depth", "")])], settings)
     assert [row.entity_name for row in rows] == ["depth"]
-    assert tally.questions["dropped: label is not on the page"] == 1
+    assert tally["questions"]["dropped: label is not on the page"] == 1
 
 
 def test_every_question_is_counted_once_by_its_reason(tmp_path: Path) -> None:
@@ -135,25 +134,27 @@ def test_every_question_is_counted_once_by_its_reason(tmp_path: Path) -> None:
     ]
     rows, _, tally = _read(tmp_path, pictures, TextData(ranges=RangePolicy.UPPER))
     assert len(rows) == 1
-    assert +tally.questions == Counter({
+    assert +tally["questions"] == Counter({
         "used: a candidate": 1, "dropped: unit not allowed": 1, "dropped: absurd value": 1, "dropped: no quantity": 1,
         "dropped: no page": 1,
     })  # fmt: skip
-    assert (tally.pages["used"], tally.pages["without a usable label"]) == (1, 1)
+    assert (tally["pages"]["used"], tally["pages"]["without a usable label"]) == (1, 1)
 
 
 def test_a_trusted_label_replaces_a_weak_one(tmp_path: Path) -> None:
     questions = [Asked("width", "24.5 centimetre", "train.csv"), Asked("width", "18 centimetre", "curated.csv")]
     rows, _, tally = _read(tmp_path, [Shown(DRAWING, questions)], TextData(sources={"train*": 0.4}))
     assert rows[0].source == "curated.csv"
-    assert tally.questions["dropped: asked of this picture before"] == 1
+    assert tally["questions"]["dropped: asked of this picture before"] == 1
 
 
 def test_labels_of_one_weight_that_contradict_each_other_both_fall_away(tmp_path: Path) -> None:
     questions = [Asked("width", "24.5 centimetre"), Asked("width", "18 centimetre"), Asked("height", "24.5 centimetre")]
     rows, _, tally = _read(tmp_path, [Shown(DRAWING, questions)])
     assert rows[0].entity_name == "height"
-    assert tally.questions["dropped: contradicted"] + tally.questions["dropped: asked of this picture before"] == 2
+    assert (
+        tally["questions"]["dropped: contradicted"] + tally["questions"]["dropped: asked of this picture before"] == 2
+    )
 
 
 def test_negatives_are_asked_of_pages_that_have_a_label(tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_nothing_is_learnt_from_pictures_that_are_held_out(tmp_path: Path) -> No
     pictures = [Shown(DRAWING, [Asked("width", "18 centimetre"), Asked("depth", "")]) for _ in range(3)]
     rows, negatives, tally = _read(tmp_path, pictures, held_out=frozenset({"p0", "p2"}))
     assert {row.picture for row in (*rows, *negatives)} == {"p1"}
-    assert +tally.questions == Counter({"dropped: picture is held out": 4, "used: a candidate": 1, "used: none": 1})
+    assert +tally["questions"] == Counter({"dropped: picture is held out": 4, "used: a candidate": 1, "used: none": 1})
 
 
 def test_lines_beyond_the_budget_are_counted_and_offer_no_choice(tmp_path: Path) -> None:
@@ -193,8 +194,8 @@ def test_lines_beyond_the_budget_are_counted_and_offer_no_choice(tmp_path: Path)
     shown = Shown(lines, [Asked("width", "39 centimetre")])
     rows, _, tally = _read(tmp_path, [shown], writer=writer)
     (row,) = rows
-    assert tally.pages["dropped lines"] == 39 - 5
-    assert tally.pages["with dropped lines"] == 1
+    assert tally["pages"]["dropped lines"] == 39 - 5
+    assert tally["pages"]["with dropped lines"] == 1
     assert len(row.choices) == 5 + 1
     assert row.truth is None  # what the prompt does not show cannot be read
 
@@ -208,7 +209,7 @@ def test_entities_of_another_schema_are_counted(tmp_path: Path) -> None:
     (tmp_path / "s.duckdb").unlink()
     rows, _, tally = _read(tmp_path, [shown])
     assert not rows
-    assert +tally.questions == Counter({"dropped: unknown entity": 1})
+    assert +tally["questions"] == Counter({"dropped: unknown entity": 1})
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +217,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Drawings with a height and a width, each printed twice; a run that read the heights."""
     pictures = [
         Shown(
-            [f"{20 + n} cm", f"{60 + n} cm", "DOUBLE WALL <a> none"],
+            [f"{20 + n} cm", f"{60 + n} cm", "DOUBLE WALL <w3> none"],
             [Asked("height", f"{20 + n}.0 centimetre"), Asked("width", f"{60 + n} centimetre")],
         )
         for n in range(PICTURES)
@@ -234,7 +235,7 @@ def test_an_example_is_the_prompt_and_its_completion(store: Store) -> None:
     first = data.examples()[0]
     assert first.prompt == (
         "<page><a2>\n<x03><y00><s1> [20 centimetre]\n<x03><y01><s1> [60 centimetre]\n"
-        "<x03><y02><s1> DOUBLE WALL ‹a› none\n<q> height<a>"
+        "<x03><y02><s1> DOUBLE WALL ‹w3› none\n<q> height<a>"
     )
     assert first.completion == "20 centimetre"
     assert first.choices == ("20 centimetre", "60 centimetre", "none")

@@ -188,7 +188,7 @@ def gold_of(
 ) -> Gold:  # fmt: skip
     rows = tuple(
         GoldRow(
-            i, "item_weight", f"{i}.jpg", "g", 0, *(files[i] if files else (None, None)),
+            i, "item_weight", f"{i}.jpg", "g", None, 0, *(files[i] if files else (None, None)),
             slices[i] if slices else "", truth, also[i] if also else (),
         )
         for i, truth in enumerate(truths)

@@ -222,7 +222,7 @@ def test_both_formats_say_the_same(answer: str, also: list[str], texts: tuple[st
     made = annotation(12, answer, also, choices=CHOICES, who={"id": 4, "email": "ann@x.example"})
     for found in _both(tmp_path, [made]):
         (verdict,) = found.annotations
-        assert (verdict.index, verdict.entity_name, verdict.texts) == (7, "item_weight", texts)
+        assert (verdict.index, verdict.entity_name, verdict.rights) == (7, "item_weight", texts)
         assert (verdict.annotator, verdict.lead_seconds, verdict.task) == ("ann@x.example", 3.25, "7000/12")
         assert verdict.reviewed == "2026-11-20T10:00:00.000000Z"
         assert verdict.said == {"decided": "5.0 gram", "arms": {"a": "5.0 gram", "b": "nothing"}}
@@ -292,7 +292,7 @@ def test_boxes_and_other_controls_are_left_alone(tmp_path: Path) -> None:
         "nonsense",
     ]
     found = forms.read_label_studio(write_json(tmp_path / "x.json", exported([{"data": DATA}], [[made]])))
-    assert [verdict.texts for verdict in found.annotations] == [("5.0 gram",)]
+    assert [verdict.rights for verdict in found.annotations] == [("5.0 gram",)]
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_lead_times(lead: object, seconds: float | None, tmp_path: Path) -> None
 def test_no_task_says_nothing_a_single_one_is_read_and_a_damaged_one_told(tmp_path: Path) -> None:
     assert forms.read_label_studio(write_json(tmp_path / "x.json", [])) == AnnotationFile()
     (task,) = exported([{"data": DATA}], [[annotation(1, "", choices=CHOICES)]])
-    assert forms.read_label_studio(write_json(tmp_path / "x.json", task)).annotations[0].texts == ()
+    assert forms.read_label_studio(write_json(tmp_path / "x.json", task)).annotations[0].rights == ()
     found = forms.read_label_studio(write_json(tmp_path / "y.json", [task, {**task, "annotations": {"a": 1}}]))
     assert len(found.annotations) == 1
     assert "no list of objects" in found.problems[0].reason
@@ -397,7 +397,7 @@ def test_an_empty_table_says_nothing(queue: Queue, tmp_path: Path) -> None:
 def test_what_people_fill_in(cells: str, texts: tuple[str, ...], tmp_path: Path) -> None:
     found = forms.read_sheet(_sheet(tmp_path / "q.csv", f"7,5.0 gram,5.0 gram,,{cells}ann"))
     (verdict,) = found.annotations
-    assert (verdict.index, verdict.texts, verdict.annotator, verdict.place) == (7, texts, "ann", "line 2")
+    assert (verdict.index, verdict.rights, verdict.annotator, verdict.place) == (7, texts, "ann", "line 2")
     assert verdict.said == {"decided": "5.0 gram", "arms": {"a": "5.0 gram"}}
     assert (verdict.reviewed, verdict.final, verdict.task) == ("", False, "")
 
@@ -418,9 +418,9 @@ def test_rows_that_say_no_one_thing(row: str, reason: str, tmp_path: Path) -> No
 
 def test_ok_to_nothing_is_none_and_two_columns_are_enough(tmp_path: Path) -> None:
     (verdict,) = forms.read_sheet(_sheet(tmp_path / "q.csv", "7,nothing,nothing,5.0 gram,ok,,")).annotations
-    assert (verdict.texts, verdict.said["arms"]) == ((), {"a": "nothing", "=b": "5.0 gram"})
+    assert (verdict.rights, verdict.said["arms"]) == ((), {"a": "nothing", "=b": "5.0 gram"})
     found = forms.read_sheet(_sheet(tmp_path / "q.csv", "7,6 g", "8,", "9,none", header="index,answer"))
-    assert [(one.index, one.texts, one.entity_name) for one in found.annotations] == [(7, ("6 g",), ""), (9, (), "")]
+    assert [(one.index, one.rights, one.entity_name) for one in found.annotations] == [(7, ("6 g",), ""), (9, (), "")]
     assert found.unanswered == 1
 
 
@@ -464,7 +464,7 @@ def test_what_a_spreadsheet_escapes_is_read_as_it_was(answer: str, who: str, tmp
         writer.writerow(["index", "answer", "annotator"])
         writer.writerow([3, harmless_cell(answer), harmless_cell(who)])
     (verdict,) = forms.read_sheet(path).annotations
-    assert (verdict.texts, verdict.annotator) == ((answer.strip(),), who.strip())
+    assert (verdict.rights, verdict.annotator) == ((answer.strip(),), who.strip())
 
 
 def test_columns_may_be_moved_and_added(queue: Queue, tmp_path: Path) -> None:
@@ -476,5 +476,5 @@ def test_columns_may_be_moved_and_added(queue: Queue, tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerow(moved)
     (verdict,) = forms.read_sheet(tmp_path / "q.csv").annotations
-    assert replace(verdict, said={}, place="").texts == ("9 g",)
+    assert replace(verdict, said={}, place="").rights == ("9 g",)
     assert verdict.said == {"decided": "nothing", "arms": {"a": "nothing", "b": "9.0 gram"}}

@@ -80,8 +80,8 @@ def _sample() -> tuple[list[Example], Gold]:
     examples = labelled(ROWS)
     rows = tuple(
         GoldRow(
-            example.ballot.index, example.ballot.entity.name, f"{example.ballot.index}.jpg", "g", example.ballot.fold,
-            None, None, "", next((q.text for q in example.rights), ""), (),
+            example.ballot.index, example.ballot.entity.name, f"{example.ballot.index}.jpg", "g", None,
+            example.ballot.fold, None, None, "", next((q.text for q in example.rights), ""), (),
         )
         for example in examples
     )  # fmt: skip

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.errors import InputError
 from entx.core.evaluation import evaluate, read_truth
+from entx.core.files import storable
 from entx.core.types import Question, parse_written
 from entx.report.columns import read_gold
-from entx.report.forms import Problem, make_tasks, storable, utc, write_sheet
+from entx.report.forms import Problem, make_tasks, utc, write_sheet
 from entx.report.intake import Intake, import_reviews, write_labels, written_form
 from entx.report.queue import Queue
 from entx.storage.labels import load_reviews

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -14,10 +15,8 @@ from entx.storage import labels
 from entx.storage.labels import (
     LabelledQuestion,
     Review,
-    SourceCount,
     add_reviews,
     labelled_questions,
-    labelled_sources,
     load_reviews,
     pages_with_questions,
     settle,
@@ -141,10 +140,6 @@ def test_training_reads_reviews_before_the_table(store: Store) -> None:
         (0, "1.5 gram", "review"), (1, "", "review"), (2, "3.0 gram", "second"), (3, "4.0 gram", "train.csv"),
         (4, "5.0 gram", "train.csv"),
     ]  # fmt: skip
-    assert labelled_sources(store, KEY) == [
-        SourceCount("review", 2, 2), SourceCount("second", 1, 1), SourceCount("train.csv", 2, 2),
-    ]  # fmt: skip
-    assert [one.index for one in labelled_questions(store, KEY, ["second"])] == [2]
     pictured = labelled_questions(store)  # a vision model learns from the same labels
     assert [(one.index, one.label, one.source) for one in pictured] == found
 
@@ -154,7 +149,7 @@ def test_a_store_that_is_only_read_gives_reviewed_labels_too(store: Store) -> No
     add_reviews(store, [_by("a", "5.0 gram")])
     store.close()
     with Store(store.path) as opened:
-        assert labelled_sources(opened, KEY) == [SourceCount("review", 1, 0)]
+        assert [(one.index, one.label, one.source) for one in labelled_questions(opened)] == [(1, "5.0 gram", "review")]
 
 
 def _page(picture: str, text: str = "5 kg", status: PageStatus = PageStatus.OK) -> OcrPage:
@@ -191,23 +186,8 @@ def test_questions_with_a_label_and_an_ok_page_by_index(labelled: Store) -> None
     ]
 
 
-@pytest.mark.parametrize(
-    ("key", "sources", "indices"),
-    [
-        (OTHER, None, [0, 2, 4]),  # pages of another key do not count
-        (KEY, ["curated.csv"], [1]),
-        (KEY, ["train.csv", "x"], [0, 2]),
-        (KEY, [], []),
-    ],
-)
-def test_only_with_a_page_of_the_key_and_of_the_named_tables(
-    labelled: Store, key: PageKey, sources: list[str] | None, indices: list[int]
-) -> None:
-    assert [question.index for question in labelled_questions(labelled, key, sources)] == indices
-
-
-def test_tables_are_counted_with_and_without_a_page(labelled: Store) -> None:
-    assert labelled_sources(labelled, KEY) == [SourceCount("curated.csv", 1, 1), SourceCount("train.csv", 5, 2)]
+def test_pages_of_another_key_do_not_count(labelled: Store) -> None:
+    assert [question.index for question in labelled_questions(labelled, OTHER)] == [0, 2, 4]
 
 
 def test_a_replaced_picture_counts_by_its_newest_file(labelled: Store) -> None:
@@ -218,7 +198,6 @@ def test_a_replaced_picture_counts_by_its_newest_file(labelled: Store) -> None:
 def test_a_page_read_twice_gives_each_question_once(labelled: Store) -> None:
     add_pages(labelled, KEY, "again", [_page("A", "a")])
     assert [question.index for question in labelled_questions(labelled, KEY)] == [0, 1, 2]
-    assert labelled_sources(labelled, KEY)[1] == SourceCount("train.csv", 5, 2)
 
 
 def test_each_page_comes_once_with_its_questions_in_the_order_of_the_questions(labelled: Store) -> None:
@@ -243,8 +222,7 @@ def test_the_order_does_not_depend_on_the_chunk(labelled: Store, monkeypatch: py
 def test_without_a_key_no_page_and_no_file_is_needed(labelled: Store) -> None:
     found = labelled_questions(labelled)
     assert [one.index for one in found] == sorted(one.index for one in found)
-    number = sum(count.labelled for count in labelled_sources(labelled, KEY))
-    assert len(found) == number  # those without a page and those without a file too
+    assert Counter(one.source for one in found) == {"curated.csv": 1, "train.csv": 5}  # with or without a page, a file
     assert all(bool(one.path) == bool(one.picture) for one in found)
     assert {one.index for one in found} >= {one.index for one in labelled_questions(labelled, KEY)}
     add_files(labelled, [_file("a.jpg", "Z")])

@@ -59,7 +59,7 @@ def _file(link: str, picture: str, path: str = "/pictures/a.jpg") -> LinkedFile:
 
 
 def _pending(store: Store, key: PageKey = KEY) -> list[str]:
-    return [file.picture for file in pending_pictures(store, key)]
+    return [picture for picture, _ in pending_pictures(store, key)]
 
 
 def test_equal_bytes_under_many_names_are_one_pending_picture(store: Store) -> None:
@@ -105,7 +105,7 @@ def test_a_link_follows_its_newest_file(store: Store) -> None:
     add_files(store, [_file("a.jpg", "old")])
     add_files(store, [_file("a.jpg", "new", "/pictures/b.jpg")])
     assert load_files(store)["a.jpg"].picture == "new"
-    assert [file.path for file in pending_pictures(store, KEY)] == ["/pictures/b.jpg"]
+    assert [path for _, path in pending_pictures(store, KEY)] == ["/pictures/b.jpg"]
 
 
 def test_reading_pages_may_interleave_with_writing(store: Store) -> None:

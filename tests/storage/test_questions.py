@@ -14,7 +14,6 @@ from entx.storage.questions import (
     add_questions,
     find_labels,
     find_questions,
-    group_prior_of,
     group_priors,
     load_questions,
     priors_digest,
@@ -105,8 +104,6 @@ def test_few_pictures_say_little_and_a_picture_never_its_own_answer(store: Store
     own = find_questions(store, [0])[0].fold
     assert priors["one", own].depth_is_width == pytest.approx(0.0)
     assert min(priors["one", other].depth_is_width for other in range(FOLDS) if other != own) > 0.1
-    assert group_prior_of(store, 0) == priors["one", own]
-    assert group_prior_of(store, 999) is None
 
 
 def test_depth_asked_alone_is_a_prior_too(store: Store) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from entx.core.entities import CHALLENGE
 from entx.neural.backends.base import Query, Request
 from entx.neural.decoding import answer_pattern
-from entx.vlm_stage.families.base import Loaded, LoadOptions, family_of
+from entx.vlm_stage.families.base import Loaded, family_of
 from entx.vlm_stage.model import PictureModel
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
@@ -29,7 +29,7 @@ def noise(seed: int, width: int, height: int) -> Image.Image:
 def tiny_loaded(kind: str, folder: Path) -> Loaded:
     """A tiny model of that kind, saved and loaded."""
     tiny_vlm(kind, folder)
-    return family_of(folder).load(folder, LoadOptions())
+    return family_of(folder).load(folder, device="cpu")
 
 
 def views(model: PictureModel, *pictures: Image.Image) -> tuple[Image.Image, ...]:

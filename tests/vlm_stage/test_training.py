@@ -18,7 +18,7 @@ from entx.neural.model_folder import ModelFolder
 from entx.neural.training.recipe import load_recipe
 from entx.neural.training.trainer import sft_config
 from entx.vlm_stage.data import PictureRecipe, Row
-from entx.vlm_stage.families.base import LoadOptions, family_of
+from entx.vlm_stage.families.base import family_of
 from entx.vlm_stage.prompt import PromptForm, Serving
 from entx.vlm_stage.training import DevQuestion, PictureStage, dev_questions, measure_f1, read_answers, write_freely
 from tests.neural.fake_model import FakeModel
@@ -93,7 +93,7 @@ def test_questions_are_taken_evenly() -> None:
 
 def stage(name: str, *assignments: str) -> PictureStage:
     recipe = load_recipe(PictureRecipe, name, assignments)
-    return PictureStage(recipe, name, ModelFolder(Path("model"), False, 0), CHALLENGE)
+    return PictureStage(recipe, name, ModelFolder(Path("model"), False), CHALLENGE)
 
 
 def given(name: str) -> dict[str, Any]:
@@ -152,10 +152,10 @@ def test_the_recipes_values_reach_trl() -> None:
 
 def test_deepspeed_places_the_weights_itself(tmp_path: Path) -> None:
     """transformers refuses a device map together with ZeRO-3."""
-    assert stage("qwen2-vl-2b-zero3").load_options().device == ""
-    assert stage("qwen2-vl-2b-zero3", "deepspeed={}").load_options().device in ("cpu", "cuda")
+    assert stage("qwen2-vl-2b-zero3").load_options(offload=True)["device"] == ""
+    assert stage("qwen2-vl-2b-zero3", "deepspeed={}").load_options(offload=True)["device"] is None
     folder = tiny_vlm("qwen2_vl", tmp_path)
-    loaded = family_of(folder).load(folder, LoadOptions(device=""))
+    loaded = family_of(folder).load(folder, device="")
     assert not hasattr(loaded.model, "hf_device_map")
     assert loaded.model.device.type == "cpu"
 

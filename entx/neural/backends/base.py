@@ -65,11 +65,7 @@ class Completion:
     scores: tuple[float | None, ...] = ()
 
     def all_scores(self, name: str) -> tuple[float, ...]:
-        """The scores, of a model of that name that must have given every one.
-
-        Raises:
-            InputError: it has not.
-        """
+        """The scores, of a model of that name that must have given every one. Raises InputError: it has not."""
         known = tuple(score for score in self.scores if score is not None)
         if len(known) < len(self.scores):
             raise InputError(f"{name} does not return log-probabilities of given answers; use --mode free")
@@ -77,13 +73,9 @@ class Completion:
 
 
 class Model:
-    """A model of either stage.
+    """A model of either stage."""
 
-    Attributes:
-        name: for messages and the run's record.
-    """
-
-    name: str
+    name: str  # for messages and the run's record
 
     def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
         """The most probable answer token by token, and the scores of the choices; for each request one a query.

@@ -38,9 +38,7 @@ class TransformersModel(Model):
 
     Args:
         model: a causal language model, or a PEFT model around one; put into evaluation mode by each call.
-        tokenizer: its fast tokenizer.
         chat: put page and question into the tokenizer's chat template as one user message.
-        name: for messages and the run's record.
         tokens_per_pass: padded tokens of one forward pass; None for `TOKENS_PER_PASS`.
         layers: the part of a subclass's model that reads embeddings, whose attention a tree's masks are for.
         ends: of a subclass, tokens that end an answer; the first is the one that a trainer puts there.
@@ -71,11 +69,7 @@ class TransformersModel(Model):
         cls, folder: Path, *, adapter: Path | None = None, four_bit: bool = False, chat: bool = False,
         dtype: str | None = None, device: str | None = None,
     ) -> TransformersModel:  # fmt: skip
-        """Loads a model from a local folder; options as of `entx.neural.model_folder.load_model`.
-
-        Args:
-            folder: config, safetensors and tokenizer files.
-            adapter: folder of a PEFT adapter on top.
+        """Loads a model, perhaps with a PEFT adapter on top; options as of `entx.neural.model_folder.load_model`.
 
         Raises:
             InputError: the library cannot load what the folder holds.

@@ -40,7 +40,6 @@ class VllmModel(Model):
         library: the module `vllm`.
         adapter: a `LoRARequest` that goes with every prompt; None for the bare model.
         chat: put page and question into the tokenizer's chat template as one user message.
-        name: for messages and the run's record.
     """
 
     def __init__(self, engine: Any, library: Any, adapter: Any = None, *, chat: bool = False, name: str = "model"):
@@ -55,10 +54,7 @@ class VllmModel(Model):
         cls, folder: Path, *, adapter: Path | None = None, four_bit: bool = False, chat: bool = False,
         dtype: str | None = None, pictures: bool = False,
     ) -> VllmModel:  # fmt: skip
-        """Loads a model from a local folder.
-
-        Args:
-            pictures: it is asked about pictures.
+        """Loads a model from a local folder, to be asked about texts or `pictures`.
 
         Raises:
             InputError: vLLM is not installed here, or cannot load the model; the adapter changes the vision tower.

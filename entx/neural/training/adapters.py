@@ -81,10 +81,7 @@ def choose_backend(wanted: str, notice: Callable[[str], None]) -> str:
 
 
 def lora_config(model: Any, lora: LoraSettings, targets: Sequence[str]) -> Any:
-    """The PEFT configuration of an adapter for that model.
-
-    Args:
-        targets: names of its layers, whole or from a dot on.
+    """The PEFT configuration of an adapter for those layers of the model, named whole or from a dot on.
 
     Raises:
         InputError: a target layer that the model does not have.
@@ -110,9 +107,6 @@ def keep_trainable(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-
-
-DTYPES = ("bfloat16", "float32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +144,7 @@ class Side:
 
 
 def adapter_record(adapter: Path) -> dict[str, Any]:
-    """The record of the training that made the adapter.
-
-    Raises:
-        InputError: the folder holds no adapter, or none that `entx train` made.
-    """
+    """The record of the training that made the adapter; InputError where the folder is not of `entx train`."""
     if not check_model_folder(adapter).is_adapter:
         raise InputError(f"{adapter} holds a whole model, there is nothing to merge")
     path = adapter / RECORD
@@ -180,9 +170,8 @@ def merge_adapter(
     """Writes the merged model to `out`, if it answers the guard's questions as the adapter does.
 
     Args:
-        stage: with the base model's folder.
         questions: for the guard; their truths do not matter.
-        dtype: of the merged weights, one of `DTYPES`.
+        dtype: of the merged weights, float32 or bfloat16.
         allowed: answers that may differ.
         tell: of what is being done.
 

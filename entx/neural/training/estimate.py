@@ -67,11 +67,7 @@ class Passes:
 
 
 def memory_bytes(train: TrainSettings, parameters: Parameters, *passes: Passes) -> float:
-    """Bytes: weights, 4 a gradient, the optimiser's state, and activations.
-
-    Args:
-        passes: the language model's, and perhaps a vision tower's.
-    """
+    """Bytes: weights, 4 a gradient, the optimiser's state, and activations of all passes."""
     per_parameter = _BYTES[passes[0].load]
     loaded = (parameters.all - parameters.embedded) * per_parameter + parameters.embedded * max(per_parameter, 2.0)
     kept = sum(activation_bytes(train, one) for one in passes)
@@ -93,11 +89,7 @@ def activation_bytes(train: TrainSettings, passes: Passes) -> float:
 
 
 def timed_pass(model: Any, train: TrainSettings, loss: Callable[[], Any]) -> float:
-    """Seconds of one forward and backward pass, the shorter of two after a warm-up.
-
-    Args:
-        loss: a forward pass.
-    """
+    """Seconds of one forward pass (`loss`) and its backward pass, the shorter of two after a warm-up."""
     import torch
 
     from entx.neural.training.trainer import uses_bf16
@@ -161,14 +153,7 @@ class Plan:
 
 
 def plan_training(stage: Stage[Any], data: TrainingData, scratch: Path) -> Plan:
-    """Estimates without training.
-
-    Args:
-        scratch: a folder to leave notes in.
-
-    Raises:
-        InputError: nothing to train on.
-    """
+    """Estimates without training, with notes in `scratch`; InputError where there is nothing to train on."""
     import torch
 
     data.require_rows()
@@ -211,11 +196,7 @@ def plan_training(stage: Stage[Any], data: TrainingData, scratch: Path) -> Plan:
 
 
 def optimiser_steps(recipe: Recipe, lengths: Sequence[int], *, limited: bool = True) -> int:
-    """Steps of all rows; packs are counted as if they were filled to the brim.
-
-    Args:
-        limited: at most the recipe's max_steps.
-    """
+    """Steps of all rows, `limited` to the recipe's max_steps; packs are counted as if filled to the brim."""
     units = math.ceil(sum(lengths) / recipe.model.max_length) if recipe.train.packing else len(lengths)
     steps = math.ceil(math.ceil(units / recipe.train.batch) / recipe.train.accumulation)
     return min(steps, recipe.train.max_steps) if limited and recipe.train.max_steps else steps

@@ -162,11 +162,7 @@ _NAMES = {"llm": "text", "vlm": "vision-language"}
 
 
 def load_recipe(kind: type[RecipeT], name: str, assignments: Sequence[str] = ()) -> RecipeT:
-    """A shipped recipe or a user's own file, with `--set` assignments applied.
-
-    Raises:
-        InputError: no such recipe, one of another stage, or faults in it; all of them at once.
-    """
+    """A shipped recipe or a user's own with `--set` assignments; InputError for another stage's, or all its faults."""
     table = override(parse_toml(find_recipe(name).text, name), assignments)
     stage = table.get("stage")
     if stage in _NAMES and stage != kind.STAGE:

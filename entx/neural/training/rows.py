@@ -177,7 +177,6 @@ def usable_labels(
 
     Args:
         sources: see `source_weight`.
-        ranges: what becomes of labels with two ends.
         tally: is told what became of every question that is left out.
 
     Returns:
@@ -431,12 +430,9 @@ WINDOW = 16
 
 
 def epoch_order(weights: Sequence[float], *, seed: int, epoch: int = 0, share: float = 1.0) -> list[int]:
-    """Row numbers in the order in which one epoch visits them.
+    """Row numbers in the order in which one epoch, or the `share` of a last one, visits them.
 
-    Args:
-        weights: of the rows, each at least 0.
-        seed, epoch: equal ones give equal orders.
-        share: of a last, broken epoch.
+    Equal seeds and epochs give equal orders; weights are at least 0.
     """
     random = np.random.default_rng((seed, epoch))
     shuffled = random.permutation(len(weights))  # systematic sampling is blind to patterns in the order of the rows
@@ -446,12 +442,7 @@ def epoch_order(weights: Sequence[float], *, seed: int, epoch: int = 0, share: f
 
 
 def group_by_length(lengths: Sequence[int], batch: int, seed: int) -> list[int]:
-    """An order in which the rows of a batch are of like length, and the batches in random order.
-
-    Args:
-        lengths: of the rows, in tokens.
-        batch: rows of one forward pass.
-    """
+    """An order in which the rows of a batch are of like length (in tokens), and the batches in random order."""
     random = np.random.default_rng((seed, len(lengths)))
     order: list[int] = []
     for start in range(0, len(lengths), batch * WINDOW):
@@ -516,11 +507,7 @@ class TrainingData:
         return hashed.hexdigest()[:16]
 
     def require_rows(self) -> None:
-        """Refuses to train on nothing.
-
-        Raises:
-            InputError: there are no rows; says what became of all.
-        """
+        """Refuses to train on nothing. Raises InputError: there are no rows; says what became of all."""
         if self.rows:
             return
         found: dict[str, int] = {reason: count for reason, count in self.counts["questions"].items() if count}

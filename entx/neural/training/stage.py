@@ -43,15 +43,7 @@ _LIBRARIES = (
 
 
 class Stage(ABC, Generic[RecipeT]):
-    """How a stage trains.
-
-    Args:
-        recipe_name: for the record.
-        folder: the base model, checked.
-
-    Raises:
-        InputError: the folder holds an adapter only.
-    """
+    """How a stage trains from a checked base model; InputError where the folder holds an adapter only."""
 
     RECIPE: type[RecipeT]
     PROMPT_VERSION: ClassVar[int]
@@ -68,11 +60,7 @@ class Stage(ABC, Generic[RecipeT]):
 
     @abstractmethod
     def load_data(self, store: Store, engine: str | None, notice: Callable[[str], None]) -> TrainingData:
-        """The store's labelled questions as the recipe's [data] wants them.
-
-        Args:
-            engine: whose pages; None for those written last.
-        """
+        """The store's labelled questions as [data] wants them, with pages of this engine, else those written last."""
 
     def load(self, backend: str, *, offload: bool = True) -> Trainable:
         """The base model, ready for training.
@@ -180,11 +168,7 @@ class Stage(ABC, Generic[RecipeT]):
         return {}
 
     def check(self) -> None:
-        """Refuses what cannot be run here.
-
-        Raises:
-            InputError: several processes were launched, which would write one folder.
-        """
+        """Refuses what cannot be run here: several processes would write one folder."""
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise InputError("entx trains in one process; launch it with torchrun --nproc-per-node 1")
 
@@ -198,11 +182,7 @@ class Stage(ABC, Generic[RecipeT]):
 
     @abstractmethod
     def open_side(self, folder: Path, adapter: Path | None, questions: Sequence[Any], **options: Any) -> Side:
-        """A loaded model for the guard of a merge.
-
-        Args:
-            options: dtype and four_bit, as the stage's backend takes them.
-        """
+        """A loaded model for the guard of a merge; options: dtype and four_bit, as the stage's backend takes them."""
 
     def write_about(self, folder: Path, record: Mapping[str, Any]) -> None:
         """Record, card and serving settings beside the weights of a model."""
@@ -235,7 +215,6 @@ def train(
     """Trains, or goes on with a training that was broken off.
 
     Args:
-        out: the model folder to make.
         backend: as `adapters.choose_backend` said.
         restart: throw away what an unfinished training of the same `out` left.
         advance: told of optimiser steps.
@@ -321,13 +300,7 @@ def _claim(part: Path, plan: Mapping[str, Any], *, restart: bool) -> None:
 
 
 def course(state: Any, backend: str, dev_questions: int, spent: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a record that tells how the training went: dev, by entity, training, history, versions.
-
-    Args:
-        state: the trainer's.
-        dev_questions: how many F1 was measured on.
-        spent: the time that it took.
-    """
+    """The part of a record that tells how the training went: dev, by entity, training, history, versions."""
     history = [entry for entry in state.log_history if "loss" in entry or "eval_f1" in entry]
     measured = [entry for entry in history if "eval_f1" in entry]
     best = max(measured, key=lambda entry: (entry["eval_f1"], -entry["step"])) if measured else None
@@ -352,11 +325,7 @@ def course(state: Any, backend: str, dev_questions: int, spent: Mapping[str, Any
 def _write_model(
     folder: Path, stage: Stage[Any], trainer: Any, trainable: Trainable, record: Mapping[str, Any]
 ) -> None:
-    """The model with its card, curve and record, checked as any folder is before it is loaded.
-
-    Raises:
-        InputError: the disk is full.
-    """
+    """The model with its card, curve and record, checked as a folder is before it is loaded; or an InputError."""
     from safetensors import SafetensorError
 
     options: dict[str, Any] = {}
@@ -373,25 +342,6 @@ def _write_model(
     check_model_folder(folder)
 
 
-_WORDS = {
-    "llm": {
-        "pipeline": "text-generation",
-        "tags": "entx, quantity-extraction, ocr",
-        "kind": "text model",
-        "source": "the OCR lines of a product picture",
-        "measured": "by candidate scoring",
-    },
-    "vlm": {
-        "pipeline": "image-text-to-text",
-        "tags": "entx, quantity-extraction, vision",
-        "kind": "vision-language model",
-        "source": "a product picture",
-        "measured": "by free reading within the legal answers",
-    },
-}
-"""What a card says that differs between stages."""
-
-
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Record and card beside the weights of a model, which everybody may read."""
     for file in folder.glob("*.safetensors"):
@@ -403,11 +353,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def model_card(record: Mapping[str, Any]) -> str:
-    """The card as Markdown with the hub's front matter.
-
-    Args:
-        record: as a training writes it to training.json; its "by entity" is shown as a table where it has one.
-    """
+    """The card as Markdown with the hub's front matter, from a record as training.json has it."""
     from jinja2 import Environment, FileSystemLoader
 
     pages = Environment(
@@ -417,7 +363,7 @@ def model_card(record: Mapping[str, Any]) -> str:
     pages.filters |= {"shown": _shown, "toml": _toml}
     merged, stage = record.get("merge"), record.get("stage", "llm")
     return pages.get_template("card.md").render(
-        record=record, stage=stage, **_WORDS[stage], base=record["base"]["name"], dev=record["dev"], merged=merged,
+        record=record, stage=stage, base=record["base"]["name"], dev=record["dev"], merged=merged,
         adapter=record["method"] == "lora" and not merged,
     )  # fmt: skip
 
@@ -441,13 +387,7 @@ def _toml(settings: Mapping[str, Any], above: str = "") -> str:
 
 
 def draw_curve(history: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
-    """Writes a PNG.
-
-    Args:
-        history: the trainer's log: entries with "step" and "loss" or "eval_f1".
-        path: where to.
-        title: above the picture.
-    """
+    """Writes a PNG of the trainer's log: entries with "step" and "loss" or "eval_f1"."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

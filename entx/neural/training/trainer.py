@@ -109,11 +109,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         control.should_log = control.should_log or control.should_save
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
-        """A loss that is no number any more never comes back.
-
-        Raises:
-            InputError: such a loss.
-        """
+        """A loss that is no number any more never comes back. Raises InputError: such a loss."""
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             raise InputError(f"the loss is {logs['loss']} at step {state.global_step}; lower train.lr")
 
@@ -149,11 +145,7 @@ class Stop(TrainerCallback):  # type: ignore[misc]
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """SIGINT and SIGTERM are held back until a step's end, at most `GRACE_SECONDS`.
-
-        Raises:
-            Interrupted: that time is over.
-        """
+        """Holds SIGINT and SIGTERM back until a step's end; Interrupted after `GRACE_SECONDS`."""
 
         def hear(number: int, _: FrameType | None) -> None:
             if not self.signal:
@@ -177,11 +169,7 @@ class Stop(TrainerCallback):  # type: ignore[misc]
 def build_trainer(
     stage: Stage[Any], data: TrainingData, part: Path, backend: str, callbacks: Sequence[TrainerCallback]
 ) -> tuple[Trainable, EntxTrainer]:
-    """The loaded model, and its trainer over the rows in the order of their visits.
-
-    Args:
-        part: the folder of the unfinished training; its checkpoints lie in it.
-    """
+    """The loaded model, and its trainer over the rows in the order of their visits; checkpoints go into `part`."""
     transformers_logging.set_verbosity_error()
     datasets.disable_progress_bars()
     recipe = stage.recipe
@@ -208,8 +196,6 @@ def sft_config(
     """The settings in TRL's terms.
 
     Args:
-        folder: for the checkpoints.
-        backend: as `choose_backend` said.
         measured: whether f1 decides which weights are kept.
         max_length: of a pack, in tokens.
         more: arguments of SFTConfig that a stage has beside these.

@@ -78,11 +78,7 @@ GEOMETRY_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:
-    """How a picture is read, whatever the engine.
-
-    Raises:
-        EngineError: a value that is not allowed.
-    """
+    """How a picture is read, whatever the engine. Raises EngineError: a value that is not allowed."""
 
     passes: str = "auto"  # "auto" reads small pictures at 2x as well, "single" never
     max_pixels: int = MAX_PIXELS  # pictures with more are refused from their header

@@ -142,18 +142,6 @@ class Codec:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """How weights are put into memory."""
-
-    dtype: str = "float32"  # "float32" or "bfloat16"
-    four_bit: bool = False  # nf4 by bitsandbytes
-    attention: str = ""  # sdpa or eager; "" for the family's own choice
-    device: str = "cpu"  # of torch; "" lets the library place the weights, as DeepSpeed wants it
-    # revision whose code from the folder may run, for a family without a native class; "" refuses
-    remote_code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Loaded:
     """A model and what feeds it."""
 
@@ -179,25 +167,22 @@ class Family:
     vision: tuple[str, ...]
     language: str = "language_model"
 
-    def load(self, folder: Path, options: LoadOptions) -> Loaded:
+    def load(self, folder: Path, *, remote_code: str = "", **options: Any) -> Loaded:
         """Loads a checked local folder; works without torchvision.
+
+        Args:
+            remote_code: revision whose code from the folder may run, for a family without a native class; "" refuses.
+            options: as of `entx.neural.model_folder.load_model`.
 
         Raises:
             InputError: the folder cannot be loaded; nothing of another folder or of a hub is ever asked for.
         """
         with named_fault(folder):
-            model = load_model(
-                "AutoModelForImageTextToText", folder, dtype=options.dtype, four_bit=options.four_bit,
-                attention=options.attention, device=options.device,
-            )  # fmt: skip
+            model = load_model("AutoModelForImageTextToText", folder, **options)
         return Loaded(model, self.codec(folder))
 
     def codec(self, folder: Path) -> Codec:
-        """The codec of a checked local folder alone: what a training plans with, before any weight is read.
-
-        Raises:
-            InputError: as `load`.
-        """
+        """The codec of a checked local folder alone, before any weight is read; InputError as `load`."""
         with named_fault(folder):
             return self.read_codec(folder)
 
@@ -206,7 +191,7 @@ class Family:
         raise NotImplementedError
 
     def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
-        """Full names of the linear layers that an adapter changes, in the model's order.
+        """Full names of the linear layers that an adapter of a scope changes, in the model's order.
 
         Full, because an adapter library takes a name for every layer whose own name ends in it: `gate_proj` would be
         one of the language part and of the vision tower at once.
@@ -240,20 +225,12 @@ class Family:
 
 
 def family_by_name(name: str) -> Family:
-    """The family of that name.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The family of that name. Raises InputError: there is none."""
     return cast("Family", load_plugin("family", name, GROUP, BUILT_IN, InputError)())
 
 
 def family_of(folder: Path) -> Family:
-    """The family of a model folder, by the `model_type` of its config.json.
-
-    Raises:
-        InputError: no readable configuration, or of no known family.
-    """
+    """The family of a model folder by the `model_type` of its config.json; InputError where that is none."""
     path = folder / "config.json"
     try:
         model_type = json.loads(path.read_text(encoding="utf-8"))["model_type"]
@@ -298,11 +275,7 @@ class ChatForm:
             raise InputError("neither the model's chat template nor its tokenizer says what ends an answer")
 
     def text(self, pictures: int, question: str) -> str:
-        """The prompt, with one placeholder a picture.
-
-        Raises:
-            InputError: the question holds a placeholder.
-        """
+        """The prompt, with one placeholder a picture. Raises InputError: the question holds a placeholder."""
         text = self._render(self._template, pictures, question)
         if text.count(self._placeholder) != pictures:
             refuse_placeholder(question)
@@ -326,11 +299,7 @@ class ChatForm:
 
 
 def refuse_placeholder(question: str) -> NoReturn:
-    """A question that would be taken for a picture.
-
-    Raises:
-        InputError: always.
-    """
+    """A question that would be taken for a picture. Raises InputError: always."""
     raise InputError(f"the question {question!r} holds the model's placeholder of a picture")
 
 
@@ -348,11 +317,7 @@ def adopt_template(tokenizer: Any, folder: Path) -> None:
 
 
 def special_token(tokenizer: Any, word: str) -> int:
-    """Number of a token that the family cannot do without.
-
-    Raises:
-        InputError: the tokenizer has none.
-    """
+    """Number of a token that the family cannot do without. Raises InputError: the tokenizer has none."""
     number = tokenizer.get_vocab().get(word)
     if number is None:
         raise InputError(f"the tokenizer has no {word}")

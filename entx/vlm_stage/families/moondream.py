@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from entx.core.errors import InputError
-from entx.neural.backends.base import Size
-from entx.neural.model_folder import check_model_folder, load_tokenizer, named_fault
-from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Loaded, LoadOptions, Pixels, bare
+from entx.neural.backends.base import Model, Size
+from entx.neural.model_folder import check_model_folder, default_device, default_dtype, load_tokenizer, named_fault
+from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Loaded, Pixels, bare
 
 if TYPE_CHECKING:
     import torch
@@ -40,20 +40,14 @@ class MoondreamCodec(Codec):
 
     def view_size(self, size: Size, pixels: int) -> Size:
         """The picture's own size within the budget; the folder's code makes one to five squares of it."""
-        scale = min(1.0, (max(pixels, 1) / (size[0] * size[1])) ** 0.5)
-        wide, high = (max(1, int(side * scale)) for side in size)
-        return wide, high
+        return Model().view_size(size, max(pixels, 1))
 
     def image_tokens(self, size: Size) -> int:
         """As many for every picture."""
         return IMAGE_TOKENS
 
     def pixels(self, views: Sequence[Image.Image]) -> Pixels:
-        """The view as it is, shape (height, width, 3): the folder's code prepares it.
-
-        Raises:
-            InputError: more than one view.
-        """
+        """The one view as it is, shape (height, width, 3): the folder's code prepares it. More are an InputError."""
         import numpy as np
         import torch
 
@@ -83,19 +77,18 @@ class Moondream(Family):
     name = "moondream"
     model_types = ("moondream1", "moondream2")
 
-    def load(self, folder: Path, options: LoadOptions) -> Loaded:
-        """Runs the folder's own code, of the revision that the options name, and warns that it does."""
-        if not options.remote_code:
+    def load(self, folder: Path, *, remote_code: str = "", **options: Any) -> Loaded:
+        """Runs the folder's own code, of the named revision, and warns that it does."""
+        if not remote_code:
             raise InputError(
                 f"{folder}: Moondream2 is loaded by code of its own, and entx runs no code of a model folder unless "
                 "its revision is named: read the folder's *.py, then --remote-code COMMIT (40 hexadecimal digits)"
             )
-        check_model_folder(folder, remote_code=options.remote_code)
-        warnings.warn(
-            f"running the Python code of {folder}, revision {options.remote_code}", RuntimeWarning, stacklevel=2
-        )
+        check_model_folder(folder, remote_code=remote_code)
+        warnings.warn(f"running the Python code of {folder}, revision {remote_code}", RuntimeWarning, stacklevel=2)
         with named_fault(folder):
-            return Loaded(_load(folder, options), self.codec(folder))
+            model = _load(folder, options.get("dtype"), options.get("device"), four_bit=options.get("four_bit", False))
+            return Loaded(model, self.codec(folder))
 
     def read_codec(self, folder: Path) -> MoondreamCodec:
         """The tokenizer; needs none of the folder's code."""
@@ -126,18 +119,19 @@ class Moondream(Family):
         return [ImageEmbeddings(embeddings) for embeddings in self.vision_tower(model)(pictures)]
 
 
-def _load(folder: Path, options: LoadOptions) -> Any:
+def _load(folder: Path, dtype: str | None, device: str | None, *, four_bit: bool) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    if options.four_bit:
+    if four_bit:
         raise ValueError("Moondream2's own code is not loaded in four bits")
     auto: Any = AutoModelForCausalLM
+    device = device or default_device()
     model = auto.from_pretrained(
-        folder, dtype={"float32": torch.float32, "bfloat16": torch.bfloat16}[options.dtype], use_safetensors=True,
-        device_map={"": options.device}, local_files_only=True, trust_remote_code=True,
+        folder, dtype=getattr(torch, dtype or default_dtype(device)), use_safetensors=True, device_map={"": device},
+        local_files_only=True, trust_remote_code=True,
     ).eval()  # fmt: skip
     if not hasattr(model, "vision_encoder") or not hasattr(model, "text_model"):
         raise ValueError("its code has no vision_encoder and text_model: entx reads the revisions of July, August 2024")

@@ -55,11 +55,7 @@ class PaliGemmaCodec(Codec):
         return Pixels({"pixel_values": found["pixel_values"]}, (self._tokens,) * len(views))
 
     def prompt(self, pixels: Pixels, question: str) -> tuple[int, ...]:
-        """Pictures, start of text, question, and a line break, with which no answer merges.
-
-        Raises:
-            InputError: the question holds a placeholder.
-        """
+        """Pictures, start of text, question, and a line break, with which no answer merges."""
         if IMAGE in question:
             refuse_placeholder(question)
         text = IMAGE * len(pixels.views) + self.tokenizer.bos_token + question + "\n"

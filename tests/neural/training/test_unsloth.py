@@ -23,7 +23,7 @@ from entx.vlm_stage.training import PictureStage
 
 SOURCE = os.environ.get("ENTX_UNSLOTH_SOURCE", "")
 """An unpacked wheel: `pip download unsloth==2026.10.* --no-deps`, then unzip."""
-FOLDER = ModelFolder(Path("model"), False, 0)
+FOLDER = ModelFolder(Path("model"), False)
 
 
 def pictures(*assignments: str) -> PictureStage:

@@ -13,7 +13,7 @@ from transformers import Idefics3Processor
 
 from entx.core.errors import InputError
 from entx.neural.decoding import PromptTokens
-from entx.vlm_stage.families.base import Loaded, LoadOptions
+from entx.vlm_stage.families.base import Loaded
 from entx.vlm_stage.families.idefics3 import CHAT, Idefics3
 from tests.vlm_stage.pictures import noise, tiny_loaded
 from tests.vlm_stage.tiny_vlms import tiny_vlm
@@ -131,10 +131,10 @@ def test_a_question_with_a_placeholder_is_refused(codec: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["idefics3", "smolvlm"])
 def test_what_is_saved_is_loaded_again(kind: str, tmp_path: Path) -> None:
-    loaded = FAMILY.load(tiny_vlm(kind, tmp_path / "model"), LoadOptions())
+    loaded = FAMILY.load(tiny_vlm(kind, tmp_path / "model"), device="cpu")
     loaded.model.save_pretrained(tmp_path / "again")
     loaded.codec.save(tmp_path / "again")
-    other = FAMILY.load(tmp_path / "again", LoadOptions())
+    other = FAMILY.load(tmp_path / "again", device="cpu")
     picture = noise(0, 2 * TILE, TILE)
     pixels = loaded.codec.pixels([picture])
     assert other.codec.prompt(pixels, "What?") == loaded.codec.prompt(pixels, "What?")

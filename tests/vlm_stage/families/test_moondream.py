@@ -19,7 +19,7 @@ from transformers import GPT2Tokenizer, PhiConfig, PhiForCausalLM
 
 from entx.core.errors import InputError
 from entx.neural.backends.base import Query, Request
-from entx.vlm_stage.families.base import LoadOptions, family_of
+from entx.vlm_stage.families.base import family_of
 from entx.vlm_stage.families.moondream import IMAGE_TOKENS, Moondream
 from entx.vlm_stage.model import PictureModel
 from tests.vlm_stage.pictures import HEIGHT, noise
@@ -123,7 +123,7 @@ def write_code(folder: Path, code: str) -> None:
 
 def load(folder: Path) -> Any:
     with pytest.warns(RuntimeWarning, match=f"running the Python code of .*small, revision {REVISION}"):
-        return Moondream().load(folder, LoadOptions(remote_code=REVISION))
+        return Moondream().load(folder, remote_code=REVISION)
 
 
 def test_the_configuration_tells_the_family_without_running_code(folder: Path, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_the_configuration_tells_the_family_without_running_code(folder: Path, t
 
 def test_code_does_not_run_without_a_named_revision(folder: Path, tmp_path: Path, cache: Path) -> None:
     with pytest.raises(InputError, match="entx runs no code of a model folder unless its revision is named") as caught:
-        Moondream().load(folder, LoadOptions())
+        Moondream().load(folder, device="cpu")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "mark").exists()
     assert not list(cache.iterdir())
@@ -142,7 +142,7 @@ def test_code_does_not_run_without_a_named_revision(folder: Path, tmp_path: Path
 @pytest.mark.parametrize("revision", ["f" * 40, "main", "2024-08-26"])
 def test_code_does_not_run_for_another_revision(folder: Path, tmp_path: Path, revision: str) -> None:
     with pytest.raises(InputError, match="refused before loading"):
-        Moondream().load(folder, LoadOptions(remote_code=revision))
+        Moondream().load(folder, remote_code=revision)
     assert not (tmp_path / "mark").exists()
 
 
@@ -150,7 +150,7 @@ def test_changed_code_does_not_run(folder: Path, tmp_path: Path) -> None:
     with (folder / "moondream.py").open("a") as stream:
         stream.write("\nprint()\n")
     with pytest.raises(InputError, match=r"moondream\.py was changed after it was downloaded"):
-        Moondream().load(folder, LoadOptions(remote_code=REVISION))
+        Moondream().load(folder, remote_code=REVISION)
     assert not (tmp_path / "mark").exists()
 
 
@@ -227,7 +227,7 @@ def test_code_that_entx_cannot_use_is_told_in_one_line(folder: Path, change: tup
         pytest.warns(RuntimeWarning, match="running the Python code"),
         pytest.raises(InputError, match="the model cannot be loaded: ") as caught,
     ):
-        Moondream().load(folder, LoadOptions(remote_code=REVISION))
+        Moondream().load(folder, remote_code=REVISION)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -237,4 +237,4 @@ def test_four_bits_are_refused(folder: Path) -> None:
         pytest.warns(RuntimeWarning, match="running the Python code"),
         pytest.raises(InputError, match="not loaded in four bits"),
     ):
-        Moondream().load(folder, LoadOptions(remote_code=REVISION, four_bit=True))
+        Moondream().load(folder, remote_code=REVISION, four_bit=True)

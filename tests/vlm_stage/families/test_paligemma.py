@@ -11,7 +11,7 @@ import torch
 from transformers import PaliGemmaProcessor
 
 from entx.core.errors import InputError
-from entx.vlm_stage.families.base import Loaded, LoadOptions
+from entx.vlm_stage.families.base import Loaded
 from entx.vlm_stage.families.paligemma import PaliGemma
 from tests.vlm_stage.pictures import noise, tiny_loaded
 from tests.vlm_stage.tiny_vlms import tiny_vlm
@@ -27,7 +27,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
 @pytest.fixture(scope="module")
 def processor(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tiny_vlm("paligemma", tmp_path_factory.mktemp("models") / "of_processor")
-    fresh = FAMILY.load(folder, LoadOptions()).codec  # the processor adds tokens to the tokenizer that it is given
+    fresh = FAMILY.load(folder, device="cpu").codec  # the processor adds tokens to the tokenizer that it is given
     return PaliGemmaProcessor(fresh.images, fresh.tokenizer)
 
 
@@ -123,7 +123,7 @@ def test_answers_end_with_the_end_of_text(loaded: Loaded) -> None:
 def test_what_is_saved_is_loaded_again(loaded: Loaded, tmp_path: Path) -> None:
     loaded.model.save_pretrained(tmp_path)
     loaded.codec.save(tmp_path)
-    other = FAMILY.load(tmp_path, LoadOptions())
+    other = FAMILY.load(tmp_path, device="cpu")
     picture = noise(0, 56, 56)
     pixels = loaded.codec.pixels([picture])
     assert other.codec.prompt(pixels, "What?") == loaded.codec.prompt(pixels, "What?")

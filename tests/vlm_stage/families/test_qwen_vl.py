@@ -16,7 +16,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_res
 
 from entx.core.errors import InputError
 from entx.neural.decoding import PromptTokens
-from entx.vlm_stage.families.base import Loaded, LoadOptions
+from entx.vlm_stage.families.base import Loaded
 from entx.vlm_stage.families.qwen_vl import CHAT, QwenVl
 from tests.vlm_stage.pictures import noise, tiny_loaded
 from tests.vlm_stage.tiny_vlms import tiny_vlm
@@ -177,7 +177,7 @@ def test_what_is_saved_is_loaded_again(kind: str, tmp_path: Path) -> None:
     again = tmp_path / "again"
     loaded.model.save_pretrained(again)
     loaded.codec.save(again)
-    other = FAMILY.load(again, LoadOptions())
+    other = FAMILY.load(again, device="cpu")
     pixels = loaded.codec.pixels([noise(0, 56, 84)])
     assert other.codec.prompt(pixels, "What?") == loaded.codec.prompt(pixels, "What?")
     assert torch.equal(
@@ -191,7 +191,7 @@ def test_the_folders_own_template_is_used(tmp_path: Path) -> None:
     folder = tiny_vlm("qwen2_vl", tmp_path / "model")
     own = CHAT.replace("You are a helpful assistant.", "Answer in short.")
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": own}))
-    codec = FAMILY.load(folder, LoadOptions()).codec
+    codec = FAMILY.load(folder, device="cpu").codec
     text = codec.tokenizer.decode(codec.prompt(codec.pixels([noise(0, 56, 56)]), "What?"))
     assert text.startswith("<|im_start|>system\nAnswer in short.<|im_end|>")
     codec.save(tmp_path / "saved")
@@ -221,7 +221,7 @@ def test_limits_in_the_older_form_are_read(tmp_path: Path) -> None:
     config = json.loads(path.read_text())
     del config["size"]
     path.write_text(json.dumps({**config, "min_pixels": 112 * 112, "max_pixels": 224 * 224}))
-    codec = FAMILY.load(folder, LoadOptions()).codec
+    codec = FAMILY.load(folder, device="cpu").codec
     assert codec.view_size((20, 20), 10**6) == (112, 112)
     assert codec.view_size((3000, 3000), 10**6) == (224, 224)
 
@@ -231,7 +231,7 @@ def test_an_adapter_changes_the_layers_of_its_scope(loaded: Loaded, scope: str, 
     from peft import LoraConfig, get_peft_model
 
     folder = tiny_vlm(loaded.model.config.model_type, tmp_path / "model")
-    fresh = FAMILY.load(folder, LoadOptions()).model
+    fresh = FAMILY.load(folder, device="cpu").model
     targets = FAMILY.lora_targets(fresh, scope)
     model = get_peft_model(fresh, LoraConfig(r=2, target_modules=list(targets)))
     changed = {name.split(".lora_A")[0].split("base_model.model.")[1] for name, _ in model.named_parameters()
@@ -246,11 +246,11 @@ def test_a_folder_that_cannot_be_loaded_is_told_in_one_line(tmp_path: Path) -> N
     folder = tiny_vlm("qwen2_vl", tmp_path / "model")
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(InputError, match="cannot be loaded") as caught:
-        FAMILY.load(folder, LoadOptions())
+        FAMILY.load(folder, device="cpu")
     assert "\n" not in str(caught.value)
     (folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match="cannot be loaded"):
-        FAMILY.load(folder, LoadOptions())
+        FAMILY.load(folder, device="cpu")
 
 
 def test_a_tokenizer_without_the_familys_tokens_is_refused(tmp_path: Path) -> None:
@@ -259,4 +259,4 @@ def test_a_tokenizer_without_the_familys_tokens_is_refused(tmp_path: Path) -> No
     folder = tiny_vlm("qwen2_vl", tmp_path / "model")
     Qwen2Tokenizer(vocab={"a": 0, "<|endoftext|>": 1}, merges=[]).save_pretrained(folder)
     with pytest.raises(InputError, match=r"the tokenizer has no <\|image_pad\|>"):
-        FAMILY.load(folder, LoadOptions())
+        FAMILY.load(folder, device="cpu")
