@@ -41,9 +41,10 @@ Change = Callable[[Path], object]
 WATCHED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect",
            "socket.getaddrinfo", "pickle.find_class", "ctypes.dlopen")
 CHAT = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}"
-CONFIG, TOKENS, TOKENIZER, ADAPTER = "config.json", "tokenizer_config.json", "tokenizer.json", "adapter_config.json"
-WEIGHTS, RECORD = "model.safetensors", "entx.json"
-CODE = {"AutoConfig": "modeling.C", "AutoTokenizer": ["evil/x--m.T", None]}
+WEIGHTS, NORM, ADAPTED = "model.safetensors", "model.norm.weight", "adapter_model.safetensors"
+AUTO = ({"AutoConfig": "modeling.C", "AutoTokenizer": ["evil/x--m.T", None]},)
+CODE: dict[str, tuple[Any, ...]] = {"auto_map": AUTO, "a__b__auto_map": AUTO}
+CLASSES = ("os.system", "PreTrainedModel", ["X"])
 REGEX = {"Regex": "(?:(?:(?:\\w|[a-z])+)+)+[^\\s\\S]"}
 TREE = "(.*a|.*)*(.*.*)*(.+.+)+_"
 NAN = float("nan")
@@ -88,71 +89,59 @@ def many(key: Callable[[dict[str, Any]], Any] = dict) -> Callable[[], list[Any]]
     return lambda: [key({"id": 3000 + n, "content": f"<added {n}>", "special": True, **rest}) for n in range(400_000)]
 
 
-KEYS: list[tuple[str, str, str, str, tuple[Any, ...]]] = [  # kind, folder, file, key and its values, one a folder
-    *[("code", "vlm", f"{name}.json", key, (CODE,)) for key in ("auto_map", "a__b__auto_map") for name in
-      ("config", "tokenizer_config", "generation_config", "preprocessor_config", "processor_config")],
-    ("kernel", "llm", CONFIG, "_attn_implementation", ("evil/kernel", "flash_attention_2", "flex_attention")),
-    ("kernel", "llm", CONFIG, "attn_implementation", ("paged|evil/x@main", {"": "evil/x"}, "flash_attention_3")),
-    ("kernel", "llm", CONFIG, "_attn_implementation_internal", ("evil/kernel",)),
-    ("kernel", "llm", CONFIG, "experts_implementation", ("evil/kernel", "evil")),
-    ("kernel", "llm", CONFIG, "kernel_config", ({"RMSNorm": "evil/kernel:RMSNorm"},)),
-    ("kernel", "vlm", CONFIG, "text_config___attn_implementation", ("evil/kernel", "flash_attention_2")),
-    ("kernel", "vlm", CONFIG, "vision_config__attn_implementation", ("evil/kernel", "paged|flash_attention_3")),
-    ("quantised", "llm", CONFIG, "quantization_config", (
-        {"quant_method": "mxfp4"}, {"quant_method": "fp8"}, {"quant_method": "gptq", "bits": 4}, [], "x",
-        {"quant_method": "awq"}, {"quant_method": "torchao", "quant_type": {"default": {"_type": "os.system"}}},
-        {"quant_method": "hqq"}, {"quant_method": "bitsandbytes", "load_in_4bit": "x"},
-        {"quant_method": "x", "modules_to_not_convert": ["(a+)+$"]})),
-    *[("class", "vlm", f"{name}.json", key, ("os.system", "PreTrainedModel", ["X"])) for name, key in (
-        ("config", "model_type"), ("config", "architectures"), ("tokenizer_config", "tokenizer_class"),
-        ("preprocessor_config", "image_processor_type"), ("preprocessor_config", "processor_class"))],
-    ("index", "llm", f"{WEIGHTS}.index.json", "weight_map",
-     ({"a": "../../etc/x.safetensors"}, 7, {"a": ["x"]}, {"a": "/etc/passwd"}, {})),
-    ("number", "llm", CONFIG, "num_hidden_layers", (200_000, 10**9)),
-    ("number", "llm", CONFIG, "hidden_size", (10**6,)), ("number", "llm", CONFIG, "vocab_size", (2**26, 2**40)),
-    ("number", "llm", CONFIG, "layer_types", (["x"] * 10**6,)),
-    ("number", "vlm", CONFIG, "text_config__num_hidden_layers", (200_000, 10**18)),
-    ("number", "vlm", CONFIG, "vision_config__depth", (200_000,)),
-    ("number", "vlm", CONFIG, "vision_config__patch_size", (10**5,)),
-    *[("generation", "llm", "generation_config.json", key, (value,)) for key, value in (
-        ("max_new_tokens", 10**9), ("stop_strings", ["(a+)+$"] * 1000), ("custom_generate", "evil/x"))],
-    ("tokenizer", "llm", TOKENIZER, "added_tokens", (many(),)),
-    ("tokenizer", "llm", TOKENS, "added_tokens_decoder", (lambda: dict(many(lambda one: (one.pop("id"), one))()),)),
-    ("tokenizer", "llm", TOKENS, "extra_special_tokens", (many(lambda one: one["content"]),)),
-    ("tokenizer", "llm", "added_tokens.json", "<x>", (2**33,)),
-    ("tokenizer", "llm", TOKENIZER, "model__vocab__z", (10**6, 2**33)),
-    ("tokenizer", "vlm", TOKENIZER, "model__vocab__i", (10**6,)),
-    ("tokenizer", "llm", TOKENIZER, "model__vocab", ({},)),
-    ("tokenizer", "llm", TOKENIZER, "pre_tokenizer",
-     ({"type": "Split", "pattern": REGEX, "behavior": "Isolated", "invert": False},)),
-    ("tokenizer", "llm", TOKENIZER, "normalizer", (
-        {"type": "Replace", "pattern": REGEX, "content": "x" * 9999},
-        {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(b"\xff" * 99).decode()},
-        {"type": "Sequence",
-         "normalizers": [{"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 30}] * 12})),
-    ("tokenizer", "llm", TOKENIZER, "model", ({"type": "Unigram", "unk_id": 7, "vocab": [["a", NAN]]},)),
-    ("tokenizer", "llm", TOKENS, "eos_token", (None, {"content": 7})),
-    ("tokenizer", "vlm", TOKENIZER, "added_tokens", ([],)),
-    ("template", "llm", TOKENS, "chat_template", ([{"name": "default", "template": TEMPLATES["loops"]}],)),
-    ("template", "vlm", "chat_template.json", "chat_template", (7, TEMPLATES["loops"])),
-    *[("adapter", "adapter", ADAPTER, key, values) for key, values in {
+KEYS: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = {  # of a folder's file: keys and their values, one a folder
+    ("llm", "config"): {
+        "_attn_implementation": ("evil/kernel", "flash_attention_2", "flex_attention"), "layer_types": (["x"] * 10**6,),
+        "attn_implementation": ("paged|evil/x@main", {"": "evil/x"}, "flash_attention_3"), "vocab_size": (2**26, 2**40),
+        "_attn_implementation_internal": ("evil/kernel",), "experts_implementation": ("evil/kernel", "evil"),
+        "kernel_config": ({"RMSNorm": "evil/kernel:RMSNorm"},), "num_hidden_layers": (200_000, 10**9),
+        "hidden_size": (10**6,), "quantization_config": (
+            {"quant_method": "mxfp4"}, {"quant_method": "fp8"}, {"quant_method": "gptq", "bits": 4}, [], "x",
+            {"quant_method": "awq"}, {"quant_method": "torchao", "quant_type": {"default": {"_type": "os.system"}}},
+            {"quant_method": "hqq"}, {"quant_method": "bitsandbytes", "load_in_4bit": "x"},
+            {"quant_method": "x", "modules_to_not_convert": ["(a+)+$"]})},
+    ("vlm", "config"): {
+        "text_config___attn_implementation": ("evil/kernel", "flash_attention_2"), "model_type": CLASSES,
+        "vision_config__attn_implementation": ("evil/kernel", "paged|flash_attention_3"), "architectures": CLASSES,
+        "text_config__num_hidden_layers": (200_000, 10**18), "vision_config__depth": (200_000,),
+        "vision_config__patch_size": (10**5,), **CODE},
+    ("vlm", "preprocessor_config"): {"image_processor_type": CLASSES, "processor_class": CLASSES, **CODE},
+    ("vlm", "tokenizer_config"): {"tokenizer_class": CLASSES, **CODE},
+    ("vlm", "processor_config"): CODE,
+    ("llm", "generation_config"): {
+        "max_new_tokens": (10**9,), "stop_strings": (["(a+)+$"] * 1000,), "custom_generate": ("evil/x",), **CODE},
+    ("llm", "model.safetensors.index"): {
+        "weight_map": ({"a": "../../etc/x.safetensors"}, 7, {"a": ["x"]}, {"a": "/etc/passwd"}, {})},
+    ("llm", "tokenizer"): {
+        "added_tokens": (many(),), "model__vocab__z": (10**6, 2**33), "model__vocab": ({},),
+        "pre_tokenizer": ({"type": "Split", "pattern": REGEX, "behavior": "Isolated", "invert": False},),
+        "model": ({"type": "Unigram", "unk_id": 7, "vocab": [["a", NAN]]},), "normalizer": (
+            {"type": "Replace", "pattern": REGEX, "content": "x" * 9999},
+            {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(b"\xff" * 99).decode()},
+            {"type": "Sequence",
+             "normalizers": [{"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 30}] * 12})},
+    ("vlm", "tokenizer"): {"model__vocab__i": (10**6,), "added_tokens": ([],)},
+    ("llm", "tokenizer_config"): {
+        "added_tokens_decoder": (lambda: dict(many(lambda one: (one.pop("id"), one))()),),
+        "extra_special_tokens": (many(lambda one: one["content"]),), "eos_token": (None, {"content": 7}),
+        "chat_template": ([{"name": "default", "template": TEMPLATES["loops"]}],)},
+    ("llm", "added_tokens"): {"<x>": (2**33,)},
+    ("vlm", "chat_template"): {"chat_template": (7, TEMPLATES["loops"])},
+    ("adapter", "adapter_config"): {
         "r": (10**9,), "target_modules": (TREE, ["gone"]), "exclude_modules": (TREE,), "alpha_pattern": ({TREE: 9},),
         "rank_pattern": ({TREE: 9}, {"q_proj": 10**9}), "layers_pattern": ([TREE],), "modules_to_save": ([TREE],),
         "layer_replication": ([[0, 4]] * 100_000,), "megatron_config": ({"a": 1},), "base_model_name_or_path": ("e/x",),
         "auto_mapping": ({"base_model_class": "system", "parent_library": "os"},), "loftq_config": ({"a": 1},),
         "init_lora_weights": ("eva", "loftq", "pissa"), "peft_type": ("PROMPT_TUNING", "XLORA", "EVIL", 7, "ADALORA"),
-        "trainable_token_indices": ([10**9],), "layers_to_transform": ([10**9],), "task_type": ("EVIL",), "evil": (1,),
-    }.items()],
-    ("record", "llm", RECORD, "stage", (7, "vlm")), ("record", "llm", RECORD, "budget", (10**18, -1, 1)),
-    ("record", "llm", RECORD, "style", ("evil", "instruct")), ("record", "llm", RECORD, "calibration", ([1],)),
-    ("record", "llm", RECORD, "calibration__temperature", (0, NAN, 1e-320, "1")),
-    ("record", "llm", RECORD, "calibration__none_offset", (1e308,)),
-    ("record", "llm", RECORD, "calibration__unseen", (7,)),
-    ("record", "llm", RECORD, "calibration__correct", ({"slope": 1e308, "offset": 1e308},)),
-    ("record", "vlm", RECORD, "pixels", (10**18, -1)), ("record", "vlm", RECORD, "prompt__evil", (1,)),
-    ("record", "vlm", RECORD, "prompt__question",
-     (7, "{entity.__class__}", "{entity:>999999999}", "{entity", "<|image_pad|>")),
-]
+        "trainable_token_indices": ([10**9],), "layers_to_transform": ([10**9],), "task_type": ("EVIL",), "evil": (1,)},
+    ("llm", "entx"): {
+        "stage": (7, "vlm"), "budget": (10**18, -1, 1), "style": ("evil", "instruct"), "calibration": ([1],),
+        "calibration__temperature": (0, NAN, 1e-320, "1"), "calibration__none_offset": (1e308,),
+        "calibration__unseen": (7,), "calibration__correct": ({"slope": 1e308, "offset": 1e308},)},
+    ("vlm", "entx"): {
+        "pixels": (10**18, -1), "prompt__evil": (1,),
+        "prompt__question": (7, "{entity.__class__}", "{entity:>999999999}", "{entity", "<|image_pad|>")},
+}
 # fmt: on
 
 
@@ -211,7 +200,6 @@ def header(change: Callable[[dict[str, Any], bytes], tuple[str, bytes]]) -> Chan
 
 
 # fmt: off
-NORM, ADAPTED = "model.norm.weight", "adapter_model.safetensors"
 NOTHING = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
 OF_WEIGHTS: list[tuple[str, str, Change]] = [
     *[(f"weights {value}", stage, tensors(lambda held, value=value: [one.fill_(value) for one in held.values()]))
@@ -224,7 +212,7 @@ OF_WEIGHTS: list[tuple[str, str, Change]] = [
     ("weights truth", "llm", tensors(lambda held: held.update({name: one.bool() for name, one in held.items()}))),
     ("weights eight", "llm", header(lambda head, data: (json.dumps(head).replace("F32", "F8_E4M3"), data))),
     ("weights none", "llm", header(lambda *_: ("{}", b""))),
-    ("weights overlap", "llm", header(lambda head, data: (json.dumps(dict.fromkeys(head, head[NORM])), data))),
+    ("weights overlap", "llm", header(lambda head, data: (json.dumps({**head, "lm_head.weight": head[NORM]}), data))),
     ("weights cut", "llm", header(lambda head, data: (json.dumps(head), data[:-9]))),
     ("weights header", "llm", header(lambda head, data: (json.dumps(head) + " " * 99_000_000, data))),
     ("weights headers", "llm",
@@ -234,7 +222,7 @@ OF_WEIGHTS: list[tuple[str, str, Change]] = [
     ("adapter ranks", "adapter", tensors(
         lambda held: held.update({name: one.repeat(2, 1) for name, one in held.items() if "lora_A" in name}), ADAPTED)),
     ("adapter empty", "adapter", tensors(lambda held: held.clear(), ADAPTED)),
-    ("adapter form", "adapter", file(ADAPTER, "[]")),
+    ("adapter form", "adapter", file("adapter_config.json", "[]")),
 ]
 # fmt: on
 
@@ -273,11 +261,12 @@ def cases(work: Path, seed: int) -> Iterator[tuple[str, str, Change]]:
         for key in draw.sample(every, min(8, len(every))):
             value = draw.choice(DRAWN)
             yield f"drawn {path.name} {key} {value}", path.parent.name, keys(path.name, key, value)
-    for kind, stage, name, key, values in KEYS:
-        for number, value in enumerate(values):
-            said = number if callable(value) else str(value)[:30]
-            yield f"{kind} {key} {said}", stage, keys(name, key, value)
-    yield "tokenizer gone", "llm", lambda folder: (folder / TOKENIZER).unlink()
+    for (stage, stem), of_file in KEYS.items():
+        for key, values in of_file.items():
+            for number, value in enumerate(values):
+                said = number if callable(value) else str(value)[:30]
+                yield f"{stem} {key} {said}", stage, keys(f"{stem}.json", key, value)
+    yield "tokenizer gone", "llm", lambda folder: (folder / "tokenizer.json").unlink()
     yield "tokenizer model", "llm", file("tokenizer.model", b"\xff" * 999)
     yield from OF_WEIGHTS
 
