@@ -1,10 +1,9 @@
-# ruff: noqa: E501 - a table, a folder a line
 """Hostile model folders: does `entx predict` name what is wrong in one line, run none of it, and end soon?
 
 Three sound folders (a text model, a vision model, an adapter; random weights) are made hostile in one way each. Each is
 given to the real command in a process of its own, forked where torch and transformers are imported already. An audit
-hook notes code of foreign files, commands, sockets and files written elsewhere. Numbers of configurations are drawn by
-the seed. Fit to pass: exit 2 with a line that names the folder, or answers, none of them lost.
+hook notes code of foreign files, commands, sockets and files written elsewhere. Values of JSON files are drawn by the
+seed. Fit to pass: exit 2 with a line that names the folder, or answers, none of them lost.
 
     python benchmarks/hostile_folders.py [--only PART] [--json FILE]        # PYTHONPATH: the checkout that is tried
 """
@@ -15,7 +14,6 @@ import base64
 import importlib
 import json
 import os
-import pickle
 import random
 import resource
 import shutil
@@ -26,8 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,270 +32,243 @@ import entx.cli.app
 from benchmarks.shared import arguments, write_json
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-MARK = Path(tempfile.gettempdir(), f"hostile-mark-{os.getpid()}")
 sys.dont_write_bytecode = True
 SECONDS, MOST, LIMIT = 45, 2_000_000_000, 6_000_000_000  # of one command: its time, and resident and private bytes
-CHAT = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}"
-WATCHED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect",
-           "socket.getaddrinfo", "pickle.find_class", "ctypes.dlopen")  # fmt: skip
+READERS = ("llm_stage.reader", "vlm_stage.reader", "vlm_stage.model", "neural.training.adapters", "rules.reader")
+MARK = Path(tempfile.gettempdir(), f"hostile-mark-{os.getpid()}")  # made by code that ran
 Change = Callable[[Path], object]
+# fmt: off
+WATCHED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect",
+           "socket.getaddrinfo", "pickle.find_class", "ctypes.dlopen")
+CHAT = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}"
+WEIGHTS, NORM, ADAPTED = "model.safetensors", "model.norm.weight", "adapter_model.safetensors"
+AUTO = ({"AutoConfig": "modeling.C", "AutoTokenizer": ["evil/x--m.T", None]},)
+CODE: dict[str, tuple[Any, ...]] = {"auto_map": AUTO, "a__b__auto_map": AUTO}
+CLASSES = ("os.system", "PreTrainedModel", ["X"])
+REGEX = {"Regex": "(?:(?:(?:\\w|[a-z])+)+)+[^\\s\\S]"}
+TREE = "(.*a|.*)*(.*.*)*(.+.+)+_"
+NAN = float("nan")
+PLATT = {"slope": 1.0, "offset": 0.0}
+FITTED = {"temperature": 1.0, "none_offset": 0.0, "correct": PLATT, "present": PLATT, "unseen": 0.1, "f1": 0.8,
+          "rows": 9}
+RECORDS = {"llm": {"stage": "llm", "style": "compact", "budget": 448, "prompt_version": 1, "calibration": FITTED},
+           "vlm": {"stage": "vlm", "prompt_version": 1, "pixels": 50_000, "prompt": {"question": "{entity}?"}}}
+DRAWN = ("x", -1, 0, 10**18, 200_000, 10**9, 1.5, None, True, [1], {"a": 1}, "1e9", -(10**18), 2**31, NAN, 1e308)
+FORMS = {"list": "[]", "number": "7", "null": "null", "deep": "[" * 100_000, "deep object": '{"a":' * 5000, "empty": "",
+         "nan": '{"hidden_size": NaN}', "twice": '{"model_type": "llama", "model_type": 7}', "text": '"llama"',
+         "utf-16": "{}".encode("utf-16"), "digits": '{"hidden_size": ' + "9" * 5000 + "}"}
+TEMPLATES = {
+    "range": "{% for i in range(10**9) %}a{% endfor %}", "power": "{{ 9**(9**9) }}", "times": "{{ 'a' * 10**11 }}",
+    "loops": "{% for i in range(99999) %}" * 4 + "a" + "{% endfor %}" * 4, "class": "{{ messages.__class__ }}",
+    "deep": "{% macro f(n) %}{{ f(n) ~ f(n) }}{% endmacro %}{{ f(1) }}", "open": "{% for", "number": "{{ 1/0 }}",
+    "wide": "{{ '%99999999999d' % 1 }}", "raise": "{{ raise_exception('no\nsecond line') }}"}
+MAKE: dict[str, Change] = {
+    "link": lambda path: path.symlink_to("/etc/passwd"), "zero": lambda path: path.symlink_to("/dev/zero"),
+    "fifo": os.mkfifo, "dir": Path.mkdir, "device": lambda path: os.mknod(path, 0o20666, os.makedev(1, 5)),
+    "socket": lambda path: socket.socket(socket.AF_UNIX).bind(str(path)),
+    "huge": lambda path: (path.touch(), os.truncate(path, 250_000_000))}
+SPECIAL = ("link config.json", "fifo entx.json", "fifo config.json", "fifo additional_chat_templates/x.jinja",
+           "dir tokenizer", "device special_tokens_map.json", "socket vocab.json", "dir config.json", "zero entx.json",
+           "dir model.safetensors", "fifo adapter_config.json", "dir chat_template.jinja", "link tokenizer.model",
+           "dir entx.json", "huge config.json", "huge tokenizer.json", "huge chat_template.jinja")
+PICKLED = ("pytorch_model.bin", "model.PT", "x.pKl", "adapter_model.bin", "training_args.bin", "optimizer.npz",
+           "weights.h5", "x.joblib", "x.ckpt.txt", "model.safetensors", "x.dill", "rng_state.pth")
+CODES = ("modeling.py", "x.so", "sitecustomize.py", "MODEL.PY", "x.pyc", "custom_generate/generate.py", "torch.py")
+STORES = """
+import sys; from pathlib import Path
+from tests.llm_stage import stores as llm; from tests.vlm_stage import stores as vlm
+work, names = Path(sys.argv[1]), ("item_weight", "height", "width", "depth")
+page = llm.Shown(["net weight 500 g", "10 cm x 5 cm", "7 inch"], [llm.Asked(one, None) for one in names])
+llm.fill(work / "llm.duckdb", [page]).close()
+vlm.label(work / "0.png", "500 g"); vlm.fill(work, [vlm.Pictured("0.png", names)])"""
 
 
-class Bomb:
-    """A pickle that runs a command."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.system, (f"touch {MARK}",)
-
-
-def put(name: str, content: str | bytes | Callable[[], str]) -> Change:
-    """A file of the folder, written anew."""
-
-    def change(folder: Path) -> None:
-        (folder / name).parent.mkdir(exist_ok=True)
-        text = content() if callable(content) else content
-        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-
-    return change
+def many(key: Callable[[dict[str, Any]], Any] = dict) -> Callable[[], list[Any]]:
+    """400,000 added tokens, made when they are written."""
+    rest = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return lambda: [key({"id": 3000 + n, "content": f"<added {n}>", "special": True, **rest}) for n in range(400_000)]
 
 
-def keys(name: str, **changes: Any) -> Change:
-    """Keys of a JSON of the folder; "__" leads into objects and lists: text_config__hidden_size."""
+KEYS: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = {  # of a folder's file: keys and their values, one a folder
+    ("llm", "config"): {
+        "_attn_implementation": ("evil/kernel", "flash_attention_2", "flex_attention"), "layer_types": (["x"] * 10**6,),
+        "attn_implementation": ("paged|evil/x@main", {"": "evil/x"}, "flash_attention_3"), "vocab_size": (2**26, 2**40),
+        "_attn_implementation_internal": ("evil/kernel",), "experts_implementation": ("evil/kernel", "evil"),
+        "kernel_config": ({"RMSNorm": "evil/kernel:RMSNorm"},), "num_hidden_layers": (200_000, 10**9),
+        "hidden_size": (10**6,), "quantization_config": (
+            {"quant_method": "mxfp4"}, {"quant_method": "fp8"}, {"quant_method": "gptq", "bits": 4}, [], "x",
+            {"quant_method": "awq"}, {"quant_method": "torchao", "quant_type": {"default": {"_type": "os.system"}}},
+            {"quant_method": "hqq"}, {"quant_method": "bitsandbytes", "load_in_4bit": "x"},
+            {"quant_method": "x", "modules_to_not_convert": ["(a+)+$"]})},
+    ("vlm", "config"): {
+        "text_config___attn_implementation": ("evil/kernel", "flash_attention_2"), "model_type": CLASSES,
+        "vision_config__attn_implementation": ("evil/kernel", "paged|flash_attention_3"), "architectures": CLASSES,
+        "text_config__num_hidden_layers": (200_000, 10**18), "vision_config__depth": (200_000,),
+        "vision_config__patch_size": (10**5,), **CODE},
+    ("vlm", "preprocessor_config"): {"image_processor_type": CLASSES, "processor_class": CLASSES, **CODE},
+    ("vlm", "tokenizer_config"): {"tokenizer_class": CLASSES, **CODE},
+    ("vlm", "processor_config"): CODE,
+    ("llm", "generation_config"): {
+        "max_new_tokens": (10**9,), "stop_strings": (["(a+)+$"] * 1000,), "custom_generate": ("evil/x",), **CODE},
+    ("llm", "model.safetensors.index"): {
+        "weight_map": ({"a": "../../etc/x.safetensors"}, 7, {"a": ["x"]}, {"a": "/etc/passwd"}, {})},
+    ("llm", "tokenizer"): {
+        "added_tokens": (many(),), "model__vocab__z": (10**6, 2**33), "model__vocab": ({},),
+        "pre_tokenizer": ({"type": "Split", "pattern": REGEX, "behavior": "Isolated", "invert": False},),
+        "model": ({"type": "Unigram", "unk_id": 7, "vocab": [["a", NAN]]},), "normalizer": (
+            {"type": "Replace", "pattern": REGEX, "content": "x" * 9999},
+            {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(b"\xff" * 99).decode()},
+            {"type": "Sequence",
+             "normalizers": [{"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 30}] * 12})},
+    ("vlm", "tokenizer"): {"model__vocab__i": (10**6,), "added_tokens": ([],)},
+    ("llm", "tokenizer_config"): {
+        "added_tokens_decoder": (lambda: dict(many(lambda one: (one.pop("id"), one))()),),
+        "extra_special_tokens": (many(lambda one: one["content"]),), "eos_token": (None, {"content": 7}),
+        "chat_template": ([{"name": "default", "template": TEMPLATES["loops"]}],)},
+    ("llm", "added_tokens"): {"<x>": (2**33,)},
+    ("vlm", "chat_template"): {"chat_template": (7, TEMPLATES["loops"])},
+    ("adapter", "adapter_config"): {
+        "r": (10**9,), "target_modules": (TREE, ["gone"]), "exclude_modules": (TREE,), "alpha_pattern": ({TREE: 9},),
+        "rank_pattern": ({TREE: 9}, {"q_proj": 10**9}), "layers_pattern": ([TREE],), "modules_to_save": ([TREE],),
+        "layer_replication": ([[0, 4]] * 100_000,), "megatron_config": ({"a": 1},), "base_model_name_or_path": ("e/x",),
+        "auto_mapping": ({"base_model_class": "system", "parent_library": "os"},), "loftq_config": ({"a": 1},),
+        "init_lora_weights": ("eva", "loftq", "pissa"), "peft_type": ("PROMPT_TUNING", "XLORA", "EVIL", 7, "ADALORA"),
+        "trainable_token_indices": ([10**9],), "layers_to_transform": ([10**9],), "task_type": ("EVIL",), "evil": (1,)},
+    ("llm", "entx"): {
+        "stage": (7, "vlm"), "budget": (10**18, -1, 1), "style": ("evil", "instruct"), "calibration": ([1],),
+        "calibration__temperature": (0, NAN, 1e-320, "1"), "calibration__none_offset": (1e308,),
+        "calibration__unseen": (7,), "calibration__correct": ({"slope": 1e308, "offset": 1e308},)},
+    ("vlm", "entx"): {
+        "pixels": (10**18, -1), "prompt__evil": (1,),
+        "prompt__question": (7, "{entity.__class__}", "{entity:>999999999}", "{entity", "<|image_pad|>")},
+}
+# fmt: on
+
+
+def keys(name: str, where: str, value: Any) -> Change:
+    """A key of a JSON of the folder; "__" leads into objects and lists: text_config__hidden_size."""
 
     def change(folder: Path) -> None:
         path = folder / name
-        content = json.loads(path.read_text()) if path.exists() else {}
-        for where, value in changes.items():
-            *above, last = where.split("__")
-            inner = content
-            for key in above:
-                inner = inner.setdefault(key, {}) if isinstance(inner, dict) else inner[int(key)]
-            inner[last] = value() if callable(value) else value
+        inner = content = json.loads(path.read_text()) if path.exists() else {}
+        *above, last = where.split("__")
+        for key in above:
+            inner = inner.setdefault(key, {}) if isinstance(inner, dict) else inner[int(key)]
+        inner[last if isinstance(inner, dict) else int(last)] = value() if callable(value) else value
         path.write_text(json.dumps(content))
 
     return change
 
 
-def tensors(change: Callable[[dict[str, Any]], Any], name: str = "model.safetensors") -> Change:
+def file(name: str, content: str | bytes = b"", make: Change | None = None) -> Change:
+    """A file of the folder, made anew."""
+
+    def change(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        if make:
+            make(path)
+        else:
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    return change
+
+
+def tensors(change: Callable[[dict[str, Any]], Any], name: str = WEIGHTS) -> Change:
     """Weights, changed in place."""
 
     def changed(folder: Path) -> None:
         from safetensors.torch import load_file, save_file
 
-        held = load_file(folder / name)
-        change(held)
+        change(held := load_file(folder / name))
         save_file(held, folder / name, {"format": "pt"})
 
     return changed
 
 
-def header(change: Callable[[dict[str, Any], bytes], tuple[bytes, bytes]]) -> Change:
+def header(change: Callable[[dict[str, Any], bytes], tuple[str, bytes]]) -> Change:
     """The bytes of a weight file, made of its header and its data."""
 
     def changed(folder: Path) -> None:
-        whole = (folder / "model.safetensors").read_bytes()
+        whole = (folder / WEIGHTS).read_bytes()
         size = int.from_bytes(whole[:8], "little")
         head, data = change(json.loads(whole[8 : 8 + size]), whole[8 + size :])
-        (folder / "model.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + data)
+        (folder / WEIGHTS).write_bytes(len(head).to_bytes(8, "little") + head.encode() + data)
 
     return changed
 
 
-def fill(value: float) -> Change:
-    return tensors(lambda held: [one.fill_(value) for one in held.values()])
+# fmt: off
+NOTHING = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+OF_WEIGHTS: list[tuple[str, str, Change]] = [
+    *[(f"weights {value}", stage, tensors(lambda held, value=value: [one.fill_(value) for one in held.values()]))
+      for value in (NAN, float("inf")) for stage in ("llm", "vlm")],
+    ("weights one nan", "llm", tensors(lambda held: held[NORM][:1].fill_(NAN))),
+    ("weights shape", "llm", tensors(lambda held: held.update({NORM: held[NORM][:7].clone()}))),
+    ("weights missing", "llm", tensors(lambda held: held.pop(NORM))),
+    ("weights more", "llm", tensors(lambda held: held.update({f"x{n}": held[NORM][:1] + 0 for n in range(200_000)}))),
+    ("weights integers", "llm", tensors(lambda held: held.update({name: one.long() for name, one in held.items()}))),
+    ("weights truth", "llm", tensors(lambda held: held.update({name: one.bool() for name, one in held.items()}))),
+    ("weights eight", "llm", header(lambda head, data: (json.dumps(head).replace("F32", "F8_E4M3"), data))),
+    ("weights none", "llm", header(lambda *_: ("{}", b""))),
+    ("weights overlap", "llm", header(lambda head, data: (json.dumps({**head, "lm_head.weight": head[NORM]}), data))),
+    ("weights cut", "llm", header(lambda head, data: (json.dumps(head), data[:-9]))),
+    ("weights header", "llm", header(lambda head, data: (json.dumps(head) + " " * 99_000_000, data))),
+    ("weights headers", "llm",
+     header(lambda head, data: (json.dumps({**head, **{f"x{n}": NOTHING for n in range(900_000)}}), data))),
+    ("weights other", "llm", file("other.safetensors", b"\0" * 8)),
+    ("adapter nan", "adapter", tensors(lambda held: [one.fill_(NAN) for one in held.values()], ADAPTED)),
+    ("adapter ranks", "adapter", tensors(
+        lambda held: held.update({name: one.repeat(2, 1) for name, one in held.items() if "lora_A" in name}), ADAPTED)),
+    ("adapter empty", "adapter", tensors(lambda held: held.clear(), ADAPTED)),
+    ("adapter form", "adapter", file("adapter_config.json", "[]")),
+]
+# fmt: on
 
 
-def overlap(head: dict[str, Any], data: bytes) -> tuple[bytes, bytes]:
-    names = [name for name in head if name != "__metadata__"]
-    return json.dumps({**head, names[1]: head[names[0]]}).encode(), data
+def leaves(content: Any, *above: str) -> Iterator[str]:
+    """Where the values of a JSON stand, as `keys` takes them; a vocabulary is one."""
+    if isinstance(content, dict | list) and 0 < len(content) < 100:
+        for key, one in content.items() if isinstance(content, dict) else enumerate(content):
+            yield from leaves(one, *above, str(key))
+    else:
+        yield "__".join(above)
 
 
-def tokens(count: int) -> list[dict[str, Any]]:
-    rest = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-    return [{"id": 3000 + n, "content": f"<added {n}>", "special": True, **rest} for n in range(count)]
-
-
-def special(kind: str) -> Change:
-    def change(folder: Path) -> None:
-        name = kind.split("/", 1)[1]
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).unlink(missing_ok=True)
-        if kind.startswith("fifo"):
-            os.mkfifo(folder / name)
-        elif kind.startswith("dir"):
-            (folder / name).mkdir()
-        elif kind.startswith("device"):
-            os.mknod(folder / name, 0o20666, os.makedev(1, 5))  # /dev/zero
-        elif kind.startswith("socket"):
-            os.chdir(folder)
-            socket.socket(socket.AF_UNIX).bind(name)
-        else:
-            (folder / name).symlink_to("/etc/passwd" if kind.startswith("link") else "/dev/zero")
-
-    return change
-
-
-PICKLED = ("pytorch_model.bin", "model.PT", "x.pKl", "adapter_model.bin", "training_args.bin", "optimizer.npz",
-           "weights.h5", "x.joblib", "x.ckpt.txt", "model.safetensors", "x.dill", "rng_state.pth")  # fmt: skip
-CODES = ("modeling.py", "x.so", "sitecustomize.py", "MODEL.PY", "x.pyc", "custom_generate/generate.py", "torch.py")
-FORMS: dict[str, Any] = {"list": "[]", "number": "7", "null": "null", "deep": "[" * 100_000, "deep object": '{"a":' * 5000,
-         "nan": '{"hidden_size": NaN}', "twice": '{"model_type": "llama", "model_type": 7}', "empty": "",
-         "utf-16": "{}".encode("utf-16"), "huge": lambda: " " * 250_000_000, "text": '"llama"',
-         "digits": '{"hidden_size": ' + "9" * 5000 + "}"}  # fmt: skip
-NUMBERS = ("x", -1, 0, 10**18, 200_000, 10**9, 1.5, None, True, [1], {"a": 1}, "1e9", -(10**18), 2**31)
-SIZES = {
-    "llm": ("num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads", "num_key_value_heads",
-            "intermediate_size", "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_parameters__rope_theta",
-            "eos_token_id", "hidden_act", "pad_token_id", "torch_dtype", "rope_parameters__rope_type"),
-    "vlm": ("text_config__num_hidden_layers", "text_config__vocab_size", "vision_config__depth", "image_token_id",
-            "vision_config__patch_size", "vision_config__spatial_merge_size", "vision_config__embed_dim",
-            "text_config__rope_parameters__mrope_section", "vision_config__num_heads"),
-}  # fmt: skip
-IMAGES = ("size", "image_mean", "merge_size", "patch_size", "temporal_patch_size", "rescale_factor", "resample")
-LOOPS = {"range": "{% for i in range(10**9) %}a{% endfor %}", "power": "{{ 9**(9**9) }}", "times": "{{ 'a' * 10**11 }}",
-         "loops": "{% for i in range(99999) %}" * 4 + "a" + "{% endfor %}" * 4, "class": "{{ messages.__class__ }}",
-         "deep": "{% macro f(n) %}{{ f(n) ~ f(n) }}{% endmacro %}{{ f(1) }}", "open": "{% for", "number": "{{ 1/0 }}",
-         "wide": "{{ '%99999999999d' % 1 }}", "raise": "{{ raise_exception('no\nsecond line') }}"}  # fmt: skip
-REGEX = {
-    "type": "Split",
-    "pattern": {"Regex": "(?:(?:(?:\\w|[a-z])+)+)+[^\\s\\S]"},
-    "behavior": "Isolated",
-    "invert": False,
-}
-KERNELS: dict[str, Any] = {"_attn_implementation": "evil/kernel", "attn_implementation": "paged|evil/kernel@main",
-           "attn_implementation ": {"": "evil/kernel"}, "_attn_implementation_internal": "evil/kernel",
-           "experts_implementation": "evil/kernel", "kernel_config": {"RMSNorm": "evil/kernel:RMSNorm"}}  # fmt: skip
-QUANTISED = ({"quant_method": "mxfp4"}, {"quant_method": "fp8"}, {"quant_method": "gptq", "bits": 4}, [],
-             {"quant_method": "awq"}, {"quant_method": "torchao", "quant_type": {"default": {"_type": "os.system"}}},
-             {"quant_method": "hqq"}, {"quant_method": "bitsandbytes", "load_in_4bit": "x"}, "x",
-             {"quant_method": "x", "modules_to_not_convert": ["(a+)+$"]})  # fmt: skip
-TREE = "(.*a|.*)*(.*.*)*(.+.+)+_"
-LORA: dict[str, Any] = {
-    "r": (10**9, -1, "x", 0, 3, None), "lora_alpha": ("x", 1e308, float("nan")), "target_modules": (TREE, None, 7, ["gone"]),
-    "exclude_modules": (TREE,), "rank_pattern": ({TREE: 9}, {"q_proj": 10**9}), "alpha_pattern": ({TREE: 9},),
-    "layers_pattern": ([TREE],), "modules_to_save": ([TREE], ["lm_head"]), "layer_replication": ([[0, 4]] * 100_000,),
-    "megatron_config": ({"a": 1},), "base_model_name_or_path": ("/etc", "evil/other"), "runtime_config": ("x",),
-    "auto_mapping": ({"base_model_class": "system", "parent_library": "os"},), "init_lora_weights": ("eva", "loftq", "pissa"),
-    "peft_type": ("PROMPT_TUNING", "XLORA", "EVIL", 7, "ADALORA"), "trainable_token_indices": ([10**9],), "evil": (1,),
-    "layers_to_transform": ([10**9],), "loftq_config": ({"a": 1},), "task_type": ("EVIL",), "revision": ("x",),
-}  # fmt: skip
-ASKED = {"stage": "llm", "style": "compact", "budget": 448, "prompt_version": 1}
-PLATT = {"slope": 1.0, "offset": 0.0}
-FITTED = {
-    "temperature": 1.0,
-    "none_offset": 0.0,
-    "correct": PLATT,
-    "present": PLATT,
-    "unseen": 0.1,
-    "f1": 0.8,
-    "rows": 9,
-}
-RECORDS: tuple[Any, ...] = (
-    "[" * 100_000, "[]", {"stage": 7}, {**ASKED, "prompt_version": []}, {**ASKED, "budget": 10**18}, {**ASKED, "budget": -1},
-    {**ASKED, "budget": "x"}, {**ASKED, "style": "evil"}, {**ASKED, "calibration": [1]}, b"\xff\xfe",
-    *({**ASKED, "calibration": {**FITTED, key: value}} for key, value in (
-        ("temperature", 0), ("temperature", float("nan")), ("temperature", 1e-320), ("temperature", "1"), ("f1", None),
-        ("none_offset", 1e308), ("correct", {"slope": 1e308, "offset": 1e308}), ("unseen", "x"), ("unseen", 7))),
-)  # fmt: skip
-
-
-def cases(seed: int) -> list[tuple[str, str, Change]]:
+def cases(work: Path, seed: int) -> Iterator[tuple[str, str, Change]]:
     """Kind, folder that is changed (llm, vlm, adapter), and how."""
     draw = random.Random(seed)
-    dump = pickle.dumps(Bomb())
-    made: list[tuple[str, str, Change]] = [(f"pickle {name}", "llm", put(name, dump)) for name in PICKLED]
-    made += [(f"code {name}", "llm", put(name, f"import os; os.system('touch {MARK}')")) for name in CODES]
-    code = {"AutoConfig": "modeling.C", "AutoTokenizer": ["evil/x--m.T", None]}
-    for name in ("config", "tokenizer_config", "generation_config", "preprocessor_config", "processor_config"):
-        made += [
-            (f"code {key} in {name}", "vlm", keys(f"{name}.json", **{key: code}))
-            for key in ("auto_map", "a__b__auto_map")
-        ]
-    made += [(f"kernel {key}", "llm", keys("config.json", **{key.strip(): value})) for key, value in KERNELS.items()]
-    made += [("kernel in text_config", "vlm", keys("config.json", text_config___attn_implementation="evil/kernel")),
-             ("kernel in vision_config", "vlm", keys("config.json", vision_config__attn_implementation="evil/kernel"))]  # fmt: skip
-    made += [(f"quantised {n}", "llm", keys("config.json", quantization_config=one)) for n, one in enumerate(QUANTISED)]
-    for name, key in (("config", "model_type"), ("config", "architectures"), ("tokenizer_config", "tokenizer_class"),
-                      ("preprocessor_config", "image_processor_type"), ("preprocessor_config", "processor_class")):  # fmt: skip
-        value = draw.choice(("os.system", "../x", "PreTrainedModel", ["X"], 7, "BertJapaneseTokenizer"))
-        made.append((f"class {key} {value}", "vlm", keys(f"{name}.json", **{key: value})))
-    made += [(f"special {kind}", "llm", special(kind)) for kind in (
-        "link/config.json", "fifo/entx.json", "fifo/config.json", "fifo/additional_chat_templates/x.jinja", "dir/tokenizer",
-        "device/special_tokens_map.json", "socket/vocab.json", "dir/config.json", "dir/model.safetensors", "zero/entx.json",
-        "fifo/adapter_config.json", "dir/chat_template.jinja", "link/tokenizer.model", "dir/entx.json")]  # fmt: skip
-    index = "model.safetensors.index.json"
-    made += [(f"index {value}", "llm", put(index, json.dumps({"weight_map": value})))
-             for value in ({"a": "../../etc/x.safetensors"}, 7, {"a": ["x"]}, {"a": "/etc/passwd"}, {})]  # fmt: skip
-    made += [(f"archive {name}", "llm", put(name, b"PK")) for name in ("x.zip", "x.tar.gz")]
-    for name in ("config", "tokenizer_config", "generation_config", "tokenizer", "special_tokens_map"):
-        for form in draw.sample(sorted(FORMS), 6 if name != "config" else len(FORMS)):
-            made.append((f"json {form} {name}", "llm", put(f"{name}.json", FORMS[form])))
-    sizes = [(stage, key, value) for stage, every in SIZES.items() for key in every for value in NUMBERS]
-    made += [
-        (f"number {key} {value}", stage, keys("config.json", **{key: value}))
-        for stage, key, value in draw.sample(sizes, 28)
-    ]
-    made += [(f"number {SIZES[stage][0]} {value}", stage, keys("config.json", **{SIZES[stage][0]: value}))
-             for stage, value in (("llm", 200_000), ("llm", 10**9), ("vlm", 200_000), ("vlm", 10**18))]  # fmt: skip
-    made += [(f"number {key} {value}", stage, keys("config.json", **{key: value})) for stage, key, value in (
-        ("llm", "hidden_size", 10**6), ("llm", "vocab_size", 2**40), ("vlm", "vision_config__depth", 200_000),
-        ("llm", "vocab_size", 2**26), ("vlm", "vision_config__patch_size", 10**5), ("llm", "layer_types", ["x"] * 10**6))]  # fmt: skip
-    made += [(f"number {key} {value}", "vlm", keys("preprocessor_config.json", **{key: value}))
-             for key in IMAGES for value in draw.sample(NUMBERS, 1)]  # fmt: skip
-    made += [(f"generation {n}", "llm", keys("generation_config.json", **one)) for n, one in enumerate((
-        {"max_new_tokens": 10**9}, {"stop_strings": ["(a+)+$"] * 1000}, {"custom_generate": "evil/x"}, {"eos_token_id": "x"},
-        {"eos_token_id": [10**9]}, {"cache_implementation": "evil"}, {"num_beams": -1, "temperature": "x"}))]  # fmt: skip
-    many = partial(tokens, 400_000)
-    made += [("tokenizer added_tokens", "llm", keys("tokenizer.json", added_tokens=many)),
-             ("tokenizer added_tokens_decoder", "llm", keys("tokenizer_config.json", added_tokens_decoder=lambda: {one.pop("id"): one for one in many()})),
-             ("tokenizer added_tokens.json", "llm", put("added_tokens.json", lambda: json.dumps({one["content"]: one["id"] for one in many()}))),
-             ("tokenizer extra", "llm", keys("tokenizer_config.json", extra_special_tokens=lambda: [one["content"] for one in many()])),
-             ("tokenizer beyond", "llm", keys("tokenizer.json", model__vocab__z=10**6)),
-             ("tokenizer beyond", "vlm", keys("tokenizer.json", model__vocab__i=10**6)),
-             ("tokenizer far", "llm", keys("tokenizer.json", model__vocab__z=2**33)),
-             ("tokenizer regex", "llm", keys("tokenizer.json", pre_tokenizer=REGEX)),
-             ("tokenizer regex", "llm", keys("tokenizer.json", normalizer={"type": "Replace", "pattern": REGEX["pattern"], "content": "x" * 9999})),
-             ("tokenizer normaliser", "llm", keys("tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": base64.b64encode(b"\xff" * 99).decode()})),
-             ("tokenizer grows", "llm", keys("tokenizer.json", normalizer={"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 30}] * 12})),
-             ("tokenizer empty", "llm", keys("tokenizer.json", model__vocab={})),
-             ("tokenizer no end", "llm", keys("tokenizer_config.json", eos_token=None)),
-             ("tokenizer odd end", "llm", keys("tokenizer_config.json", eos_token={"content": 7})),
-             ("tokenizer unigram", "llm", keys("tokenizer.json", model={"type": "Unigram", "unk_id": 7, "vocab": [["a", float("nan")]]})),
-             ("tokenizer gone", "llm", lambda folder: (folder / "tokenizer.json").unlink()),
-             ("tokenizer no images", "vlm", keys("tokenizer.json", added_tokens=[])),
-             ("tokenizer model", "llm", put("tokenizer.model", b"\xff" * 999))]  # fmt: skip
-    made += [(f"template {name}", stage, put("chat_template.jinja", CHAT + text))
-             for name, text in LOOPS.items() for stage in ("llm", "vlm")]  # fmt: skip
-    made += [("template list", "llm", keys("tokenizer_config.json", chat_template=[{"name": "default", "template": LOOPS["loops"]}])),
-             ("template json", "vlm", put("chat_template.json", "[1]")), ("template number", "vlm", keys("chat_template.json", chat_template=7))]  # fmt: skip
-    made += [
-        (f"weights {value}", stage, fill(value)) for value in (float("nan"), float("inf")) for stage in ("llm", "vlm")
-    ]
-    made += [("weights one nan", "llm", tensors(lambda held: held["model.norm.weight"][:1].fill_(float("nan")))),
-             ("weights shape", "llm", tensors(lambda held: held.update({"model.norm.weight": held["model.norm.weight"][:7].clone()}))),
-             ("weights missing", "llm", tensors(lambda held: held.pop("model.norm.weight"))),
-             ("weights more", "llm", tensors(lambda held: held.update({f"x{n}": held["model.norm.weight"][:1].clone() for n in range(200_000)}))),
-             ("weights integers", "llm", tensors(lambda held: held.update({name: one.long() for name, one in held.items()}))),
-             ("weights truth", "llm", tensors(lambda held: held.update({name: one.bool() for name, one in held.items()}))),
-             ("weights eight", "llm", header(lambda head, data: (json.dumps(head).replace("F32", "F8_E4M3").encode(), data))),
-             ("weights none", "llm", header(lambda *_: (b"{}", b""))), ("weights overlap", "llm", header(overlap)),
-             ("weights cut", "llm", header(lambda head, data: (json.dumps(head).encode(), data[:-9]))),
-             ("weights header", "llm", header(lambda head, data: (json.dumps(head).encode() + b" " * 99_000_000, data))),
-             ("weights headers", "llm", header(lambda head, data: (json.dumps({**head, **{f"x{n}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(900_000)}}).encode(), data))),
-             ("weights other", "llm", put("other.safetensors", b"\0" * 8))]  # fmt: skip
-    made += [(f"adapter {key} {str(value)[:20]}", "adapter", keys("adapter_config.json", **{key: value}))
-             for key, values in LORA.items() for value in values]  # fmt: skip
-    weights = "adapter_model.safetensors"
-    made += [("adapter nan", "adapter", tensors(lambda held: [one.fill_(float("nan")) for one in held.values()], weights)),
-             ("adapter ranks", "adapter", tensors(lambda held: held.update({name: one.repeat(2, 1) for name, one in held.items() if "lora_A" in name}), weights)),
-             ("adapter empty", "adapter", tensors(lambda held: held.clear(), weights)), ("adapter form", "adapter", put("adapter_config.json", "[]"))]  # fmt: skip
-    for n, one in enumerate(RECORDS):
-        made.append((f"record {n}", "llm", put("entx.json", one if isinstance(one, str | bytes) else json.dumps(one))))
-    form = {"stage": "vlm", "prompt_version": 1, "pixels": 50_000, "prompt": {"question": "{entity}?"}}
-    made += [(f"record vlm {n}", "vlm", put("entx.json", json.dumps({**form, **one}))) for n, one in enumerate((
-        {"pixels": 10**18}, {"pixels": -1}, {"pixels": "x"}, {"prompt": {"question": 7}}, {"prompt": {"question": "{entity.__class__}"}},
-        {"prompt": {"question": "{entity:>999999999}"}}, {"prompt": {"question": "{entity", "evil": 1}}, {"prompt": {"question": "<|image_pad|>"}}))]  # fmt: skip
-    return made
+    for stage in ("llm", "vlm", "adapter"):
+        yield "sound", stage, lambda _: None
+    pickled = b"cos\nsystem\n(S'touch " + str(MARK).encode() + b"'\ntR."
+    for name in PICKLED:
+        yield f"pickle {name}", "llm", file(name, pickled)
+    for name in CODES:
+        yield f"code {name}", "llm", file(name, f"import os; os.system('touch {MARK}')")
+    for name in ("x.zip", "x.tar.gz"):
+        yield f"archive {name}", "llm", file(name, "PK")
+    for kind, name in map(str.split, SPECIAL):
+        yield f"special {kind} {name}", "llm", file(name, make=MAKE[kind])
+    for stem in ("config", "tokenizer_config", "generation_config", "tokenizer", "special_tokens_map", "entx"):
+        for form in FORMS if stem in ("config", "entx") else draw.sample(sorted(FORMS), 6):
+            yield f"json {form} {stem}", "llm", file(f"{stem}.json", FORMS[form])
+    for name, text in TEMPLATES.items():
+        for stage in ("llm", "vlm"):
+            yield f"template {name}", stage, file("chat_template.jinja", CHAT + text)
+    for path in sorted(work.glob("*/*.json")):
+        every = list(leaves(json.loads(path.read_text())))
+        for key in draw.sample(every, min(8, len(every))):
+            value = draw.choice(DRAWN)
+            yield f"drawn {path.name} {key} {value}", path.parent.name, keys(path.name, key, value)
+    for (stage, stem), of_file in KEYS.items():
+        for key, values in of_file.items():
+            for number, value in enumerate(values):
+                said = number if callable(value) else str(value)[:30]
+                yield f"{stem} {key} {said}", stage, keys(f"{stem}.json", key, value)
+    yield "tokenizer gone", "llm", lambda folder: (folder / "tokenizer.json").unlink()
+    yield "tokenizer model", "llm", file("tokenizer.model", b"\xff" * 999)
+    yield from OF_WEIGHTS
 
 
 def sound(work: Path) -> None:
@@ -316,13 +286,9 @@ def sound(work: Path) -> None:
     lora = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
     get_peft_model(model, lora).save_pretrained(work / "adapter")
     tiny_vlm("qwen2_vl", work / "vlm", seed=1)
-    stores = (
-        "import sys; from pathlib import Path; work = Path(sys.argv[1]); names = 'item_weight', 'height', 'width', 'depth'; from tests.llm_stage import stores as llm; "
-        "from tests.vlm_stage import stores as vlm; ask = [llm.Asked(one, None) for one in names]; "
-        "llm.fill(work / 'llm.duckdb', [llm.Shown(['net weight 500 g', '10 cm x 5 cm', '7 inch'], ask)]).close(); "
-        "vlm.label(work / '0.png', '500 g'); vlm.fill(work, [vlm.Pictured('0.png', names)])"
-    )
-    subprocess.run([sys.executable, "-c", stores, work], check=True)
+    for stage, record in RECORDS.items():
+        (work / stage / "entx.json").write_text(json.dumps(record))
+    subprocess.run([sys.executable, "-c", STORES, work], check=True)  # no database where processes are forked
     (work / "s.duckdb").rename(work / "vlm.duckdb")
 
 
@@ -332,13 +298,11 @@ def child(place: Path, command: list[str]) -> None:
     known = (sys.prefix, sys.base_prefix, str(Path(entx.__file__).parent), "<")
 
     def hook(event: str, given: tuple[Any, ...]) -> None:
+        bad = event in WATCHED
         if event == "exec":
             bad = not str(getattr(given[0], "co_filename", "")).startswith(known)
-        elif event == "open":
-            writes = isinstance(given[2], int) and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-            bad = bool(writes) and not str(given[0]).startswith((str(place), "/dev/null"))
-        else:
-            bad = event in WATCHED
+        elif event == "open" and isinstance(given[2], int) and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            bad = not str(given[0]).startswith((str(place), "/dev/null"))
         if bad:
             os.write(seen, f"{event} {str(given)[:200]}\n".encode())
 
@@ -353,84 +317,68 @@ def child(place: Path, command: list[str]) -> None:
 
 def give(place: Path, stage: str) -> dict[str, Any]:
     """One command: how it ended, how long it took and what it did."""
-    where = (
-        ["--model", str(place / "llm"), "--adapter", str(place / "adapter")]
-        if stage == "adapter"
-        else ["--model", str(place / stage)]
-    )
     of = "vlm" if stage == "vlm" else "llm"
-    command = ["predict", "--stage", of, "--store", str(place / f"{of}.duckdb"), *where, "--json"]
+    command = ["predict", "--stage", of, "--store", str(place / f"{of}.duckdb"), "--model", str(place / of), "--json"]
     began, number = time.monotonic(), os.fork()
     if number == 0:
         try:
-            child(place, command)
+            child(place, [*command, *(["--adapter", str(place / stage)] if stage == "adapter" else [])])
         except SystemExit as stop:
             os._exit(int(stop.code or 0))
         except BaseException as error:
             sys.excepthook(type(error), error, error.__traceback__)
             os._exit(1)
         os._exit(0)
-    while (ended := os.wait4(number, os.WNOHANG))[0] == 0 and time.monotonic() - began < 4 * SECONDS:
+    while (ended := os.wait4(number, os.WNOHANG))[0] == 0:
         time.sleep(0.02)
-    late = ended[0] == 0
-    if late:
-        os.kill(number, 9)
-        ended = os.wait4(number, 0)
+        if time.monotonic() - began > 4 * SECONDS:
+            os.kill(number, signal.SIGKILL)
     rc, said = os.waitstatus_to_exitcode(ended[1]), (place / "err").read_text(errors="replace")
-    lines = [line for line in said.splitlines() if line.startswith("entx: ")]
-    printed = (place / "out").read_text().splitlines()
-    answered = json.loads(printed[-1])["answered"] if rc == 0 and printed else 0
-    bytes_ = ended[2].ru_maxrss * 1024
-    if late or rc in (-signal.SIGXCPU, -signal.SIGKILL):
+    line = next((line for line in reversed(said.splitlines()) if line.startswith("entx: ")), said[-300:])
+    printed, seen = (place / "out").read_text().splitlines(), (place / "seen").read_text()
+    used = ended[2].ru_maxrss * 1024
+    if rc in (-signal.SIGXCPU, -signal.SIGKILL):
         outcome = "hang"
     elif "Traceback" in said or rc not in (0, 2):
         outcome = "traceback" if rc == 1 else f"died {rc}"
-    elif (place / "seen").read_text() or MARK.exists():
+    elif seen or MARK.exists():
         outcome = "code"
-    elif bytes_ > MOST or any(word in said for word in ("allocate memory", "MemoryError", "not enough memory")):
+    elif used > MOST or any(word in said for word in ("allocate memory", "MemoryError", "not enough memory")):
         outcome = "memory"
     elif rc == 2:
-        outcome = "refused" if lines and str(place) in lines[-1] else "unnamed"
+        outcome = "refused" if line.startswith("entx: ") and str(place) in line else "unnamed"
     else:
-        outcome = "answered" if answered else "nothing"
-    return {"outcome": outcome, "seconds": round(time.monotonic() - began, 2), "megabytes": bytes_ // 10**6, "said": (lines or said.splitlines() or [""])[-1][:300], "seen": (place / "seen").read_text()[:500]}  # fmt: skip
+        outcome = "answered" if printed and json.loads(printed[-1])["answered"] else "nothing"
+    seconds = round(ended[2].ru_utime + ended[2].ru_stime, 2)
+    return {"outcome": outcome, "seconds": seconds, "megabytes": used // 10**6, "said": line[:300], "seen": seen[:500]}
 
 
 def main() -> None:
     """The campaign."""
-    entx.cli.app.all_commands()  # loaded before the processes are forked, as are torch and transformers by `sound`
-    for module in (
-        "llm_stage.reader",
-        "vlm_stage.reader",
-        "vlm_stage.model",
-        "neural.training.adapters",
-        "rules.reader",
-    ):
-        importlib.import_module(f"entx.{module}")
-
     parser = arguments(__doc__)
     parser.add_argument("--only", default="", help="part of a kind's name")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    made = [("sound", stage, lambda _: None) for stage in ("llm", "vlm", "adapter")]
-    made += [one for one in cases(args.seed) if args.only in one[0]]
+    entx.cli.app.all_commands()  # loaded before the processes are forked, as are torch and transformers by `sound`
+    for module in READERS:
+        importlib.import_module(f"entx.{module}")
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="hostile") as folder:
         work = Path(folder)
         sound(work)
-        for number, (kind, stage, change) in enumerate(made):
+        for number, (kind, stage, change) in enumerate(cases(work, args.seed)):
+            if kind != "sound" and args.only not in kind:
+                continue
             MARK.unlink(missing_ok=True)
             place = work / str(number)
-            place.mkdir()
-            for one in {stage, "llm"} if stage == "adapter" else {stage}:
+            of = "vlm" if stage == "vlm" else "llm"
+            for one in {stage, of}:
                 shutil.copytree(work / one, place / one)
-            shutil.copy(work / f"{'vlm' if stage == 'vlm' else 'llm'}.duckdb", place)
+            shutil.copy(work / f"{of}.duckdb", place)
             change(place / stage)
             found.append({"kind": kind, "stage": stage, **give(place, stage)})
-            one = found[-1]
-            print(f"{one['outcome']:10} {one['seconds']:6.2f} s {one['megabytes']:5} MB  {kind} ({stage}): {one['said']}"
-                  f"{one['seen']}", flush=True)  # fmt: skip
+            print(*(str(value)[:200] for value in found[-1].values()), sep="  ", flush=True)
             shutil.rmtree(place)
             write_json(args.json, found)
     print(len(found), "folders:", dict(Counter(one["outcome"] for one in found)))

@@ -33,11 +33,10 @@ _PICKLED = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pk
 _CODE = {".py", ".pyc", ".pyd", ".pyx", ".so", ".dll", ".dylib"}
 _ARCHIVES = {".zip", ".tar", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".whl", ".egg"}
 _CODE_KEYS = {"auto_map", "custom_generate", "custom_pipelines", "megatron_config", "trust_remote_code"}
-_KERNEL = re.compile("_?(attn|experts)_implementation(_internal)?")
-_KERNELS = (None, "eager", "sdpa", "grouped_mm", "batched_mm")  # any other may be a repository of compiled code
+_KERNEL = re.compile("_?(attn|experts)_implementation(_internal)?")  # a name with "/" is a repository of compiled code
 _VOCABULARIES = ("tokenizer.json", "vocab.json")
 _JSON_LIMIT = 64_000_000  # bytes; the largest tokenizer.json in use are about 35 MB. A quarter for any other JSON
-_MOST_ENTRIES = 50_000  # of a JSON but for vocabularies, and of a weight file; those in use have up to about 20,000
+_MOST_ENTRIES = 100_000  # of a JSON but for vocabularies, and of a weight file; Gemma 3's 6,400 added tokens are 45,000
 _MOST_GROWTH = 10_000  # times that a normaliser may make a text longer: replacements in use are of one to three letters
 _LAYERS = ("layers", "n_layer", "depth")  # what the families call their number
 _MOST_LAYERS = 2_000  # of a configuration; the deepest models in use have about 200
@@ -163,7 +162,7 @@ def load_model(
         kind: name of one of the transformers library's Auto classes.
         dtype: "float32" or "bfloat16"; default: the first on a CPU, the second on a GPU.
         four_bit: nf4 weights by bitsandbytes.
-        attention: sdpa or eager; "" for what fits the model.
+        attention: sdpa or eager; "" for what fits the model, whatever its configuration asks for.
         device: of torch; default: cuda where there is one, else cpu; "" lets the library place the weights.
 
     Raises:
@@ -177,10 +176,10 @@ def load_model(
     disable_progress_bar()
     device = default_device() if device is None else device
     config = load_config(folder)
-    options: dict[str, Any] = {"dtype": getattr(torch, dtype or default_dtype(device))}
-    if attention:
-        options["attn_implementation"] = attention
-    elif getattr(config.get_text_config(), "attn_logit_softcapping", None):
+    # None: the library's choice, and none of the folder's, which may be a kernel that is not installed or of a hub
+    options: dict[str, Any] = {"attn_implementation": attention or None, "experts_implementation": None}
+    options["dtype"] = getattr(torch, dtype or default_dtype(device))
+    if not attention and getattr(config.get_text_config(), "attn_logit_softcapping", None):
         options["attn_implementation"] = "eager"  # the fused kernel of torch leaves the cap out without a word
     if four_bit:
         options["quantization_config"] = transformers.BitsAndBytesConfig(  # as QLoRA (Dettmers et al. 2023)
@@ -359,7 +358,7 @@ def _json(file: Path, code_keys: set[str]) -> tuple[Any, list[str]]:
     pairs = [pair for one in parts if isinstance(one, dict) for pair in one.items()]
     faults = _too_many(parts) if stem in _HASHED_STEMS else []
     coded = {key for key, value in pairs if value and key in code_keys}
-    coded |= {key for key, value in pairs if _KERNEL.fullmatch(key) and value not in _KERNELS}
+    coded |= {key for key, value in pairs if _KERNEL.fullmatch(key) and "/" in str(value)}
     faults += [f"asks for code of its own by {key!r}" for key in sorted(coded)]
     if stem == "config":
         layers = [

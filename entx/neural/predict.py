@@ -23,7 +23,7 @@ from entx.core.splits import Shard
 from entx.core.types import NO_PAGES, Answer, PageKey
 from entx.neural.backends.base import Completion, Model
 from entx.neural.calibration import Calibration, GoldRow, Posterior
-from entx.neural.model_folder import check_model_folder, model_hash, read_json
+from entx.neural.model_folder import check_model_folder, model_hash, named_fault, read_json
 from entx.storage.questions import load_questions
 from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store
@@ -148,17 +148,14 @@ def read_serving(stage: str, version: int, default: Any, parse: Callable[[Any], 
     """
     if folder is None or not (folder / SERVING).exists():
         return default
-    path = folder / SERVING
-    try:
-        raw = read_json(path)
+    with named_fault(folder, f"its {SERVING} is not readable"):
+        raw = read_json(folder / SERVING)
         if raw.get("stage", "llm") != stage:
             kind, other = ("text", "llm") if stage == "vlm" else ("vision-language", "vlm")
             raise InputError(f"{folder}: its {SERVING} is of a {kind} model; ask it by --stage {other}")
         found = int(raw["prompt_version"])
         calibration = Calibration.from_dict(raw["calibration"]) if raw.get("calibration") else None
         serving = replace(parse(raw), calibration=calibration)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not readable: {type(error).__name__} {error}") from None
     if found != version:
         raise InputError(
             f"{folder}: trained on prompts of version {found}, this entx writes version {version}; train again"

@@ -217,7 +217,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Drawings with a height and a width, each printed twice; a run that read the heights."""
     pictures = [
         Shown(
-            [f"{20 + n} cm", f"{60 + n} cm", "DOUBLE WALL <w3> none"],
+            [f"{20 + n} cm", f"{60 + n} cm", "DOUBLE WALL <x03> none"],
             [Asked("height", f"{20 + n}.0 centimetre"), Asked("width", f"{60 + n} centimetre")],
         )
         for n in range(PICTURES)
@@ -235,7 +235,7 @@ def test_an_example_is_the_prompt_and_its_completion(store: Store) -> None:
     first = data.examples()[0]
     assert first.prompt == (
         "<page><a2>\n<x03><y00><s1> [20 centimetre]\n<x03><y01><s1> [60 centimetre]\n"
-        "<x03><y02><s1> DOUBLE WALL ‹w3› none\n<q> height<a>"
+        "<x03><y02><s1> DOUBLE WALL ‹x03› none\n<q> height<a>"
     )
     assert first.completion == "20 centimetre"
     assert first.choices == ("20 centimetre", "60 centimetre", "none")

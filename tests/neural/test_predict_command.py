@@ -289,11 +289,13 @@ def test_what_a_model_folder_says_is_read_or_told(stage: str, module: Any, tmp_p
         module.read_serving(tmp_path)
     loud = json.dumps({**made.as_dict(), "style": "loud", "prompt": {"loud": 1}})
     fitted = Calibration().as_dict()
-    wrong = ({"temperature": 0}, {"temperature": "1"}, {"none_offset": math.nan}, {"correct": 7}, {"present": {"x": 1}})
-    calibrated = [json.dumps({**made.as_dict(), "calibration": {**fitted, **one}}) for one in wrong]
-    for text in ("", "[]", "[" * 100_000, loud, json.dumps({"stage": stage, "style": "compact"}), *calibrated):
+    wrong: list[tuple[str, object]] = [("temperature", 0), ("temperature", "1"), ("none_offset", {}), ("f1", math.nan)]
+    wrong += [("correct", 7), ("present", {"x": 1})]
+    calibrated = [json.dumps({**made.as_dict(), "calibration": {**fitted, key: one}}) for key, one in wrong]
+    odd = json.dumps({**made.as_dict(), "style": "odd", "prompt": {"question": "{entity.__class__}"}})
+    for text in ("", "[]", "[" * 100_000, loud, odd, json.dumps({"stage": stage, "style": "compact"}), *calibrated):
         (tmp_path / "entx.json").write_text(text)
-        with pytest.raises(InputError, match="not readable"):
+        with pytest.raises(InputError, match=f"^{tmp_path}: (its entx.json is not readable|prompt.question has)"):
             module.read_serving(tmp_path)
     (tmp_path / "entx.json").unlink()
     os.mkfifo(tmp_path / "entx.json")
