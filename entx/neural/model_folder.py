@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from entx.core.errors import EntxError, InputError
+from entx.core.memory import memory_error
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 """Options of every `from_pretrained` call."""
@@ -143,12 +144,11 @@ def named_fault(folder: Path, doing: str = "the model cannot be loaded") -> Iter
     """Makes whatever a library says of a folder that it cannot work with an InputError of one line that names it."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
-        raise
     except BaseException as error:  # a panic of a library in Rust is no Exception
-        if isinstance(error, EntxError) and (not isinstance(error, InputError) or str(folder) in str(error)):
+        told = isinstance(error, EntxError) and (not isinstance(error, InputError) or str(folder) in str(error))
+        if told or isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
-        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        why = memory_error(error) or next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(f"{folder}: {why if isinstance(error, InputError) else f'{doing}: {why}'}") from error
 
 

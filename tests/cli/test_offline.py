@@ -60,15 +60,16 @@ for line in json.loads(sys.argv[1]):
 """
 
 PROGRAMS = [
-    ["demo --out demo"],
-    ["doctor"],
     [
+        "demo --out demo",
         "train --stage llm --recipe tiny.toml --store tiny.duckdb --model base --out made --set train.method=lora "
         "--set lora.r=2 --set lora.alpha=4 --set train.epochs=0.2",
         "merge-adapter --model base --adapter made --store tiny.duckdb --out merged --dtype float32 --rows 2 --allow 2",
         f"calibrate --stage llm --store demo/demo.duckdb --gold {DEMO}/truth.csv --out calibrated",
+        "dataset --stage llm --store tiny.duckdb --out data",
     ],
     [
+        "doctor",
         f"ingest {DEMO}/questions.csv --images {DEMO}/pictures --store s.duckdb",
         "store export pages --store demo/demo.duckdb --out pages.parquet",
         "store import pages.parquet --store s.duckdb",
@@ -81,7 +82,6 @@ PROGRAMS = [
         f"split {DEMO}/questions.csv --out split --by entity_name",
         "ensemble --store s.duckdb --runs rules,other --strategy vote",
         f"ablate --store s.duckdb --gold {DEMO}/truth.csv --runs rules,other --out a.html --strategies vote",
-        "dataset --stage llm --store tiny.duckdb --out data",
         "show 0 --store s.duckdb --out page.html",
         "recipe list",
         "recipe show entx-small",
@@ -93,10 +93,11 @@ PROGRAMS = [
         f"extract {DEMO}/pictures/02_cabinet.jpg --entity height --stage rules",
         "store compact --store s.duckdb",
         "store info --store s.duckdb",
+        "store repair --store s.duckdb",
+        "download links.csv --images fetched --allow-host 127.0.0.1",
     ],
-    ["download links.csv --images fetched --allow-host 127.0.0.1"],
 ]
-"""Command lines, by the process that runs them: those that load much have one of their own."""
+"""Command lines by the process that runs them: what loads torch, and what loads an engine (the two do not mix)."""
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
