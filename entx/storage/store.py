@@ -28,7 +28,7 @@ import duckdb
 import pyarrow as pa
 
 from entx.core.errors import InputError, StoreBusy, StoreError, StoreForked
-from entx.core.files import FORMULA_STARTS
+from entx.core.files import FORMULA_STARTS, is_stdout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,6 +189,8 @@ class Store:
         self.path = path = Path(path)
         self._pid = os.getpid()
         create = create and write
+        if is_stdout(path):  # a file that the shell made, empty, and that our own words go to
+            raise StoreError(f"{path}: is standard output; choose another --store")
         head = _first_bytes(path)
         if head == b"" and create:
             time.sleep(_SETTLE_SECONDS)

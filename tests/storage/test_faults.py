@@ -7,6 +7,8 @@ import resource
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -181,6 +183,18 @@ def test_what_is_no_store_is_refused_and_stays_byte_for_byte(path: Path, tmp_pat
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "fifo", "loop", "q.csv", "q.parquet", "q.sqlite", path.name,
     ]  # fmt: skip
+
+
+def test_standard_output_is_no_store_whatever_the_shell_made_of_it(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    code = "import sys; from entx.storage.store import Store; Store(sys.argv[1], write=True)"
+    for name in ("/dev/stdout", str(said)):
+        with said.open("w") as stdout:
+            run = subprocess.run(
+                [sys.executable, "-c", code, name], stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert "is standard output; choose another --store" in run.stderr
+        assert [file.name for file in tmp_path.iterdir()] == ["said"]
 
 
 def test_an_empty_file_is_filled_by_what_makes_stores_and_by_nothing_else(path: Path) -> None:
