@@ -50,12 +50,12 @@ def main() -> int:
             damage(content, at, how, rng)
             found = outputs(store, whole | {file.name: bytes(content)})
             reached = sum(size <= at for size in sizes[1:]) if file == log else TRANSACTIONS
-            given = {name: said for name, (code, said) in found.items() if code == 0}
-            fits = [n for n, one in enumerate(right) if all(one[name] == (0, said) for name, said in given.items())]
+            given = {name: end for name, end in found.items() if end[0] == 0 or any(end == one[name] for one in right)}
+            fits = [n for n, one in enumerate(right) if all(one[name] == end for name, end in given.items())]
             gave = "right" if reached in fits else "earlier" if fits and fits[-1] < reached else "wrong"
             for name, (code, said) in found.items():
                 told = code == 2 and said.count("\n") == 1 and any(remedy in said for remedy in REMEDIES)
-                end = gave if code == 0 else "told" if told else "else"
+                end = gave if name in given else "told" if told else "else"
                 ends[file.suffix, how, end] += 1
                 bad += [f"{file.name} {how} at {at}: {name}: {code} {said[-400:]}"] * (end in ("wrong", "else"))
     for key, count in sorted(ends.items()):
