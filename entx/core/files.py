@@ -41,7 +41,7 @@ def harmless_cell(text: str) -> str:
     return f"'{text}" if text.startswith(tuple(FORMULA_STARTS)) else text
 
 
-_KINDS = {".gz": rb"\x1f\x8b", ".parquet": rb"PAR1", ".png": rb"\x89PNG.{,80}Software\0entx"}
+_KINDS = {".gz": rb"\x1f\x8b", ".parquet": rb"PAR1", ".png": rb"\x89PNG.{,80}Software\0entx", ".pt": rb"PK"}
 """How a file begins that may be replaced under such a name (.png: drawn by `entx show`); else no binary file is."""
 
 

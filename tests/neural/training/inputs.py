@@ -112,7 +112,8 @@ class Inputs:
         return ["train", "--stage", self.stage, "--recipe", recipe, "--store", self.store, "--model", self.base]
 
     def train(self, capsys: pytest.CaptureFixture[str], out: Path, *more: object) -> Ended:
-        return run_entx(capsys, *self.arguments, "--out", out, *more)
+        name, *usual = self.arguments
+        return run_entx(capsys, name, *_instead([*usual, "--out", out], more))
 
 
 def text_inputs(folder: Path) -> Inputs:
@@ -158,10 +159,16 @@ def entx(*arguments: object) -> str:
 
 def merge(capsys: pytest.CaptureFixture[str], folder: Path, out: Path, *more: object) -> Ended:
     """Merges the adapter of a folder with base, adapter and store."""
-    return run_entx(
-        capsys, "merge-adapter", "--model", folder / "base", "--adapter", folder / "adapter", "--store",
-        folder / "s.duckdb", "--out", out, "--json", *more,
-    )  # fmt: skip
+    usual = [
+        "--model", folder / "base", "--adapter", folder / "adapter", "--store", folder / "s.duckdb", "--out", out,
+    ]  # fmt: skip
+    return run_entx(capsys, "merge-adapter", *_instead(usual, more), "--json")
+
+
+def _instead(usual: Sequence[object], given: Sequence[object]) -> list[object]:
+    """The usual options, each with its value, less those that are given otherwise; then the given ones."""
+    pairs = zip(usual[::2], usual[1::2], strict=True)
+    return [*(part for pair in pairs if pair[0] not in given for part in pair), *given]
 
 
 def merge_unchanged(
