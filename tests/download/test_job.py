@@ -144,8 +144,9 @@ def test_a_stop_ends_within_seconds_and_keeps_what_is_whole(server: Any, get: Ge
     options = {"stop": stop, "timeout": 60.0, "tries": 9, "workers": 6, "per_host": 5}
     thread = threading.Thread(target=lambda: result.append(get(links, **options)))
     thread.start()
-    while sum(server.hits.values()) < 44 or len(list((tmp_path / "pictures").glob("*.jpg"))) < 40:
+    while len(list((tmp_path / "pictures").glob("*.jpg"))) < 40:
         time.sleep(0.01)
+    time.sleep(0.2)  # by now the workers hang on the links that give nothing
     started = time.monotonic()
     stop.set()
     thread.join()
