@@ -33,6 +33,7 @@ from entx.core.memory import memory_error
 from entx.core.settings import OFFLINE
 
 if TYPE_CHECKING:
+    from entx.ocr_stage.pool import Limits
     from entx.storage.store import Store
     from entx.storage.transfer import Coverage
 
@@ -226,6 +227,13 @@ def open_store(path: Path, *, write: bool = False, create: bool = False) -> Stor
     from entx.storage.store import Store
 
     return Store(path, write=write or create, create=create)
+
+
+def worker_limits(memory: float | None, seconds: float) -> Limits:
+    """The limits of reading processes that --worker-memory (GB) and --picture-seconds ask for."""
+    from entx.ocr_stage.pool import Limits
+
+    return Limits(seconds, most_bytes=None if memory is None else round(memory * 1e9))
 
 
 def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:

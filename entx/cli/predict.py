@@ -25,6 +25,7 @@ from entx.cli.app import (
     end_run_file,
     open_store,
     say_run,
+    worker_limits,
 )
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode, InputError
@@ -241,7 +242,7 @@ def extract(
     if stage not in (None, *STAGES):
         raise InputError(f"--stage {stage}: known are {', '.join(STAGES)}")
     require_memory()
-    limits = Limits(picture_seconds, most_bytes=None if worker_memory is None else round(worker_memory * 1e9))
+    limits = worker_limits(worker_memory, picture_seconds)
     here = len(images) == 1 and limits == Limits()  # in this process: one of its own costs a second
     count = 1 if here else workers or default_workers(limits)
     extractor = Extractor(stage or default_stage(), engine, schema, count, limits=None if here else limits)

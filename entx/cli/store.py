@@ -33,6 +33,7 @@ from entx.cli.app import (
     open_store,
     say_run,
     say_stopped,
+    worker_limits,
 )
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode
@@ -273,13 +274,13 @@ def ocr_cache(
     """
     from entx.ocr_stage.cache import fill_cache
     from entx.ocr_stage.engines.base import EngineSpec
-    from entx.ocr_stage.pool import Limits, default_workers
+    from entx.ocr_stage.pool import default_workers
     from entx.storage.pages import failed_pages
 
     settings = {name: _setting(value) for name, value in named_values("--param", param, "NAME=VALUE")}
     require_memory()
     spec = EngineSpec.of(engine, **settings)
-    limits = Limits(picture_seconds, most_bytes=None if worker_memory is None else round(worker_memory * 1e9))
+    limits = worker_limits(worker_memory, picture_seconds)
     with open_store(store, write=True) as opened, words.begin("pictures", unit="pictures") as begin:
         report = fill_cache(
             opened,
