@@ -4,7 +4,8 @@ Covers the 31 legal units of the challenge, and further units people print besid
 and never misread as a legal one (5 mAh is not 5 m, 120 psi is not anything we want). Nothing is converted into an
 answer: `factor` serves only to see that "5 kg (11 lb)" says one thing twice.
 
-Exact sizes: whether two quantities are one size in two units. Only to compare; nothing is ever converted.
+Exact sizes: whether two quantities are one size in two units. Only to compare; nothing is ever converted. And bounds:
+what no product can be (`implausible`).
 """
 
 from __future__ import annotations
@@ -215,6 +216,31 @@ def same_size(value: float, unit: str, other: float, other_unit: str) -> bool:
         return False
     left, right = value * first.factor, other * second.factor
     return abs(left - right) <= 0.2 * max(left, right)
+
+
+_BOUNDS: dict[str, tuple[float, float, str]] = {  # in base units, from the smallest to the largest goods there are
+    "length": (1e-6, 1e4, "0.001 millimetre to 10 kilometre"),  # gold leaf and foil; a cone of 10,000 yards of thread
+    "weight": (1e-7, 1e9, "0.1 microgram to 1000 ton"),  # a vitamin; the load of the largest jacks and presses
+    "voltage": (1e-3, 1e7, "1 millivolt to 10,000 kilovolt"),  # a sensor's signal; what stun guns claim
+    "power": (1e-3, 1e7, "1 milliwatt to 10,000 kilowatt"),  # a laser pointer; ten times the largest generator sets
+    "volume": (1e-7, 1e6, "0.1 microlitre to 1,000,000 litre"),  # a pipette; a large swimming pool
+}
+_LARGEST_NUMBER = 10**7
+"""A size of more is printed in a larger unit: what has eight digits is the code of an article, a lot or a date."""
+
+
+def implausible(quantity: Quantity) -> str:
+    """Why no product has this quantity; "" for one that some product may have, or whose kind has no bounds.
+
+    For the absurd only (a bar code before a "g", a broken decimal): sellers offer goods from foil to silos.
+    """
+    unit = BY_NAME.get(quantity.unit)
+    if unit is None or unit.kind not in _BOUNDS:
+        return ""
+    least, most, said = _BOUNDS[unit.kind]
+    if quantity.value < _LARGEST_NUMBER and least <= float(quantity.value) * unit.factor <= most * (1 + 1e-9):
+        return ""
+    return f"no product has {quantity.text} ({unit.kind} from {said}, in fewer than eight digits)"
 
 
 _AMBIGUOUS = frozenset({"ton", "horsepower"})
