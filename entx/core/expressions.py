@@ -45,12 +45,12 @@ _LATIN, _OTHERS = (
     any_of(word for words in AXIS_WORDS.values() for word in words if (word < "\u2e80") is latin)
     for latin in (True, False)
 )
-_OTHERS = rf"(?=[\u2e80-\uffff])(?:{_OTHERS})"
+_OTHERS = rf"(?=[\u2e80-\uffff])(?<!身)(?:{_OTHERS})"  # 身高 is a person's height
 _WORD = rf"(?:(?<![^\W\d_])(?:{_LATIN})|{_OTHERS})"  # there are no spaces between Chinese or Japanese words
 _ABOUT = r"(?:approx(?:imately|\.)?|about|circa|ca\.?|env(?:iron|\.)|etwa|около|大?[约約]|[为為是]|[~≈])"
 _LABEL_BEFORE = re.compile(  # of a text in lower case: patterns that ignore case are slow
-    rf"(?:(?P<word>{_WORD})|(?:(?<![^\W_])|(?<=\Ax))(?P<letter>[hwdltø]))"
-    rf"(?:[ ]?[)\]])?[ ]?(?:is|[:=.-]{{0,2}})[ ]?{_ABOUT}?[ ]?$"
+    rf"(?:(?P<word>(?:(?<![^\W\d_])|(?<=\Ax))(?:{_LATIN})|{_OTHERS})|(?:(?<![^\W_])|(?<=\Ax))(?P<letter>[hwdltø]))"
+    rf"(?:[ ]?[()\[\]])?[ ]?(?:is|[:=.-]{{0,2}})[ ]?{_ABOUT}?[ ]?$"
 )
 _LABEL_BEHIND = re.compile(
     rf"[ ]?[)\]]?[ ]?[(\[-]?[ ]?(?:in[ ]|of[ ])?(?P<label>(?:{_LATIN})(?![^\W_])|{_OTHERS}"
@@ -71,12 +71,12 @@ _JOINT = re.compile(r"[ ]?(?:,|&|and|-)?[ ]?")
 _LINK = re.compile(  # x: of a list, r: of a range, b: of one with "between", s: the same again
     r"""[ ]*(?:[(\[]?[ ]?[A-Za-zøØ]{0,8}?\.?[ ]?[)\]]?)[ ]*                # a label of the left one
     (?: (?P<x>(?<![A-Za-z])(?:[xX*]|by|BY)|(?<=[HWDLTmMnN"'c)])[xX](?![A-Za-z]{2}))
-      | (?P<r>-|~|\.{2,}|÷|(?<![A-Za-z])(?:to|TO|bis|hasta|à|a|до|至|到))
+      | (?P<r>-|~|\.{2,}|÷|(?<![A-Za-z])(?:to|TO|bis|hasta|до|至|到)|(?<=[ ])[àa](?=[ ]))
       | (?P<b>(?<![A-Za-z])(?:and|und|et|y|e|и))
       | (?P<s>[/(\[=|;]|≈|,?[ ]?(?:(?:or|OR|which[ ]is|that[ ]is)[ ])?(?:approx\w*|equivalent[ ]to|equal[ ]to|about)\.?
             |,?[ ]?(?:or|OR|which[ ]is|that[ ]is)|,)
     )
-    [ ]*(?:[(\[]?[ ]?[^\W\d_]{0,8}[ ]?[:=.)\]]{0,2})[ ]*""",
+    [ ]*(?:[(\[]?[ ]?[^\W\d_]{0,8}[ ]?[:=.()\]]{0,2})[ ]*""",
     re.VERBOSE,
 )
 _MAY_LINK = re.compile(
@@ -112,12 +112,18 @@ def share(one: Found, unit: str) -> None:
 # Words before an amount that others are told of; the others of 100 only: a pack may hold "je 500 g", a PRO 490 g.
 _PER = ("per", "pour", "par", "por")
 _TOLD = (*_PER, "pro", "每")
-_PER_HUNDRED = frozenset({*_PER, "pro", "je", "auf", "in", "à", "na", "на", "в", "w", "pr.", "for"})
+_PER_HUNDRED = frozenset(
+    {*_PER, "pro", "je", "auf", "in", "à", "na", "на", "в", "w", "pr.", "for", "cada", "ogni", "chaque"}
+)
+_OF_100 = ("gram", "millilitre")
+_AGAIN = re.compile(r"[0-9][ ]?(?:fl\.? ?)?(?:oz|lbs?)\.?[ ]?/$", re.IGNORECASE)
 _PRICED = re.compile(r"[€$£][ ]?[0-9.,]+[ ]?(?:/|per)$")
 _REFERRED = re.compile(  # and behind it: a price, "for each 100 g"
-    r"[ ]?=[ ]?(?:[€$£]|Rs|[0-9.,]+[ ]?(?:[€$£₽]|EUR|USD|GBP|CHF|zł|kr|Kč|руб))|[ ]?(?:あたり|当たり|當)"
+    r"[ ]?=[ ]?(?:[€$£]|Rs|[0-9.,]+[ ]?(?:[€$£₽]|EUR|USD|GBP|CHF|zł|kr|Kč|руб))|[ ]?(?:あたり|当たり|當|中|含)"
+    r"|[ ](?:contain|enthalten|conti[eè]ne|содерж)"
 )
-_TOLERANCE = re.compile(r"(?:±|\+ ?/ ?-|\+-|plus/minus)(?P<space>[ ]?)$")
+_TOLERANCE = re.compile(r"(?:±|\+ ?/ ?-|\+-|plus/minus|(?<=[0-9])[土士])(?P<space>[ ]?)\Z")
+_TOLERANCE_ENDS = tuple("±-s土士")  # the last two are what engines for Chinese read of the first
 _ERROR = re.compile(r"tol[eé]r|error|deviat|accura|precis|abweich|genauig|erreur|误差|誤差|公差", re.IGNORECASE)
 
 
@@ -130,17 +136,21 @@ def is_reference(text: str, one: Found) -> bool:
     word = before[before.rfind(" ") + 1 :].lstrip("(")
     if told and (word == "pro" or word.lower() in _PER or before[-1] == "每"):
         return True
-    if one.value == 100 and word.lower() in _PER_HUNDRED:
+    if one.value == 100 and (
+        word.lower() in _PER_HUNDRED or (before[-1:] == "/" and one.unit in _OF_100 and not _AGAIN.search(before))
+    ):
         return True
     return one.value in (1, 100) and bool(_PRICED.search(before) or _REFERRED.match(text, one.end))
 
 
-def absorb_tolerance(text: str, floor: int, one: Found, found: list[Found]) -> bool:
+def absorb_tolerance(text: str, one: Found, found: list[Found]) -> bool:
     """Whether `one` says how exact the last number is, which then takes its unit where it has none: 100±5 g.
 
     "± 4.5 kg" alone is about as much.
     """
-    sign = _TOLERANCE.search(text, max(floor, one.start - 12), one.start)
+    if text[max(0, one.start - 2) : one.start].strip()[-1:] not in _TOLERANCE_ENDS:
+        return False
+    sign = _TOLERANCE.search(text, max(0, one.start - 12), one.start)
     if sign is None or not (found or not sign["space"] or _ERROR.search(text)):
         return False
     if found and not text[found[-1].end : sign.start()].strip(" ("):
@@ -160,7 +170,8 @@ def merge_compounds(text: str, found: list[Found]) -> list[Found]:
         last = merged[-1] if merged else one
         gap = text[last.end : one.start]
         bare = last.unit == "foot" and not one.unit and not gap and text[last.end - 1] == "'"  # 5'11
-        small = "inch" if bare else one.unit
+        fluid = one.unit == "ounce" and last.unit in ("pint", "quart")
+        small = "inch" if bare else "fluid ounce" if fluid else one.unit
         limit = _SMALLER.get((last.unit, small), 0)
         compound = (
             not compound and one.value < limit and last.value % 1 == 0 and _JOINT.fullmatch(gap) is not None
@@ -236,8 +247,9 @@ def _resolve(members: list[Found], signs: list[str], group: int) -> bool:
             members[0].role = ""
             return False
         for position, one in enumerate(sizes):
-            if not one.unit:
-                share(one, next(other.unit for other in (*sizes[position:], *sizes[:position][::-1]) if other.unit))
+            if not one.unit or one.unit == "degree":  # 12° x 8": a stroke read as another sign
+                nearest = (*sizes[position:], *sizes[:position][::-1])
+                share(one, next(other.unit for other in nearest if kind_of(other.unit) == "length"))
             one.role = "axis"
     for one in members:
         one.group = group
@@ -285,13 +297,13 @@ def label_at(text: str, floor: int, start: int, end: int, ceiling: int) -> tuple
     What stands before `floor` belongs to the number before, and the next one starts at `ceiling`.
     """
     before = text[max(floor, start - _TEXT_WINDOW) : start]
-    if before and (match := _LABEL_BEFORE.search(_lower(before))) is not None:
+    if before and (match := _LABEL_BEFORE.search(before.lower())) is not None:
         label = before[slice(*match.span("word" if match["word"] else "letter"))]
         gap = before[match.end("letter") :]
         if match["word"] or label.isupper() or not match.start() or not gap or gap.strip(" "):
             return label.lower(), end
     behind = text[end : min(ceiling, end + _TEXT_WINDOW)]
-    if behind and (match := _LABEL_BEHIND.match(_lower(behind))) is not None:
+    if behind and (match := _LABEL_BEHIND.match(behind.lower())) is not None:
         place = match.start("label")
         label = behind[place : match.end()]
         if len(match["label"]) > 1 or label.isupper() or place == 0 or behind[place - 1] == "(":
@@ -299,16 +311,10 @@ def label_at(text: str, floor: int, start: int, end: int, ceiling: int) -> tuple
     return "", end
 
 
-def _lower(text: str) -> str:
-    """The text in lower case, each character at its place."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else text
-
-
 def labels_of_list(text: str, start: int, end: int, count: int) -> list[str]:
     """The labels of `count` numbers listed at [start, end), from a heading just before or behind; [] without one."""
     window = max(0, start - _HEADING_WINDOW)
-    lowered = _lower(text)
+    lowered = text.lower()
     headings = list(_HEADING.finditer(lowered, window, start))[-1:]
     if not headings or start - headings[0].end() > 14 or any(map(str.isdigit, text[headings[0].end() : start])):
         behind = _HEADING.search(lowered, end, end + _HEADING_WINDOW)

@@ -6,8 +6,8 @@ several numbers together or the words around them say (`expressions`).
 
 It covers every unit of `entx.core.units`, legal for some entity or not. It does not judge which quantity answers a
 question (`candidates`, `postprocess`) and never converts, but for one exception that it marks: feet and inches of one
-size, and pounds and ounces, become inches and ounces (5'11" -> 71 inch), because one number and unit cannot say them
-otherwise.
+size, and pounds and ounces and the like, become inches and ounces (5'11" -> 71 inch), because one number and unit
+cannot say them otherwise.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _PLAIN = {
     char: plain
     for plain, chars in {
         '"': "″”“„‟＂〃", "'": "′’‘‛`´＇", "-": "‐‑‒–—―−－﹣", "~": "~～〜∼˜", "x": "×✕✖⨯╳хХ", "u": "µμ", "/": "⁄∕／",
-        "(": "（【", ")": "）】", ",": "，、", ":": "：", "°": "℃℉",
-        "·": "•∙⋅‧", "±": "士土",
+        "(": "（【", ")": "）】", ",": "，、", ":": "：", "°": "℃℉º",
+        "·": "•∙⋅‧", "I": "İ",
     }.items()
     for char in chars
 }  # fmt: skip
@@ -198,27 +198,27 @@ _BARE_BEFORE = frozenset({
 _NAME_BEFORE = re.compile("(?:kilo|milli|centi)?(?:gram(?:m|me|o)?|volt|watt|lit(?:er|re|ro|ri)|pound|ounce)s?")
 _LETTER_BEFORE = re.compile(  # V 220, Power W 1500: at the start of a line, or behind the name of what it measures
     r"(?:^|\b(?:\w*(?:volt|tens|spann|watt|pow|puiss|leist|pot[eê])\w*|input|rated|nominal\w*|ac|dc|max)[.:]? )"
-    r"[VW]:? ?$", re.IGNORECASE
+    r"[VW][: ] ?$", re.IGNORECASE
 )  # fmt: skip
 _ALONE = re.compile(r"[0-9]{2,5}(?:[.,][0-9]{1,2})?[ .,;]*$")
 _PER_BEFORE = re.compile(r"(?:\b(?:per|pro|pour|par|por|je)|/) ?$", re.IGNORECASE)
-_SEVERAL = re.compile(r"[^\W\d_]+(?:(?:\. ?|[ ·-]| ?\()[^\W\d_]+\)?|(?:\. ?| )0[zZ2](?![0-9])){0,2}")
+_SEVERAL = re.compile(r"[^\W\d_]+(?:(?:\. ?|[ ·-]| ?\()[^\W\d_]+\)?|(?:\. ?| )0[zZ2](?![0-9])){0,3}")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.){1,3}[A-Za-z](?![A-Za-z0-9])")  # K.G.
 _NEXT_QUANTITY = re.compile(
     r"[0-9]+(?:[.,][0-9]+)?[ ]?(?:mA|A|Ah|AH|mAh|Hz|HZ|hz|W|V|w|v|oz|OZ|g|kg|KG|lbs?|mm|cm|in|ml)(?![a-z])"
 )
 _MORE_NUMBER = re.compile(r"[A-Za-z0-9]|[.,][0-9]")
 _AGAIN_IN_BRACKETS = re.compile(r"[ ]?[(/][ ]?[0-9.,]+ ?(?:g|kg|ml|lb)", re.IGNORECASE)
-_LENGTH = r"(?:mm|cm|ft|inch(?:es)?|in(?=[.\"]?[ ]?(?:$|[)\]xX*;/,(A-Z]))|[MC]M|IN(?:CH)?|[CM]m|Inch)(?![A-Za-z])"
+_LENGTH = r"(?:mm|cm|ft|inch(?:es)?|in(?=[.\"]?[ ]?(?:$|[)\]xX*;/,(A-Z]))|[MC]M|IN(?:CH)?|[CM]m|Inch)(?![A-WYZa-wyz])"
 _AXIS_LETTERS = frozenset("HWDLT")
 _AXIS_STARTS = frozenset("HWDLTBhwdl([")
 _AXIS = re.compile(  # "10W x 20H x 5D cm", "30(L)x20(W)x10(H)cm", "10h x 20w cm", "3x2 (LxW) cm": the letter is no unit
     rf"""(?:[(\[][ ]?(?P<held>[HWDLTBPhwdlt])[ ]?[)\]]
         (?=[ ]?[xX*][ ]?[(\[]?[HWDLT]?[)\]]?[ ]?[0-9.]|[ ]?[(\[]?{_LENGTH})
     | (?P<heading>[(\[][HWDLT](?:[ ]?[xX*/][ ]?[HWDLT]){{1,2}}[)\]](?=[ ]?{_LENGTH}))
-    | (?P<letter>[HWDLTBhwdl])(?=[ ]?[(\[]?{_LENGTH}
+    | (?P<letter>[HWDLTBhwdl])(?=[ ]?[)\]]?[ ]?[(\[]?{_LENGTH}|(?:"|'')
         |[ ]?[xX*][ ]?[0-9.,]+[ ]?(?:[(\[]?[HWDLTBhwdl](?:$|[^A-Za-z]|[xX]|{_LENGTH})|"|''|{_LENGTH})))
-    (?P<unit>[ ]?[(\[]?{_LENGTH}[)\]]?)?""",
+    (?P<unit>[ ]?[)\]]?[ ]?[(\[]?{_LENGTH}[)\]]?|"|'')?""",
     re.VERBOSE,
 )
 _TIMES = re.compile(r"(.+?)[xX](?=$|[HWDLTBhwdl]$)")  # what stands before the x of 5cmx10, 10CMXW20
@@ -229,7 +229,6 @@ _NET_GLUE = re.compile(r"(.{1,3})(?:NET|Net|net|MAX|Max|max)$")
 _CAMEL_GLUE = re.compile(r"([a-z]+|[A-Z]{1,3}?)([A-Z][a-z]{2,})$")
 _ESTIMATED = {  # 500g℮, the European estimated sign, which engines read as an e
     "g": "gram", "kg": "kilogram", "ml": "millilitre", "cl": "centilitre", "ML": "millilitre", "mL": "millilitre",
-    "L": "litre",
 }  # fmt: skip
 
 _IN_IS_INCH = re.compile(
@@ -247,7 +246,7 @@ _RATE = re.compile(
 )
 _PER = frozenset({  # a weight per bag, bottle or shelf is the weight that is asked; per serving or hour it is not
     "serving", "servings", "day", "d", "dose", "tablet", "capsule", "scoop", "person", "hour", "hr", "h", "min", "s",
-    "sq", "sqm", "square", "portion", "year", "annum",
+    "sq", "sqm", "qm", "square", "portion", "year", "annum",
 })  # fmt: skip
 
 
@@ -297,21 +296,18 @@ def unit_before(text: str, position: int, floor: int) -> UnitAt | None:
     before = text[max(floor, position - 24) : position]
     word = before.rstrip(" :.")
     word = word[word.rfind(" ") + 1 :]
-    if before[-1:] in (" ", ":", ".") and (
-        word in _BARE_BEFORE or (len(word) > 3 and _NAME_BEFORE.fullmatch(word.lower()))
-    ):
-        start, found = text.rindex(word, 0, position), lookup(word)
-    elif word[-1:] in ("V", "W") and _ALONE.match(text, position) and _LETTER_BEFORE.search(text, floor, position):
+    if word[-1:] in ("V", "W") and _ALONE.match(text, position) and _LETTER_BEFORE.search(text, floor, position):
         return UnitAt("volt" if word[-1] == "V" else "watt", text.rindex(word[-1], 0, position), _NORMALISED)
-    elif (held := _HELD_BEFORE.search(before)) is None or (
-        held[1] in _AXIS_LETTERS and _MORE_SIZES.match(text, position)
-    ):
-        return None  # (L)30*(W)20*(H)10cm
-    else:
+    if word in _BARE_BEFORE or (len(word) > 3 and _NAME_BEFORE.fullmatch(word.lower())):
+        start, found = text.rindex(word, 0, position), lookup(word)
+    elif (held := _HELD_BEFORE.search(before)) is not None:
         start, found = position - len(before) + held.start(), lookup(held[1].rstrip("."))
+    else:
+        return None
     if found is None or found[0].kind == "other" or _PER_BEFORE.search(text, max(0, start - 8), start):
         return None
-    return UnitAt(found[0].name, start, _NORMALISED)
+    listed = found[0].kind != "length" and _MORE_SIZES.match(text, position)  # (L)30*(W)20*(H)10cm, OZ: 3x5 mm
+    return None if listed else UnitAt(found[0].name, start, _NORMALISED)
 
 
 def _misread(text: str, printed: str, start: int, end: int, *, spaced: bool) -> UnitAt | None:
@@ -342,11 +338,11 @@ def _word(text: str, start: int, end: int, *, spaced: bool) -> UnitAt | None:
     if found is None and word > "\u3040":  # there are no spaces between words
         end = next((cut for cut in range(min(end, start + 8) - 1, start, -1) if lookup(text[start:cut])), start)
         found = lookup(text[start:end])
-    if found is None or (found[1] is _FUZZY and word[-1] in "xX"):  # 1inchesx2inches
+    if found is None or (found[1] is _FUZZY and (_TIMES.match(word) or _AXIS_GLUE.match(word))):
         return None if spaced and not _AXIS_GLUE.match(word) else _glued(text, word, start, end)
     unit, alignment = found
-    if behind.isdigit() and not _NEXT_QUANTITY.match(text, end):
-        return None  # a model code: 18V2000
+    if behind.isdigit() and ((spaced and word in _AXIS_LETTERS) or not _NEXT_QUANTITY.match(text, end)):
+        return None  # a model code: 18V2000; W20 H10 cm
     if behind in ("/", " ", "-") and (rate := _RATE.match(text, end)) is not None and _is_rate(rate, unit):
         return UnitAt(f"{unit.name} per", rate.end(), alignment)
     if unit.name == "inch" and word in ("in", "In", "IN", "po"):
@@ -371,28 +367,30 @@ def _several(text: str, start: int) -> UnitAt | None:
 
 
 def _is_rate(rate: re.Match[str], unit: Unit) -> bool:
-    word = rate["word"].lower()
-    other = lookup(word + (rate["power"] or ""))
-    if rate["count"] == "100" or rate["power"] or word in _PER:  # 3.5oz/100g says one weight twice
-        return unit.name not in ("ounce", "pound", "fluid ounce") or rate["count"] is None
-    if other is None or other[0].name == "piece":
+    word, count = rate["word"].lower(), rate["count"]
+    found = lookup(word + (rate["power"] or ""))
+    other, kind = (found[0].name, found[0].kind) if found is not None else ("", "")
+    if count == "100":  # "3.5oz/100g" says one weight twice
+        return other in ("gram", "millilitre", "kilometre") and unit.name not in ("ounce", "pound", "fluid ounce")
+    if count not in (None, "1"):  # 15 mg / 5 ml is a dose, 500 g/17 oz is not
+        return unit.name in ("milligram", "microgram") and kind == "volume"
+    if word in _PER or (rate["power"] and other):
+        return True
+    if kind in ("", "other"):  # "V/Hz", "cm/pcs" list units
         return False
-    if rate["count"] not in (None, "1"):  # 15 mg / 5 ml is a dose, 500 g/17 oz is not
-        return unit.name in ("milligram", "microgram") and other[0].kind != unit.kind
-    if unit.kind in ("voltage", "power"):  # "V/Hz" lists units
-        return other[0].kind == "length"
     # "in/cm" lists units; "g/m", "lb/ft", "mg/kg" are rates
-    return other[0].kind != unit.kind or (unit.name, other[0].name) == ("milligram", "kilogram")
+    return kind != unit.kind or (unit.name, other) == ("milligram", "kilogram")
 
 
 def _glued(text: str, word: str, start: int, end: int) -> UnitAt | None:
     """A unit with something glued to it by the printer or the engine."""
-    if (times := _TIMES.match(word)) and re.match(r" ?[0-9HWDLB(.]", text[end : end + 2]):
-        word, end = times[1], start + times.end(1)  # 5cmx10, 5cmLx10, 10CMXW20
-        if (found := lookup(word)) is not None:
-            return UnitAt(found[0].name, end, found[1])
+    times = _TIMES.match(word)
+    if times and re.match(r" ?[0-9HWDLB(.:=]", text[end : end + 2]):  # 5cmx10, 5cmLx10, 10CMXW20
+        word, end = times[1], start + times.end(1)
     if (match := _AXIS_GLUE.match(word)) and (found := lookup(match[1])) and found[0].kind == "length":
         return UnitAt(found[0].name, end, found[1], match[2].lower())
+    if times and (found := lookup(word)) is not None:
+        return UnitAt(found[0].name, end, found[1])
     if word[-1] == "e" and word[:-1] in _ESTIMATED:
         return UnitAt(_ESTIMATED[word[:-1]], end, _NORMALISED)
     for pattern in (_NET_GLUE, _VOLT_GLUE, _CAMEL_GLUE):
@@ -422,6 +420,7 @@ _GLUE_WORDS = (
     "input", "output", "load", "max", "min", "up", "to", "ac", "dc", "about", "approx", "ca", "content", "contents",
     "size", "diameter", "dia", "battery", "usb", "motor", "of", "by",
 )  # fmt: skip
+_QUOTED = re.compile(r"(?<![^ (:=])\"[A-Za-z][^\"]*$")
 _SINGLE_GLUE = frozenset("hwdlxHWDLTXøØΦφ")
 _SIZE_GLUE = re.compile(r"[HWDLTBhwdl]?[xX][HWDLTBhwdl]?")  # between 30 and 20: 30xW20, 30"Wx20
 _MORE_SIZES = re.compile(r"[0-9.,]+[ ]?[xX*]")
@@ -487,7 +486,6 @@ def _own_units(units: tuple[str, ...]) -> re.Pattern[str] | None:
 def _scan(text: str) -> list[Found]:
     """Every number of the text, with its unit where one stands at it."""
     found: list[Found] = []
-    tolerant = "±" in text or "+" in text or "plus" in text
     floor = position = 0
     while (match := _START.search(text, position)) is not None:
         start = match.start()
@@ -505,12 +503,12 @@ def _scan(text: str) -> list[Found]:
                 one.start = before.end
             if one.unit and is_reference(text, one):
                 one.unit += " per"
-            if tolerant and one.unit in ("", "per cent"):  # 10 (±1) cm, 220±10% V
+            if one.unit in ("", "per cent") and text[max(0, start - 2) : start].strip()[-1:] in ("(", "±", "-"):
                 unit = unit_behind(text, one.end + text.startswith(")", one.end))
-                if unit is not None:
+                if unit is not None:  # 10 (±1) cm, 220±10% V, H(10) cm
                     _set_unit(one, unit)
                     one.end = position = unit.end
-            if not tolerant or not absorb_tolerance(text, floor, one, found):
+            if not absorb_tolerance(text, one, found):
                 found.append(one)
             floor = position
     return found
@@ -537,7 +535,9 @@ def _read(text: str, start: int) -> tuple[Number | None, UnitAt | None]:
 def _in_pieces(text: str, start: int) -> tuple[Number, UnitAt] | None:
     """The number whose thousands or decimals stand apart, where a unit follows them and the first is no count."""
     match = _PIECES.match(text, start)
-    if match is None or (unit := unit_behind(text, match.end())) is None or _COUNTED.search(text, 0, start):
+    if match is None or (unit := unit_behind(text, match.end())) is None:
+        return None
+    if " 0" not in match[0] and _COUNTED.search(text, 0, start):
         return None
     if match["whole"]:
         return Number(Decimal(f"{match['whole']}.{match['decimals']}"), match.end(), _FUZZY), unit
@@ -551,8 +551,11 @@ def _may_start(text: str, start: int, floor: int, unit: UnitAt | None) -> bool:
         return True
     before = text[start - 1]
     if not before.isalpha():
-        if before in "\"'" and unit is not None and text[unit.end - 1] == before:
+        mark = text[unit.end - 1] if unit is not None else ""
+        if mark == before and mark in ("'", '"'):
             return start > 1 and text[start - 2] not in " (:="  # the marks of "12" are no inches
+        if mark == '"' and _QUOTED.search(text, floor, start):
+            return False  # nor those of "Galaxy 12"
         return before not in "$€£" and not (before in "._" and start > 1 and text[start - 2].isdigit())
     begin = start - 1
     while begin > floor and text[begin - 1].isalpha():
@@ -563,7 +566,7 @@ def _may_start(text: str, start: int, floor: int, unit: UnitAt | None) -> bool:
     if len(word) == 1:
         if word > "\u2e80":
             return True  # 約6.8cm: no script of that kind writes model codes
-        if word in "eE" and begin == start - 1 and unit is not None and unit.unit in _ESTIMATED.values():
+        if word in "eE" and begin == start - 1 and unit is not None and unit.unit in (*_ESTIMATED.values(), "litre"):
             return begin == 0 or not text[begin - 1].isalnum()  # the estimated sign, read as a letter
         return word in _SINGLE_GLUE and not (begin > floor and text[begin - 1].isdigit() and word not in "xX")
     if not word.isascii() or word.lower().endswith(_GLUE_WORDS):

@@ -35,18 +35,21 @@ class Unit:
 
 
 def _shipped() -> tuple[Unit, ...]:
-    text = resources.files("entx").joinpath("recipes", "units.toml").read_text(encoding="utf-8")
+    def forms(row: dict[str, str], key: str) -> tuple[str, ...]:
+        return tuple(form.strip() for form in row.get(key, "").split(",") if form.strip())
 
-    def split(forms: str) -> tuple[str, ...]:
-        return tuple(form.strip() for form in forms.split(",") if form.strip())
-
+    table = tomllib.loads(resources.files("entx").joinpath("recipes", "units.toml").read_text(encoding="utf-8"))
     return tuple(
         Unit(
-            name, row["kind"], row.get("size", 0.0), (name, *split(row.get("forms", ""))),
-            split(row.get("cased", "")), split(row.get("slips", "")),
+            name,
+            row["kind"],
+            row.get("size", 0.0),
+            (name, *forms(row, "forms")),
+            forms(row, "cased"),
+            forms(row, "slips"),
         )
-        for name, row in tomllib.loads(text).items()
-    )  # fmt: skip
+        for name, row in table.items()
+    )
 
 
 UNITS = _shipped()
@@ -92,20 +95,25 @@ def lookup(form: str) -> tuple[Unit, Alignment] | None:
     return None if best is None else (_FORMS[best[0]], Alignment.FUZZY)
 
 
-_CHILD = r"\b(?:size|taille|talla|tamanho|größe|toddlers?|girls?|boys?|bab(?:y|ies)|newborn|infants?|dress|romper)\b"
+_CHILD = (
+    r"\b(?:size|taille|talla|taglia|tamanho|größe|toddlers?|girls?|boys?|kids?|bab(?:y|ies)|newborn|infants?|age)\b"
+)
 OTHER_SENSES = {  # of a form: where it stands, and anywhere in the text
     form: (re.compile(here, re.IGNORECASE), re.compile(anywhere, re.IGNORECASE))
     for forms, here, anywhere in (
         # counts of threads and teeth; toddlers' sizes
         ("T", r"T[ ]?(?:poly|nylon|pongee|taffeta|oxford|cotton|ripstop|fabric|PU(?![a-z])|PVC|TCT|teeth|tooth|chain)"
-         r"|T-?[ ]?shirt", rf"{_CHILD}|\b[2-6]T[ ]?[-/~,; ][ ]?[2-6]T\b"),
+         r"|T-?[ ]?shirt", rf"{_CHILD}|\b[2-6]T[ ]?[-/~,; ][ ]?[2-6]T\b"
+         r"|[0-9]T[ ]?\([0-9] (?:y|ans|años)|\bUS [2-6]T\b"),
         # networks, memory
         ("G", r"G[ ]?(?:wifi|wi-fi|wireless|network|lte|hz|ghz|band|mobile|signal|phone|&|/ ?[2345]|RAM|ROM|TF|SD"
          r"|memory|flash|DDR|storage|SSD|\+[ ]?[0-9]|-clamp)|(?:(?<=2\.4)|(?<=5\.8)|(?<=2\.4 )|(?<=\+[0-9]{3}))G",
          "(?!)"),
         # a brand, a shoe's width, months
-        ("M m", r"M(?:[ ]?(?:TM|Scotch|VHB|adhesive|tape|Command|glue|sticker|double|brand|US|UK|EU)\b|\+|'s)",
-         rf"{_CHILD}(?!.*[0-9][ ]?M?[ ]?[x*])|(?<![0-9.])(?:0-3|0-6|3-6|6-9|6-12|9-12|12-18|18-24)[ ]?M\b"),
+        ("M", r"M(?:[ ]?(?:TM|Scotch|VHB|adhesive|tape|Command|glue|sticker|double|brand|US|UK|EU)\b|\+)",
+         r"\bsize[: ]*[0-9.]+[ ]?M\b(?![ ]?[xX*])|\b(?:newborn|bab(?:y|ies)|toddlers?|infants?|romper)\b"
+         r"|(?<![0-9.])(?:0-3|0-6|3-6|6-9|6-12|9-12|12-18|18-24)[ ]?M\b"),
+        ("m", r"m(?:\+|'s)", "(?!)"),
         ("L V", ".-(?:shape|bracket|belt|bar|hook|type|clamp)", "(?!)"),
         ("mi Mi MI", "(?<=[.,][0-9])mi|(?<=[.,][0-9] )mi", r"\brange|distan|miles?\b|mph|per charge|\bup to|\bride"),
         ("г", r"(?:(?<=\b(?:19|20)[0-9]{2})|(?<=\b(?:19|20)[0-9]{2} ))г", "(?!)"),  # 2024 г. is a year
@@ -139,12 +147,12 @@ def same_size(value: float, unit: str, other: float, other_unit: str, tolerance:
 _BOUNDS: dict[str, tuple[float, float, str]] = {  # in base units, from the smallest to the largest goods there are
     "length": (1e-6, 1e4, "0.001 millimetre to 10 kilometre"),  # gold leaf and foil; a cone of 10,000 yards of thread
     "weight": (1e-7, 1e9, "0.1 microgram to 1000 ton"),  # a vitamin; the load of the largest jacks and presses
-    "voltage": (1e-3, 1e7, "1 millivolt to 10,000 kilovolt"),  # a sensor's signal; what stun guns claim
+    "voltage": (1e-3, 1e6, "1 millivolt to 1000 kilovolt"),  # a sensor's signal; insulators of power lines
     "power": (1e-3, 1e7, "1 milliwatt to 10,000 kilowatt"),  # a laser pointer; ten times the largest generator sets
     "volume": (1e-7, 1e6, "0.1 microlitre to 1,000,000 litre"),  # a pipette; a large swimming pool
 }
-_LARGEST_NUMBER = 10**7
-"""A size of more is printed in a larger unit: what has eight digits is the code of an article, a lot or a date."""
+_LARGEST_NUMBER = 10**6
+"""A size of more is printed in a larger unit: what has seven digits is the code of an article, a lot or a date."""
 
 
 def implausible(quantity: Quantity) -> str:
@@ -156,9 +164,9 @@ def implausible(quantity: Quantity) -> str:
     if unit is None or unit.kind not in _BOUNDS:
         return ""
     least, most, said = _BOUNDS[unit.kind]
-    if quantity.value < _LARGEST_NUMBER and least <= float(quantity.value) * unit.factor <= most * (1 + 1e-9):
+    if quantity.value <= _LARGEST_NUMBER and least <= float(quantity.value) * unit.factor <= most * (1 + 1e-9):
         return ""
-    return f"no product has {quantity.text} ({unit.kind} from {said}, in fewer than eight digits)"
+    return f"no product has {quantity.text} ({unit.kind} from {said}, and no number over a million)"
 
 
 _AMBIGUOUS = frozenset({"ton", "horsepower"})
