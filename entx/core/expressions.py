@@ -41,10 +41,8 @@ def any_of(words: Iterable[str]) -> str:
     return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
 
-_LATIN, _OTHERS = (
-    any_of(word for words in AXIS_WORDS.values() for word in words if (word < "\u2e80") is latin)
-    for latin in (True, False)
-)
+_LATIN = any_of(word for words in AXIS_WORDS.values() for word in words if word < "\u2e80")
+_OTHERS = any_of(word for words in AXIS_WORDS.values() for word in words if word > "\u2e80")
 _OTHERS = rf"(?=[\u2e80-\uffff])(?<!身)(?:{_OTHERS})"  # 身高 is a person's height
 _WORD = rf"(?:(?<![^\W\d_])(?:{_LATIN})|{_OTHERS})"  # there are no spaces between Chinese or Japanese words
 _ABOUT = r"(?:approx(?:imately|\.)?|about|circa|ca\.?|env(?:iron|\.)|etwa|около|大?[约約]|[为為是]|[~≈])"
@@ -115,7 +113,6 @@ _TOLD = (*_PER, "pro", "每")
 _PER_HUNDRED = frozenset(
     {*_PER, "pro", "je", "auf", "in", "à", "na", "на", "в", "w", "pr.", "for", "cada", "ogni", "chaque"}
 )
-_OF_100 = ("gram", "millilitre")
 _AGAIN = re.compile(r"[0-9][ ]?(?:fl\.? ?)?(?:oz|lbs?)\.?[ ]?/$", re.IGNORECASE)
 _PRICED = re.compile(r"[€$£][ ]?[0-9.,]+[ ]?(?:/|per)$")
 _REFERRED = re.compile(  # and behind it: a price, "for each 100 g"
@@ -123,22 +120,20 @@ _REFERRED = re.compile(  # and behind it: a price, "for each 100 g"
     r"|[ ](?:contain|enthalten|conti[eè]ne|содерж)"
 )
 _TOLERANCE = re.compile(r"(?:±|\+ ?/ ?-|\+-|plus/minus|(?<=[0-9])[土士])(?P<space>[ ]?)\Z")
-_TOLERANCE_ENDS = tuple("±-s土士")  # the last two are what engines for Chinese read of the first
 _ERROR = re.compile(r"tol[eé]r|error|deviat|accura|precis|abweich|genauig|erreur|误差|誤差|公差", re.IGNORECASE)
 
 
 def is_reference(text: str, one: Found) -> bool:
     """Whether others are told of this amount, which is no size itself: per 100 g, 1 kg = 5,98 €."""
-    before = text[max(0, one.start - 24) : one.start].rstrip(": ")
+    before = text[max(0, one.start - 16) : one.start].rstrip(": ")
     told = before[-4:].lower().endswith(_TOLD)
-    if (not told and one.value not in (1, 100)) or kind_of(one.unit) not in ("weight", "volume", "length"):
+    if not (told or text.startswith("1", one.start)) or kind_of(one.unit) not in ("weight", "volume", "length"):
         return False
     word = before[before.rfind(" ") + 1 :].lstrip("(")
     if told and (word == "pro" or word.lower() in _PER or before[-1] == "每"):
         return True
-    if one.value == 100 and (
-        word.lower() in _PER_HUNDRED or (before[-1:] == "/" and one.unit in _OF_100 and not _AGAIN.search(before))
-    ):
+    slashed = before[-1:] == "/" and one.unit in ("gram", "millilitre") and not _AGAIN.search(before)
+    if one.value == 100 and (slashed or word.lower() in _PER_HUNDRED):
         return True
     return one.value in (1, 100) and bool(_PRICED.search(before) or _REFERRED.match(text, one.end))
 
@@ -148,12 +143,13 @@ def absorb_tolerance(text: str, one: Found, found: list[Found]) -> bool:
 
     "± 4.5 kg" alone is about as much.
     """
-    if text[max(0, one.start - 2) : one.start].strip()[-1:] not in _TOLERANCE_ENDS:
-        return False
     sign = _TOLERANCE.search(text, max(0, one.start - 12), one.start)
-    if sign is None or not (found or not sign["space"] or _ERROR.search(text)):
+    if sign is None:
         return False
-    if found and not text[found[-1].end : sign.start()].strip(" ("):
+    gap = text[found[-1].end : sign.start()] if found else ":"
+    if sign["space"] and one.unit != "per cent" and (len(gap) > 6 or ":" in gap) and not _ERROR.search(text):
+        return False
+    if not gap.strip(" ("):
         if not found[-1].unit and one.unit:
             share(found[-1], one.unit)
         found[-1].end = one.end

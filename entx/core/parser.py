@@ -71,7 +71,8 @@ _START = re.compile(  # it begins with one set of characters, for which the engi
 )
 _NUMBER = re.compile(
     rf"""
-    (?P<vulgar>(?:[0-9]{{1,4}}(?:{_AND}|[ -]?))?[{_FRACTIONS}])
+    (?P<simple>[0-9]+(?:\.[0-9]+)?(?![0-9.,/'·{_FRACTIONS}\ -]))     # most numbers: nothing behind them belongs to them
+    | (?P<vulgar>(?:[0-9]{{1,4}}(?:{_AND}|[ -]?))?[{_FRACTIONS}])
     | (?P<mixed>[0-9]{{1,4}}(?:{_AND}|[ ]-[ ]|[ -])[1-9][0-9]?[ ]?/[ ]?[0-9]{{1,2}}(?![0-9/]|[.][0-9]))
     | (?P<fraction>[0-9]{{1,4}}/[0-9]{{1,2}}(?![0-9/]|[.,][0-9]))
     | (?P<decimal_comma>[0-9]*,[0-9]{{1,2}}(?![0-9]|,[0-9])|[0-9]{{1,4}}·[0-9](?![0-9·])
@@ -95,7 +96,6 @@ _PIECES = re.compile(  # of one number: 10 000, 1 234,5, 2 500 and 1. 500 but no
     r"(?:,(?P<cents>[0-9]{1,2}))?(?![0-9]|[.,][0-9])"
     r"|(?P<whole>[0-9]{1,3})(?:[ ]?\.[ ]|[ ][.,])(?P<decimals>[0-9]{1,2})(?![0-9]|[.,][0-9])"
 )
-_APART = (" ", ".", ",")
 _COUNTED = re.compile(  # what stands before the number of pieces in a pack
     r"(?:\bof|\b(?:pack|set|box|case|lot|bundle|qty|quantity|pcs|count|step|no|nr|model|type|size|art|de|von))[.: ]*$"
     r"|[x×*][ ]?$", re.IGNORECASE
@@ -124,7 +124,7 @@ def read_number(text: str, start: int) -> Number | None:
     form, printed, end = match.lastgroup or "", match[0], match.end()
     if len(printed) > _MAX_DIGITS and sum(map(str.isdigit, printed)) > _MAX_DIGITS:
         return None
-    if form == "plain":
+    if form in ("simple", "plain"):
         return Number(Decimal(printed), end, _EXACT)
     if form in ("mixed", "fraction"):
         value = _fraction(printed)
@@ -195,7 +195,10 @@ _HELD_BEFORE = re.compile(r"[(\[] ?([A-Za-z\"']{1,10}\.?) ?[)\]] ?[:=]? ?$")
 _BARE_BEFORE = frozenset({
     "kg", "Kg", "KG", "g", "gr", "ml", "ML", "cl", "cm", "CM", "mm", "MM", "oz", "OZ", "lbs", "LBS", "kW", "KW", "Lt",
 })  # fmt: skip
-_NAME_BEFORE = re.compile("(?:kilo|milli|centi)?(?:gram(?:m|me|o)?|volt|watt|lit(?:er|re|ro|ri)|pound|ounce)s?")
+_NAME_BEFORE = frozenset(
+    f"{size}{name}{plural}" for size in ("", "kilo", "milli", "centi") for plural in ("", "s") for name in
+    ("gram", "gramm", "gramme", "gramo", "volt", "watt", "liter", "litre", "litro", "litri", "pound", "ounce")
+)  # fmt: skip
 _LETTER_BEFORE = re.compile(  # V 220, Power W 1500: at the start of a line, or behind the name of what it measures
     r"(?:^|\b(?:\w*(?:volt|tens|spann|watt|pow|puiss|leist|pot[eê])\w*|input|rated|nominal\w*|ac|dc|max)[.:]? )"
     r"[VW][: ] ?$", re.IGNORECASE
@@ -233,7 +236,7 @@ _ESTIMATED = {  # 500g℮, the European estimated sign, which engines read as an
 
 _IN_IS_INCH = re.compile(
     r"[ ]?(?:$|[.,;:)\](/\\|=~x×*+\n\"'&-]|[HWDLT](?![a-z])|[0-9]|(?:wide|tall|high|long|deep|thick|width|height|"
-    r"length|depth|diameter|dia|by|or|and|X|round|square|from|x|to|approx|approximately|which|when|at|for)(?![a-z])"
+    r"length|depth|gusset|diameter|dia|by|or|and|X|round|square|from|x|to|approx|approximately|which|when|at|for)(?![a-z])"
     r"|[A-Z][A-Za-z]|[^\x00-\x7f])"
 )
 _IN_IS_PREPOSITION = re.compile(
@@ -298,9 +301,9 @@ def unit_before(text: str, position: int, floor: int) -> UnitAt | None:
     word = word[word.rfind(" ") + 1 :]
     if word[-1:] in ("V", "W") and _ALONE.match(text, position) and _LETTER_BEFORE.search(text, floor, position):
         return UnitAt("volt" if word[-1] == "V" else "watt", text.rindex(word[-1], 0, position), _NORMALISED)
-    if word in _BARE_BEFORE or (len(word) > 3 and _NAME_BEFORE.fullmatch(word.lower())):
+    if word in _BARE_BEFORE or word.lower() in _NAME_BEFORE:
         start, found = text.rindex(word, 0, position), lookup(word)
-    elif (held := _HELD_BEFORE.search(before)) is not None:
+    elif (")" in before or "]" in before) and (held := _HELD_BEFORE.search(before)) is not None:
         start, found = position - len(before) + held.start(), lookup(held[1].rstrip("."))
     else:
         return None
@@ -420,6 +423,7 @@ _GLUE_WORDS = (
     "input", "output", "load", "max", "min", "up", "to", "ac", "dc", "about", "approx", "ca", "content", "contents",
     "size", "diameter", "dia", "battery", "usb", "motor", "of", "by",
 )  # fmt: skip
+_SIGNED = tuple("(±-s土士")  # what may hold a number to the one before; s of plus/minus, 土 and 士 read of ±
 _QUOTED = re.compile(r"(?<![^ (:=])\"[A-Za-z][^\"]*$")
 _SINGLE_GLUE = frozenset("hwdlxHWDLTXøØΦφ")
 _SIZE_GLUE = re.compile(r"[HWDLTBhwdl]?[xX][HWDLTBhwdl]?")  # between 30 and 20: 30xW20, 30"Wx20
@@ -503,12 +507,12 @@ def _scan(text: str) -> list[Found]:
                 one.start = before.end
             if one.unit and is_reference(text, one):
                 one.unit += " per"
-            if one.unit in ("", "per cent") and text[max(0, start - 2) : start].strip()[-1:] in ("(", "±", "-"):
-                unit = unit_behind(text, one.end + text.startswith(")", one.end))
-                if unit is not None:  # 10 (±1) cm, 220±10% V, H(10) cm
-                    _set_unit(one, unit)
-                    one.end = position = unit.end
-            if not absorb_tolerance(text, one, found):
+            signed = text[max(0, start - 2) : start].strip()[-1:] in _SIGNED
+            after = one.end + text.startswith(")", one.end)
+            if signed and one.unit in ("", "per cent") and (unit := unit_behind(text, after)) is not None:
+                _set_unit(one, unit)  # 10 (±1) cm, 220±10% V, H(10) cm
+                one.end = position = unit.end
+            if not (signed and absorb_tolerance(text, one, found)):
                 found.append(one)
             floor = position
     return found
@@ -520,10 +524,14 @@ def _read(text: str, start: int) -> tuple[Number | None, UnitAt | None]:
     if number is not None:
         if (unit := unit_behind(text, number.end)) is not None:
             return number, unit
-        if text[number.end : number.end + 1] in _APART and (pieces := _in_pieces(text, start)) is not None:
+        if text[number.end : number.end + 1] in (" ", ".", ",") and (pieces := _in_pieces(text, start)) is not None:
             return pieces
         last = number.end - 1
-        if (match := _DIGIT_IN_UNIT.match(text, last)) and (short := read_number(text[start:last].rstrip("."), 0)):
+        if (
+            text[last] in "01"
+            and (match := _DIGIT_IN_UNIT.match(text, last))
+            and (short := read_number(text[start:last].rstrip("."), 0))
+        ):
             name = "ounce" if match[0][0] == "0" else "pound"
             return Number(short.value, number.end, _FUZZY), UnitAt(name, match.end(), _FUZZY)
     following = text[start] if number is None else text[number.end : number.end + 1]
@@ -535,9 +543,8 @@ def _read(text: str, start: int) -> tuple[Number | None, UnitAt | None]:
 def _in_pieces(text: str, start: int) -> tuple[Number, UnitAt] | None:
     """The number whose thousands or decimals stand apart, where a unit follows them and the first is no count."""
     match = _PIECES.match(text, start)
-    if match is None or (unit := unit_behind(text, match.end())) is None:
-        return None
-    if " 0" not in match[0] and _COUNTED.search(text, 0, start):
+    unit = unit_behind(text, match.end()) if match is not None else None
+    if match is None or unit is None or (" 0" not in match[0] and _COUNTED.search(text, 0, start)):
         return None
     if match["whole"]:
         return Number(Decimal(f"{match['whole']}.{match['decimals']}"), match.end(), _FUZZY), unit

@@ -110,7 +110,7 @@ OTHER_SENSES = {  # of a form: where it stands, and anywhere in the text
          r"|memory|flash|DDR|storage|SSD|\+[ ]?[0-9]|-clamp)|(?:(?<=2\.4)|(?<=5\.8)|(?<=2\.4 )|(?<=\+[0-9]{3}))G",
          "(?!)"),
         # a brand, a shoe's width, months
-        ("M", r"M(?:[ ]?(?:TM|Scotch|VHB|adhesive|tape|Command|glue|sticker|double|brand|US|UK|EU)\b|\+)",
+        ("M", r"M(?:[ ]?(?:TM|Scotch|VHB|adhesive|tape|Command|glue|sticker|double|brand|US|UK|EU)\b|\+)|(?<=/100)M",
          r"\bsize[: ]*[0-9.]+[ ]?M\b(?![ ]?[xX*])|\b(?:newborn|bab(?:y|ies)|toddlers?|infants?|romper)\b"
          r"|(?<![0-9.])(?:0-3|0-6|3-6|6-9|6-12|9-12|12-18|18-24)[ ]?M\b"),
         ("m", r"m(?:\+|'s)", "(?!)"),

@@ -271,6 +271,8 @@ def test_number_with_its_unit_and_how_it_was_spelled(alignment: Alignment, text:
     [
         "2024", "since 1998", "Tel 1-800-555-1234", "ABC-18V2000", "ABC18V", "XR650G", "3 in 1", "2-in-1 cleaner",
         "2020 in China", "5G wifi", "$5 lb", "1.2.3 cm", "5 diameter", "1234567890123 g", "10 a.m.", "the 90's",
+        "1ST CLASS", "SIZE 4T", "2T-5T", "2.4G mouse", "16G RAM", "3M tape", "0-3M", "5 L-brackets", "2024 г", "3 в 1",
+        "Take 2 once daily", 'the "5" is best', 'a "Galaxy 12" phone', "10/100M network", "15.5 mi", "Range 20 mi",
         "x", "", "cm", "5 O'clock", "10 02", "size 8 M8x20 bolt", "1e3 gram", "t2V", "T8 tube", "No. 5", "B07XJ8C8F5",
     ],
 )  # fmt: skip
