@@ -29,7 +29,7 @@ from entx.core.types import (
     Quantity,
     least_sure,
 )
-from entx.core.units import kind_of, lookup
+from entx.core.units import implausible, kind_of, lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ _WEIGHT_WORD = re.compile(r"weigh|\bwt|\blbs?\b", re.IGNORECASE)
 def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
     """All quantities of a page in reading order, whatever their unit; compute once, ask many times.
 
-    Deterministic: the same lines give the same tuple. What stands in an order (`without_orders`) is none of them.
+    Deterministic: the same lines give the same tuple. What stands in an order (`without_orders`) is none of them, and
+    none is `implausible`.
     """
     page = without_orders(page)
     joined = _with_units_of_other_boxes(page.lines)
@@ -94,7 +95,8 @@ def page_quantities(page: OcrPage) -> tuple[Candidate, ...]:
     if stated is None:
         found += _of_the_drawings_unit(page, found)
         found.sort(key=lambda one: one.line_ids[0])  # stable: the order within a line stays
-    return tuple(replace(one, order=order) for order, one in enumerate(_lost_letters(_inches_for_feet(found))))
+    whole = [one for one in _lost_letters(_inches_for_feet(found)) if not implausible(one.quantity)]
+    return tuple(replace(one, order=order) for order, one in enumerate(whole))
 
 
 def find_candidates(page: OcrPage, entity: Entity, quantities: Sequence[Candidate] | None = None) -> list[Candidate]:

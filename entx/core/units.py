@@ -4,15 +4,18 @@ Covers the 31 legal units of the challenge, and further units people print besid
 and never misread as a legal one (5 mAh is not 5 m, 120 psi is not anything we want). Nothing is converted into an
 answer: `factor` serves only to see that "5 kg (11 lb)" says one thing twice.
 
-Exact sizes: whether two quantities are one size in two units. Only to compare; nothing is ever converted.
+Exact sizes: whether two quantities are one size in two units. Only to compare; nothing is ever converted. And bounds:
+what no product can be (`implausible`).
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from importlib import resources
 
 from rapidfuzz import fuzz, process
 
@@ -31,136 +34,26 @@ class Unit:
     slips: tuple[str, ...] = ()  # forms that only an OCR engine writes; a match by one is FUZZY
 
 
-def _unit(name: str, kind: str, factor: float, forms: str, cased: str = "", slips: str = "") -> Unit:
-    """One row of the table; forms are split at commas because some hold a space."""
+def _shipped() -> tuple[Unit, ...]:
+    def forms(row: dict[str, str], key: str) -> tuple[str, ...]:
+        return tuple(form.strip() for form in row.get(key, "").split(",") if form.strip())
 
-    def split(text: str) -> tuple[str, ...]:
-        return tuple(form.strip() for form in text.split(",") if form.strip())
+    table = tomllib.loads(resources.files("entx").joinpath("recipes", "units.toml").read_text(encoding="utf-8"))
+    return tuple(
+        Unit(
+            name,
+            row["kind"],
+            row.get("size", 0.0),
+            (name, *forms(row, "forms")),
+            forms(row, "cased"),
+            forms(row, "slips"),
+        )
+        for name, row in table.items()
+    )
 
-    return Unit(name, kind, factor, (name, *split(forms)), split(cased), split(slips))
 
-
-# Sizes: NIST Special Publication 811, appendix B (US customary units except the imperial gallon; ton is the short ton
-# or the tonne, which differ by less than the tolerance of the comparison).
-# fmt: off
-UNITS: tuple[Unit, ...] = (
-    _unit("millimetre", "length", 0.001, "mm, mms, milimetre, millimetres, millimeter, millimeters, millimètre, "
-          "millimètres, milímetro, milímetros, milimetros, millimetri, millimetro, 毫米, мм", slips="mrn, rnm"),
-    _unit("centimetre", "length", 0.01, "cm, cms, ctm, cmt, cmts, centimetres, centimeter, centimeters, zentimeter, "
-          "centimètre, centimètres, centímetro, centímetros, centimetros, centimetri, centimetro, 厘米, 公分, см",
-          slips="crn, cmn, cin, cmm, ccmm, om, em"),
-    _unit("metre", "length", 1.0, "m, mtr, mtrs, mt, mts, metres, meter, meters, mètre, mètres, metro, metros, metri, "
-          "米, м"),
-    _unit("inch", "length", 0.0254, 'in, ins, inches, inchs, inche, pouce, pouces, po, zoll, pulgada, pulgadas, '
-          'pulg, pollici, pollice, ", \'\', 英寸', slips="lnch, lnches, 1nch, ln, inchcs, lnchs, im"),
-    _unit("foot", "length", 0.3048, "ft, fts, feet, foots, feets, pied, pieds, fuß, piedi, '"),
-    _unit("yard", "length", 0.9144, "yd, yds, yards"),
-
-    _unit("microgram", "weight", 1e-6, "ug, mcg, mcgs, micrograms, microgramme, microgrammes, microgramm"),
-    _unit("milligram", "weight", 1e-3, "mg, mgs, mgm, milligrams, milligramme, milligrammes, milligramm, miligramos, "
-          "miligramo, milligrammi, мг", slips="mq"),
-    _unit("gram", "weight", 1.0, "g, gm, gms, gr, grs, gram, grams, gramm, gramme, grammes, gramo, gramos, grammi, "
-          "grammo, gramas, grama, 克, г, гр"),
-    _unit("kilogram", "weight", 1e3, "kg, kgs, kgm, kilo, kilos, kilograms, kilogramme, kilogrammes, kilogramm, "
-          "kilogramo, kilogramos, chilogrammi, chilogrammo, quilos, 千克, 公斤, кг", slips="kq, kqs, k9, xg"),
-    _unit("ounce", "weight", 28.349523125, "oz, ozs, ounces, onza, onzas, onces, unze, unzen",
-          slips="0z, 02, o2, ozz"),
-    _unit("pound", "weight", 453.59237, "lb, lbs, lbm, pounds, pds, livre, livres, libra, libras, pfund, libbre",
-          slips="ib, ibs, 1b, 1bs, |b, |bs, lhs, lbz, bbs, bs, llb, llbs, ilb, ilbs"),
-    _unit("ton", "weight", 1e6, "t, tons, tonne, tonnes, tonnen, tonelada, toneladas, metric ton, metric tons, "
-          "short ton, short tons"),
-
-    _unit("millivolt", "voltage", 1e-3, "mv, millivolts"),
-    _unit("volt", "voltage", 1.0, "v, volts, vac, vdc, v ac, v dc, vcc, vca, volt ac, volt dc, volts ac, volts dc, "
-          "v-ac, v-dc, volte, voltios, voltio, вольт, В", slips="voit, voits, vo1t, vo1ts, vdo"),
-    _unit("kilovolt", "voltage", 1e3, "kv, kilovolts"),
-    _unit("megavolt", "voltage", 1e6, "megavolts", cased="MV"),
-
-    _unit("milliwatt", "power", 1e-3, "milliwatts", cased="mW"),
-    _unit("watt", "power", 1.0, "w, watts, wat, wats, watios, vatios, вт"),
-    _unit("kilowatt", "power", 1e3, "kw, kilowatts, квт"),
-    _unit("megawatt", "power", 1e6, "megawatts", cased="MW"),
-    _unit("horsepower", "power", 745.7, "hp, horse power, bhp"),
-
-    _unit("microlitre", "volume", 1e-6, "ul, microlitres, microliter, microliters"),
-    _unit("millilitre", "volume", 1e-3, "ml, mls, millilitres, milliliter, milliliters, mililitre, mililitros, "
-          "millilitri, 毫升, мл", slips="m1, mi"),
-    _unit("centilitre", "volume", 1e-2, "cl, cls, centilitres, centiliter, centiliters, сл", slips="c1"),
-    _unit("decilitre", "volume", 1e-1, "dl, decilitres, deciliter, deciliters"),
-    _unit("litre", "volume", 1.0, "l, lt, ltr, ltrs, lts, litres, liter, liters, litro, litros, litri, lit, ℓ, 升, л"),
-    _unit("fluid ounce", "volume", 0.0295735295625, "fl oz, fl ozs, floz, fluid ounces, fluid oz, fl ounce, fl ounces, "
-          "oz fl, us fl oz, uk fl oz, oz liq, liquid oz, liquid ounce, liquid ounces, onces liquides, onzas líquidas, "
-          "onza líquida, oz líq, flozs, fz", slips="fl 0z, f1 oz, fi oz, fl 02, fl0z, fioz, f1oz, fl o2, ft oz, f oz, "
-          "fl ox, floz0, fi 0z, f1 0z, floi"),
-    _unit("cup", "volume", 0.2365882365, "cups, tasse, tassen, taza, tazas"),
-    _unit("pint", "volume", 0.473176473, "pt, pts, pints, pinte, us pint, us pints, liquid pint, dry pint"),
-    _unit("quart", "volume", 0.946352946, "qt, qts, quarts, qrt, us qt, us quart, us quarts, liq qt, dry quart"),
-    _unit("gallon", "volume", 3.785411784, "gal, gals, gallons, us gal, us gals, us gallon, us gallons, galón, "
-          "galones, galon, gln"),
-    _unit("imperial gallon", "volume", 4.54609, "imp gal, imp gals, imp gallon, imp gallons, imperial gallons, "
-          "imperial gal, uk gal, uk gallon, uk gallons"),
-    _unit("cubic inch", "volume", 0.016387064, "cu in, cubic in, cubic inches, in3, inch3, cu inch, cu inches, cuin"),
-    _unit("cubic foot", "volume", 28.316846592, "cu ft, cubic ft, cubic feet, ft3, cuft, cu feet, cu foot, feet3, cf"),
-
-    # Not asked for, but printed: known here so that no part of them passes for one of the above.
-    _unit("kilometre", "length", 1e3, "km, kms, kilometres, kilometer, kilometers, км"),
-    _unit("decimetre", "length", 0.1, "dm, decimetres, decimeter, decimeters"),
-    _unit("micrometre", "length", 1e-6, "um, micron, microns, micrometer, micrometers"),
-    _unit("mile", "length", 1609.344, "miles"),
-    _unit("cubic centimetre", "volume", 1e-3, "cc, ccm, cm3, cubic cm, cubic centimeter, cubic centimeters, "
-          "cubic centimetres, cu cm"),
-    _unit("cubic metre", "volume", 1e3, "m3, cbm, cubic meter, cubic meters, cubic metres"),
-    _unit("teaspoon", "volume", 0.00492892, "tsp, teaspoons"),
-    _unit("tablespoon", "volume", 0.0147868, "tbsp, tablespoons"),
-    _unit("square metre", "other", 0, "m2, sqm, sq m, square meter, square meters, square metres, sq mtr, mm2, cm2, "
-          "sq cm, sq mm, square cm, square centimeters"),
-    _unit("square foot", "other", 0, "sq ft, sqft, ft2, square ft, square feet, sq feet, sf"),
-    _unit("square inch", "other", 0, "sq in, in2, square inches, sq inch, square in"),
-    _unit("square yard", "other", 0, "sq yd, square yards, sq yards"),
-    _unit("ampere", "other", 0, "amp, amps, amperes, amper", cased="A"),
-    _unit("milliampere", "other", 0, "ma, milliamp, milliamps"),
-    _unit("ampere hour", "other", 0, "ah, amp hour, amp hours, amp hr"),
-    _unit("milliampere hour", "other", 0, "mah"),
-    _unit("watt hour", "other", 0, "wh, watt hour, watt hours, whr"),
-    _unit("kilowatt hour", "other", 0, "kwh, kilowatt hours"),
-    _unit("volt ampere", "other", 0, "va, kva"),
-    _unit("hertz", "other", 0, "hz"),
-    _unit("kilohertz", "other", 0, "khz"),
-    _unit("megahertz", "other", 0, "mhz"),
-    _unit("gigahertz", "other", 0, "ghz"),
-    _unit("pound per square inch", "other", 0, "psi, psig"),
-    _unit("bar", "other", 0, "bars"),
-    _unit("pascal", "other", 0, "pa"),
-    _unit("kilopascal", "other", 0, "kpa, mpa, hpa, mbar, atm"),
-    _unit("degree", "other", 0, "degree, degrees, deg, °, °c, °f, ºc, ºf, º, celsius, fahrenheit, kelvin"),
-    _unit("lumen", "other", 0, "lm, lumens"),
-    _unit("lux", "other", 0, "lx, cd, candela, nit, nits"),
-    _unit("newton", "other", 0, "n, kn, kgf, lbf"),
-    _unit("newton metre", "other", 0, "nm, n m, ft lb, ft lbs, foot pound, foot pounds, "
-          "inch pound, inch pounds, lb ft, ft-lbs, ft-lb, in-lbs, in-lb, lb-in, lb-ft"),
-    _unit("joule", "other", 0, "j, kj"),
-    _unit("calorie", "other", 0, "cal, kcal, calories, btu, btus"),
-    _unit("second", "other", 0, "sec, secs, second, seconds, ms, s"),
-    _unit("minute", "other", 0, "min, mins, minute, minutes"),
-    _unit("hour", "other", 0, "h, hr, hrs, hour, hours"),
-    _unit("day", "other", 0, "days, week, weeks, month, months, mos, year, years, yr, yrs"),
-    _unit("per cent", "other", 0, "%, percent, pct"),
-    _unit("international unit", "other", 0, "iu"),
-    _unit("piece", "other", 0, "pc, pcs, pieces, pack, packs, pk, count, ct, tablets, capsules, servings, serving, "
-          "sachets, bags, units, pair, pairs, sets, ply"),
-    _unit("person", "other", 0, "people, persons"),
-    _unit("gigabyte", "other", 0, "gb"),
-    _unit("megabyte", "other", 0, "mb, kb, tb, gbps, mbps"),
-    _unit("pixel", "other", 0, "px, mp, dpi, pixels"),
-    _unit("revolution per minute", "other", 0, "rpm, fps"),
-    _unit("decibel", "other", 0, "db, dba, dbi"),
-    _unit("carat", "other", 0, "carats, ctw"),
-    _unit("gauge", "other", 0, "awg, ga, gsm, denier, grit, mil, mils"),
-    _unit("mile per hour", "other", 0, "mph, kmh"),
-    _unit("gallon per minute", "other", 0, "gpm, gph, lph, cfm"),
-    _unit("ohm", "other", 0, "ohms"),
-)
-# fmt: on
+UNITS = _shipped()
+"""The table of `entx/recipes/units.toml`."""
 
 BY_NAME: dict[str, Unit] = {unit.name: unit for unit in UNITS}
 _CASED: dict[str, Unit] = {form: unit for unit in UNITS for form in unit.cased}
@@ -202,19 +95,78 @@ def lookup(form: str) -> tuple[Unit, Alignment] | None:
     return None if best is None else (_FORMS[best[0]], Alignment.FUZZY)
 
 
+_CHILD = (
+    r"\b(?:size|taille|talla|taglia|tamanho|größe|toddlers?|girls?|boys?|kids?|bab(?:y|ies)|newborn|infants?|age)\b"
+)
+OTHER_SENSES = {  # of a form: where it stands, and anywhere in the text
+    form: (re.compile(here, re.IGNORECASE), re.compile(anywhere, re.IGNORECASE))
+    for forms, here, anywhere in (
+        # counts of threads and teeth; toddlers' sizes
+        ("T", r"T[ ]?(?:poly|nylon|pongee|taffeta|oxford|cotton|ripstop|fabric|PU(?![a-z])|PVC|TCT|teeth|tooth|chain)"
+         r"|T-?[ ]?shirt", rf"{_CHILD}|\b[2-6]T[ ]?[-/~,; ][ ]?[2-6]T\b"
+         r"|[0-9]T[ ]?\([0-9] (?:y|ans|años)|\bUS [2-6]T\b"),
+        # networks, memory
+        ("G", r"G[ ]?(?:wifi|wi-fi|wireless|network|lte|hz|ghz|band|mobile|signal|phone|&|/ ?[2345]|RAM|ROM|TF|SD"
+         r"|memory|flash|DDR|storage|SSD|\+[ ]?[0-9]|-clamp)|(?:(?<=2\.4)|(?<=5\.8)|(?<=2\.4 )|(?<=\+[0-9]{3}))G",
+         "(?!)"),
+        # a brand, a shoe's width, months
+        ("M", r"M(?:[ ]?(?:TM|Scotch|VHB|adhesive|tape|Command|glue|sticker|double|brand|US|UK|EU)\b|\+)|(?<=/100)M",
+         r"\bsize[: ]*[0-9.]+[ ]?M\b(?![ ]?[xX*])|\b(?:newborn|bab(?:y|ies)|toddlers?|infants?|romper)\b"
+         r"|(?<![0-9.])(?:0-3|0-6|3-6|6-9|6-12|9-12|12-18|18-24)[ ]?M\b"),
+        ("m", r"m(?:\+|'s)", "(?!)"),
+        ("L V", ".-(?:shape|bracket|belt|bar|hook|type|clamp)", "(?!)"),
+        ("mi Mi MI", "(?<=[.,][0-9])mi|(?<=[.,][0-9] )mi", r"\brange|distan|miles?\b|mph|per charge|\bup to|\bride"),
+        ("г", r"(?:(?<=\b(?:19|20)[0-9]{2})|(?<=\b(?:19|20)[0-9]{2} ))г", "(?!)"),  # 2024 г. is a year
+        ("once", "once[ ](?!di |liq|flu)[a-z]", "(?!)"),  # 12 once are ounces in Italy
+    )
+    for form in forms.split()
+}  # fmt: skip
+
+
+def means_something_else(text: str, start: int, form: str) -> bool:
+    """Whether one of these forms, at `start` behind a number, is no unit there: size 4T, 2.4G, 3M tape, 20 mi."""
+    here, anywhere = OTHER_SENSES[form]
+    return (here.match(text, start) or anywhere.search(text)) is not None
+
+
 def kind_of(name: str) -> str:
     """The kind of a canonical unit name; "" for a name that is not in the table (a user's own unit)."""
     unit = BY_NAME.get(name)
     return "" if unit is None else unit.kind
 
 
-def same_size(value: float, unit: str, other: float, other_unit: str) -> bool:
+def same_size(value: float, unit: str, other: float, other_unit: str, tolerance: float = 0.2) -> bool:
     """Whether two quantities of one kind can be one size said twice: within 20 %, because packs round freely."""
     first, second = BY_NAME.get(unit), BY_NAME.get(other_unit)
     if first is None or second is None or first.kind != second.kind or not first.factor or not second.factor:
         return False
     left, right = value * first.factor, other * second.factor
-    return abs(left - right) <= 0.2 * max(left, right)
+    return abs(left - right) <= tolerance * max(left, right)
+
+
+_BOUNDS: dict[str, tuple[float, float, str]] = {  # in base units, from the smallest to the largest goods there are
+    "length": (1e-6, 1e4, "0.001 millimetre to 10 kilometre"),  # gold leaf and foil; a cone of 10,000 yards of thread
+    "weight": (1e-7, 1e9, "0.1 microgram to 1000 ton"),  # a vitamin; the load of the largest jacks and presses
+    "voltage": (1e-3, 1e6, "1 millivolt to 1000 kilovolt"),  # a sensor's signal; insulators of power lines
+    "power": (1e-3, 1e7, "1 milliwatt to 10,000 kilowatt"),  # a laser pointer; ten times the largest generator sets
+    "volume": (1e-7, 1e6, "0.1 microlitre to 1,000,000 litre"),  # a pipette; a large swimming pool
+}
+_LARGEST_NUMBER = 10**6
+"""A size of more is printed in a larger unit: what has seven digits is the code of an article, a lot or a date."""
+
+
+def implausible(quantity: Quantity) -> str:
+    """Why no product has this quantity; "" for one that some product may have, or whose kind has no bounds.
+
+    For the absurd only (a bar code before a "g", a broken decimal): sellers offer goods from foil to silos.
+    """
+    unit = BY_NAME.get(quantity.unit)
+    if unit is None or unit.kind not in _BOUNDS:
+        return ""
+    least, most, said = _BOUNDS[unit.kind]
+    if quantity.value <= _LARGEST_NUMBER and least <= float(quantity.value) * unit.factor <= most * (1 + 1e-9):
+        return ""
+    return f"no product has {quantity.text} ({unit.kind} from {said}, and no number over a million)"
 
 
 _AMBIGUOUS = frozenset({"ton", "horsepower"})

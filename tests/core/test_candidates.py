@@ -270,3 +270,10 @@ def test_the_best_aligned_place_is_taken() -> None:
 
 def test_nothing_is_found_on_an_empty_page() -> None:
     assert find("500.0 gram", "item_weight") == NO_EVIDENCE
+
+
+def test_what_no_product_has_is_no_candidate() -> None:
+    lines = column("760094310634 g", "Net 500 g", "711200'", "0 cm", "12 cm", "0 °C")
+    assert found(page_quantities(lines)) == ["500.0 gram", "12.0 centimetre", "0.0 degree"]
+    assert [one.order for one in page_quantities(lines)] == [0, 1, 2]
+    assert found(find_candidates(lines, CHALLENGE["item_weight"])) == ["500.0 gram"]

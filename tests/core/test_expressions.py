@@ -112,3 +112,59 @@ def test_sharing_a_unit_is_a_normalisation_and_keeps_a_worse_one() -> None:
 
 def test_labels_go_to_lengths_only_and_spread_over_one_size() -> None:
     assert [one.label for one in find_quantities("W 5 V, 10 cm (4 in) tall")] == ["", "tall", "tall"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("100±5 g", ["100.0 gram"]), ("10 (±1) cm", ["10.0 centimetre"]), ("230 V ± 10 %", ["230.0 volt"]),
+        ("W 30±2 x H 20±2 cm", ["30.0 centimetre axis", "20.0 centimetre axis"]), ("±2 mm", []),
+        ("± 4.5 kg", ["4.5 kilogram"]), ("10 cm, weight: ± 4.5 kg", ["10.0 centimetre", "4.5 kilogram"]),
+        ("Tolerance: ± 2 mm", []), ("100 g±\n5 g", ["100.0 gram", "5.0 gram"]), ("100 - 5 g", ["5.0 gram"]),
+    ],
+)  # fmt: skip
+def test_tolerances(text: str, values: list[str]) -> None:
+    assert numbers(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("per 100 g", ["100.0 gram per"]), ("je 100 g", ["100.0 gram per"]), ("je 500 g", ["500.0 gram"]),
+        ("PRO 490 g", ["490.0 gram"]), ("pro 30 g", ["30.0 gram per"]), ("每30克", ["30.0 gram per"]),
+        ("1 kg = 5,98 €", ["1.0 kilogram per"]), ("2 kg = 4.4 lb", ["2.0 kilogram", "4.4 pound same"]),
+        ("€5.99 / 1 kg", ["1.0 kilogram per"]), ("€5.99 / 500 g", ["500.0 gram"]), ("kcal/100g", ["100.0 gram per"]),
+        ("39 in/100 cm", ["39.0 inch", "100.0 centimetre same"]), ("upper 12 cm", ["12.0 centimetre"]),
+    ],
+)  # fmt: skip
+def test_amounts_that_others_are_told_of(text: str, values: list[str]) -> None:
+    assert numbers(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1 PT 9.4 FL OZ", ["25.4 fluid ounce"]), ("1 QT 1.8 OZ", ["33.8 fluid ounce"]), ("1 GAL 1 QT", ["5.0 quart"]),
+        ("1 PT (16 FL OZ)", ["1.0 pint", "16.0 fluid ounce same"]), ("1 PT 20 FL OZ", ["1.0 pint", "20.0 fluid ounce"]),
+        ("3.4 OZ / 100 ML", ["3.4 fluid ounce", "100.0 millilitre same"]),
+        ("8 oz (227 g)", ["8.0 ounce", "227.0 gram same"]),
+        ("8 oz 500 ml", ["8.0 ounce", "500.0 millilitre"]), ("12' (30.5 cm)", ["12.0 inch", "30.5 centimetre same"]),
+        ("12' (3.66 m)", ["12.0 foot", "3.66 metre same"]), ('12° x 8"', ["12.0 inch axis", "8.0 inch axis"]),
+    ],
+)  # fmt: skip
+def test_what_the_neighbour_says_of_a_unit(text: str, values: list[str]) -> None:
+    assert numbers(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("L x P x H: 30 x 20 x 10 cm", ["w", "p", "h"]), ("A x L x P: 1 x 2 x 3 cm", ["h", "w", "p"]),
+        ("L x l x H: 30 x 20 x 10 cm", ["l", "w", "h"]), ("长*宽*高 30*20*10cm", ["长", "宽", "高"]),
+        ("长宽高: 30x20x10cm", ["长", "宽", "高"]), ("20 x 10 (W x H) cm", ["w", "h"]), ("B20xT10 cm", ["b", "t"]),
+        ("产品高度约10厘米", ["高度"]), ("身高约10厘米", [""]), ("4 in gusset", ["gusset"]), ("Dicke: 5 mm", ["dicke"]),
+        ("L(30) x W(20) cm", ["l", "w"]), ("Rozmiar B: 30 cm", [""]),
+    ],
+)  # fmt: skip
+def test_axes_in_other_languages(text: str, labels: list[str]) -> None:
+    assert [one.label for one in find_quantities(text)] == labels

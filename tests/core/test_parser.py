@@ -51,8 +51,10 @@ def test_positions_lie_in_the_given_text_in_order(text: str) -> None:
         ("500 g", "500", 3, "exact"), ("8.25 in", "8.25", 4, "exact"), (".5 lb", "0.5", 2, "exact"),
         ("8,25", "8.25", 4, "normalised"), ("1,250", "1250", 5, "normalised"), ("0,250", "0.25", 5, "normalised"),
         ("1,250.5", "1250.5", 7, "normalised"), ("1.250,5", "1250.5", 7, "normalised"),
-        ("1.234.567 g", "1234567", 9, "normalised"), ("2 500 W", "2500", 5, "normalised"), ("2 501 W", "2", 1, "exact"),
-        ("12 500 g", "12", 2, "exact"), ("8 1/4", "8.25", 5, "normalised"), ("8-1/4", "8.25", 5, "normalised"),
+        ("1.234.567 g", "1234567", 9, "normalised"), ("2 501 W", "2", 1, "exact"), ("1'500 g", "1500", 5, "normalised"),
+        ("12 500 g", "12", 2, "exact"), (",25 l", "0.25", 3, "normalised"), ("1·5 kg", "1.5", 3, "normalised"),
+        ("1·5·3", "1", 1, "exact"), ("1 and 1/4", "1.25", 9, "normalised"), ("2 & ½", "2.5", 5, "normalised"),
+        ("5'11", "5", 1, "exact"), ("8 1/4", "8.25", 5, "normalised"), ("8-1/4", "8.25", 5, "normalised"),
         ("3/8", "0.375", 3, "normalised"), ("1/3", "0.333333", 3, "normalised"), ("4/8", "4", 1, "exact"),
         ("12/24V", "12", 2, "exact"), ("8 10/12", "8", 1, "exact"), ("½", "0.5", 1, "normalised"),
         ("8½", "8.5", 2, "normalised"), ("8 ¼", "8.25", 3, "normalised"), ("1,2,3", "1", 1, "exact"),
@@ -101,7 +103,12 @@ def unit(text: str, position: int = 0) -> tuple[str, int] | None:
         ("V/Hz", "volt", 1), ("V2A", "volt", 1), ("V50Hz", "volt", 1), ("cmx5", "centimetre", 2),
         ("mmX 20", "millimetre", 2), ("g/bag", "gram", 1), ("kg/shelf", "kilogram", 2), ("lb/SSkg", "pound", 2),
         ("g/m", "gram per", 3), ("in/cm", "inch", 2), ("ml/h", "millilitre per", 4), ("g/0.5oz", "gram", 1),
-        ("mg/serving", "milligram per", 10), ("g/100g", "gram per", 6), ("W/m2", "watt", 1), (" (kg)", "kilogram", 5),
+        ("mg/serving", "milligram per", 10), ("g/100g", "gram per", 6), ("W/m2", "watt per", 4),
+        ("g / 100 ml", "gram per", 10), ("g/cm3", "gram per", 5), ("mg/kg", "milligram per", 5), ("g/17oz", "gram", 1),
+        ("mg / 5 ml", "milligram per", 9), ("W per meter", "watt per", 11), ("lbs per shelf", "pound", 3),
+        ("K.G.", "kilogram", 4), ("F.T. long", "foot", 4), ("gal (imp)", "imperial gallon", 9), ("'F", "degree", 2),
+        ("kW·h/24h", "kilowatt hour", 4), ("毫克每片", "milligram", 2), ("(LxW)cm", "centimetre", 0),
+        (" (kg)", "kilogram", 5),
         ("[cm]", "centimetre", 4), ("ml℮", "millilitre", 2), ("mle", "millilitre", 3), ("°C", "degree", 2),
         ("%", "per cent", 1), ("kg,", "kilogram", 2), ("厘米", "centimetre", 2),
     ],
@@ -153,6 +160,7 @@ def test_slips_are_fuzzy(text: str, position: int, name: str) -> None:
     [
         ("Weight (kg): 5", "kilogram", 7), ("Power(W)100", "watt", 5), ("Kg 1,5", "kilogram", 0),
         ("mm 30", "millimetre", 0), ("Size [cm] 10", "centimetre", 5), ("Peso netto g 500", "gram", 11),
+        ("V 220", "volt", 0), ("Power W 1500", "watt", 6), ("Volts: 220", "volt", 0), ("Gramos 500", "gram", 0),
     ],
 )  # fmt: skip
 def test_a_unit_before_its_number(text: str, name: str, start: int) -> None:
@@ -161,7 +169,22 @@ def test_a_unit_before_its_number(text: str, name: str, start: int) -> None:
     assert (found.unit, found.end, found.alignment) == (name, start, Alignment.NORMALISED)
 
 
-@pytest.mark.parametrize("text", ["V 220", "model 5", "(H) 10", "(see) 10", "in 2020", "10", "a 5", "(Hz) 50"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Version V 22",
+        "V 220 x 3",
+        "W 30 L 32",
+        "per kg 5",
+        "model 5",
+        "(H) 10",
+        "(see) 10",
+        "in 2020",
+        "10",
+        "a 5",
+        "(Hz) 50",
+    ],
+)
 def test_no_unit_before(text: str) -> None:
     number = next(index for index, char in enumerate(text) if char.isdigit())
     assert unit_before(text, number, 0) is None
@@ -248,6 +271,8 @@ def test_number_with_its_unit_and_how_it_was_spelled(alignment: Alignment, text:
     [
         "2024", "since 1998", "Tel 1-800-555-1234", "ABC-18V2000", "ABC18V", "XR650G", "3 in 1", "2-in-1 cleaner",
         "2020 in China", "5G wifi", "$5 lb", "1.2.3 cm", "5 diameter", "1234567890123 g", "10 a.m.", "the 90's",
+        "1ST CLASS", "SIZE 4T", "2T-5T", "2.4G mouse", "16G RAM", "3M tape", "0-3M", "5 L-brackets", "2024 г", "3 в 1",
+        "Take 2 once daily", 'the "5" is best', 'a "Galaxy 12" phone', "10/100M network", "15.5 mi", "Range 20 mi",
         "x", "", "cm", "5 O'clock", "10 02", "size 8 M8x20 bolt", "1e3 gram", "t2V", "T8 tube", "No. 5", "B07XJ8C8F5",
     ],
 )  # fmt: skip

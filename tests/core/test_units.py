@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE
 from entx.core.types import Alignment, Quantity, parse_written
-from entx.core.units import BY_NAME, UNITS, exact_size, kind_of, lookup, same_in_print, same_size
+from entx.core.units import BY_NAME, UNITS, exact_size, implausible, kind_of, lookup, same_in_print, same_size
 
 FORMS = {
     "centimetre": [
@@ -175,3 +175,41 @@ def test_a_power_of_ten_of_a_unit_is_exact_to_any_length(value: Decimal, power: 
     scaled = Quantity(value.scaleb(power), unit)
     kind, size = exact_size(Quantity(value, unit))
     assert exact_size(scaled) == (kind, size * 10**power if power >= 0 else size / 10**-power)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "760094310634 gram", "711200 foot", "41570054161 millilitre", "20240115 gram", "1234567 watt", "0 gram",
+        "-5 kilogram", "0.000001 millimetre", "2000 ton", "50 mile", "1000000 cubic foot", "0.00000005 gram",
+        "20000 kilovolt", "0.01 millivolt", "0.00001 watt", "5000 cubic metre",
+    ],
+)  # fmt: skip
+def test_what_no_product_has(text: str) -> None:
+    number, _, name = text.partition(" ")
+    reason = implausible(Quantity(Decimal(number), name))
+    assert f"no product has {Quantity(Decimal(number), name).text}" in reason
+    assert kind_of(name) in reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.01 millimetre", "10 kilometre", "1000 metre", "2.4 microgram", "0.1 microgram", "1000 ton", "100 ton",
+        "1000000 microgram", "999999 millilitre", "0.5 microlitre", "1.5 millivolt", "400 kilovolt", "5 milliwatt",
+        "0.005 watt", "2500 kilowatt", "250000 gallon", "0 degree", "99999999 smoot", "12 cup", "100000000 pixel",
+    ],
+)  # fmt: skip
+def test_what_some_product_may_have(text: str) -> None:
+    number, _, name = text.partition(" ")
+    assert implausible(Quantity(Decimal(number), name)) == ""
+
+
+@given(st.decimals("1e-12", "1e15", allow_nan=False), st.sampled_from(CONVERTIBLE))
+def test_bounds_are_an_interval(value: Decimal, unit: str) -> None:
+    """Nothing between two plausible sizes is implausible."""
+    middle = {"weight": "gram", "length": "metre", "volume": "litre", "voltage": "volt", "power": "watt"}[kind_of(unit)]
+    assert implausible(Quantity(Decimal(5), middle)) == ""
+    five = Decimal(5) / Decimal(str(BY_NAME[unit].factor))  # five of the base unit, in this one
+    if not implausible(Quantity(value, unit)) and five < 10**6:
+        assert implausible(Quantity((value + five) / 2, unit)) == ""
