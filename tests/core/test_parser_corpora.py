@@ -20,7 +20,7 @@ from entx.core.entities import CHALLENGE, Entity
 from entx.core.parser import find_quantities
 from entx.core.postprocess import postprocess
 from entx.core.types import Quantity, parse_written
-from entx.core.units import BY_NAME
+from entx.core.units import BY_NAME, implausible
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_labels_of_the_train_table_are_read_as_they_are() -> None:
         written = parse_written(row["entity_value"])
         if written is None or written.unit not in entity.units or written.value <= 0:
             continue
-        if postprocess(row["entity_value"], entity).quantity != written:
+        if postprocess(row["entity_value"], entity).quantity != (None if implausible(written) else written):
             changed[row["entity_value"]] += 1
-    assert sum(changed.values()) <= 10, changed  # only numbers of more than thirteen digits
+    assert not changed
 
 
 @needs_data
@@ -213,4 +213,5 @@ def test_a_models_sentence_is_read_back(entity: Entity, sentence: str) -> None:
         value = rng.choice(["5", "7.5", "120", "0.25"])
         text = sentence.format(entity=entity.words, quantity=f"{value} {form}")
         reading = postprocess(text, entity)
-        assert reading.quantity == Quantity(Decimal(value), unit), (text, reading.reason)
+        wanted = Quantity(Decimal(value), unit)  # 0.25 millivolt is no product's
+        assert reading.quantity == (None if implausible(wanted) else wanted), (text, reading.reason)

@@ -2,9 +2,10 @@
 
 import json
 import random
+from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from entx.core.entities import CHALLENGE, Entity
@@ -18,9 +19,10 @@ from entx.core.postprocess import (
     postprocess,
     says_nothing,
     says_several,
+    spell_out,
     unwrap,
 )
-from entx.core.types import Alignment
+from entx.core.types import Alignment, Quantity
 
 
 @pytest.mark.parametrize(
@@ -31,17 +33,36 @@ from entx.core.types import Alignment
         ("<think>it never ends 3 cm", ""), ("<|im_start|>assistant\n5 cm<|im_end|>", "5 cm"),
         ("system\nx\nuser\n9 cm?\nassistant\n5 cm", "5 cm"), ("ASSISTANT:\n5 cm", "5 cm"), ("5 cm</s>", "5 cm"),
         ("\\text{5 cm}", "5 cm"), ("\\boxed{5 \\text{ cm}}", "5 cm"), ("\\(8\\frac{1}{4}\\) in", "8 1/4 in"),
-        ("2 \\times 3", "2 x 3"), ('{"value": 5, "unit": "cm"}', "5 cm"),
-        ('{"Value": "5.50", "Units": "cm"}', "5.50 cm"), ('{"value": "5 cm", "unit": "cm"}', "5 cm"),
-        ('{"value": "5 cm"}', "5 cm"), ('{"value": 1e22, "unit": "cm"}', "1e22 cm"),
-        ('{"answer": {"value": 5, "unit": "cm"}}', "5 cm"), ('{"height": {"value": 5, "unit": "cm"}}', "height: 5 cm"),
-        ('{"result": null}', ""), ("{}", ""), ("[]", ""), ('["5 cm", "2 in"]', "5 cm; 2 in"),
-        ('{"a": true, "b": [1, {"c": "2 m"}]}', "b: 1; b: c: 2 m"), ("{5 cm}", "{5 cm}"),
-        ("[5, 6] volt", "[5, 6] volt"), ("The assistant says 5 cm", "The assistant says 5 cm"),
+        ("2 \\times 3", "2 x 3"), ('"{\\"value\\": 5}"', '"{"value": 5}"'), ("5 cm\\n3 cm", "5 cm\n3 cm"),
+        ("The assistant says 5 cm", "The assistant says 5 cm"),
     ],
 )  # fmt: skip
 def test_the_answer_comes_out_of_its_wrapping(text: str, expected: str) -> None:
     assert unwrap(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The height is 5 cm.", "The height is 5 cm."), ("Height: 5 cm, width: 3 cm", "Height: 5 cm, width: 3 cm"),
+        ("Value: 5\nUnit: cm", "5 cm"), ('{"value": 5, "unit": "cm"}', "5 cm"), ("{'value': '5 cm'}", "5 cm"),
+        ('{"value": "5 cm", "unit": "cm"}', "5 cm"), ('{"value": 1e22, "unit": "cm"}', "1e22 cm"),
+        ('{"answer": {"value": 5, "unit": "cm"}}', "5 cm"), ('{"height": {"value": 5, "unit": "cm"}}', "height: 5 cm"),
+        ('{"height": 5, "width": 3, "unit": "cm"}', "height: 5 cm"),
+        ('{"width": 3, "depth": 2, "unit": "cm"}', "width: 3 cm\ndepth: 2 cm"),
+        ('{"width": 3, "confidence": 0.9, "unit": "cm"}', "width: 3 cm"), ('{"value": 5, "unit": null}', "5 none"),
+        ("[5, 6] volt", "6 volt"), ("height | 5 | cm", "height: 5 cm"),
+        ("| Value | Unit |\n|--|--|\n| 5 | cm |", "5 cm"),
+        ("<height><value>5</value><unit>cm</unit></height>", "height: 5 cm"), ("('5', 'cm')", "(5 cm)"),
+        ("cm, 5", "5 cm"), ("<b>5</b> cm", "5  cm"), ("between 5 and 6 cm", "between 5 to 6 cm"),
+        ("Pack of 2, L, blue", "Pack of 2, L, blue"), ("The unit is 5 cm wide", "The unit is 5 cm wide"),
+        ('The label says "5 cm".', "The label says 5 cm."), ('5" x 3"', '5" x 3"'),
+        ('"value: 5", she said', "value: 5, she said"),
+        ('a "1000W" in the text', "a 1000W, in the text"), ("{}", "{}"), ("{5 cm}", "{5 cm}"),
+    ],
+)  # fmt: skip
+def test_what_stands_apart_comes_together(text: str, expected: str) -> None:
+    assert spell_out(text, CHALLENGE["height"]) == expected
 
 
 def test_a_runaway_answer_is_cut() -> None:
@@ -63,13 +84,13 @@ def test_deep_json_is_left_as_it_is() -> None:
 ))  # fmt: skip
 @settings(deadline=None, derandomize=True)
 def test_any_json_gives_text(content: object) -> None:
-    assert isinstance(unwrap(json.dumps(content)), str)
+    assert isinstance(spell_out(unwrap(json.dumps(content)), CHALLENGE["height"]), str)
 
 
 @given(st.text())
 @settings(deadline=None, derandomize=True)
 def test_unwrapping_never_fails(text: str) -> None:
-    assert isinstance(unwrap(text), str)
+    assert isinstance(spell_out(unwrap(text), CHALLENGE["height"]), str)
 
 
 DENIALS = [
@@ -79,12 +100,14 @@ DENIALS = [
     "There is no mention of the voltage rating in the image.", "The depth of the product is not visible.",
     "I cannot determine the height.", "I'm sorry, but I can't help with that.", "Unable to read the label.", "N/A",
     "NA", "None", "null", "unknown", "Not applicable", "The product is not specified for a wattage.",
-    "The product does not have a label indicating its weight.", "no visible value",
+    "The product does not have a label indicating its weight.", "no visible value", "The label is illegible.",
+    "The height cannot be discerned.", "The number is obscured.", "There is no weight printed.", "It isn't legible.",
+    "Das Gewicht ist nicht angegeben.", "Le poids n'est pas indiqué.", "La altura no se indica.", "未标注重量",
 ]  # fmt: skip
 STATEMENTS = [
     "The height of the product is 8 cm.", "The product is a notebook, 5 cm thick.", "12 volt",
     "The north side is 5 cm.", "Nominal voltage: 12 V", "a non-stick pan, 28 cm", "The banana weighs 100 g",
-    "No. 5 screw, 4 cm",
+    "No. 5 screw, 4 cm", "a hidden zipper, 5 cm", "an indoor lamp, 60 W", "Il canapé fait 90 cm",
 ]  # fmt: skip
 
 
@@ -103,10 +126,13 @@ def test_denials_are_told_from_statements(text: str) -> None:
         ("The voltage is not stated; 12V is printed.", True),
         ("The voltage is not stated.\nThe label reads 12V", False),
         ("A 3.7 cell is common. The label reads 12.5V.", False),
+        ("The voltage is 12V, but the wattage is not stated.", False), ("12V; no dimensions are given", False),
+        ("The wattage is not stated, but the voltage is 12V.", False),
+        ("The voltage is not stated, a 12V plug is.", True),
     ],
 )  # fmt: skip
 def test_a_guess_is_told_from_a_reading_by_its_own_sentence(text: str, hedged: bool) -> None:
-    assert is_hedged(text, find_quantities(text)[-1]) is hedged
+    assert is_hedged(text, find_quantities(text)[-1], CHALLENGE["voltage"]) is hedged
 
 
 @pytest.mark.parametrize(
@@ -114,6 +140,7 @@ def test_a_guess_is_told_from_a_reading_by_its_own_sentence(text: str, hedged: b
     [
         ("Volume = 3 x 2 x 2 = 12 cubic inches", True), ("using the formula, the volume is 12 cubic inches", True),
         ("12V x 1A = 12W", True), ("The tank holds 12 cubic inches", False), ("Power = 12W", False), ("W1=20W", False),
+        ("Height = 5 cm, Width = 3 cm", False), ("Power = 5 W, voltage = 12 V", False),
     ],
 )  # fmt: skip
 def test_results_of_arithmetic_are_told_from_readings(text: str, computed: bool) -> None:
@@ -241,7 +268,7 @@ NOTHING = [
     ("The height of the product is 100 pixels.", "height", "unit not allowed: pixel"),
     ("The height of the product is 7.", "height", "no quantity"),
     ("The depth of the product is 0 cm.", "depth", "not positive"), ("-5 volt", "voltage", "not positive"),
-    ("9" * 30 + " gram", "item_weight", "absurd"), ("9" * 400 + " gram", "item_weight", "no quantity"),
+    ("9" * 30 + " gram", "item_weight", "no product has"), ("9" * 400 + " gram", "item_weight", "no quantity"),
     ("1e3 gram", "item_weight", "no quantity"),
     ("Volume = 15 cm x 15 cm x 15 cm\nVolume = 3375 cubic inches", "item_volume", "computed"),
     ("The weight capacity of the ramp is 500 lbs.", "item_weight", "something else"),
@@ -294,6 +321,77 @@ def assert_sound(text: str, entity: Entity) -> None:
     assert reading.quantity.value > 0
     again = postprocess(reading.quantity.text, entity)
     assert again.quantity == reading.quantity
+
+
+FORMS = {  # of each entity, a unit and how it is written
+    "height": [("centimetre", "cm"), ("inch", "inches"), ("foot", "ft"), ("millimetre", "MM"), ("metre", "meters")],
+    "item_weight": [("kilogram", "kg"), ("gram", "g"), ("pound", "LBS"), ("ounce", "oz"), ("ton", "Tons (t)")],
+    "maximum_weight_recommendation": [("kilogram", "kg"), ("pound", "lb")],
+    "voltage": [("volt", "V"), ("volt", "volts"), ("kilovolt", "kV")], "wattage": [("watt", "W"), ("kilowatt", "kW")],
+    "item_volume": [("millilitre", "ml"), ("fluid ounce", "fl oz"), ("litre", "litres"), ("cup", "Cups")],
+}  # fmt: skip
+WAYS = [
+    "{v} {u}", "Value: {v} \nUnit: {u}", "value={v}, unit={u}", "**Value:** {v}\n**Unit:** {u}",
+    "- Unit: {u}\n- Value: {v}", "Number - {v}\nUnit - {u}", "VALUE : '{v}'; UNIT : '{u}'", "{e}: {v} {u}",
+    "Entity: {e}\nValue: {v}\nUnit: {u}", "{e}: {v}\nunit: {u}", "Value: {v}, Confidence: high, Unit: {u}", "{v}|{u}",
+    "{v}\t{u}", "('{v}', '{u}')", '["{v}", "{u}"]', '["{v} {u}"]', "| Value | Unit |\n|---|---|\n| {v} | {u} |",
+    "Entity,Value,Unit\n{e},{v},{u}", "| {e} | {v} | {u} |", "<value>{v}</value><unit>{u}</unit>",
+    "<{e}><value>{v}</value><unit>{u}</unit></{e}>", '<{e} value="{v}" unit="{u}"/>', '{{"value": {v}, "unit": "{u}"}}',
+    "{{'value': '{v}', 'unit': '{u}'}}", '{{"value": {v}, "unit": "{u}"', '{{"unit": "{u}", "{e}": {v}}}',
+    '{{"{e}": {{"value": {v}, "unit": "{u}"}}}}', '{{"{e}": "{v} {u}"}}', '{{"min": {v}, "max": {v}, "unit": "{u}"}}',
+    '{{"@type": "QuantitativeValue", "value": "{v}", "unitText": "{u}"}}', "The value is {v} and the unit is {u}.",
+    '"{{\\"value\\": {v}, \\"unit\\": \\"{u}\\"}}"', '{{"answer": {{"numeric_value": {v}, "entity_unit": "{u}"}}}}',
+    '[{{"entity": "{e}", "value": {v}, "unit": "{u}"}}, {{"entity": "colour", "value": "red"}}]',
+    'The {e} is "{v} {u}".',
+]  # fmt: skip
+NOISE = [
+    "{}",
+    "Sure!\n{}",
+    "```\n{}\n```",
+    " {}\n\n",
+    "<think>9 cm?</think>{}",
+    "The answer:\n{}",
+    "{}\nIs there more?",
+]
+numbers = st.decimals(min_value="0.5", max_value="990", places=2).map(lambda value: value.normalize() + 0)
+questions = st.sampled_from([(entity, *form) for entity, forms in FORMS.items() for form in forms])
+
+
+@given(questions, numbers, st.sampled_from(WAYS), st.sampled_from(NOISE))
+@settings(max_examples=2000, deadline=None, derandomize=True)
+def test_every_way_of_writing_comes_back(asked: tuple[str, str, str], value: Decimal, way: str, noise: str) -> None:
+    entity, unit, form = asked
+    text = noise.format(way.format(v=f"{value:f}", u=form, e=entity))
+    assert postprocess(text, CHALLENGE[entity]).quantity == Quantity(value, unit), text
+
+
+@given(questions, numbers, numbers, st.sampled_from([way for way in WAYS if "{e}" in way]))
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_what_is_said_of_another_entity_is_no_answer(
+    asked: tuple[str, str, str], value: Decimal, other: Decimal, way: str
+) -> None:
+    entity, _, form = asked
+    pairs = {"item_weight": "maximum_weight_recommendation", "maximum_weight_recommendation": "item_weight"}
+    assume(entity in ("height", *pairs) and value != other)
+    text = way.format(v=f"{other:f}", u=form, e=pairs.get(entity, "width"))
+    assert postprocess(text, CHALLENGE[entity]).quantity is None, text
+
+
+BITS = [
+    "1", "12", "240", "1.5", "cm", "inch", "in", '"', "'", "kg", "V", "|", ",", ":", "\n", " ", "(", ")", "[", "]", "{",
+    "}", "value", "unit", "min", "max", "height", "width", "The ", " is ", " and ", "<b>", "</b>", "not visible", "x",
+    "-",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(BITS), max_size=14), st.sampled_from(sorted(CHALLENGE.entities)))
+@settings(max_examples=3000, deadline=None, derandomize=True)
+def test_no_digit_is_invented(pieces: list[str], entity: str) -> None:
+    text = "".join(pieces)
+    quantity = postprocess(text, CHALLENGE[entity]).quantity
+    if quantity is not None and "'" not in text:  # feet and inches of one size become inches
+        printed = "".join(filter(str.isdigit, text))
+        assert "".join(filter(str.isdigit, quantity.text)).rstrip("0") in printed, text
 
 
 WORDS = r"""

@@ -14,6 +14,8 @@ from transformers import LlamaConfig, MistralConfig, Qwen3Config
 from entx.core.entities import CHALLENGE, Entity
 from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
+from entx.core.types import parse_written
+from entx.core.units import implausible
 from entx.llm_stage.prompt import answer_text
 from entx.neural.decoding import (
     TOKENS_PER_PASS,
@@ -238,7 +240,8 @@ def test_anything_else_does_not(text: str) -> None:
 def test_what_the_pattern_allows_is_accepted_and_legal(text: str) -> None:
     assert accepted(text, answer_pattern(CHALLENGE["item_volume"], "none"))
     quantity = postprocess(text, CHALLENGE["item_volume"]).quantity
-    if text != "none" and float(text.split()[0]) > 0:
+    written = parse_written(text)
+    if written is not None and not implausible(written):  # none, zero, and what no product has are no answers
         assert quantity is not None
         assert quantity.unit == text.split(" ", 1)[1]
         assert accepted(answer_text(quantity), answer_pattern(CHALLENGE["item_volume"], "none"))
