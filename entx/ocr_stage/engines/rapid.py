@@ -32,7 +32,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reports to Microsoft f
 Batch = np.ndarray[Any, np.dtype[np.uint8]]
 Array = np.ndarray[Any, Any]
 
-VERSION = 1  # raised with every change of this file that can change the text
+VERSION = 2  # raised with every change of this file that can change the text
 DETECTION = "PP-OCRv6_det_small.onnx"
 ORIENTATION = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 RECOGNITION = "PP-OCRv6_rec_small.onnx"
@@ -205,7 +205,7 @@ class RapidEngine:
 
     def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
         """All lines of the image, except those that `known` holds already, well read."""
-        factor = min(1.0, READ_SIDE / max(image.shape[:2]))
+        factor = min(1.0, max(READ_SIDE, self._max_side) / max(image.shape[:2]))
         if factor < 1.0:
             image = cv2.resize(image, None, fx=factor, fy=factor)
             known = [replace(line, polygon=polygon_of(np.array(line.polygon) * factor)) for line in known]
