@@ -5,9 +5,9 @@ Three kinds of pictures are looked at again:
 - Where a small picture has lines that were read with a low score, the part around them is read at twice its size: print
   of a few pixels becomes legible. Reading the whole picture twice finds hardly a number more (1 in 42) and takes four
   times as long.
-- Where print covers next to nothing of a larger picture, it is read with print put below it. Networks that search for
-  text weigh what they see by its mean over the picture, so that one small line on a blank ground drowns; beside other
-  print they find it.
+- Where print covers next to nothing of a picture, it is read with print put below it. Networks that search for text
+  weigh what they see by its mean over the picture, so that one small line on a blank ground drowns; beside other print
+  they find it.
 - Where nearly all print stands turned, the picture is read turned, so that the print stands upright.
 
 Where two readings have the same place, the better one stands, whole: a line is never put together from two.
@@ -21,7 +21,7 @@ import math
 import re
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -41,9 +41,9 @@ DOUBTFUL = 0.8
 ENLARGED = 2.0
 
 SPARSE = 0.01
-"""Share of a picture over SECOND_LOOK_SIDE that its sure lines cover at most where it is read with print below it. In
-drawn pictures with one line more, of 12 to 20 pixels in 1500 x 1500, the first look misses that line in 9 of 10 below
-this share, in 4 of 10 above it. One real picture in seven over SECOND_LOOK_SIDE is so sparse."""
+"""Share of a picture that its sure lines cover at most where it is read with print below it: of 54 drawn pictures of
+1500 x 1500 with two lines, one of 12 to 20 pixels, the first look misses that line in 5 of 6 below this share and in 1
+of 4 above it. One real picture in eight is so sparse."""
 
 PRINT, CAPITAL, BAND = "Net weight 12345", 0.02, 4
 """What is printed below a picture; the height of its capitals as a share of the square root of the picture's area; and
@@ -105,16 +105,14 @@ def read_scales(engine: Engine, image: Image, settings: ReaderSettings) -> list[
 
 
 def _read_upright(engine: Engine, image: Image) -> list[ScaledLine]:
-    first = engine.read(image)
-    lines = [ScaledLine(line, 1.0) for line in first]
+    lines = [ScaledLine(line, 1.0) for line in engine.read(image)]
     height, width = image.shape[:2]
-    if max(height, width) > SECOND_LOOK_SIDE:
-        if covered(first) > SPARSE * height * width:
-            return lines
+    if covered(lines) <= SPARSE * height * width:
         more, printed = with_print(image)
         again = [line for line in engine.read(more, printed) if sum(line.polygon[1::2]) < 4 * height]
-        return merge(lines, [ScaledLine(_moved(line, 1.0, 0.0, 0.0, height), 1.0) for line in again])
-    window = doubtful_window(first, width, height)
+        lines = merge(lines, [ScaledLine(_moved(line, 1.0, 0.0, 0.0, height), 1.0) for line in again], letters)
+    first = [item.line for item in lines]
+    window = doubtful_window(first, width, height) if max(height, width) <= SECOND_LOOK_SIDE else None
     if window is None:
         return lines
     left, top, right, bottom = window
@@ -124,9 +122,10 @@ def _read_upright(engine: Engine, image: Image) -> list[ScaledLine]:
     return merge(lines, [ScaledLine(line, ENLARGED) for line in second])
 
 
-def covered(lines: Sequence[RawLine]) -> float:
+def covered(lines: Sequence[ScaledLine]) -> float:
     """Square pixels of the surely read lines; what is read as a single letter is often no print but a round body."""
-    return sum(area(line.polygon) for line in lines if line.score >= DOUBTFUL and sum(map(str.isalnum, line.text)) > 1)
+    sure = (item.line for item in lines if item.line.score >= DOUBTFUL and letters([item]) > 1)
+    return sum(area(line.polygon) for line in sure)
 
 
 def with_print(image: Image) -> tuple[Image, list[RawLine]]:
@@ -148,13 +147,13 @@ def with_print(image: Image) -> tuple[Image, list[RawLine]]:
 
 def quarter_turns(lines: Sequence[ScaledLine]) -> int:
     """By how many quarters, counter-clockwise, nearly all print stands turned; 0 for upright print and for one line."""
-    letters = [0, 0, 0, 0, 0]
+    standing = [0, 0, 0, 0, 0]
     for item in lines:
         if item.line.score >= DOUBTFUL:
             quarter, rest = divmod(rotation(item.line.polygon), 90.0)
-            letters[4 if rest else int(quarter)] += sum(map(str.isalnum, item.line.text))
-    most = max(range(4), key=letters.__getitem__)
-    return most if len(lines) > 1 and letters[most] >= TURNED * sum(letters) else 0
+            standing[4 if rest else int(quarter)] += sum(map(str.isalnum, item.line.text))
+    most = max(range(4), key=standing.__getitem__)
+    return most if len(lines) > 1 and standing[most] >= TURNED * sum(standing) else 0
 
 
 def turned(line: RawLine, quarters: int, image: Image) -> RawLine:
@@ -183,13 +182,31 @@ def doubtful_window(lines: Sequence[RawLine], width: int, height: int) -> tuple[
     return max(0, left), max(0, top), min(width, right), min(height, bottom)
 
 
-def merge(first: Sequence[ScaledLine], second: Sequence[ScaledLine]) -> list[ScaledLine]:
+def worth(lines: Sequence[ScaledLine]) -> float:
+    """How much a reading says and how surely: letters and digits, each weighted by its line's score above 1/2.
+
+    Fewer than half of the characters of a line with a score of 1/2 are right on fine print, so that more of them are
+    worth nothing.
+    """
+    return sum(sum(map(str.isalnum, item.line.text)) * max(0.0, item.line.score - 0.5) for item in lines)
+
+
+def letters(lines: Sequence[ScaledLine]) -> float:
+    """How many letters and digits a reading holds in lines with a score of 1/2 or more: it does not tell how surely."""
+    return sum(sum(map(str.isalnum, item.line.text)) for item in lines if item.line.score >= 0.5)
+
+
+def merge(
+    first: Sequence[ScaledLine],
+    second: Sequence[ScaledLine],
+    value: Callable[[Sequence[ScaledLine]], float] = worth,
+) -> list[ScaledLine]:
     """Both readings' lines, each place once.
 
-    Lines that stand in the same place, through any chain of overlaps, form a cluster; of each cluster the reading that
-    is worth more stays (see `worth`), the first one on a draw. A line of the other reading stays beside it only where
-    it was read with a score of 1/2 or more and holds a number that the better one lacks: which number is right is for
-    the reader of the page to decide, who sees both scores.
+    Lines that stand in the same place, through any chain of overlaps, form a cluster; of each cluster the reading of
+    more value stays, the first one on a draw. A line of the other reading stays beside it only where it was read with
+    a score of 1/2 or more, is no piece of a better line, and holds a number that the better ones lack: which number is
+    right is for the reader of the page to decide, who sees both scores.
     """
     areas = [[area(item.line.polygon) for item in side] for side in (first, second)]
     cluster = list(range(len(first) + len(second)))
@@ -210,26 +227,22 @@ def merge(first: Sequence[ScaledLine], second: Sequence[ScaledLine]) -> list[Sca
         members.setdefault(root(node), ([], []))[node >= len(first)].append(item)
     merged = []
     for old_lines, new_lines in members.values():
-        newer = not old_lines or worth(new_lines) > worth(old_lines)
+        newer = not old_lines or value(new_lines) > value(old_lines)
         better, other = (new_lines, old_lines) if newer else (old_lines, new_lines)
-        numbers = {number for item in better for number in numeric_strings(item.line.text)}
+        texts = [item.line.text for item in better]
+        numbers = {number for text in texts for number in numeric_strings(text)}
         merged += better
-        merged += [item for item in other if item.line.score >= 0.5 and numeric_strings(item.line.text) - numbers]
+        merged += [
+            item for item in other
+            if item.line.score >= 0.5 and numeric_strings(item.line.text) - numbers
+            and not any(item.line.text in text for text in texts)
+        ]  # fmt: skip
     return merged
 
 
 def numeric_strings(text: str) -> set[str]:
     """The runs of digits in a text, with decimal points, commas and fraction bars between digits."""
     return set(_NUMBER.findall(text))
-
-
-def worth(lines: Sequence[ScaledLine]) -> float:
-    """How much a reading says and how surely: letters and digits, each weighted by its line's score above 1/2.
-
-    Fewer than half of the characters of a line with a score of 1/2 are right on fine print, so that more of them are
-    worth nothing.
-    """
-    return sum(sum(map(str.isalnum, item.line.text)) * max(0.0, item.line.score - 0.5) for item in lines)
 
 
 def to_lines(raw: Iterable[ScaledLine]) -> tuple[OcrLine, ...]:

@@ -75,14 +75,14 @@ def test_these_pictures_are_read_once(width: int, score: float, passes: str) -> 
 
 
 def test_doubtful_lines_are_looked_at_again_at_twice_the_size() -> None:
-    sure, doubtful = RawLine("5 kg", 0.95, box(10, 20, 30, 10)), RawLine("1I lh", 0.5, box(100, 100, 60, 20))
+    sure, doubtful = RawLine("5 kg", 0.95, box(10, 20, 60, 12)), RawLine("1I lh", 0.5, box(100, 100, 60, 20))
     # The window: 32 pixels around the doubtful line, 124 x 84 at (68, 68), seen by the engine at 248 x 168.
     again = RawLine("11 lb", 0.8, box(64, 64, 120, 40))
     engine = FakeEngine({300: [sure, doubtful], 248: [again]})
     lines = read_scales(engine, blank(300, 200), ReaderSettings())
     shape, known, enlarge = engine.calls[1]
     assert shape == (168, 248, 3)
-    assert known == [RawLine("5 kg", 0.95, box(-116, -96, 60, 20)), RawLine("1I lh", 0.5, box(64, 64, 120, 40))]
+    assert known == [RawLine("5 kg", 0.95, box(-116, -96, 120, 24)), RawLine("1I lh", 0.5, box(64, 64, 120, 40))]
     assert not enlarge
     found = ScaledLine(RawLine("11 lb", 0.8, box(100, 100, 60, 20)), 2.0)
     assert lines == [ScaledLine(sure, 1.0), found, ScaledLine(doubtful, 1.0)]
@@ -109,8 +109,8 @@ def test_a_large_picture_with_little_print_is_read_again_with_print_below_it() -
 
 
 def test_what_covers_a_picture() -> None:
-    sure, body = RawLine("5 kg", 0.8, box(0, 0, 40, 10)), RawLine("O", 0.99, box(0, 0, 500, 500))
-    assert covered([sure, body, RawLine("5 kg", 0.79, box(0, 0, 40, 10))]) == pytest.approx(400)
+    sure, doubtful = (one("5 kg", score, box(0, 0, 40, 10)) for score in (0.8, 0.79))
+    assert covered([sure, doubtful, one("O", 0.99, box(0, 0, 500, 500))]) == pytest.approx(400)
 
 
 @pytest.mark.parametrize("size", [(700, 700), (3000, 400), (400, 3000), (10, 2000), (2000, 10)])
