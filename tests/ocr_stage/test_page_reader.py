@@ -365,6 +365,11 @@ def reader() -> PageReader:
     return PageReader(EngineSpec())
 
 
+@pytest.fixture(scope="module")
+def single() -> PageReader:
+    return PageReader(EngineSpec.of(passes="single"))
+
+
 @pytest.mark.engine
 def test_a_picture_becomes_a_page(reader: PageReader) -> None:
     page = read(reader, encoded(label(["NET WT 12.5 kg", "Height 30.4 cm"]), "JPEG"))
@@ -384,8 +389,7 @@ def test_exif_is_applied_before_reading(reader: PageReader) -> None:
 
 
 @pytest.mark.engine
-def test_small_print_is_read_better_at_twice_the_size(reader: PageReader) -> None:
-    single = PageReader(EngineSpec.of(passes="single"))
+def test_small_print_is_read_better_at_twice_the_size(reader: PageReader, single: PageReader) -> None:
     picture = label(["Net weight 18.25 oz", "Made of 100% steel"], size=8, width=640)
     both, once = read(reader, encoded(picture)), read(single, encoded(picture))
     assert {line.scale for line in once.lines} == {1.0}
@@ -419,9 +423,25 @@ def test_one_small_line_in_a_large_picture_is_read(reader: PageReader, case: str
 
 
 @pytest.mark.engine
+def test_the_first_look_misses_that_line(single: PageReader) -> None:
+    picture = Image.new("RGB", (1500, 1500), "white")
+    ImageDraw.Draw(picture).text((400, 900), "Net weight 500 g", "black", ImageFont.load_default(size=14))
+    assert read(single, encoded(picture)).lines == ()
+
+
+@pytest.mark.engine
+def test_a_larger_max_side_finds_finer_print(reader: PageReader) -> None:
+    picture = Image.new("RGB", (3600, 300), "white")
+    ImageDraw.Draw(picture).text((2500, 200), "Net weight 500 g", "black", ImageFont.load_default(size=9))
+    larger = PageReader(EngineSpec.of(max_side=3600))
+    lines = [[line.text for line in read(one, encoded(picture)).lines] for one in (reader, larger)]
+    assert lines[0] != lines[1] == ["Net weight 500 g"]
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_a_label_photographed_sideways_is_read_whole(reader: PageReader, turn: int) -> None:
-    """The last letter stands alone there: it is no line by itself."""
+    """The first look takes the last letter there for a line of its own, which stands upright."""
     texts = ["Net weight 500  g", "Height 30.4 cm"]
     picture = label(texts, width=600, turn=turn)
     page = read(reader, encoded(picture, "JPEG"))
