@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from entx.core.boxes import reading_order
 from entx.core.errors import EngineError
@@ -23,13 +24,17 @@ from entx.ocr_stage.page_reader import (
     PageReader,
     ScaledLine,
     clean,
+    covered,
     doubtful_window,
     is_stray,
     merge,
     numeric_strings,
+    quarter_turns,
     read_scales,
     rotation,
     to_lines,
+    turned,
+    with_print,
     worth,
 )
 from tests.core.test_images import mutations
@@ -49,30 +54,120 @@ def two(text: str, score: float = 0.9, polygon: Polygon | None = None) -> Scaled
     return replace(one(text, score, polygon), scale=2.0)
 
 
+def turned_box(polygon: Polygon, turns: int) -> Polygon:
+    """The same rectangle, starting at another corner."""
+    points = list(zip(polygon[0::2], polygon[1::2], strict=True))
+    points = points[turns:] + points[:turns]
+    x1, y1, x2, y2, x3, y3, x4, y4 = (value for point in points for value in point)
+    return x1, y1, x2, y2, x3, y3, x4, y4
+
+
 @pytest.mark.parametrize(
     ("width", "score", "passes"),
-    [(SECOND_LOOK_SIDE + 1, 0.4, "auto"), (300, 0.95, "auto"), (50, 0.1, "single")],
-    ids=["large", "surely read", "single"],
+    [(SECOND_LOOK_SIDE + 1, 0.95, "auto"), (300, 0.95, "auto"), (50, 0.1, "single"), (5000, 0.1, "single")],
+    ids=["large", "surely read", "single", "single and large"],
 )
 def test_these_pictures_are_read_once(width: int, score: float, passes: str) -> None:
-    line = RawLine("5 kg", score, box(1, 2, 30, 10))
+    line = RawLine("5 kg", score, box(1, 2, 100, 10))
     engine = FakeEngine({width: [line]})
     assert read_scales(engine, blank(width, 100), ReaderSettings(passes)) == [ScaledLine(line, 1.0)]
     assert engine.calls == [((100, width, 3), [], True)]
 
 
 def test_doubtful_lines_are_looked_at_again_at_twice_the_size() -> None:
-    sure, doubtful = RawLine("5 kg", 0.95, box(10, 20, 30, 10)), RawLine("1I lh", 0.5, box(100, 100, 60, 20))
+    sure, doubtful = RawLine("5 kg", 0.95, box(10, 20, 60, 12)), RawLine("1I lh", 0.5, box(100, 100, 60, 20))
     # The window: 32 pixels around the doubtful line, 124 x 84 at (68, 68), seen by the engine at 248 x 168.
     again = RawLine("11 lb", 0.8, box(64, 64, 120, 40))
     engine = FakeEngine({300: [sure, doubtful], 248: [again]})
     lines = read_scales(engine, blank(300, 200), ReaderSettings())
     shape, known, enlarge = engine.calls[1]
     assert shape == (168, 248, 3)
-    assert known == [RawLine("5 kg", 0.95, box(-116, -96, 60, 20)), RawLine("1I lh", 0.5, box(64, 64, 120, 40))]
+    assert known == [RawLine("5 kg", 0.95, box(-116, -96, 120, 24)), RawLine("1I lh", 0.5, box(64, 64, 120, 40))]
     assert not enlarge
     found = ScaledLine(RawLine("11 lb", 0.8, box(100, 100, 60, 20)), 2.0)
     assert lines == [ScaledLine(sure, 1.0), found, ScaledLine(doubtful, 1.0)]
+
+
+def test_a_large_picture_with_little_print_is_read_again_with_print_below_it() -> None:
+    part, whole = RawLine("5 k", 0.9, box(10, 20, 30, 10)), RawLine("5 kg", 0.9, box(10, 20, 40, 10))
+    touching, below = RawLine("10 g", 0.9, box(200, 335, 40, 20)), RawLine("Net", 0.9, box(10, 360, 200, 20))
+    looks = iter(([part], [whole, touching, below]))
+
+    class Engine(FakeEngine):
+        def read(self, image: np.ndarray, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
+            super().read(image, known, enlarge=enlarge)
+            return next(looks)
+
+    engine = Engine()
+    lines = read_scales(engine, blank(800, 350), ReaderSettings())
+    assert lines == [ScaledLine(whole, 1.0), ScaledLine(replace(touching, polygon=box(200, 335, 40, 15)), 1.0)]
+    (shape, known, enlarge) = engine.calls[1]
+    assert (shape[1], enlarge) == (800, True)
+    assert shape[0] > 350
+    assert known
+    assert all(min(line.polygon[1::2]) > 350 and max(line.polygon[1::2]) < shape[0] + 5 for line in known)
+
+
+def test_what_covers_a_picture() -> None:
+    sure, doubtful = (one("5 kg", score, box(0, 0, 40, 10)) for score in (0.8, 0.79))
+    assert covered([sure, doubtful, one("O", 0.99, box(0, 0, 500, 500))]) == pytest.approx(400)
+
+
+@pytest.mark.parametrize("size", [(700, 700), (3000, 400), (400, 3000), (10, 2000), (2000, 10)])
+def test_any_picture_gets_print_below_it_and_keeps_its_pixels(size: tuple[int, int]) -> None:
+    width, height = size
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    more, printed = with_print(image)
+    assert np.array_equal(more[:height], image)
+    assert bool(printed) == (width > 0.1 * height)
+    for line in printed:
+        x1, y1, x2, _, _, y2, _, _ = map(int, line.polygon)
+        assert more[y1:y2, x1:x2].min() == 0
+        assert width >= x2
+
+
+def stood(*turns: int, texts: Sequence[str] = ("5 kg", "12 cm", "a")) -> list[ScaledLine]:
+    return [one(text, 0.9, turned_box(box(9, 9, 90, 20), turn)) for text, turn in zip(texts, turns, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "quarters"),
+    [
+        (stood(3, 3), 1), (stood(1, 1), 3), (stood(2, 2), 2), (stood(0, 0), 0), (stood(3, 0), 0), (stood(3, 1), 0),
+        (stood(3, 3, 0), 1), (stood(3), 0), ([], 0), ([one("5 kg", 0.7)] * 2, 0),
+    ],
+)  # fmt: skip
+def test_the_turn_of_most_print(lines: list[ScaledLine], quarters: int) -> None:
+    assert quarter_turns(lines) == quarters
+
+
+@given(st.integers(0, 3), st.integers(1, 60), st.integers(1, 60), st.data())
+def test_a_line_of_a_turned_picture_comes_back_to_its_place(
+    quarters: int, width: int, height: int, data: st.DataObject
+) -> None:
+    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
+    image = np.zeros((height, width, 3), np.uint8)
+    image[top:bottom, left:right] = 1
+    rows, columns = np.nonzero(np.rot90(image, -quarters)[..., 0])
+    seen = box(columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
+    back = turned(RawLine("5 kg", 0.9, seen), quarters, image).polygon
+    assert back == turned_box(box(left, top, right - left, bottom - top), -quarters % 4)
+
+
+def test_a_picture_whose_print_stands_turned_is_read_upright() -> None:
+    sideways = [
+        RawLine("Net weight 500", 0.9, turned_box(box(100, 20, 20, 160), 1)),
+        RawLine("6", 0.9, box(100, 182, 20, 15)),
+    ]
+    upright = [RawLine("Net weight 500 g", 0.9, box(20, 180, 177, 20))]
+    for again, stands in ((upright, True), ([RawLine("NetW", 0.6, box(1, 1, 50, 9))], False)):
+        engine = FakeEngine({300: sideways, 200: again})
+        lines = to_lines(read_scales(engine, blank(300, 200), ReaderSettings()))
+        assert engine.calls[1][0] == (300, 200, 3)
+        found = OcrLine("Net weight 500 g", 0.9, (120, 20, 120, 197, 100, 197, 100, 20), 270.0, 1.0)
+        assert (lines == (found,)) is stands
+        assert (len(lines) == 2) is not stands
 
 
 def test_the_window_stays_in_the_picture() -> None:
@@ -186,18 +281,10 @@ def test_nothing_with_a_digit_is_dropped_and_cleaning_settles(text: str) -> None
         assert not is_stray(cleaned)
 
 
-def turned(polygon: Polygon, turns: int) -> Polygon:
-    """The same rectangle, starting at another corner."""
-    points = list(zip(polygon[0::2], polygon[1::2], strict=True))
-    points = points[turns:] + points[:turns]
-    x1, y1, x2, y2, x3, y3, x4, y4 = (value for point in points for value in point)
-    return x1, y1, x2, y2, x3, y3, x4, y4
-
-
 @pytest.mark.parametrize(("turns", "degrees"), [(0, 0.0), (1, 270.0), (2, 180.0), (3, 90.0)])
 def test_rotation_says_how_the_text_stands(turns: int, degrees: float) -> None:
     # Text that starts at the box's top right runs downwards: it is turned clockwise, which is 270 counter-clockwise.
-    assert rotation(turned(box(10, 10, 100, 20), turns)) == degrees
+    assert rotation(turned_box(box(10, 10, 100, 20), turns)) == degrees
 
 
 def test_slight_slant_is_none_and_real_slant_is_kept() -> None:
@@ -243,7 +330,7 @@ def test_a_headline_over_two_columns_keeps_them_together() -> None:
 
 
 def test_upright_text_beside_a_column_does_not_swallow_its_rows() -> None:
-    tall = turned(box(500, 0, 20, 300), 1)
+    tall = turned_box(box(500, 0, 20, 300), 1)
     order = texts(("tall", tall), *[(f"row {row}", box(10, 50 * row, 200, 20)) for row in range(6)])
     assert [text for text in order if text != "tall"] == [f"row {row}" for row in range(6)]
 
@@ -278,6 +365,11 @@ def reader() -> PageReader:
     return PageReader(EngineSpec())
 
 
+@pytest.fixture(scope="module")
+def single() -> PageReader:
+    return PageReader(EngineSpec.of(passes="single"))
+
+
 @pytest.mark.engine
 def test_a_picture_becomes_a_page(reader: PageReader) -> None:
     page = read(reader, encoded(label(["NET WT 12.5 kg", "Height 30.4 cm"]), "JPEG"))
@@ -297,12 +389,69 @@ def test_exif_is_applied_before_reading(reader: PageReader) -> None:
 
 
 @pytest.mark.engine
-def test_small_print_is_read_better_at_twice_the_size(reader: PageReader) -> None:
-    single = PageReader(EngineSpec.of(passes="single"))
+def test_small_print_is_read_better_at_twice_the_size(reader: PageReader, single: PageReader) -> None:
     picture = label(["Net weight 18.25 oz", "Made of 100% steel"], size=8, width=640)
     both, once = read(reader, encoded(picture)), read(single, encoded(picture))
     assert {line.scale for line in once.lines} == {1.0}
     assert sum(line.score for line in both.lines) >= sum(line.score for line in once.lines)
+
+
+LARGE = {
+    "24 pixels on 1500 x 1500": ((1500, 1500), 24, (400, 900), "white", "black", False),
+    "34 pixels on 2000 x 2000, beside a product": ((2000, 2000), 34, (60, 1900), "white", "#404040", True),
+    "50 pixels on 3000 x 3000": ((3000, 3000), 50, (2400, 300), "white", "#c00000", False),
+    "14 pixels on 1400 x 1000, on dark ground": ((1400, 1000), 14, (1200, 500), "#101010", "white", True),
+}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("case", LARGE)
+def test_one_small_line_in_a_large_picture_is_read(reader: PageReader, case: str) -> None:
+    size, height, place, ground, ink, product = LARGE[case]
+    picture = Image.new("RGB", size, ground)
+    draw = ImageDraw.Draw(picture)
+    if product:
+        draw.rounded_rectangle([side * share for share in (0.25, 0.75) for side in size], 60, "#b08040")
+    font = ImageFont.load_default(size=height)
+    draw.text(place, "Net weight 500 g", ink, font)
+    page = read(reader, encoded(picture))
+    (line,) = [line for line in page.lines if line.text == "Net weight 500 g"]
+    drawn = draw.textbbox(place, "Net weight 500 g", font)
+    found = *line.polygon[0:2], *line.polygon[4:6]
+    assert found == pytest.approx(drawn, abs=height / 2)
+    assert sum(line.score for line in page.lines) < line.score + 0.8  # nothing of what was printed below
+
+
+@pytest.mark.engine
+def test_the_first_look_misses_that_line(single: PageReader) -> None:
+    picture = Image.new("RGB", (1500, 1500), "white")
+    ImageDraw.Draw(picture).text((400, 900), "Net weight 500 g", "black", ImageFont.load_default(size=14))
+    assert read(single, encoded(picture)).lines == ()
+
+
+@pytest.mark.engine
+def test_a_larger_max_side_finds_finer_print(reader: PageReader) -> None:
+    picture = Image.new("RGB", (3600, 300), "white")
+    ImageDraw.Draw(picture).text((2500, 200), "Net weight 500 g", "black", ImageFont.load_default(size=9))
+    larger = PageReader(EngineSpec.of(max_side=3600))
+    lines = [[line.text for line in read(one, encoded(picture)).lines] for one in (reader, larger)]
+    assert lines[0] != lines[1] == ["Net weight 500 g"]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_label_photographed_sideways_is_read_whole(reader: PageReader, turn: int) -> None:
+    """The first look takes the last letter there for a line of its own, which stands upright."""
+    texts = ["Net weight 500  g", "Height 30.4 cm"]
+    picture = label(texts, width=600, turn=turn)
+    page = read(reader, encoded(picture, "JPEG"))
+    assert sorted((line.text, line.rotation) for line in page.lines) == [
+        ("Height 30.4 cm", turn), ("Net weight 500 g", turn),
+    ]  # fmt: skip
+    ink = np.argwhere(np.asarray(picture)[..., 0] < 128)[:, ::-1]
+    corners = np.array([line.polygon for line in page.lines]).reshape(-1, 2)
+    assert corners.min(axis=0) == pytest.approx(ink.min(axis=0), abs=16)
+    assert corners.max(axis=0) == pytest.approx(ink.max(axis=0), abs=16)
 
 
 @pytest.mark.engine

@@ -69,7 +69,7 @@ class EngineFactory(Protocol):
         ...
 
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised with every change of decoding, scales or lines that can change a page's text."""
 
 GEOMETRY_VERSION = 1
@@ -80,7 +80,7 @@ GEOMETRY_VERSION = 1
 class ReaderSettings:
     """How a picture is read, whatever the engine. Raises EngineError: a value that is not allowed."""
 
-    passes: str = "auto"  # "auto" reads small pictures at 2x as well, "single" never
+    passes: str = "auto"  # "auto" looks at some pictures twice (see `page_reader`), "single" at none
     max_pixels: int = MAX_PIXELS  # pictures with more are refused from their header
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reports to Microsoft f
 Batch = np.ndarray[Any, np.dtype[np.uint8]]
 Array = np.ndarray[Any, Any]
 
-VERSION = 1  # raised with every change of this file that can change the text
+VERSION = 2  # raised with every change of this file that can change the text
 DETECTION = "PP-OCRv6_det_small.onnx"
 ORIENTATION = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 RECOGNITION = "PP-OCRv6_rec_small.onnx"
@@ -56,7 +56,7 @@ the text."""
 ORIENTATION_WIDTH, ORIENTATION_BATCH, UPSIDE_DOWN = 192, 6, 0.9
 """Width and batch of the orientation network, and its probability from which a line is turned (RapidOCR's own)."""
 
-READ_SIDE = 2000  # longer pictures are shrunk to this side before lines are cut out, as RapidOCR does
+READ_SIDE = 2000  # longer pictures are shrunk to this side, or to max_side, before lines are cut out, as by RapidOCR
 LARGE = 640 * 640
 """Pictures with more pixels than this may be searched in bf16: there it costs none of the numbers that a plain RapidOCR
 loop reads (98.96 % found either way, n = 385), in smaller ones about half a percent. Lines are always read in f32: bf16
@@ -156,8 +156,9 @@ class RapidEngine:
     Args:
         threads: of the CPU, for each network.
         backend: "auto" (OpenVINO where installed), "openvino" or "onnxruntime".
-        max_side: a picture whose longer side is above this many pixels is shrunk to it for the search, not for the
-            reading of lines. In f32 a process takes 1.4 GB at 2000 x 2000, 1.0 GB at 1500, 0.5 GB at 1000.
+        max_side: a picture whose longer side is above this many pixels is shrunk to it for the search; for the reading
+            of lines too where this is READ_SIDE or more, else to READ_SIDE. In f32 a process takes 4.6 GB at 4000 x
+            4000, 2.8 GB at 3000, 1.4 GB at 2000, 1.0 GB at 1500, 0.5 GB at 1000.
         precision: of the search for text in pictures over LARGE pixels: "f32", "bf16" (1.6 times faster on processors
             that compute in it), or "auto", bf16 where processor and OpenVINO can. All else is f32. What "auto" comes to
             is part of the page key: pages of processors that differ here are kept apart.
@@ -205,7 +206,7 @@ class RapidEngine:
 
     def read(self, image: Image, known: Sequence[RawLine] = (), *, enlarge: bool = True) -> list[RawLine]:
         """All lines of the image, except those that `known` holds already, well read."""
-        factor = min(1.0, READ_SIDE / max(image.shape[:2]))
+        factor = min(1.0, max(READ_SIDE, self._max_side) / max(image.shape[:2]))
         if factor < 1.0:
             image = cv2.resize(image, None, fx=factor, fy=factor)
             known = [replace(line, polygon=polygon_of(np.array(line.polygon) * factor)) for line in known]
