@@ -93,7 +93,9 @@ class Product:
 
     boxes: tuple[Box, ...]  # of all parts, the largest first, in pixels of the image given
     white: float
-    silhouette: float | None  # how much the largest part's outline is a round body's, 0 to 1; None where it has no shape
+    silhouette: (
+        float | None
+    )  # how much the largest part's outline is a round body's, 0 to 1; None where it has no shape
 
     def place(self, point: Array) -> tuple[float | None, float | None]:
         """Across and down of a point against the box of the part that is nearest to it (see `LineGeometry`)."""
