@@ -177,7 +177,7 @@ class PageGeometry:
     lines: tuple[LineGeometry, ...] = ()  # of the OCR lines that hold a digit, in their order
     # positions in `OcrPage.lines` of one-letter lines that lie on a stroke: an arrow `|-|` read as H
     marks: tuple[int, ...] = ()
-    # 0 to 1, how much the product looks like a round body on its axis (a jar); None: it cannot be told
+    # 0 to 1, the probability that the product is a round body on its axis (a jar); None: it cannot be told
     roundness: float | None = None
 
     def of(self, line: int) -> LineGeometry | None:

@@ -1,7 +1,8 @@
 """The geometry of one page: the dimension lines of its numbers, the product, and where each number stands to it.
 
 The product is what stands on a plain background: its box, how many parts, and whether it looks like a round body. In a
-photograph of a room there is none. Nothing here reads text; `dimension_lines` finds the lines.
+photograph of a room there is none. Nothing here reads text; `dimension_lines` finds the lines, `shape` tells what is
+round.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from entx.core.images import Image
 from entx.core.types import LineGeometry, OcrLine, PageGeometry, Polygon, Stroke
 from entx.ocr_stage.dimension_lines import DIRECTIONS, Array, Boxes, Grey, Strokes, find_strokes
+from entx.ocr_stage.shape import roundness
 
 SIDE = 850  # pixels of the longer side to which larger pictures are shrunk before their lines are looked for
 MIN_SCORE = 0.02  # lines with a lower score are not kept
@@ -61,7 +63,8 @@ def page_geometry(image: Image, lines: Sequence[OcrLine]) -> PageGeometry:
             marks.append(text)
     x1, y1, x2, y2 = (side / scale for side in product.boxes[0]) if product.boxes else (0.0,) * 4
     box = (x1, y1, x2, y2) if product.boxes else None
-    return PageGeometry(box, product.white, len(product.boxes), tuple(found), tuple(marks), product.roundness)
+    is_round = None if product.silhouette is None else roundness(image, product.silhouette)
+    return PageGeometry(box, product.white, len(product.boxes), tuple(found), tuple(marks), is_round)
 
 
 def _best(strokes: Strokes, row: int, direction: int, scale: float) -> Stroke | None:
@@ -90,7 +93,9 @@ class Product:
 
     boxes: tuple[Box, ...]  # of all parts, the largest first, in pixels of the image given
     white: float
-    roundness: float | None
+    silhouette: (
+        float | None
+    )  # how much the largest part's outline is a round body's, 0 to 1; None where it has no shape
 
     def place(self, point: Array) -> tuple[float | None, float | None]:
         """Across and down of a point against the box of the part that is nearest to it (see `LineGeometry`)."""
@@ -131,7 +136,7 @@ def find_product(image: Image, scale: float, polygons: Array, strokes: Strokes) 
     for contour in shapes:
         x, y, w, h = cv2.boundingRect(contour)
         boxes.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
-    return Product(tuple(boxes), white, _roundness(solid, shapes[0]) if shapes else None)
+    return Product(tuple(boxes), white, _silhouette(solid, shapes[0]) if shapes else None)
 
 
 def _foreground(image: Image) -> Grey | None:
@@ -165,7 +170,7 @@ def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
     return [np.asarray(contour, np.int32) for area, contour in sized if area >= PART * sized[0][0]]
 
 
-def _roundness(solid: Grey, contour: np.ndarray[Any, np.dtype[np.int32]]) -> float | None:
+def _silhouette(solid: Grey, contour: np.ndarray[Any, np.dtype[np.int32]]) -> float | None:
     """How much the rim and the foot of an outline are the elliptic arcs of a body of revolution seen from above.
 
     The mean of both: each is how far the profile's middle bulges, against its width, times how well half an ellipse

@@ -41,8 +41,8 @@ def jar(rim: float, foot: float) -> Picture:
     return picture
 
 
-def roundness(picture: Picture) -> float:
-    found = find_product(picture, 1.0, NO_TEXT, NO_LINES).roundness
+def silhouette(picture: Picture) -> float:
+    found = find_product(picture, 1.0, NO_TEXT, NO_LINES).silhouette
     assert found is not None
     return found
 
@@ -88,7 +88,7 @@ def test_a_photograph_of_a_room_has_no_product_box() -> None:
     noise = np.random.default_rng(3).integers(0, 255, (20, 20, 3)).astype(np.uint8)
     picture = cv2.resize(noise, (600, 600), interpolation=cv2.INTER_CUBIC)
     product = find_product(picture, 1.0, NO_TEXT, NO_LINES)
-    assert (product.boxes, product.roundness) == ((), None)
+    assert (product.boxes, product.silhouette) == ((), None)
     assert product.place(np.array([10.0, 10.0])) == (None, None)
 
 
@@ -110,16 +110,16 @@ def test_the_place_is_against_the_nearest_part() -> None:
 
 
 def test_arcs_at_rim_and_foot_look_round_and_straight_edges_do_not() -> None:
-    assert roundness(jar(30, 30)) > 0.8
-    assert 0.3 < roundness(jar(0, 30)) < 0.7
-    assert roundness(jar(0, 0)) < 0.1
+    assert silhouette(jar(30, 30)) > 0.8
+    assert 0.3 < silhouette(jar(0, 30)) < 0.7
+    assert silhouette(jar(0, 0)) < 0.1
 
 
 def test_the_corner_of_a_box_is_less_round_than_an_arc() -> None:
     picture = sheet()
     corner = [(150, 200), (300, 150), (450, 200), (450, 420), (300, 500), (150, 420)]
     cv2.fillPoly(picture, [np.array(corner, np.int32)], (90, 60, 40))
-    assert roundness(picture) < roundness(jar(30, 30)) - 0.1
+    assert silhouette(picture) < silhouette(jar(30, 30)) - 0.1
 
 
 SHARED = Path(os.environ.get("ENTX_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

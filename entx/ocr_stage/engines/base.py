@@ -72,7 +72,7 @@ class EngineFactory(Protocol):
 READER_VERSION = 2
 """Raised with every change of decoding, scales or lines that can change a page's text."""
 
-GEOMETRY_VERSION = 1
+GEOMETRY_VERSION = 2
 """Raised with every change that can change a page's geometry."""
 
 
