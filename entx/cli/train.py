@@ -17,28 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 from typer import Argument, Option
 
-from entx.cli.app import (
-    GoldOption,
-    Output,
-    PagesOption,
-    SchemaOption,
-    StoreOption,
-    app,
-    command,
-    named_numbers,
-    open_store,
-)
-from entx.cli.predict import (
-    AdapterOption,
-    BatchOption,
-    CropsOption,
-    DtypeOption,
-    FourBitOption,
-    PixelsOption,
-    ThreadsOption,
-    refuse_foreign,
-    stage_reader,
-)
+from entx.cli import app as cli
+from entx.cli import predict
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
 from entx.core.files import Writes, atomic_folder, atomic_text
@@ -59,7 +39,7 @@ recipes = typer.Typer(
     help="List, show, copy and check training recipes.\n\nExample: entx recipe list",
     rich_markup_mode=None,
 )
-app.add_typer(recipes, name="recipe")
+cli.app.add_typer(recipes, name="recipe")
 
 NEW_FOLDER = Writes(("", "entx.json"))  # neither a folder nor a file may be there
 _Name = Annotated[str, Argument(help="A shipped recipe's name, or the path of your own (*.toml).")]
@@ -68,8 +48,8 @@ SetOption = Annotated[
 ]
 
 
-@command("list", recipes)
-def list_recipes(words: Output) -> None:
+@cli.command("list", recipes)
+def list_recipes(words: cli.Output) -> None:
     """The recipes that ship with entx.
 
     Example: entx recipe list
@@ -81,8 +61,8 @@ def list_recipes(words: Output) -> None:
     words.result({"recipes": [{"name": one.name, "stage": one.stage, "title": one.title} for one in found]})
 
 
-@command("show", recipes)
-def show_recipe(words: Output, name: _Name, assignments: SetOption = None) -> None:
+@cli.command("show", recipes)
+def show_recipe(words: cli.Output, name: _Name, assignments: SetOption = None) -> None:
     """A recipe as written, with its comments, after checking it; --json gives every setting, defaults included.
 
     Example: entx recipe show gemma2-9b
@@ -95,9 +75,9 @@ def show_recipe(words: Output, name: _Name, assignments: SetOption = None) -> No
     words.result({"name": name, "digest": recipe.digest, "settings": recipe.settings})
 
 
-@command("copy", recipes)
+@cli.command("copy", recipes)
 def copy_recipe(
-    words: Output,
+    words: cli.Output,
     name: _Name,
     target: Annotated[Path, Argument(help="The file to write; must not exist.", metavar="FILE.toml"), Writes()],
 ) -> None:
@@ -118,9 +98,9 @@ def copy_recipe(
     words.result({"written": str(target)})
 
 
-@command("check", recipes)
+@cli.command("check", recipes)
 def check_recipe(
-    words: Output,
+    words: cli.Output,
     name: _Name,
     stage: Annotated[str | None, Option("--stage", help="llm or vlm; default: as the recipe says.")] = None,
     assignments: SetOption = None,
@@ -158,17 +138,17 @@ def load_any(name: str, assignments: Sequence[str] = (), stage: str | None = Non
     return recipe
 
 
-@command("dataset")
+@cli.command("dataset")
 def dataset_command(
-    words: Output,
+    words: cli.Output,
     stage: Annotated[str, Option("--stage", help="llm: questions about OCR lines.")],
-    store: StoreOption,
+    store: cli.StoreOption,
     out_dir: Annotated[
         Path,
         Option("--out", help="Folder for train, dev and dataset.json."),
         Writes(("dataset.json", "train.jsonl", "dev.jsonl")),
     ],
-    engine: PagesOption = None,
+    engine: cli.PagesOption = None,
     weight: Annotated[
         list[str] | None,
         Option(
@@ -211,7 +191,7 @@ def dataset_command(
     ] = "jsonl",
     epoch: Annotated[int, Option("--epoch", min=0, help="Other epochs draw other rows and hints.")] = 0,
     seed: Annotated[int, Option("--seed", help="Equal seeds give equal files.")] = 0,
-    schema: SchemaOption = None,
+    schema: cli.SchemaOption = None,
 ) -> None:
     """Write the store's labelled questions as training examples: prompt, completion, weight, candidates.
 
@@ -242,13 +222,13 @@ def dataset_command(
         raise InputError("--folds 1 would hold out everything; use 2 or more, or --dev")
     entities = load_schema(schema)
     form = "a table's name and a weight from 0 to 1, such as 'train*=0.4'"
-    sources = named_numbers("--weight", weight, form, low=0.0, high=1.0)
+    sources = cli.named_numbers("--weight", weight, form, low=0.0, high=1.0)
     wanted = TextData(
         sources=sources, ranges=_one_of(RangePolicy, ranges, "--ranges"), negatives=negatives, mix=mix,
         unreadable=_one_of(Unreadable, unreadable, "--unreadable"),
     )  # fmt: skip
     writer = PageWriter(_one_of(Style, style, "--style"), token_counter(model), budget)
-    with open_store(store) as opened:
+    with cli.open_store(store) as opened:
         key = choose_pages(opened, engine)
         hints = Hints()
         if hint_run is not None:
@@ -306,28 +286,28 @@ def _one_of(choices: type[_Choice], text: str, option: str) -> _Choice:
         raise InputError(f"{option} {text}: choose one of: {', '.join(choices)}") from None
 
 
-def say_tally(words: Output, tally: Mapping[str, Mapping[str, int]]) -> None:
+def say_tally(words: cli.Output, tally: Mapping[str, Mapping[str, int]]) -> None:
     """What became of the labelled questions, and of the pages where they were read."""
     for header in (("questions", "labelled questions", "rows"), ("pages", "pages", "")):
         if counts := tally.get(header[0]):
             words.table(header[1:], [(what, f"{count:,}") for what, count in sorted(counts.items()) if count])
 
 
-@command("train")
+@cli.command("train")
 def train_command(
-    words: Output,
+    words: cli.Output,
     stage: Annotated[
         str, Option("--stage", help="llm: a text model that reads the OCR lines; vlm: one that sees the picture.")
     ],
     recipe_name: Annotated[
         str, Option("--recipe", help="A shipped recipe (`entx recipe list`), or the path of your own (*.toml).")
     ],
-    store: StoreOption,
+    store: cli.StoreOption,
     out_dir: Annotated[Path, Option("--out", help="Model folder to make; OUT.part: an unfinished one."), NEW_FOLDER],
     model: Annotated[
         Path | None, Option("--model", help="Folder of the base model; default for llm: the shipped one (entx-small).")
     ] = None,
-    engine: PagesOption = None,
+    engine: cli.PagesOption = None,
     assignments: SetOption = None,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Say rows, tokens, steps, memory and time, and train nothing.")
@@ -335,7 +315,7 @@ def train_command(
     resume: Annotated[
         bool, Option("--resume/--restart", help="Go on with an unfinished training of this OUT, or throw it away.")
     ] = True,
-    schema: SchemaOption = None,
+    schema: cli.SchemaOption = None,
 ) -> None:
     """Train a model on a store's labelled questions; the recipe says how, --set changes single settings.
 
@@ -361,7 +341,7 @@ def train_command(
     trained = kind(recipe, recipe_name, folder, entities)
     if not dry_run:
         trained.check()
-    with open_store(store) as opened:
+    with cli.open_store(store) as opened:
         data = trained.load_data(opened, engine, words.notice)
     say_tally(words, {"questions": data.counts["questions"]})
     if data.too_long:
@@ -386,18 +366,18 @@ def train_command(
     words.result({"out": str(out_dir), **{key: ended.record[key] for key in ("training", "dev", "rows", "base")}})
 
 
-@command("merge-adapter")
+@cli.command("merge-adapter")
 def merge_adapter_command(
-    words: Output,
+    words: cli.Output,
     model: Annotated[Path, Option("--model", help="Folder of the base model, 16-bit or wider weights.")],
     adapter: Annotated[Path, Option("--adapter", help="Folder that `entx train` made, of either stage.")],
-    store: StoreOption,
+    store: cli.StoreOption,
     out_dir: Annotated[Path, Option("--out", help="Model folder to make."), NEW_FOLDER],
     rows: Annotated[int, Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
     allow: Annotated[int, Option("--allow", min=0, help="Answers that may differ.")] = 0,
     dtype: Annotated[str, Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
-    engine: PagesOption = None,
-    schema: SchemaOption = None,
+    engine: cli.PagesOption = None,
+    schema: cli.SchemaOption = None,
 ) -> None:
     """Merge an adapter into its base model, for servers that load whole models.
 
@@ -419,7 +399,7 @@ def merge_adapter_command(
     kind = stage_type(record.get("stage", "llm"))
     recipe = read_settings(kind.RECIPE, record["recipe"]["settings"], "training.json")
     stage = kind(recipe, record["recipe"]["name"], check_model_folder(model), load_schema(schema))
-    with open_store(store) as opened:
+    with cli.open_store(store) as opened:
         questions = stage.guard_questions(opened, engine, rows)
     merged = merge_adapter(stage, adapter, out_dir, questions, dtype=dtype, allowed=allow, tell=words.line)
     words.line(f"guard: {merged.guard.questions} questions, {merged.guard.changed} answers differ")
@@ -459,7 +439,7 @@ def _require_libraries() -> None:
         raise InputError(f"{', '.join(missing)} not installed; pip install 'entx-hybrid[llm]'")
 
 
-def _say_plan(words: Output, plan: Plan, recipe: Recipe, data: TrainingData) -> None:
+def _say_plan(words: cli.Output, plan: Plan, recipe: Recipe, data: TrainingData) -> None:
     numbers = asdict(plan)
     sizes = numbers.pop("sizes")
     words.line(f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})")
@@ -484,16 +464,16 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-@command("calibrate")
+@cli.command("calibrate")
 def calibrate(
-    words: Output,
+    words: cli.Output,
     stage: Annotated[str, Option("--stage", help="llm or vlm: whose candidates mode is calibrated.")],
-    store: StoreOption,
-    gold: GoldOption,
+    store: cli.StoreOption,
+    gold: cli.GoldOption,
     model: Annotated[
         str | None, Option("--model", help="A model folder; llm: default the one that ships (needs --out).")
     ] = None,
-    adapter: AdapterOption = None,
+    adapter: predict.AdapterOption = None,
     out: Annotated[
         Path | None,
         Option("--out", help="Write into a copy of the folder here; default: into the folder itself."),
@@ -502,15 +482,15 @@ def calibrate(
     hint_run: Annotated[
         str | None, Option("--hint-run", help="llm: fit on each row with this run's answer as a hint, and without one.")
     ] = None,
-    engine: PagesOption = None,
+    engine: cli.PagesOption = None,
     backend: Annotated[str | None, Option("--backend", help="transformers (default), vllm; vlm: unsloth.")] = None,
-    dtype: DtypeOption = None,
-    four_bit: FourBitOption = None,
-    batch: BatchOption = None,
-    threads: ThreadsOption = None,
-    pixels: PixelsOption = None,
-    crops: CropsOption = None,
-    schema: SchemaOption = None,
+    dtype: predict.DtypeOption = None,
+    four_bit: predict.FourBitOption = None,
+    batch: predict.BatchOption = None,
+    threads: predict.ThreadsOption = None,
+    pixels: predict.PixelsOption = None,
+    crops: predict.CropsOption = None,
+    schema: cli.SchemaOption = None,
 ) -> None:
     """Fit a model's probabilities to labelled rows of a store, say what that is worth, and keep it in its entx.json.
 
@@ -530,7 +510,7 @@ def calibrate(
     }
     if stage not in foreign:
         raise InputError(f"--stage {stage}: known are {', '.join(foreign)}")
-    refuse_foreign(stage, foreign[stage])
+    predict.refuse_foreign(stage, foreign[stage])
     if backend == "openai":
         raise InputError("--backend openai: a calibration is kept in the folder of a model that is loaded here")
     if model is None and stage == "llm":
@@ -543,9 +523,9 @@ def calibrate(
     )  # fmt: skip
     target = _target(options, out)
     entities = load_schema(schema)
-    reader, _ = stage_reader(stage)(options, entities, words.notice)
+    reader, _ = predict.stage_reader(stage)(options, entities, words.notice)
     rows: dict[str, list[GoldRow]] = {}
-    with open_store(store) as opened:
+    with cli.open_store(store) as opened:
         key = choose_pages(opened, engine) if stage == "llm" or engine or page_keys(opened) else None
         for name, hints in {"all rows": None, **({f"hints of {hint_run}": hint_run} if hint_run else {})}.items():
             with words.progress(name, None) as advance:
