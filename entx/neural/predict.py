@@ -170,10 +170,8 @@ def write_serving(folder: Path, serving: Mapping[str, Any]) -> None:
         InputError: the one that is there cannot be read.
     """
     path = folder / SERVING
-    try:
+    with named_fault(path, "not readable"):
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable: {error}") from None
     with atomic_text(path) as stream:
         json.dump({**known, **serving}, stream, indent=1)
 
