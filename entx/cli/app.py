@@ -335,7 +335,7 @@ _heard: list[int] = []
 
 def all_commands() -> typer.Typer:
     """The application with its commands, which their modules register when they are imported."""
-    from entx.cli import demo, ensemble, predict, recipe, report, store, tables, train  # noqa: F401
+    from entx.cli import demo, ensemble, predict, report, store, tables, train  # noqa: F401
 
     return app
 

@@ -8,32 +8,16 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from entx.cli.app import (
-    ForOption,
-    GoldOption,
-    Output,
-    RunFileOption,
-    SchemaOption,
-    StoreOption,
-    WhereOption,
-    begin_run_file,
-    command,
-    end_run_file,
-    named_numbers,
-    open_store,
-    run_names,
-    say_run,
-    where_pairs,
-)
+from entx.cli import app as cli
 from entx.core.entities import load_schema
 from entx.core.errors import InputError
 from entx.core.files import Writes
 
 
-@command("ensemble")
+@cli.command("ensemble")
 def ensemble(
-    words: Output,
-    store: StoreOption,
+    words: cli.Output,
+    store: cli.StoreOption,
     runs: Annotated[str, Option("--runs", help="The arms: runs of the store, the best first.", metavar="A,B,C")],
     strategy: Annotated[
         str, Option("--strategy", help="vote, confidence, weighted, stack, cascade, or a plug-in.")
@@ -64,9 +48,9 @@ def ensemble(
         bool, Option("--always-answer", help="Give the best answer there is, whatever its chances.")
     ] = False,
     run: Annotated[str | None, Option("--run", help="Name of the run in the store; default: STRATEGY(A,B,C).")] = None,
-    out: RunFileOption = None,
-    only: ForOption = None,
-    schema: SchemaOption = None,
+    out: cli.RunFileOption = None,
+    only: cli.ForOption = None,
+    schema: cli.SchemaOption = None,
 ) -> None:
     """Pick one answer per question among the answers of several runs, and keep the picks as a run.
 
@@ -86,20 +70,20 @@ def ensemble(
     from entx.storage.questions import FOLDS
     from entx.storage.runs import count_asked
 
-    names = run_names(runs)
+    names = cli.run_names(runs)
     if gold and fitted:
         raise InputError("--gold learns anew, --fitted uses what was learned; give one of them")
     if save and not gold:
         raise InputError("--save keeps what is learned from --gold; give that too")
     if param and not gold:
         raise InputError("--param is of what is learned from --gold; give that too")
-    params = named_numbers("--param", param, "NAME=NUMBER, for example ask=0.4")
+    params = cli.named_numbers("--param", param, "NAME=NUMBER, for example ask=0.4")
     policy = Policy(optimise or (CHALLENGE_F1 if gold or fitted else OWN), always)
     learned = load_fitted(fitted) if fitted else None
     truths = read_truth(gold).by_index if gold else None
     entities = load_schema(schema)
-    indices = begin_run_file(out, only)
-    with open_store(store, write=True) as opened:
+    indices = cli.begin_run_file(out, only)
+    with cli.open_store(store, write=True) as opened:
         if truths is not None:
             learned = fit_on_gold(opened, strategy, names, entities, truths, params)
             if save:
@@ -108,7 +92,7 @@ def ensemble(
             report = run_ensemble(
                 opened, strategy, names, entities, run, fitted=learned, policy=policy, advance=advance
             )
-        covered = end_run_file(opened, report.run, out, indices)
+        covered = cli.end_run_file(opened, report.run, out, indices)
     for arm, count in report.not_asked.items():
         if count:
             words.notice(f"{arm} was not asked {count:,} of these questions and has no vote there")
@@ -128,7 +112,7 @@ def ensemble(
     words.line(f"{report.questions:,} questions decided in {report.seconds:.2f} s{rate}")
     if report.grounded:
         words.line("in the OCR lines: " + ", ".join(f"{n:,} {how}" for how, n in report.alignments.most_common()))
-    say_run(words, report.run, covered, {
+    cli.say_run(words, report.run, covered, {
         "decided": report.questions, "seconds": round(report.seconds, 3), "not_asked": report.not_asked,
         "looked_at": report.looked_at, "spoiled": report.spoiled, "converted": report.converted,
         "alignments": dict(report.alignments) if report.grounded else None,
@@ -136,11 +120,11 @@ def ensemble(
     })  # fmt: skip
 
 
-@command("ablate")
+@cli.command("ablate")
 def ablate(
-    words: Output,
-    store: StoreOption,
-    gold: GoldOption,
+    words: cli.Output,
+    store: cli.StoreOption,
+    gold: cli.GoldOption,
     runs: Annotated[str, Option("--runs", help="Runs of the store, the best first.", metavar="A,B,C")],
     out: Annotated[
         Path | None, Option("--out", help="The report, one HTML file.", metavar="REPORT.html"), Writes()
@@ -161,7 +145,7 @@ def ablate(
         list[Path] | None,
         Option("--fitted", help="A hybrid that `entx ensemble --save` kept; repeatable.", metavar="FILE.json"),
     ] = None,
-    where: WhereOption = None,
+    where: cli.WhereOption = None,
     common: Annotated[bool, Option("--common", help="Only rows that every run was asked.")] = False,
     train: Annotated[
         Path | None,
@@ -176,7 +160,7 @@ def ablate(
     picture_mb: Annotated[float, Option("--picture-mb", help="Most that all pictures may take.", min=0.0)] = 16.0,
     cards: Annotated[int, Option("--cards", help="Most questions in the gallery of errors.", min=0)] = 1000,
     seed: Annotated[int, Option("--seed", help="Of the bootstrap.", min=0)] = 0,
-    schema: SchemaOption = None,
+    schema: cli.SchemaOption = None,
 ) -> None:
     """Compare runs and hybrids on labelled rows: scores with intervals, paired tests, causes, cost, gallery of errors.
 
@@ -189,16 +173,16 @@ def ablate(
     from entx.report.page import make_gallery, write_html
     from entx.report.summary import Options, diff, load_ablation, load_summary, summarise, write_json
 
-    names = run_names(runs)
+    names = cli.run_names(runs)
     chosen = strategy_names() if strategies is None else [name.strip() for name in strategies.split(",")]
-    seconds = named_numbers("--seconds", took, "RUN=SECONDS, for example qwen=1940", low=0.0)
+    seconds = cli.named_numbers("--seconds", took, "RUN=SECONDS, for example qwen=1940", low=0.0)
     options = Options(
-        tuple(dict.fromkeys(chosen)) if chosen != ["none"] else (), tuple(fitted or ()), tuple(where_pairs(where)),
+        tuple(dict.fromkeys(chosen)) if chosen != ["none"] else (), tuple(fitted or ()), tuple(cli.where_pairs(where)),
         common, train, price, tuple(seconds.items()), seed,
     )  # fmt: skip
     before = load_summary(old) if old else None
     entities = load_schema(schema)
-    with open_store(store) as opened:
+    with cli.open_store(store) as opened:
         ablation = load_ablation(opened, gold, names, entities, options)
         summary = summarise(opened, ablation, entities, options)
     if before is not None:
@@ -224,7 +208,7 @@ def _row(column: Mapping[str, Any]) -> tuple[str, ...]:
     return (column["name"], f"{column['asked']:,}", f"{score['f1']:.3f}", interval, *shares)
 
 
-def _say_findings(words: Output, summary: Mapping[str, Any]) -> None:
+def _say_findings(words: cli.Output, summary: Mapping[str, Any]) -> None:
     """The best two of each kind compared, the oracle, and what changed since an older report."""
     by_f1 = sorted(summary["columns"], key=lambda column: -column["scores"]["all"][""]["f1"])
     best = {kind: next((one["name"] for one in by_f1 if one["kind"] == kind), None) for kind in ("arm", "hybrid")}

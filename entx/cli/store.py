@@ -15,26 +15,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from entx.cli.app import (
-    EngineOption,
-    ForOption,
-    Output,
-    PictureSecondsOption,
-    RunFileOption,
-    SchemaOption,
-    StoreOption,
-    WorkerMemoryOption,
-    WorkersOption,
-    app,
-    begin_run_file,
-    command,
-    end_run_file,
-    named_values,
-    open_store,
-    say_run,
-    say_stopped,
-    worker_limits,
-)
+from entx.cli import app as cli
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode
 from entx.core.files import Writes
@@ -43,18 +24,18 @@ from entx.core.memory import require_memory
 store_app = typer.Typer(
     help="Look into a store, export and import its tables, compact or repair it.", no_args_is_help=True
 )
-app.add_typer(store_app, name="store")
+cli.app.add_typer(store_app, name="store")
 
 
-@command("info", store_app)
-def info(words: Output, store: StoreOption) -> None:
+@cli.command("info", store_app)
+def info(words: cli.Output, store: cli.StoreOption) -> None:
     """Print what a store holds.
 
     Example: entx store info --store challenge.duckdb
     """
     from entx.storage.pages import count_pages, page_keys
 
-    with open_store(store) as opened:
+    with cli.open_store(store) as opened:
         questions, links, pictures = opened.connection.execute("""
             select (select count(*) from questions), (select count(distinct image_link) from questions),
                    (select count(distinct picture) from pictures)""").fetchall()[0]
@@ -76,11 +57,11 @@ def info(words: Output, store: StoreOption) -> None:
     })  # fmt: skip
 
 
-@command("export", store_app)
+@cli.command("export", store_app)
 def export(
-    words: Output,
+    words: cli.Output,
     table: Annotated[str, Argument(help="questions, pages, lines, runs, answers or reviews.")],
-    store: StoreOption,
+    store: cli.StoreOption,
     out: Annotated[Path, Option("--out", help="File to write: .csv, .parquet or .jsonl; -: csv on stdout."), Writes()],
 ) -> None:
     """Write a table of the store to a file.
@@ -89,17 +70,17 @@ def export(
     """
     from entx.storage.transfer import export_table
 
-    with open_store(store) as opened:
+    with cli.open_store(store) as opened:
         rows = export_table(opened, table, out)
     words.line(f"{rows} rows written to {out}")
     words.result({"rows": rows})
 
 
-@command("import", store_app)
+@cli.command("import", store_app)
 def import_command(
-    words: Output,
+    words: cli.Output,
     pages: Annotated[Path, Argument(help="An export of pages: .parquet or .jsonl.")],
-    store: StoreOption,
+    store: cli.StoreOption,
 ) -> None:
     """Add OCR pages that another store exported, so that those pictures need no reading here.
 
@@ -107,26 +88,26 @@ def import_command(
     """
     from entx.storage.transfer import import_pages
 
-    with open_store(store, write=True) as opened:
+    with cli.open_store(store, write=True) as opened:
         total, added = import_pages(opened, pages)
     words.line(f"{added} of {total} pages added; the others were here already")
     words.result({"pages": total, "added": added})
 
 
-@command("compact", store_app)
-def compact(words: Output, store: StoreOption) -> None:
+@cli.command("compact", store_app)
+def compact(words: cli.Output, store: cli.StoreOption) -> None:
     """Rewrite the file without the space of deleted rows; needs as much free disk again.
 
     Example: entx store compact --store challenge.duckdb
     """
-    with open_store(store, write=True) as opened:
+    with cli.open_store(store, write=True) as opened:
         before, after = opened.compact()
     words.line(f"{before:,} bytes before, {after:,} after")
     words.result({"before": before, "after": after})
 
 
-@command("repair", store_app)
-def repair_command(words: Output, store: StoreOption) -> None:
+@cli.command("repair", store_app)
+def repair_command(words: cli.Output, store: cli.StoreOption) -> None:
     """Cut a damaged log (STORE.wal) where the damage begins; what was committed before it stays.
 
     The whole log is kept beside it. A damaged store file cannot be mended: export the tables that can be read.
@@ -136,20 +117,20 @@ def repair_command(words: Output, store: StoreOption) -> None:
     from entx.storage.store import repair
 
     kept, cut = repair(store) or (None, 0)
-    with open_store(store):
+    with cli.open_store(store):
         words.line(f"{cut:,} bytes cut off; the log as it was: {kept}" if kept else "the log is not damaged")
     words.result({"cut": cut, "kept": kept and str(kept)})
 
 
-@command("ingest")
+@cli.command("ingest")
 def ingest_command(
-    words: Output,
+    words: cli.Output,
     table: Annotated[Path, Argument(help="Questions: .csv, .jsonl (also .gz) or .parquet.")],
-    store: StoreOption,
+    store: cli.StoreOption,
     images: Annotated[
         list[Path] | None, Option("--images", help="Folder of pictures, searched in all depths; may be repeated.")
     ] = None,
-    schema: SchemaOption = None,
+    schema: cli.SchemaOption = None,
     index_from: Annotated[
         int, Option("--index-from", min=0, help="First index for a table without an index column.")
     ] = 0,
@@ -164,7 +145,7 @@ def ingest_command(
     from entx.storage.transfer import ingest
 
     entities = load_schema(schema)
-    with open_store(store, create=True) as opened, words.progress("links", None, unit="links") as advance:
+    with cli.open_store(store, create=True) as opened, words.progress("links", None, unit="links") as advance:
         report = ingest(opened, table, images or [], entities, index_from=index_from, advance=advance)
     if not report.indexed:
         words.notice(f"{table} has no index column: its rows are numbered from {index_from}")
@@ -178,9 +159,9 @@ def ingest_command(
     words.result({**asdict(report), "without_file": len(report.without_file)})
 
 
-@command("download")
+@cli.command("download")
 def download_command(
-    words: Output,
+    words: cli.Output,
     table: Annotated[Path, Argument(help="A table with an image_link column (.csv, .jsonl, .parquet; .gz too).")],
     images: Annotated[
         Path, Option("--images", help="Folder for the pictures; made if absent."), Writes(("download-failures.csv",))
@@ -246,23 +227,23 @@ def download_command(
         "failures_file": str(images / FAILURES_FILE) if failed else None,
     })  # fmt: skip
     if received:
-        say_stopped(received[0])
+        cli.say_stopped(received[0])
         raise typer.Exit(128 + received[0])  # the shell's convention for a command that a signal ended
     if failed:
         raise typer.Exit(int(ExitCode.QUARANTINED))
 
 
-@command("ocr-cache")
+@cli.command("ocr-cache")
 def ocr_cache(
-    words: Output,
-    store: StoreOption,
-    engine: EngineOption = "rapidocr",
+    words: cli.Output,
+    store: cli.StoreOption,
+    engine: cli.EngineOption = "rapidocr",
     param: Annotated[
         list[str] | None, Option("--param", help="Engine or reader setting as NAME=VALUE; may be repeated.")
     ] = None,
-    workers: WorkersOption = None,
-    worker_memory: WorkerMemoryOption = None,
-    picture_seconds: PictureSecondsOption = 60.0,
+    workers: cli.WorkersOption = None,
+    worker_memory: cli.WorkerMemoryOption = None,
+    picture_seconds: cli.PictureSecondsOption = 60.0,
     retry_failed: Annotated[bool, Option("--retry-failed", help="Read pictures again that failed before.")] = False,
 ) -> None:
     """Read every picture of the store that has not been read with this engine and setting, and keep its page.
@@ -277,11 +258,11 @@ def ocr_cache(
     from entx.ocr_stage.pool import default_workers
     from entx.storage.pages import failed_pages
 
-    settings = {name: _setting(value) for name, value in named_values("--param", param, "NAME=VALUE")}
+    settings = {name: _setting(value) for name, value in cli.named_values("--param", param, "NAME=VALUE")}
     require_memory()
     spec = EngineSpec.of(engine, **settings)
-    limits = worker_limits(worker_memory, picture_seconds)
-    with open_store(store, write=True) as opened, words.begin("pictures", unit="pictures") as begin:
+    limits = cli.worker_limits(worker_memory, picture_seconds)
+    with cli.open_store(store, write=True) as opened, words.begin("pictures", unit="pictures") as begin:
         report = fill_cache(
             opened,
             spec,
@@ -318,17 +299,17 @@ def _setting(text: str) -> str | int | float | bool:
     return text
 
 
-@command("import-predictions")
+@cli.command("import-predictions")
 def import_predictions_command(
-    words: Output,
+    words: cli.Output,
     file: Annotated[Path, Argument(help="Table with index and a column of answers or sentences.")],
     stage: Annotated[str, Option("--stage", help="What made them, for example vlm.")],
     run: Annotated[str, Option("--run", help="Name of the run in the store.")],
-    store: StoreOption,
+    store: cli.StoreOption,
     column: Annotated[str | None, Option("--column", help="The column of answers; found by its usual names.")] = None,
-    out: RunFileOption = None,
-    only: ForOption = None,
-    schema: SchemaOption = None,
+    out: cli.RunFileOption = None,
+    only: cli.ForOption = None,
+    schema: cli.SchemaOption = None,
 ) -> None:
     """Read a model's raw answers through the shared postprocessor and keep them as a run.
 
@@ -340,11 +321,11 @@ def import_predictions_command(
     from entx.storage.transfer import import_predictions
 
     entities = load_schema(schema)
-    indices = begin_run_file(out, only)
-    with open_store(store, write=True) as opened, words.begin("answers") as begin:
+    indices = cli.begin_run_file(out, only)
+    with cli.open_store(store, write=True) as opened, words.begin("answers") as begin:
         report = import_predictions(opened, file, stage=stage, run=run, schema=entities, column=column, begin=begin)
-        covered = end_run_file(opened, run, out, indices)
+        covered = cli.end_run_file(opened, run, out, indices)
     rate = f" ({report.added / report.seconds:,.0f} a second)" if report.added else ""
     words.line(f"{report.rows} rows, column {report.column}: {report.added} added{rate}")
     words.line(f"{report.foreign} rows left out: their questions are not in the store")
-    say_run(words, run, covered, {**asdict(report), "seconds": round(report.seconds, 3)})
+    cli.say_run(words, run, covered, {**asdict(report), "seconds": round(report.seconds, 3)})

@@ -368,21 +368,17 @@ def summarise_examples(examples: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def write_jsonl(path: Path, examples: Iterable[Row]) -> int:
-    """One example a line; gzip for `*.gz`. Returns their number.
+def write_jsonl(path: Path, examples: Iterable[Row]) -> None:
+    """One example a line; gzip for `*.gz`.
 
     `prompt` is page and question, `page_length` the number of characters of the page part.
     """
-    count = 0
     with atomic_text(path) as stream:
-        for example in examples:
-            stream.write(json.dumps(_record(example), ensure_ascii=False) + "\n")
-            count += 1
-    return count
+        stream.writelines(json.dumps(_record(example), ensure_ascii=False) + "\n" for example in examples)
 
 
-def save_folder(folder: Path, examples: Iterable[Row]) -> int:
-    """A folder for `datasets.load_from_disk`, one column a key of the JSON lines; replaced whole. Returns the rows.
+def save_folder(folder: Path, examples: Iterable[Row]) -> None:
+    """A folder for `datasets.load_from_disk`, one column a key of the JSON lines; replaced whole.
 
     Raises:
         InputError: `datasets` is not installed, another folder is there, or it cannot be written.
@@ -403,7 +399,6 @@ def save_folder(folder: Path, examples: Iterable[Row]) -> int:
         datasets.Dataset.from_dict(columns).save_to_disk(part)
         if folder.exists():
             folder.rename(part.with_name("old"))
-    return len(records)
 
 
 def _record(example: Row) -> dict[str, Any]:

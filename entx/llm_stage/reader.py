@@ -20,18 +20,7 @@ from entx.core.entities import Entity, Schema
 from entx.core.errors import InputError
 from entx.core.postprocess import postprocess
 from entx.core.types import ALIGNMENTS, Answer, Evidence, OcrPage, PageStatus, Quantity
-from entx.llm_stage.prompt import (
-    NONE,
-    PROMPT_VERSION,
-    Hint,
-    Serving,
-    Style,
-    answer_text,
-    load_hints,
-    page_prompt,
-    question_prompt,
-    read_serving,
-)
+from entx.llm_stage import prompt
 from entx.neural.backends.base import MAX_TOKENS, Completion, Model, Query, Request
 from entx.neural.calibration import Posterior, decide, unseen_answer
 from entx.neural.decoding import answer_pattern
@@ -59,7 +48,7 @@ class PageQuestions:
     page: OcrPage
     entities: tuple[str, ...]  # one a question
     # what another run answered to each, None where it has no answer; () for none at all
-    hints: tuple[Hint | None, ...] = ()
+    hints: tuple[prompt.Hint | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +76,17 @@ class TextReader(Reader):
     """Reads the answers to the questions of one schema off pages, by a model that scores or writes."""
 
     stage = "llm"
-    serving: Serving
+    serving: prompt.Serving
     counts: ReaderCounts
 
-    def __init__(self, model: Model, serving: Serving, schema: Schema, mode: Mode = Mode.CANDIDATES):
+    def __init__(self, model: Model, serving: prompt.Serving, schema: Schema, mode: Mode = Mode.CANDIDATES):
         super().__init__(model, serving, schema, mode, ReaderCounts())
 
     def settings(self, store: Store, task: Task) -> dict[str, Any]:
         """See `Reader`; a run of hints that is not there is an error."""
         hints = run_settings(store, task.hint_run) if task.hint_run else None
         return {
-            "reader": READER_VERSION, "prompt_version": PROMPT_VERSION, "style": self.serving.style.value,
+            "reader": READER_VERSION, "prompt_version": prompt.PROMPT_VERSION, "style": self.serving.style.value,
             "budget": self.serving.budget, "mode": self.mode.value, "hint_run": task.hint_run,
             "hint_settings": settings_hash(hints) if hints is not None else None,
         }  # fmt: skip
@@ -106,7 +95,7 @@ class TextReader(Reader):
         """Pages with open questions, in batches."""
         if task.key is None:
             raise InputError("--stage llm reads OCR pages, and the store has none: run entx ocr-cache")
-        hints = load_hints(store, task.hint_run) if task.hint_run else {}
+        hints = prompt.load_hints(store, task.hint_run) if task.hint_run else {}
         pages = (
             (
                 [one.index for one in asked],
@@ -127,12 +116,12 @@ class TextReader(Reader):
         for asked, of_page in zip(batch, questions, strict=True):
             queries = tuple(one.query for one in of_page if one.query is not None)
             if queries:
-                prompt = page_prompt(
+                shown = prompt.page_prompt(
                     asked.page, self.schema, self.serving.style, count_tokens=self.model.count_tokens,
                     budget=self.serving.budget, quantities=of_page[0].quantities,
                 )  # fmt: skip
-                requests.append(Request(prompt.text, queries))
-                self.counts.lines_dropped += prompt.dropped
+                requests.append(Request(shown.text, queries))
+                self.counts.lines_dropped += shown.dropped
             self.counts.asked += len(queries)
             if _legible(asked.page):
                 self.counts.without_candidate += len(of_page) - len(queries)
@@ -147,13 +136,13 @@ class TextReader(Reader):
         quantities = page_quantities(asked.page) if legible else ()
         made = []
         for place, entity in enumerate(map(self.schema.__getitem__, asked.entities)):
-            text = question_prompt(entity, self.serving.style, asked.hints[place] if asked.hints else None)
+            text = prompt.question_prompt(entity, self.serving.style, asked.hints[place] if asked.hints else None)
             candidates: tuple[Candidate, ...] = ()
             query = None
             if legible and self.mode is Mode.FREE:
-                query = Query(text, pattern=answer_pattern(entity, NONE))
+                query = Query(text, pattern=answer_pattern(entity, prompt.NONE))
             elif legible and (candidates := distinct(find_candidates(asked.page, entity, quantities))):
-                query = Query(text, (*(answer_text(one.quantity) for one in candidates), NONE))
+                query = Query(text, (*(prompt.answer_text(one.quantity) for one in candidates), prompt.NONE))
             made.append(_Question(entity, asked.page, quantities, candidates, query))
         return made
 
@@ -177,7 +166,7 @@ class TextReader(Reader):
             one = question.candidates[place]
             return Evidence(one.alignment, one.line_ids, one.polygon)
 
-        return decide(self._posterior(question, made), self.serving.calibration, answer_text, evidence)
+        return decide(self._posterior(question, made), self.serving.calibration, prompt.answer_text, evidence)
 
     def _written(self, question: _Question, made: Completion | None) -> Answer:
         """A written text through the shared postprocessor, and where it stands."""
@@ -185,7 +174,7 @@ class TextReader(Reader):
         share = None if made.log_prob is None else min(exp(made.log_prob), 1.0)
         reading = postprocess(made.text, question.entity)
         if reading.quantity is None:
-            says = "the model says none" if made.text.strip() == NONE else reading.reason
+            says = "the model says none" if made.text.strip() == prompt.NONE else reading.reason
             reason = says if share is None else f"{says} (p = {share:.2f})"
             return Answer(None, made.text, reason, log_prob=made.log_prob, score=share)
         evidence = ground(reading.quantity, question.page, question.entity, question.quantities)
@@ -203,8 +192,8 @@ def open_reader(
     options.check(BACKENDS)
     if options.model is None and options.backend != "openai":
         options = replace(options, model=str(shipped_model()))
-    serving: Serving = read_serving(options.described)
-    chat = serving.style is Style.INSTRUCT
+    serving: prompt.Serving = prompt.read_serving(options.described)
+    chat = serving.style is prompt.Style.INSTRUCT
 
     def load(folder: Path, **how: Any) -> Model:
         from entx.neural.backends.transformers import TransformersModel

@@ -170,10 +170,8 @@ def write_serving(folder: Path, serving: Mapping[str, Any]) -> None:
         InputError: the one that is there cannot be read.
     """
     path = folder / SERVING
-    try:
+    with named_fault(path, "not readable"):
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable: {error}") from None
     with atomic_text(path) as stream:
         json.dump({**known, **serving}, stream, indent=1)
 
@@ -282,13 +280,8 @@ def answer_questions(
         **reader.settings(store, task), "model": reader.model.name, "schema": reader.schema.digest,
         "calibration": calibration.digest if calibration else None, **(key.as_dict() if key else NO_PAGES), **settings,
     })  # fmt: skip
-    answered = 0
-    work = reader.work(store, run, task)
-    while True:
-        began = time.monotonic()
-        batch = next(work, None)
-        if batch is None:
-            break
+    answered, began = 0, time.monotonic()
+    for batch in reader.work(store, run, task):
         read = reader.read([asked for _, asked in batch])
         indices = [index for of_one, _ in batch for index in of_one]
         share = (time.monotonic() - began) / len(indices)
@@ -296,6 +289,7 @@ def answer_questions(
         add_answers(store, run, list(zip(indices, answers, strict=True)))
         answered += len(indices)
         advance(len(indices))
+        began = time.monotonic()
     seconds = time.monotonic() - started
     counts = asdict(reader.counts)
     end_run(store, run, seconds, {"answered": answered, **counts})

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -202,16 +203,14 @@ def decide_hybrids(
     Raises:
         InputError: an unknown strategy; a file that is none, or of other arms.
     """
-    known: dict[tuple[int, ...], list[Ballot]] = {}
 
+    @cache
     def ballots_of(places: tuple[int, ...]) -> list[Ballot]:
         """Of the arms at these places, of the questions that some of them was asked."""
-        if places not in known:
-            own = (replace(row, answers=tuple(row.answers[place] for place in places)) for row in rows)
-            asked = (row for row in own if any(answer is not None for answer in row.answers))
-            batches = ballots(store, asked, [arms[place] for place in places], schema, key)
-            known[places] = [ballot for batch in batches for ballot in batch]
-        return known[places]
+        own = (replace(row, answers=tuple(row.answers[place] for place in places)) for row in rows)
+        asked = (row for row in own if any(answer is not None for answer in row.answers))
+        batches = ballots(store, asked, [arms[place] for place in places], schema, key)
+        return [ballot for batch in batches for ballot in batch]
 
     singles = tuple(place for place, arm in enumerate(arms) if arm.stage != ENSEMBLE_STAGE)
     members = [arms[place] for place in singles]

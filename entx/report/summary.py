@@ -24,19 +24,8 @@ from entx.core.evaluation import Counts, Outcome
 from entx.core.files import atomic_text, input_bytes
 from entx.core.types import Answer, OcrPage, PageKey
 from entx.ensemble.ballot import pages_to_ground_in
+from entx.report import figures
 from entx.report.columns import RULES_STAGE, Column, Gold, arm_columns, pair_tests, read_gold, variants
-from entx.report.figures import (
-    cause_of,
-    causes,
-    costs,
-    coverage_curves,
-    hybrid_costs,
-    label_noise,
-    oracle,
-    reliabilities,
-    table_labels,
-    unit_audit,
-)
 from entx.report.hybrids import Hybrids, decide_hybrids, frontier_figures
 from entx.rules.reader import READER_VERSION, RulesReader
 from entx.storage.pages import load_pages
@@ -157,10 +146,10 @@ def summarise(store: Store, ablation: Ablation, schema: Schema, options: Options
         InputError: seconds are stated of a run that brought its own.
     """
     gold, columns, hybrids, seed = ablation.gold, ablation.columns, ablation.hybrids, options.seed
-    of_runs = costs(store, ablation.arms, options.price, dict(options.seconds))
-    costs_of = {**of_runs, **hybrid_costs(hybrids.consulted, of_runs, options.price)}
+    of_runs = figures.costs(store, ablation.arms, options.price, dict(options.seconds))
+    costs_of = {**of_runs, **figures.hybrid_costs(hybrids.consulted, of_runs, options.price)}
     if options.train is not None:
-        labels, source = table_labels(options.train, schema), options.train.name
+        labels, source = figures.table_labels(options.train, schema), options.train.name
     else:
         asked = [(row.image_link, row.entity_name) for row in gold.rows]  # others that ask the same of the same picture
         labels = find_labels(store, asked, [row.index for row in gold.rows])
@@ -186,13 +175,13 @@ def summarise(store: Store, ablation: Ablation, schema: Schema, options: Options
         ],
         "pairs": pair_tests(columns, seed),
         "variants": variants(columns, hybrids.always, without_geometry(store, ablation, schema), schema, seed),
-        "oracle": oracle(columns, seed),
-        "causes": causes(columns, ablation.printed),
+        "oracle": figures.oracle(columns, seed),
+        "causes": figures.causes(columns, ablation.printed),
         "frontier": frontier_figures(hybrids.frontier, of_runs, options.price, seed),
-        "units": unit_audit(columns),
-        "labels": label_noise(labels, gold, source),
-        "reliability": reliabilities(columns),
-        "curves": coverage_curves(columns, hybrids.always),
+        "units": figures.unit_audit(columns),
+        "labels": figures.label_noise(labels, gold, source),
+        "reliability": figures.reliabilities(columns),
+        "curves": figures.coverage_curves(columns, hybrids.always),
         "rows": _rows(ablation),
     }  # fmt: skip
     # six decimals: more than any of these figures means, and the same on every machine
@@ -205,7 +194,7 @@ def _rows(ablation: Ablation) -> list[dict[str, Any]]:
     arms = [column for column in ablation.columns if column.single]
     rows = []
     for place, row in enumerate(ablation.gold.rows):
-        why = {column.name: cause_of(place, column, arms) for column in ablation.columns}
+        why = {column.name: figures.cause_of(place, column, arms) for column in ablation.columns}
         rows.append({
             "index": row.index, "entity_name": row.entity_name, "slice": row.slice, "truth": row.truth,
             "also": list(row.also),

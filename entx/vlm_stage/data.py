@@ -31,7 +31,6 @@ from entx.neural.training.rows import (
     LabelledRow,
     Negative,
     SampleSettings,
-    certain_negatives,
     draw_rows,
     source_weight,
     usable_labels,
@@ -184,16 +183,11 @@ def absent_rows(store: Store, key: PageKey, schema: Schema, rows: Sequence[Row])
         first.setdefault(row.picture, row)
     found = []
     for page in _pages(store, key, list(first)):
-        row = first[page.picture]
-        quantities = page_quantities(page)
-        negatives = certain_negatives(
-            schema, lambda entity, page=page, seen=quantities: find_candidates(page, entity, seen),  # type: ignore[misc]
-            asked[page.picture], {},
-        )  # fmt: skip
+        row, quantities = first[page.picture], page_quantities(page)
         found += [
-            Row(None, row.picture, row.group_id, entity.name, None, 1.0, kind.value, False, row.path, row.size)
-            for entity, kind in negatives
-            if kind is Negative.ABSENT
+            Row(None, row.picture, row.group_id, name, None, 1.0, Negative.ABSENT.value, False, row.path, row.size)
+            for name, entity in schema.entities.items()
+            if name not in asked[page.picture] and not find_candidates(page, entity, quantities)
         ]
     return found
 

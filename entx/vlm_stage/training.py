@@ -75,37 +75,35 @@ def read_answers(model: Model, questions: Sequence[DevQuestion], serving: Servin
     """The answers as `entx predict --mode free` gives them; "" for none, and for a picture that cannot be read."""
     reader = VisionReader(model, serving, schema)
 
-    def read(chunk: _Pictures) -> list[list[str]]:
-        asked = [PictureQuestions(reader.view(path), tuple(one.entity_name for one in group)) for path, group in chunk]
+    def read(asked: Sequence[PictureQuestions]) -> list[list[str]]:
         return [[one.quantity.text if one.quantity else "" for one in answers] for answers in reader.read(asked)]
 
-    return _by_picture(questions, read)
+    return _by_picture(reader, questions, read)
 
 
 def write_freely(model: Model, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> list[str]:
     """What the model writes when nothing constrains it; "" for a picture that cannot be read."""
-    reader = VisionReader(model, serving, schema)
 
-    def write(chunk: _Pictures) -> list[list[str]]:
-        seen = [(reader.view(path), group) for path, group in chunk]
+    def write(asked: Sequence[PictureQuestions]) -> list[list[str]]:
         requests = [
-            Request(views.images, tuple(Query(serving.form.ask(schema[one.entity_name])) for one in group))
-            for views, group in seen
-            if isinstance(views, Views)
+            Request(one.views.images, tuple(Query(serving.form.ask(schema[name])) for name in one.entities))
+            for one in asked
+            if isinstance(one.views, Views)
         ]
         written = iter(model.complete(requests))
         return [
-            [one.text for one in next(written)] if isinstance(views, Views) else [""] * len(group)
-            for views, group in seen
+            [answer.text for answer in next(written)] if isinstance(one.views, Views) else [""] * len(one.entities)
+            for one in asked
         ]
 
-    return _by_picture(questions, write)
+    return _by_picture(VisionReader(model, serving, schema), questions, write)
 
 
-_Pictures = Sequence[tuple[Path, Sequence[DevQuestion]]]
-
-
-def _by_picture(questions: Sequence[DevQuestion], read: Callable[[_Pictures], list[list[str]]]) -> list[str]:
+def _by_picture(
+    reader: VisionReader,
+    questions: Sequence[DevQuestion],
+    read: Callable[[Sequence[PictureQuestions]], list[list[str]]],
+) -> list[str]:
     """The answers in the order of the questions, of pictures with all of their questions, a few at once."""
     numbers: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
@@ -113,8 +111,11 @@ def _by_picture(questions: Sequence[DevQuestion], read: Callable[[_Pictures], li
     pictures, texts = list(numbers.items()), [""] * len(questions)
     for start in range(0, len(pictures), PICTURES_PER_COMMIT):
         chunk = pictures[start : start + PICTURES_PER_COMMIT]
-        answers = read([(Path(path), [questions[number] for number in group]) for path, group in chunk])
-        for (_, group), found in zip(chunk, answers, strict=True):
+        asked = [
+            PictureQuestions(reader.view(Path(path)), tuple(questions[number].entity_name for number in group))
+            for path, group in chunk
+        ]
+        for (_, group), found in zip(chunk, read(asked), strict=True):
             for number, text in zip(group, found, strict=True):
                 texts[number] = text
     return texts

@@ -18,6 +18,7 @@ from typing import Any
 
 from entx.core.errors import InputError
 from entx.neural.backends.base import MAX_TOKENS, Completion, Model, PromptTokenizer, Request
+from entx.neural.model_folder import named_fault
 
 LORA_RANK = 64
 """The largest adapter that is taken; vLLM reserves memory by it."""
@@ -77,11 +78,8 @@ class VllmModel(Model):
         arguments = engine_arguments(folder, adapter=adapter, four_bit=four_bit, dtype=dtype)
         if pictures:
             arguments["limit_mm_per_prompt"] = {"image": MOST_VIEWS}
-        try:
+        with named_fault(folder, "vLLM cannot load the model"):
             engine = vllm.LLM(**arguments)
-        except (OSError, ValueError, RuntimeError) as error:
-            why = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise InputError(f"{folder}: vLLM cannot load the model: {why}") from error
         return cls(engine, vllm, request, chat=chat, name=folder.name)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -131,11 +131,6 @@ class Recipe(Settings):
         """All settings, for a record."""
         return self.model_dump()
 
-    @property
-    def adapts(self) -> LoraSettings | None:
-        """The adapter that is trained; None where whole weights are."""
-        return self.lora if self.train.method == "lora" else None
-
     def contradictions(self) -> list[str]:
         """What of the settings does not go together."""
         train, faults = self.train, []

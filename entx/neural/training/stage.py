@@ -118,7 +118,8 @@ class Stage(ABC, Generic[RecipeT]):
 
     def prepare(self, model: Any) -> Any:
         """The adapter that the trainer is to put into a model; without one, freezes what is not to learn."""
-        if lora := self.recipe.adapts:
+        lora = self.recipe.lora
+        if lora is not None and self.recipe.train.method == "lora":
             return lora_config(model, lora, self.adapter_targets(model))
         self.freeze(model)
         return None

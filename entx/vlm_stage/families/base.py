@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from entx.core.errors import InputError
 from entx.core.settings import load_plugin, plugin_names
 from entx.neural.backends.base import Size, render_chat
-from entx.neural.model_folder import load_model, named_fault
+from entx.neural.model_folder import load_model, load_tokenizer, named_fault
 
 if TYPE_CHECKING:
     import torch
@@ -116,10 +116,13 @@ class Codec:
             left: pad at the left (to generate) instead of the right (to train).
 
         Returns:
-            input_ids, attention_mask, the vision tower's tensors, and whatever else the family's forward pass takes of
-            each token (mm_token_type_ids, token_type_ids).
+            input_ids, attention_mask, the vision tower's tensors one after the other, and whatever else the family's
+            forward pass takes of each token (mm_token_type_ids, token_type_ids).
         """
-        raise NotImplementedError
+        import torch
+
+        made = pad_rows(rows, self.tokenizer.pad_token_id, left=left)
+        return made | {name: torch.cat([one.tensors[name] for one in pixels]) for name in pixels[0].tensors}
 
     def positions(self, pixels: Pixels, tokens: Sequence[int]) -> torch.Tensor:
         """Where tokens stand for the rotary embedding, as the model itself would say of a row that begins with them.
@@ -309,11 +312,12 @@ def expand(tokens: Sequence[int], placeholder: int, counts: Iterable[int]) -> tu
     return tuple(again for one in tokens for again in ([one] * next(left) if one == placeholder else [one]))
 
 
-def adopt_template(tokenizer: Any, folder: Path) -> None:
-    """Gives the tokenizer the template of chat_template.json, where older folders keep it for their processor only."""
-    path = folder / "chat_template.json"
+def chat_tokenizer(folder: Path) -> Any:
+    """A folder's tokenizer, with the template of chat_template.json where older folders keep it for their processor."""
+    tokenizer, path = load_tokenizer(folder), folder / "chat_template.json"
     if tokenizer.chat_template is None and path.exists():
         tokenizer.chat_template = json.loads(path.read_text(encoding="utf-8"))["chat_template"]
+    return tokenizer
 
 
 def special_token(tokenizer: Any, word: str) -> int:

@@ -10,19 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entx.neural.backends.base import Size
-from entx.neural.model_folder import LOCAL, load_config, load_tokenizer
-from entx.vlm_stage.families.base import (
-    ChatForm,
-    Codec,
-    Family,
-    ImageEmbeddings,
-    Pixels,
-    adopt_template,
-    bare,
-    expand,
-    pad_rows,
-    special_token,
-)
+from entx.neural.model_folder import LOCAL, load_config
+from entx.vlm_stage.families import base
+from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -46,9 +36,9 @@ class Idefics3Codec(Codec):
 
     def __init__(self, tokenizer: Any, images: Any, config: Any):
         super().__init__(tokenizer, images)
-        self.image_token = special_token(tokenizer, IMAGE)
-        special_token(tokenizer, AROUND)
-        self._chat = ChatForm(tokenizer, CHAT, IMAGE)
+        self.image_token = base.special_token(tokenizer, IMAGE)
+        base.special_token(tokenizer, AROUND)
+        self._chat = base.ChatForm(tokenizer, CHAT, IMAGE)
         self.ends, self.lead = self._chat.ends, self._chat.lead
         vision = config.vision_config
         self._tile = int(images.max_image_size["longest_edge"])
@@ -97,7 +87,7 @@ class Idefics3Codec(Codec):
         """pixel_values of shape (rows, most tiles, 3, side, side); the model leaves tiles of zeros out."""
         import torch
 
-        made = pad_rows(rows, self.tokenizer.pad_token_id, left=left)
+        made = base.pad_rows(rows, self.tokenizer.pad_token_id, left=left)
         tiles = [one.tensors["pixel_values"] for one in pixels]
         made["pixel_values"] = torch.nn.utils.rnn.pad_sequence(tiles, batch_first=True)
         return made
@@ -120,7 +110,7 @@ class Idefics3Codec(Codec):
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         plain = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return expand(plain, self.image_token, [self._per_tile] * plain.count(self.image_token))
+        return base.expand(plain, self.image_token, [self._per_tile] * plain.count(self.image_token))
 
 
 class Idefics3(Family):
@@ -137,10 +127,8 @@ class Idefics3(Family):
         from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
         config = load_config(folder)
-        tokenizer = load_tokenizer(folder)
-        adopt_template(tokenizer, folder)
         kind: Any = SmolVLMImageProcessorPil if config.model_type == "smolvlm" else Idefics3ImageProcessorPil
-        return Idefics3Codec(tokenizer, kind.from_pretrained(folder, **LOCAL), config)
+        return Idefics3Codec(base.chat_tokenizer(folder), kind.from_pretrained(folder, **LOCAL), config)
 
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[ImageEmbeddings]:
         """Tower and connector over the tiles of all pictures together."""
@@ -149,5 +137,5 @@ class Idefics3(Family):
         tower = self.vision_tower(model)
         tiles = [one.tensors["pixel_values"] for one in pixels]
         values = torch.cat(tiles)[None].to(tower.device, tower.dtype)
-        found = bare(model).model.get_image_features(values).pooler_output
+        found = base.bare(model).model.get_image_features(values).pooler_output
         return [ImageEmbeddings(embeddings.flatten(0, 1)) for embeddings in found.split([len(one) for one in tiles])]

@@ -11,17 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from entx.neural.backends.base import Size
 from entx.neural.model_folder import LOCAL, load_config, load_tokenizer
-from entx.vlm_stage.families.base import (
-    Codec,
-    Family,
-    ImageEmbeddings,
-    Pixels,
-    bare,
-    expand,
-    pad_rows,
-    refuse_placeholder,
-    special_token,
-)
+from entx.vlm_stage.families import base
+from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +26,7 @@ class PaliGemmaCodec(Codec):
 
     def __init__(self, tokenizer: Any, images: Any, config: Any):
         super().__init__(tokenizer, images)
-        self.image_token = special_token(tokenizer, IMAGE)
+        self.image_token = base.special_token(tokenizer, IMAGE)
         self.ends: tuple[int, ...] = (int(tokenizer.eos_token_id),)
         side = int(config.vision_config.image_size)
         self._size = side, side
@@ -57,9 +48,9 @@ class PaliGemmaCodec(Codec):
     def prompt(self, pixels: Pixels, question: str) -> tuple[int, ...]:
         """Pictures, start of text, question, and a line break, with which no answer merges."""
         if IMAGE in question:
-            refuse_placeholder(question)
+            base.refuse_placeholder(question)
         text = IMAGE * len(pixels.views) + self.tokenizer.bos_token + question + "\n"
-        return expand(self.tokenizer(text, add_special_tokens=False)["input_ids"], self.image_token, pixels.views)
+        return base.expand(self.tokenizer(text, add_special_tokens=False)["input_ids"], self.image_token, pixels.views)
 
     def batch(
         self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, prompts: Sequence[int], left: bool
@@ -67,8 +58,7 @@ class PaliGemmaCodec(Codec):
         """With token_type_ids: 0 for what sees its whole prompt, 1 for the answer, which sees what is before it."""
         import torch
 
-        made = pad_rows(rows, self.tokenizer.pad_token_id, left=left)
-        made["pixel_values"] = torch.cat([one.tensors["pixel_values"] for one in pixels])
+        made = super().batch(pixels, rows, prompts=prompts, left=left)
         made["token_type_ids"] = torch.zeros_like(made["input_ids"])
         width = made["input_ids"].shape[1]
         for number, (row, prompt) in enumerate(zip(rows, prompts, strict=True)):
@@ -104,5 +94,5 @@ class PaliGemma(Family):
 
         tower = self.vision_tower(model)
         values = torch.cat([one.tensors["pixel_values"] for one in pixels]).to(tower.device, tower.dtype)
-        found = bare(model).model.get_image_features(values).pooler_output.flatten(0, 1)
+        found = base.bare(model).model.get_image_features(values).pooler_output.flatten(0, 1)
         return [ImageEmbeddings(embeddings) for embeddings in found.split([one.tokens for one in pixels])]

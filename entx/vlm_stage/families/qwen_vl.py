@@ -7,18 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entx.neural.backends.base import Size
-from entx.neural.model_folder import LOCAL, load_config, load_tokenizer
-from entx.vlm_stage.families.base import (
-    ChatForm,
-    Codec,
-    Family,
-    ImageEmbeddings,
-    Pixels,
-    adopt_template,
-    expand,
-    pad_rows,
-    special_token,
-)
+from entx.neural.model_folder import LOCAL, load_config
+from entx.vlm_stage.families import base
+from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -44,8 +35,8 @@ class QwenCodec(Codec):
 
     def __init__(self, tokenizer: Any, images: Any, config: Any):
         super().__init__(tokenizer, images)
-        self.image_token = special_token(tokenizer, "<|image_pad|>")
-        self._chat = ChatForm(tokenizer, CHAT_3 if config.model_type == "qwen3_vl" else CHAT, "<|image_pad|>")
+        self.image_token = base.special_token(tokenizer, "<|image_pad|>")
+        self._chat = base.ChatForm(tokenizer, CHAT_3 if config.model_type == "qwen3_vl" else CHAT, "<|image_pad|>")
         self.ends, self.lead = self._chat.ends, self._chat.lead
 
     @property
@@ -89,17 +80,13 @@ class QwenCodec(Codec):
     def prompt(self, pixels: Pixels, question: str) -> tuple[int, ...]:
         """All views and the question as one user message; ends in a line break, with which no answer merges."""
         plain = self.tokenizer(self._chat.text(len(pixels.views), question), add_special_tokens=False)["input_ids"]
-        return expand(plain, self.image_token, pixels.views)
+        return base.expand(plain, self.image_token, pixels.views)
 
     def batch(
         self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, prompts: Sequence[int], left: bool
     ) -> dict[str, torch.Tensor]:
         """With mm_token_type_ids, by which the model finds its pictures."""
-        import torch
-
-        made = pad_rows(rows, self.tokenizer.pad_token_id, left=left)
-        for name in ("pixel_values", "image_grid_thw"):
-            made[name] = torch.cat([one.tensors[name] for one in pixels])
+        made = super().batch(pixels, rows, prompts=prompts, left=left)
         made["mm_token_type_ids"] = (made["input_ids"] == self.image_token).int()
         return made
 
@@ -136,9 +123,8 @@ class QwenVl(Family):
         """Tokenizer and image processor."""
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-        tokenizer = load_tokenizer(folder)
-        adopt_template(tokenizer, folder)
-        return QwenCodec(tokenizer, Qwen2VLImageProcessorPil.from_pretrained(folder, **LOCAL), load_config(folder))
+        images = Qwen2VLImageProcessorPil.from_pretrained(folder, **LOCAL)
+        return QwenCodec(base.chat_tokenizer(folder), images, load_config(folder))
 
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[ImageEmbeddings]:
         """With the features of early vision layers, which Qwen3-VL adds behind its first decoder layers."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from entx.cli.recipe import load_any, stage_type
+from entx.cli.train import load_any, stage_type
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.settings import find_recipe, read_settings, shipped_recipes

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from entx.cli.recipe import load_any
+from entx.cli.train import load_any
 from entx.core.entities import CHALLENGE
 from entx.llm_stage.data import TextRecipe
 from entx.llm_stage.training import TextStage
