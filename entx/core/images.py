@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError, _imaging
+from PIL import ImageFilter, ImageOps, UnidentifiedImageError, _imaging
 
 from entx.core.errors import PictureError, PictureRefused, PictureUnavailable
 
@@ -28,6 +28,9 @@ MAX_PIXELS = 40_000_000
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """What a product picture may be (JPEG includes MPO). Pillow's other plug-ins (some start programs) stay closed."""
 
+LIGHT, MUCH, GROUND = 224, 0.25, 96
+"""What lies on transparency is put on white, but on a grey of GROUND, on which black shows as well, where more than
+MUCH of the pixels beside the transparent ones are as light as LIGHT: white print, which is lost on white."""
 
 MAX_RATIO = 2000
 """Of the sides: engines shrink the longer one to 2000 pixels, and the shorter one would be less than one."""
@@ -60,7 +63,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, *, at_least: int | None = 
 
 
 def decode_rgb(data: bytes, max_pixels: int = MAX_PIXELS, *, at_least: int | None = None) -> PillowImage.Image:
-    """The upright picture as 8-bit RGB: EXIF orientation applied, first frame, alpha on white, 16 bits scaled down.
+    """The upright picture as 8-bit RGB: EXIF orientation applied, first frame, transparency on a ground that shows
+    the rest, 16 bits scaled down.
 
     Args:
         data: the whole file.
@@ -116,9 +120,17 @@ def _rgb(picture: PillowImage.Image) -> PillowImage.Image:
         return _scaled_grey(np.asarray(picture))
     if picture.has_transparency_data:
         foreground = picture.convert("RGBA")
-        white = PillowImage.new("RGBA", foreground.size, (255, 255, 255, 255))
-        picture = PillowImage.alpha_composite(white, foreground)
+        ground = PillowImage.new("RGBA", foreground.size, (_ground(foreground),) * 3 + (255,))
+        picture = PillowImage.alpha_composite(ground, foreground)
     return picture.convert("RGB")
+
+
+def _ground(picture: PillowImage.Image) -> int:
+    """The grey on which an RGBA picture shows: white, or dark where much of what borders on transparency is light."""
+    opaque = picture.getchannel("A").point(lambda alpha: 255 * (alpha >= 128))
+    rim = np.asarray(opaque) > np.asarray(opaque.filter(ImageFilter.MinFilter(3)))
+    light = np.asarray(picture.convert("L"))[rim] >= LIGHT
+    return GROUND if light.sum() > MUCH * light.size else 255
 
 
 def _scaled_grey(values: np.ndarray[Any, Any]) -> PillowImage.Image:

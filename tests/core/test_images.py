@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from entx.core.errors import PictureError
 from entx.core.images import PictureRefused, decode, decode_rgb
@@ -73,6 +73,29 @@ def test_alpha_lies_on_white() -> None:
     assert abs(int(decode(encoded(half))[0, 0, 0]) - 127) <= 1
     grey = Image.new("LA", (8, 8), (10, 0))
     assert (decode(encoded(grey)) == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("ink", "ground"),
+    [("white", 96), ("#ffffc0", 96), ("black", 255), ("#a04020", 255), ("#d0d0d0", 255), (None, 255)],
+)
+def test_light_print_on_transparency_lies_on_grey(ink: str | None, ground: int) -> None:
+    picture = Image.new("RGBA", (200, 60), (0, 0, 0, 0))
+    if ink:
+        ImageDraw.Draw(picture).text((10, 10), "500 g", ink, ImageFont.load_default(size=30))
+    image = decode(encoded(picture, "PNG"))
+    assert image[0, 0].tolist() == [ground] * 3
+    assert ink is None or np.ptp(image) > 40
+
+
+def test_white_print_beside_a_dark_product_shows() -> None:
+    picture = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((100, 50, 300, 250), fill="#203040")
+    draw.text((100, 300), "Net weight 500 g", "white", ImageFont.load_default(size=24))
+    image = decode(encoded(picture, "PNG"))
+    assert image[0, 0].tolist() == [96] * 3
+    assert image[290:].max() == 255
 
 
 def test_palette_with_a_transparent_colour() -> None:

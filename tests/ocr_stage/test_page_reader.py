@@ -430,6 +430,14 @@ def test_the_first_look_misses_that_line(single: PageReader) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("ink", ["white", "black"])
+def test_print_on_transparency_is_read(reader: PageReader, ink: str) -> None:
+    picture = Image.new("RGBA", (600, 200), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).text((40, 60), "Net weight 500 g", ink, ImageFont.load_default(size=36))
+    assert [line.text for line in read(reader, encoded(picture)).lines] == ["Net weight 500 g"]
+
+
+@pytest.mark.engine
 def test_a_larger_max_side_finds_finer_print(reader: PageReader) -> None:
     picture = Image.new("RGB", (3600, 300), "white")
     ImageDraw.Draw(picture).text((2500, 200), "Net weight 500 g", "black", ImageFont.load_default(size=9))
