@@ -245,7 +245,8 @@ _IN_IS_PREPOSITION = re.compile(
     r"|(?:one|ONE|One|China|Taiwan|Japan|USA)(?![a-z]))"
 )
 _RATE = re.compile(
-    r"(?:[ ]?/[ ]?|[ -]per[ ])(?:(?P<count>[0-9]{1,3})[ ]?)?(?P<word>[^\W\d_]+)(?P<power>[23])?(?![^\W_])"
+    r"(?:[ ]?/[ ]?|[ -]p(?:er|ro|our|ar|or)[ ])(?:(?P<count>[0-9]{1,3})[ ]?)?"
+    r"(?P<word>[^\W\d_]+)(?P<power>[23])?(?![^\W_])"
 )
 _PER = frozenset({  # a weight per bag, bottle or shelf is the weight that is asked; per serving or hour it is not
     "serving", "servings", "day", "d", "dose", "tablet", "capsule", "scoop", "person", "hour", "hr", "h", "min", "s",

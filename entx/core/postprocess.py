@@ -457,6 +457,7 @@ class Reading:
     alignment: Alignment = Alignment.NONE  # how the quantity stood in the text; NONE without one
 
 
+@lru_cache(maxsize=65536)  # of 131,059 answers of a real model to the test set 52,319 are different
 def postprocess(text: str, entity: Entity) -> Reading:
     """Reads a model's answer to a question about `entity`. Never raises; idempotent on the text of its quantity.
 
