@@ -11,14 +11,15 @@ the store's work, `entx ocr-cache` and `entx predict`), know product groups, or 
 
 What the readers say here is what the default ensemble was fitted on (`lab/default_calibration.py`): no priors of
 product groups, which only a store knows; no hint, so that the two share nothing but the OCR lines; the model's own
-shares, which the ensemble calibrates. The probabilities hold for pictures like the labelled ones.
+shares, which the ensemble calibrates. The probabilities hold for pictures like the labelled ones. They assume a prior,
+by how a picture is asked: one to three entities as somebody asks who expects them there, more as a catalogue does that
+asks everything of every picture (`Reading.everything`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,7 +33,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from entx.core.candidates import find_candidates, page_quantities
-from entx.core.entities import Schema, load_schema
+from entx.core.entities import CHALLENGE, Schema, load_schema
 from entx.core.errors import InputError, PictureError
 from entx.core.files import is_url, picture_bytes
 from entx.core.types import Answer, OcrLine, OcrPage, PageStatus
@@ -40,7 +41,7 @@ from entx.ensemble.ballot import Ballot, grounded_ballot
 from entx.ensemble.fit import load_fitted
 from entx.ensemble.job import Choice, Chooser, Policy, load_default
 from entx.ensemble.judge import CHALLENGE_F1
-from entx.rules.reader import READER_VERSION, RulesReader
+from entx.rules.reader import READER_VERSION, RulesReader, asks_everything
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +75,11 @@ class Reading:
     page: OcrPage  # a status other than OK comes with a reason
     answers: Mapping[str, Answer]  # for each entity that was asked
     arms: Mapping[str, Mapping[str, Answer]]  # for each entity what each reader said, by its stage
+
+    @property
+    def everything(self) -> bool:
+        """Whether the probabilities assume that everything is asked of every picture."""
+        return asks_everything(self.answers)
 
 
 class Readers:
@@ -143,12 +149,13 @@ class Extractor:
             raise InputError(f"workers={workers}: at least one")
         self.schema = schema if isinstance(schema, Schema) else load_schema(None if schema is None else Path(schema))
         self.engine, self.workers, self.allow_hosts, self.limits = engine, workers, allow_hosts, limits
-        self.decide: Callable[[Ballot], Choice]
-        self.known: Container[str]  # entities of the labelled rows; another one's probabilities are an average's
-        if stage in STAGES:
-            shipped = load_default((RULES, LLM) if stage == "both" else (RULES,))
+        self.decide: Callable[[Ballot], Choice] | None = None  # None: as the rules say
+        self.stages: tuple[str, ...] = (RULES,)
+        self.known: Container[str] = CHALLENGE  # entities of labelled rows; of another the rules know no probability
+        if stage == "both":
+            shipped = load_default()
             self.stages, self.decide, self.known = shipped.stages, shipped.decide, shipped.entities
-        else:
+        elif stage != RULES:
             self.stages, self.decide = _load_fitted(Path(stage), self.schema)
             self.known = self.schema
 
@@ -324,10 +331,10 @@ class Extractor:
             for name, own in zip(names, of_page, strict=True):
                 arms[name] = dict(zip(self.stages, own, strict=True))
                 answers[name] = own[0]
-                if page.status is PageStatus.OK:
+                if self.decide is not None and page.status is PageStatus.OK:
                     entity = self.schema[name]
                     candidates = find_candidates(page, entity, quantities)
-                    choice = self.decide(grounded_ballot(0, entity, own, candidates))
+                    choice = self.decide(grounded_ballot(0, entity, own, candidates, everything=asks_everything(names)))
                     first = choice.ballot.answers[choice.given.arms[0] if choice.given else 0]  # that gave it
                     answers[name] = choice.answer(first.text if first else "")
             readings.append(Reading(picture, page, answers, arms))
@@ -464,7 +471,7 @@ def _ahead(questions: Iterable[tuple[Picture, Sequence[str]]], load: _Loader, st
 
 def _stacked(text: str) -> tuple[OcrLine, ...]:
     """Lines of text as if they stood below each other: 24 pixels high, 12 a character, half a line apart."""
-    lines = [unicodedata.normalize("NFKC", line).strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.splitlines()]
     return tuple(
         OcrLine(line, 1.0, (0.0, top, 12.0 * len(line), top, 12.0 * len(line), top + 24.0, 0.0, top + 24.0))
         for number, line in enumerate(line for line in lines if line)

@@ -227,7 +227,8 @@ def extract(
 
     "p = .93": so many of such answers are right. "p(not shown) = .80": no answer, and so likely the picture states
     none. Both were fitted on labelled pictures of the challenge's eight entities and hold for pictures like those.
-    A picture that cannot be read has a reason instead, and the exit code is 3.
+    Up to three entities count as expected there; with more, the probabilities are those of asking every picture for
+    everything ("prior" in --json). A picture that cannot be read has a reason instead, and the exit code is 3.
 
     With --explain each candidate of the rules reader follows, the best first: its score (0 to 1, no probability), and
     what each feature added to the score's log-odds.
@@ -249,7 +250,7 @@ def extract(
     names = extractor.names(entity)
     for name in names:
         if name not in extractor.known:
-            words.notice(f"no labelled pictures ask {name}: its probabilities are those of an average entity")
+            words.notice(f"no labelled pictures ask {name}: its probabilities are those of an average entity, or none")
     results: list[dict[str, Any]] = []
     for reading in extractor.readings((image, names) for image in images):
         for name in names:
@@ -257,7 +258,8 @@ def extract(
             results.append(result)
             words.line(f"{reading.picture}  {name}  {_words(result)}")
             if explain:
-                candidates = extractor.readers.rules.explain(reading.page, name) if reading.page.lines else []
+                rules, asked = extractor.readers.rules, reading.everything
+                candidates = rules.explain(reading.page, name, everything=asked) if reading.page.lines else []
                 result["candidates"] = [one.as_dict() for one in candidates]
                 for one in candidates:
                     reasons = "  ".join(f"{name} {added:+.1f}" for name, added in one.reasons if abs(added) >= 0.05)
@@ -275,7 +277,8 @@ def _as_dict(reading: Reading, name: str) -> dict[str, Any]:
     return {
         "status": reading.page.status.value, "answer": quantity.text if quantity else "",
         "value": str(quantity.value) if quantity else None, "unit": quantity.unit if quantity else None,
-        "p_correct": answer.p_correct, "p_present": answer.p_present, "text": answer.text, "reason": answer.reason,
+        "p_correct": answer.p_correct, "p_present": answer.p_present,
+        "prior": "everything" if reading.everything else "asked", "text": answer.text, "reason": answer.reason,
         "alignment": evidence.alignment.value, "line_ids": list(evidence.line_ids), "polygon": evidence.polygon,
         "arms": {
             stage: {
@@ -290,7 +293,8 @@ def _as_dict(reading: Reading, name: str) -> dict[str, Any]:
 def _words(answer: dict[str, Any]) -> str:
     """One answer for a person."""
     if answer["answer"]:
-        return f"{answer['answer']}  p = {_share(answer['p_correct'])}  ({answer['alignment']}: {answer['text']!r})"
+        right = "" if answer["p_correct"] is None else f"  p = {_share(answer['p_correct'])}"
+        return f"{answer['answer']}{right}  ({answer['alignment']}: {answer['text']!r})"
     shown = "" if answer["p_present"] is None else f"  p(not shown) = {_share(1.0 - answer['p_present'])}"
     return f"-{shown}  ({answer['reason']})"
 

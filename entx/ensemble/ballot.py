@@ -16,7 +16,7 @@ are calibrated probabilities.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from entx.core.candidates import Candidate, evidence_of, find_candidates, page_quantities
@@ -63,6 +63,7 @@ class Ballot:
     answers: tuple[Answer | None, ...]  # one an arm; None where it was not asked
     options: tuple[Option, ...]  # in order of the first arm that supports each; empty where every answer was spoiled
     candidates: int | None = None  # number of distinct legal quantities in the OCR lines; None without a page
+    everything: bool = False  # every entity was asked of the picture, so that little is to be expected of this one
 
     @property
     def votes(self) -> tuple[tuple[int, Answer], ...]:
@@ -197,6 +198,7 @@ def grounded_ballot(
     *,
     fold: int = 0,
     same_pages: Sequence[bool] | None = None,
+    everything: bool = False,
 ) -> Ballot:
     """The ballot of one question.
 
@@ -213,7 +215,8 @@ def grounded_ballot(
         return evidence_of(quantity, candidates or ())
 
     number = None if candidates is None else len({one.quantity for one in candidates})
-    return make_ballot(index, entity, answers, fold=fold, find=find, candidates=number)
+    ballot = make_ballot(index, entity, answers, fold=fold, find=find, candidates=number)
+    return replace(ballot, everything=everything)
 
 
 def stated_confidence(answer: Answer) -> float | None:

@@ -1,9 +1,9 @@
 """From ballots to choices: `entx ensemble` for the runs of a store, and the ensemble that ships for a single picture.
 
 A choice is a strategy's favourite or nothing, as a policy says. `run_ensemble` turns the arms' answers of a store into
-one run of its own. `entx/models/default-ensemble.json` holds one ensemble for each set of readers, fitted by
-`lab/default_calibration.py` on hand-labelled rows of real pictures: names and weights of features and what was
-measured, no row.
+one run of its own. `entx/models/default-ensemble.json` holds the ensemble of the rules and the text model that ships,
+fitted by `lab/default_calibration.py` on hand-labelled rows of real pictures: names and weights of features and what
+was measured, no row.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _by_objective(ranked: Ranked, objective: Objective | None, threshold: float,
     return Choice(ranked.ballot, None, reason, None, q)
 
 
-DEFAULT_FORMAT = 1
+DEFAULT_FORMAT = 2
 """Of the file that ships; raised when an older one can no longer be read as meant."""
 
 _OBJECTIVE = Objective(CHALLENGE_F1)
@@ -149,6 +149,7 @@ class DefaultEnsemble:
     stages: tuple[str, ...]  # of the readers, in their order
     judge: Judge  # fitted on all labelled rows
     reached: float  # the F1 that the decision rule expects to reach, from probabilities out of fold
+    reached_everything: float  # the same where everything is asked of a picture
     entities: tuple[str, ...]  # that the labelled rows ask; for any other one the probabilities are an average's
     rows: int  # that were learned from
     data: str  # hash of these rows and the readers' answers to them
@@ -162,12 +163,8 @@ class DefaultEnsemble:
         if ranked.favourite is None:
             reasons = (answer.reason for _, answer in ballot.votes if answer.reason)
             return Choice(ballot, None, next(reasons, NO_LEGAL_ANSWER), None, verdict.present)
-        return _by_objective(ranked, _OBJECTIVE, self.reached, CHALLENGE_F1)
-
-
-@validated(frozen=True, config=FILE)
-class _Defaults:
-    ensembles: tuple[DefaultEnsemble, ...]
+        reached = self.reached_everything if ballot.everything else self.reached
+        return _by_objective(ranked, _OBJECTIVE, reached, CHALLENGE_F1)
 
 
 def shipped_path() -> Path:
@@ -175,23 +172,9 @@ def shipped_path() -> Path:
     return Path(str(resources.files("entx"))) / "models" / "default-ensemble.json"
 
 
-def load_default(stages: Sequence[str], path: Path | None = None) -> DefaultEnsemble:
-    """The ensemble for these readers.
-
-    Args:
-        path: None for the file that ships.
-
-    Raises:
-        InputError: no such file, damaged, of another format, or without these readers.
-    """
-    path = path or shipped_path()
-    ensembles = load_file(_Defaults, path, "default ensemble", DEFAULT_FORMAT).ensembles
-    for one in ensembles:
-        if one.stages == tuple(stages):
-            return one
-    raise InputError(
-        f"{path}: fitted for {'; '.join(', '.join(one.stages) for one in ensembles)}, not for {', '.join(stages)}"
-    )
+def load_default(path: Path | None = None) -> DefaultEnsemble:
+    """The ensemble of a file; None for that which ships. Raises InputError: missing, damaged, of another format."""
+    return load_file(DefaultEnsemble, path or shipped_path(), "default ensemble", DEFAULT_FORMAT)
 
 
 ENSEMBLE_VERSION = 2

@@ -167,7 +167,11 @@ def answer_features(ballot: Ballot, arm: int) -> dict[str, float]:
 
 def _common(ballot: Ballot) -> dict[str, float]:
     given = sum(option.quantity is not None for option in ballot.options)
-    return {f"entity {ballot.entity.name}": 1.0, "options": float(given), **_page_features(ballot)}
+    found = {f"entity {ballot.entity.name}": 1.0, "options": float(given), **_page_features(ballot)}
+    if ballot.everything:  # which arm is to be believed, and how much, hangs on that too
+        said = (f"{arm} {'nothing' if answer.quantity is None else 'something'}" for arm, answer in ballot.votes)
+        found |= {f"everything {one}": 1.0 for one in said} | {"everything": 1.0}
+    return found
 
 
 def _page_features(ballot: Ballot) -> dict[str, float]:
@@ -178,11 +182,12 @@ def _page_features(ballot: Ballot) -> dict[str, float]:
 
 
 def _add_sureness(found: dict[str, float], name: str, entity: str, answer: Answer) -> None:
-    """The arm's own numbers as log-odds, of which a logistic model is linear; where it has a score, its log-probability
-    says no more. A score is comparable within an entity only, so each entity has its own slope too."""
-    if answer.score is not None:
+    """The arm's own numbers as log-odds, of which a logistic model is linear. A score says no more where the arm states
+    q, and a log-probability none where it has a score. A score is comparable within an entity only, so each entity has
+    its own slope too."""
+    if answer.score is not None and answer.p_present is None:
         found[f"{name} score"] = found[f"{name} score {entity}"] = _odds(answer.score)
-    elif answer.log_prob is not None:
+    elif answer.score is None and answer.log_prob is not None:
         found[f"{name} log_prob"] = _odds(exp(min(answer.log_prob, 0.0)))
     if answer.p_correct is not None and answer.quantity is not None:
         found[f"{name} p"] = _odds(answer.p_correct)

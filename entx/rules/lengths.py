@@ -17,7 +17,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import radians, tan
+from math import log10, radians, tan
 from types import MappingProxyType
 
 from entx.core.candidates import Candidate
@@ -41,7 +41,8 @@ _UNKNOWN_ROUNDNESS = 0.4  # of a shape that cannot be told: the share of round o
 _USUAL_DEPTH_SHARE = 0.4  # of depths among a group's sizes; above it depth is a size of its own there
 _NO_GEOMETRY = LineGeometry(-1)
 _DIGIT = re.compile(r"[0-9]")
-_LEADING_ZERO = re.compile(r"0[1-9]")
+_LEADING_ZERO = re.compile(r"0[1-9][0-9]?(?![0-9])")
+_METRIC = frozenset({"millimetre", "centimetre", "metre"})
 _ROUND_WORD = re.compile(
     r"\b(?:round|cups?|mugs?|bowls?|vases?|candles?|jars?|bottles?|pots?|planters?|plates?|tumblers?|buckets?|bulbs?|balls?"
     r"|glass(?:es)?|lamps?|shades?|wheels?|rund|rond|redond\w+|tasse|vaso|maceta|basket|kettle|teapot|stool|pouf)\b",
@@ -65,7 +66,8 @@ class Extent:
     place: Place | None  # where it stands to the product
     count: int  # of the sizes in its `A x B x C`; 0 outside a list
     second: bool  # it says a size again that another candidate says first
-    lookalike: bool  # its line or captions speak of a part, a person, a package
+    lookalike: bool  # its line speaks of a part, a person, a package
+    lookalike_beside: bool  # or its captions do
     guess: str  # the axis that the strongest of these says, "" where none does
     span: tuple[float, float] | None = None  # where its dimension line begins and ends along its direction
     slope: float | None = None  # rise over run of its oblique dimension line (absolute), or of slanted text
@@ -167,11 +169,13 @@ def _extent(
     slanted = not turned and 12.0 < rotation < 168.0
     if words and _is_arrow(layout, one, best):
         words = {}
+    lines = [layout.page.lines[line].text for line in one.line_ids]
     guess = _guess(words, scores, turned=turned, slanted=slanted, place=place, position=position, count=count)
     return Extent(
         one, float(one.quantity.value) * CENTIMETRES[one.quantity.unit], words, scores[0], scores[1], scores[2],
         best.length if best is not None else 0.0, turned, slanted, place, count, second,
-        _is_lookalike(layout, one), guess, _span(best), _slope(best, rotation if slanted else None),
+        any(map(_is_lookalike, lines)), any(map(_is_lookalike, layout.around(one))), guess, _span(best),
+        _slope(best, rotation if slanted else None),
     )  # fmt: skip
 
 
@@ -234,7 +238,7 @@ def _words(
     """The axis that words name for a length, of which its line holds `on_line`; empty where they name none or two."""
     if schema_cues and (own := _of_schema(layout, one, on_line, schema_cues)):
         return own
-    if _LEADING_ZERO.match(one.text):  # Ø76 read as 076: nobody prints a leading zero
+    if _LEADING_ZERO.match(one.text) and one.quantity.unit in _METRIC:  # Ø76 read as 076: nobody prints one in inches
         return {"diameter": _ON_LINE}
     if (axis := axis_of(one.label)) != "":
         return {axis: _AT_NUMBER}
@@ -291,9 +295,8 @@ def _repeats(one: Candidate, other: Candidate, reach: float) -> bool:
     )
 
 
-def _is_lookalike(layout: Layout, one: Candidate) -> bool:
-    texts = [layout.page.lines[line].text for line in one.line_ids] + layout.around(one)
-    return any(LOOKALIKES["length"].search(text) or PERSON.search(text) for text in texts)
+def _is_lookalike(text: str) -> bool:
+    return (LOOKALIKES["length"].search(text) or PERSON.search(text)) is not None
 
 
 @dataclass(frozen=True)
@@ -333,9 +336,15 @@ def axis_features(extent: Extent, page: PageLengths, layout: Layout, axis: str) 
     peers = page.peers.get(extent.guess, [])
     own_guess = extent.guess in names if extent.words else extent.guess == axis
     judged = own_guess and not extent.second
+    placed = not (
+        extent.words or extent.count or extent.turned or extent.slanted or max(map(extent.drawn, AXES)) >= _DRAWN
+    )
+    drawn = judged and not extent.words  # where words name it, a short line says nothing
     apart = _apart(extent, peers) if own_guess else 0.0
+    size = log10(extent.centimetres)
     features = {
         "word_own": own,
+        "word_exact": own * (axis in extent.words),
         "word_rival": 0.0 if own else max(extent.words.values(), default=0.0),
         "line_own": extent.drawn(axis) * (not extent.words),
         "line_rival": max(extent.drawn(other) for other in AXES if other != axis) * (not extent.words),
@@ -346,16 +355,21 @@ def axis_features(extent: Extent, page: PageLengths, layout: Layout, axis: str) 
         "list_own": float(extent.count > 0 and not extent.words and extent.guess == axis),
         "list_rival": float(extent.count > 0 and not extent.words and extent.guess != axis),
         "guess_own": float(own_guess),
+        "placed_own": float(own_guess and placed),
         "guess_rival": float(not own_guess and extent.guess != ""),
         "own_elsewhere": float(not own_guess and not (guessed - {extent.guess}).isdisjoint({axis, *names})),
-        "smaller": 1.0 - extent.centimetres / page.largest[extent.guess] if judged else 0.0,
-        "shorter": 1.0 - extent.pixels / peers[0].pixels if judged and peers[0].pixels > 0 else 0.0,
+        "smaller": max(1.0 - extent.centimetres / page.largest.get(extent.guess, extent.centimetres), 0.0) * own_guess,
+        "shorter": 1.0 - extent.pixels / peers[0].pixels if drawn and peers[0].pixels > 0 else 0.0,
         "second": float(extent.second),
         "lookalike": float(extent.lookalike),
+        "lookalike_beside": float(extent.lookalike_beside),
         "fuzzy": float(extent.candidate.alignment.value == "fuzzy"),
         "font": layout.heights[extent.candidate.line_ids[0]] / layout.tallest,
         "later": min(bisect_left(page.orders, extent.candidate.order), 5) / 5.0,
-        "lone": float(page.values == 1 and (own > 0 or not extent.words)),
+        "lone": float(page.values == 1 and own_guess and not extent.words),
+        "lone_bare": float(page.values == 1 and extent.guess == ""),
+        "tiny": min(max(-size, 0.0), 1.0),
+        "vast": min(max(size - 2.0, 0.0), 1.0),
         "several": apart,
         "several_named": apart if extent.words else 0.0,
         "part": float(own_guess and not extent.words and _is_held(extent, peers)),
@@ -368,8 +382,10 @@ def axis_features(extent: Extent, page: PageLengths, layout: Layout, axis: str) 
 
 
 def _holds(whole: Extent, part: Extent) -> bool:
-    """Whether one number's dimension line covers another's and is clearly longer."""
+    """Whether one number's dimension line covers another's and is clearly longer, and its number no smaller."""
     if whole.span is None or part.span is None or whole.pixels < _CLEARLY_LONGER * part.pixels:
+        return False
+    if part.centimetres > whole.centimetres and not whole.same_size_as(part):
         return False
     slack = 0.1 * (whole.span[1] - whole.span[0])
     return whole.span[0] - slack <= part.span[0] and part.span[1] <= whole.span[1] + slack
@@ -414,13 +430,14 @@ def _names(axis: str, printed: frozenset[str], guessed: frozenset[str]) -> tuple
 
 def depth_features(
     extents: Sequence[Extent], layout: Layout, as_height: Sequence[float], as_width: Sequence[float],
-    prior: GroupPrior | None,
+    prior: GroupPrior | None, *, everything: bool = False,
 ) -> list[dict[str, float]]:  # fmt: skip
     """For each length what it adds to its axis features when depth is asked; zeros are left out.
 
     Args:
         as_height, as_width: the score of each length as an answer to height and width.
         prior: of the question's product group, None where nothing is known.
+        everything: everything is asked of the picture; else somebody expects its depth, and what has one size is round.
     """
     if not extents:
         return []
@@ -434,11 +451,12 @@ def depth_features(
     roundness = layout.page.geometry.roundness if layout.page.geometry is not None else None
     features = {
         "as_width": score,
+        "as_width_unexpected": score * everything,
         "as_width_round": score * ((_UNKNOWN_ROUNDNESS if roundness is None else roundness) - _UNKNOWN_ROUNDNESS),
         "as_width_habit": score * prior.depth_is_width if prior is not None else 0.0,
         "as_width_alone": score * max(prior.depth_share - _USUAL_DEPTH_SHARE, 0.0) if prior is not None else 0.0,
         "as_width_round_word": score * any(_ROUND_WORD.search(line.text) for line in layout.page.lines),
-        "as_height_too": float(height == width),
+        "as_height_too": float(height == width and not extents[width].words),
     }
     found[width] |= {name: value for name, value in features.items() if value}
     return found

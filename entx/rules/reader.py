@@ -3,7 +3,12 @@
 Every legal quantity of the page is scored by named features (`axis_features`, `depth_features`, `quantity_features`)
 and the weights table (`entx/recipes/rules_weights.toml`), which says by family of entities what each feature is worth;
 its hash is part of a run's settings. The best quantity is the answer, unless its score is below the family's threshold:
-then the reader abstains and says why. The score is comparable within a family; it is no probability.
+then the reader abstains and says why. The score is the chance of this quantity against that of none, as if there were
+no other.
+
+The weights are those of a conditional logit, so the scores of all quantities together say p, that the answer is right,
+and q, that there is one. Both hang on why a question was asked: somebody who asks a picture for one to three entities
+mostly expects them there, who asks for more asks them of every picture. The table has a bias for either.
 
 `answer_questions` is the `predict --stage rules` job: every open question of a run, from the pages of the store.
 """
@@ -13,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -22,8 +27,9 @@ from types import MappingProxyType
 from typing import Any
 
 from entx.core.candidates import Candidate, find_candidates
-from entx.core.entities import Entity, Schema
-from entx.core.types import Answer, Evidence, OcrPage, PageKey, PageStatus
+from entx.core.entities import CHALLENGE, Entity, Schema
+from entx.core.types import Answer, Evidence, OcrPage, PageKey, PageStatus, Quantity
+from entx.core.units import same_size
 from entx.rules.features import Layout, Rivals, quantity_features
 from entx.rules.lengths import (
     AXES,
@@ -40,7 +46,7 @@ from entx.storage.questions import GroupPrior, group_priors, priors_digest
 from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store
 
-READER_VERSION = 4
+READER_VERSION = 5
 """Raised with every change that can change an answer: a run is continued only by the reader that began it."""
 
 _BY_ENTITY = {
@@ -48,15 +54,24 @@ _BY_ENTITY = {
     "maximum_weight_recommendation": "load",
 }  # fmt: skip
 _ANSWERS_AT_ONCE = 2048
+_MISSED, _MISSED_OF_EVERYTHING = 0.1, 0.005
+"""Share of the questions without any candidate whose picture does state a value: 12 of 127 labelled ones where it is
+expected, 3 of 732 where everything is asked. The engine or the parser missed it."""
+_ROUNDED = 0.025
+"""By how much one size may differ in two units as they are printed: 10 cm are 3.9 inches and 4."""
+_MOST_EXPECTED = 3
+"""Entities that are asked of a picture because somebody expects them there; in the challenge of all but 16 pictures."""
+_LOAD = CHALLENGE["maximum_weight_recommendation"]
 
 
 @dataclass(frozen=True)
 class Family:
     """The weights of one family."""
 
-    bias: float  # log-odds of a candidate without any feature
+    bias: float  # log-odds of a candidate without any feature, against none
     threshold: float  # score from which an answer is given
     weights: Mapping[str, float]  # log-odds that one unit of a feature adds, by name
+    everything: float | None = None  # the bias where everything is asked; None: nobody has labelled rows of the family
 
     def score(self, features: Mapping[str, float]) -> float:
         """0 to 1; monotone in each feature. A feature that the table does not name counts nothing."""
@@ -109,11 +124,11 @@ class Scored:
 
 
 class RulesReader:
-    """Reads the answers to the questions of one schema."""
+    """Reads the answers to the questions of one schema, with the weights that ship unless others are given."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, weights: Weights | None = None) -> None:
         self._schema = schema
-        self.weights = shipped_weights()
+        self.weights = weights or shipped_weights()
         self.length_cues = length_cues(schema)
         self.rivals = {name: _rivals(schema, entity) for name, entity in schema.entities.items()}
 
@@ -124,21 +139,21 @@ class RulesReader:
         names = list(entity_names)
         if page.status is not PageStatus.OK:
             return [Answer(None, reason=f"picture {page.status}: {page.reason}") for _ in names]
-        if not page.lines:
-            return [Answer(None, reason="no text in the picture") for _ in names]
-        judge = _Judge(self, page)
+        judge = _Judge(self, page, everything=asks_everything(names))
         return [
             self._answer(judge, self._schema[name], prior)
             for name, prior in zip(names, priors or [None] * len(names), strict=True)
         ]
 
-    def explain(self, page: OcrPage, entity_name: str, prior: GroupPrior | None = None) -> list[Scored]:
+    def explain(
+        self, page: OcrPage, entity_name: str, prior: GroupPrior | None = None, *, everything: bool = False
+    ) -> list[Scored]:
         """Every candidate of a page for an entity, the best first: the first is the answer if its score suffices."""
         entity = self._schema[entity_name]
         if page.status is not PageStatus.OK:
             return []
         family = self.family(entity)
-        found = _Judge(self, page).candidates(entity, prior)
+        found = _Judge(self, page, everything=everything).candidates(entity, prior)
         return [
             Scored(one, score, features, family.reasons(features))
             for one, features, score in sorted(found, key=lambda item: (-item[2], item[0].order))
@@ -151,23 +166,33 @@ class RulesReader:
         return self.weights.of(entity.name, entity.kind)
 
     def _answer(self, judge: _Judge, entity: Entity, prior: GroupPrior | None) -> Answer:
-        found = judge.candidates(entity, prior)
+        found, family = judge.candidates(entity, prior), self.family(entity)
         if not found:
-            return Answer(None, reason="no quantity with a legal unit in the text")
-        chosen, features, score = max(found, key=lambda item: (item[2], -item[0].order))
-        if score < self.family(entity).threshold:
+            missed = None if family.everything is None else _MISSED_OF_EVERYTHING if judge.everything else _MISSED
+            reason = "no quantity with a legal unit in the text" if judge.has_text else "no text in the picture"
+            return Answer(None, reason=reason, p_present=missed)
+        shift = family.everything - family.bias if judge.everything and family.everything is not None else 0.0
+        odds = {one.order: exp(shift) * score / (1.0 - score) for one, _, score in found}  # of each, against none
+        total = 1.0 + sum(odds.values())
+        present = None if family.everything is None else 1.0 - 1.0 / total
+        chosen, features, _ = max(found, key=lambda item: (item[2], -item[0].order))
+        score = odds[chosen.order] / (1.0 + odds[chosen.order])
+        if score < family.threshold:
             reason = f"{_doubt(entity, features)} (best: {chosen.quantity.text}, score {score:.2f})"
-            return Answer(None, chosen.text, reason, score=score)
-        chosen = _upper_end(chosen, [one for one, _, _ in found])
-        evidence = Evidence(chosen.alignment, chosen.line_ids, chosen.polygon)
-        return Answer(chosen.quantity, chosen.text, "", evidence, score=score)
+            return Answer(None, chosen.text, reason, p_present=present, score=score)
+        said = _upper_end(chosen, [one for one, _, _ in found])
+        alike = (one for one, _, _ in found if _same(one.quantity, chosen.quantity) or one.quantity == said.quantity)
+        right = None if present is None else sum(odds[one.order] for one in alike) / total
+        evidence = Evidence(said.alignment, said.line_ids, said.polygon)
+        return Answer(said.quantity, said.text, "", evidence, None, right, present, score=score)
 
 
 class _Judge:
     """One page under one reader: what several questions share is computed once."""
 
-    def __init__(self, reader: RulesReader, page: OcrPage) -> None:
-        self._reader, self._layout = reader, Layout.of(page)
+    def __init__(self, reader: RulesReader, page: OcrPage, *, everything: bool) -> None:
+        self._reader, self._layout, self.has_text = reader, Layout.of(page), bool(page.lines)
+        self.everything = everything
         self._upright: dict[str, list[tuple[dict[str, float], float]]] = {}
 
     def candidates(self, entity: Entity, prior: GroupPrior | None) -> list[tuple[Candidate, dict[str, float], float]]:
@@ -181,9 +206,18 @@ class _Judge:
                 if extent.candidate.quantity.unit in entity.units
             ]
         legal = find_candidates(self._layout.page, entity, self._layout.quantities)
-        rivals, cues = Rivals.of(legal, self._layout), self._reader.rivals[entity.name]
-        found = [(one, quantity_features(one, rivals, self._layout, entity, cues)) for one in legal]
-        return [(one, features, family.score(features)) for one, features in found]
+        rivals = Rivals.of(legal, self._layout)
+        found = []
+        for one in legal:
+            features = self._quantity(one, rivals, entity)
+            if entity.name == "item_weight" and _LOAD.name in self._reader.rivals:  # one number is hardly both
+                load = self._reader.family(_LOAD)
+                features["as_load"] = load.score(self._quantity(one, rivals, _LOAD))
+            found.append((one, features, family.score(features)))
+        return found
+
+    def _quantity(self, one: Candidate, rivals: Rivals, entity: Entity) -> dict[str, float]:
+        return quantity_features(one, rivals, self._layout, entity, self._reader.rivals[entity.name])
 
     @cached_property
     def _extents(self) -> list[Extent]:
@@ -201,12 +235,24 @@ class _Judge:
 
     def _depth(self, prior: GroupPrior | None, family: Family) -> list[tuple[dict[str, float], float]]:
         heights, widths = ([score for _, score in self._axis(axis)] for axis in ("height", "width"))
-        more = depth_features(self._extents, self._layout, heights, widths, prior)
+        more = depth_features(self._extents, self._layout, heights, widths, prior, everything=self.everything)
         features = [plain | added for plain, added in zip(self._features("depth"), more, strict=True)]
         return [(each, family.score(each)) for each in features]
 
     def _features(self, axis: str) -> list[dict[str, float]]:
         return [axis_features(one, self._lengths, self._layout, axis) for one in self._extents]
+
+
+def asks_everything(names: Collection[str]) -> bool:
+    """Whether so many entities are asked of a picture that nobody can expect them all there."""
+    return len(set(names)) > _MOST_EXPECTED
+
+
+def _same(one: Quantity, other: Quantity) -> bool:
+    """Whether two quantities are one, or one size in two units, each rounded."""
+    if one.unit == other.unit:
+        return one == other
+    return same_size(float(one.value), one.unit, float(other.value), other.unit, _ROUNDED)
 
 
 def _has_axis(entity: Entity) -> bool:

@@ -1,6 +1,7 @@
 """lab/default_calibration.py on a small store: what it writes is read again, and its figures are out of fold."""
 
 import hashlib
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.types import OcrPage, PageKey, PageStatus, Question
 from entx.ensemble.job import load_default
-from entx.extractor import RULES, Readers
+from entx.extractor import LLM, RULES, Readers
 from entx.storage.pages import add_pages
-from entx.storage.questions import LinkedFile, add_files, add_questions
+from entx.storage.questions import FOLDS, LinkedFile, add_files, add_questions
 from entx.storage.store import Store
-from lab.default_calibration import fit, read_all, save_defaults
+from lab.default_calibration import main, read_all
 from lab.polygons import line_in
+from lab.rules_weights import BELIEFS, PENALTY, Tables, learn_all
 
 ROWS = 80
 KEY = PageKey("rapidocr", "m", "p")
@@ -46,18 +48,18 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_what_is_written_is_read_measured_out_of_fold_and_the_same_every_time(
     labelled: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    readers = Readers(CHALLENGE, (RULES,))
+    store, gold = map(str, labelled)
     for name in ("again.json", "d.json"):
-        save_defaults(tmp_path / name, [fit(read_all(*labelled, readers), readers, 1)])
-    found = load_default(["rules"], tmp_path / "d.json")
-    assert (found.rows, found.entities, found.versions) == (ROWS, ("item_weight",), readers.versions)
-    assert found.measured["all"]["n"] == ROWS
-    assert {part for part in found.measured if part != "reliability"} == {"all", "small", "large"}
-    assert 0.7 < found.measured["all"]["f1"] < 1.0
-    assert found.measured["reliability"]["q"]["rows"] == ROWS
-    said = capsys.readouterr().out
-    assert f"{ROWS} of {ROWS} labelled rows have a page of rapidocr" in said
-    assert "ensemble less rules:" in said
+        main(["--store", store, "--gold", gold, "--gold", gold, "--out", str(tmp_path / name)])
+    found = load_default(tmp_path / "d.json")
+    assert (found.rows, found.entities) == (2 * ROWS, ("item_weight",))
+    assert found.versions.keys() == {"rules", "llm"}
+    for measured in found.measured.values():
+        assert measured["all"]["n"] == ROWS
+        assert {part for part in measured if part != "reliability"} == {"all", "small", "large"}
+        assert 0.7 < measured["all"]["f1"] < 1.0
+        assert measured["reliability"]["q"]["rows"] == ROWS
+    assert "ensemble less rules:" in capsys.readouterr().out
     text = (tmp_path / "d.json").read_text(encoding="utf-8")
     assert text == (tmp_path / "again.json").read_text(encoding="utf-8")
     assert "NET WT" not in text
@@ -65,18 +67,21 @@ def test_what_is_written_is_read_measured_out_of_fold_and_the_same_every_time(
 
 
 def test_an_example_holds_only_what_extract_would_see(labelled: tuple[Path, Path]) -> None:
-    read = read_all(*labelled, Readers(CHALLENGE, (RULES,)))
-    assert list(read.examples) == [1]
-    for row, example, answers in zip(read.gold.rows, read.examples[1], read.answers, strict=True):
-        ballot = example.ballot
-        assert (ballot.index, ballot.answers, ballot.fold) == (row.index, answers, row.fold)
-        assert example.present == bool(row.truth)
-        assert example.ballot.candidates is not None
+    tables = Tables(labelled[0], [labelled[1], labelled[1]])
+    readers = Readers(CHALLENGE, (RULES, LLM))
+    for gold, examples in zip(tables.golds, read_all(tables, readers), strict=True):
+        assert len(examples) == len(gold.rows)
+        for row, example in zip(gold.rows, examples, strict=True):
+            assert (example.ballot.index, example.ballot.fold) == (row.index, row.fold)
+            assert example.present == bool(row.truth)
+            assert example.ballot.candidates is not None
 
 
-def test_the_shipped_figures_are_told_for_every_slice() -> None:
-    for stages in (["rules"], ["rules", "llm"]):
-        measured = load_default(stages).measured
-        for part, rows in (("all", 868), ("small", 622), ("large", 246)):
-            assert measured[part]["n"] == rows
-            assert measured[part]["low"] <= measured[part]["f1"] <= measured[part]["high"]
+def test_weights_are_learned_from_what_the_features_say(labelled: tuple[Path, Path]) -> None:
+    tables = Tables(labelled[0], [labelled[1], labelled[1]])
+    weight = learn_all(tables, range(FOLDS), PENALTY)["weight"]
+    assert weight.weights["lookalike_on_line"] < -0.5  # "serving size" is none
+    assert weight.weights["net"] > 0 > weight.weights["lookalike_on_line"]
+    believed = tomllib.loads(BELIEFS.read_text(encoding="utf-8"))["weight"]
+    held = learn_all(tables, range(FOLDS), 1000.0)["weight"]
+    assert held.weights == {name: pytest.approx(believed.get(name, 0.0), abs=0.05) for name in held.weights}

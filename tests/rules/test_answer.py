@@ -19,7 +19,7 @@ from tests.rules.pages import Text, page
 
 KEY = PageKey("rapidocr", "m", "p")
 TALL, WIDE = (100.0, 100.0, 100.0, 700.0), (100.0, 900.0, 700.0, 900.0)
-DRAWING = replace(page(Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL), roundness=0.3), picture="s1")
+DRAWING = replace(page(Text("30 cm", 0, 0, WIDE), Text("40 cm", 0, 300, TALL), roundness=0.5), picture="s1")
 
 
 @pytest.fixture

@@ -103,7 +103,8 @@ def test_the_second_spelling_of_a_size(texts: tuple[Text, ...], second: list[boo
 
 def test_parts_and_packages_are_lookalikes() -> None:
     assert [one.lookalike for one in _extents(Text("Cable 1.5 m", 0, 0), Text("40 cm", 0, 300))] == [True, False]
-    assert [one.lookalike for one in _extents(Text("Seat", 0, 0), Text("40 cm", 0, 24))] == [True]
+    (beside,) = _extents(Text("Seat", 0, 0), Text("40 cm", 0, 24))
+    assert (beside.lookalike, beside.lookalike_beside) == (False, True)
 
 
 def test_other_quantities_are_no_extents() -> None:

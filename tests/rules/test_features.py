@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 
 import pytest
@@ -213,7 +214,20 @@ FEATURES: dict[str, tuple[OcrPage, str, dict[str, Features]]] = {
     "a lone diameter answers depth": (page(Text("Diameter 20 cm")), "depth", {"20.0 centimetre": {"word_own": 1.0}}),
     "and width": (page(Text("Diameter 20 cm")), "width", {"20.0 centimetre": {"word_own": 1.0}}),
     "and no height": (page(Text("Diameter 20 cm")), "height", {"20.0 centimetre": {"word_own": 0.0}}),
-    "the only size is lone": (page(Text("40 cm")), "height", {"40.0 centimetre": {"lone": 1.0}}),
+    "the only size is lone": (
+        page(Text("40 cm", 0, 0, (0, 100, 0, 700))), "height", {"40.0 centimetre": {"lone": 1.0}},
+    ),
+    "and bare where nothing tells its axis": (
+        page(Text("40 cm")), "height", {"40.0 centimetre": {"lone": 0.0, "lone_bare": 1.0}},
+    ),
+    "tiny and vast sizes": (
+        page(Text("1 mm", 0, 0), Text("5 m", 0, 300)), "depth",
+        {"1.0 millimetre": {"tiny": 1.0, "vast": 0.0}, "5.0 metre": {"tiny": 0.0, "vast": math.log10(5)}},
+    ),
+    "what weighs more is rather a load": (
+        page(Text("50 g", 0, 0), Text("1 kg", 0, 300), Text("400 kg", 0, 600)), "item_weight",
+        {"50.0 gram": {"heavy": 0.0}, "1.0 kilogram": {"heavy": 0.0}, "400.0 kilogram": {"heavy": 1.0}},
+    ),
     "many sizes are a crowd, the last of them late": (
         page(*(Text(f"{n} cm", 0, 60.0 * n) for n in range(1, 9))), "height",
         {"8.0 centimetre": {"crowd": 5 / 9, "later": 1.0}, "1.0 centimetre": {"later": 0.0}},
@@ -340,7 +354,7 @@ def test_single_letters_are_no_cues() -> None:
 def test_every_weight_of_the_table_names_a_feature_that_exists() -> None:
     """A name that is misspelt in the table would silently count nothing."""
     sources = "".join(map(inspect.getsource, (axis_features, depth_features, quantity_features)))
-    known = set(re.findall(r'"([a-z_]+)":', sources)) | {"third"}
+    known = set(re.findall(r'"([a-z_]+)":', sources)) | {"third", "as_load"}
     for name, family in shipped_weights().families.items():
         assert not family.weights.keys() - known, name
 

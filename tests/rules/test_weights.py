@@ -38,10 +38,10 @@ def test_the_shipped_table_is_whole_and_sane() -> None:
     for family in weights.families.values():
         assert {type(value) for value in (family.bias, family.threshold, *family.weights.values())} == {float}
         assert 0.0 <= family.threshold < 0.6
-        assert all(-5 <= value <= 5 for value in family.weights.values())
-        assert all(round(value, 1) == value for value in family.weights.values()), "few, rounded weights"
+        assert all(-5 <= value <= 5 and round(value, 2) == value for value in family.weights.values())
+    assert {name for name, family in weights.families.items() if family.everything is None} == {"other"}
     upright = weights.families["upright"].weights
-    assert upright["word_own"] > 0 > upright["word_rival"]
+    assert upright["word_own"] + upright["word_exact"] > 0 > upright["word_rival"]
     assert upright["line_own"] > 0 > upright["line_rival"]
 
 
