@@ -20,7 +20,7 @@ import time
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib import resources
 from math import exp
 from types import MappingProxyType
@@ -77,6 +77,13 @@ class Family:
         """0 to 1; monotone in each feature. A feature that the table does not name counts nothing."""
         total = self.bias + sum(self.weights.get(name, 0.0) * value for name, value in features.items())
         return 1.0 / (1.0 + exp(-total))
+
+    def of_prior(self, score: float, *, everything: bool) -> float:
+        """A score as it stands where everything is asked, or as it is."""
+        if not everything or self.everything is None:
+            return score
+        odds = score / (1.0 - score) * exp(self.everything - self.bias)
+        return odds / (1.0 + odds)
 
     def reasons(self, features: Mapping[str, float]) -> list[tuple[str, float]]:
         """What each feature added, the largest effect first; those that added nothing are left out."""
@@ -171,12 +178,10 @@ class RulesReader:
             missed = None if family.everything is None else _MISSED_OF_EVERYTHING if judge.everything else _MISSED
             reason = "no quantity with a legal unit in the text" if judge.has_text else "no text in the picture"
             return Answer(None, reason=reason, p_present=missed)
-        shift = family.everything - family.bias if judge.everything and family.everything is not None else 0.0
-        odds = {one.order: exp(shift) * score / (1.0 - score) for one, _, score in found}  # of each, against none
+        odds = {one.order: score / (1.0 - score) for one, _, score in found}  # of each, against none
         total = 1.0 + sum(odds.values())
         present = None if family.everything is None else 1.0 - 1.0 / total
-        chosen, features, _ = max(found, key=lambda item: (item[2], -item[0].order))
-        score = odds[chosen.order] / (1.0 + odds[chosen.order])
+        chosen, features, score = max(found, key=lambda item: (item[2], -item[0].order))
         if score < family.threshold:
             reason = f"{_doubt(entity, features)} (best: {chosen.quantity.text}, score {score:.2f})"
             return Answer(None, chosen.text, reason, p_present=present, score=score)
@@ -198,10 +203,11 @@ class _Judge:
     def candidates(self, entity: Entity, prior: GroupPrior | None) -> list[tuple[Candidate, dict[str, float], float]]:
         """(candidate, features, score) of every quantity that is legal for the entity, in reading order."""
         family = self._reader.family(entity)
+        of_prior = partial(family.of_prior, everything=self.everything)
         if _has_axis(entity):
             judged = self._depth(prior, family) if entity.name == "depth" else self._axis(entity.name)
             return [
-                (extent.candidate, features, score)
+                (extent.candidate, features, of_prior(score))
                 for extent, (features, score) in zip(self._extents, judged, strict=True)
                 if extent.candidate.quantity.unit in entity.units
             ]
@@ -213,7 +219,7 @@ class _Judge:
             if entity.name == "item_weight" and _LOAD.name in self._reader.rivals:  # one number is hardly both
                 load = self._reader.family(_LOAD)
                 features["as_load"] = load.score(self._quantity(one, rivals, _LOAD))
-            found.append((one, features, family.score(features)))
+            found.append((one, features, of_prior(family.score(features))))
         return found
 
     def _quantity(self, one: Candidate, rivals: Rivals, entity: Entity) -> dict[str, float]:

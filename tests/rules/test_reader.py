@@ -176,6 +176,8 @@ def test_who_asks_everything_expects_less() -> None:
     names = list(CHALLENGE.entities)
     asked, everything = READER.read(page, ["item_weight"])[0], READER.read(page, names)[names.index("item_weight")]
     assert everything.p_present < asked.p_present
+    (judged,) = READER.explain(page, "item_weight", everything=True)
+    assert judged.score == everything.score < asked.score
     assert asks_everything(names)
     assert not asks_everything(["height", "width", "depth", "height"])
 
