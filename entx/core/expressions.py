@@ -78,7 +78,7 @@ _LINK = re.compile(  # x: of a list, r: of a range, b: of one with "between", s:
     re.VERBOSE,
 )
 _MAY_LINK = re.compile(
-    r"[^\w ]|[xX至到]|\b(?:to|TO|by|BY|bis|hasta|à|a|до|and|und|et|y|e|и|or|OR|about|approx\w*|which|that|equ)\b"
+    r"[^\w ]|[xX至到]|\b(?:to|TO|by|BY|bis|hasta|à|a|до|and|und|et|y|e|и|or|OR|about|approx\w*|which|that)\b"
 )
 _BETWEEN = re.compile(r"(?:between|zwischen|entre|tra|fra|tussen|между)[ ]*$", re.IGNORECASE)
 _SIGNS = {"": "s", "/": "s", ",": "s", "(": "s", "x": "x", "X": "x", "*": "x", "-": "r", "~": "r"}  # the usual ones

@@ -20,7 +20,7 @@ import time
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from importlib import resources
 from math import exp
 from types import MappingProxyType
@@ -73,17 +73,11 @@ class Family:
     weights: Mapping[str, float]  # log-odds that one unit of a feature adds, by name
     everything: float | None = None  # the bias where everything is asked; None: nobody has labelled rows of the family
 
-    def score(self, features: Mapping[str, float]) -> float:
+    def score(self, features: Mapping[str, float], *, everything: bool = False) -> float:
         """0 to 1; monotone in each feature. A feature that the table does not name counts nothing."""
-        total = self.bias + sum(self.weights.get(name, 0.0) * value for name, value in features.items())
+        bias = self.everything if everything and self.everything is not None else self.bias
+        total = bias + sum(self.weights.get(name, 0.0) * value for name, value in features.items())
         return 1.0 / (1.0 + exp(-total))
-
-    def of_prior(self, score: float, *, everything: bool) -> float:
-        """A score as it stands where everything is asked, or as it is."""
-        if not everything or self.everything is None:
-            return score
-        odds = score / (1.0 - score) * exp(self.everything - self.bias)
-        return odds / (1.0 + odds)
 
     def reasons(self, features: Mapping[str, float]) -> list[tuple[str, float]]:
         """What each feature added, the largest effect first; those that added nothing are left out."""
@@ -198,17 +192,16 @@ class _Judge:
     def __init__(self, reader: RulesReader, page: OcrPage, *, everything: bool) -> None:
         self._reader, self._layout, self.has_text = reader, Layout.of(page), bool(page.lines)
         self.everything = everything
-        self._upright: dict[str, list[tuple[dict[str, float], float]]] = {}
+        self._of_axis: dict[str, list[dict[str, float]]] = {}
 
     def candidates(self, entity: Entity, prior: GroupPrior | None) -> list[tuple[Candidate, dict[str, float], float]]:
         """(candidate, features, score) of every quantity that is legal for the entity, in reading order."""
         family = self._reader.family(entity)
-        of_prior = partial(family.of_prior, everything=self.everything)
         if _has_axis(entity):
-            judged = self._depth(prior, family) if entity.name == "depth" else self._axis(entity.name)
+            judged = self._depth(prior) if entity.name == "depth" else self._axis(entity.name)
             return [
-                (extent.candidate, features, of_prior(score))
-                for extent, (features, score) in zip(self._extents, judged, strict=True)
+                (extent.candidate, features, family.score(features, everything=self.everything))
+                for extent, features in zip(self._extents, judged, strict=True)
                 if extent.candidate.quantity.unit in entity.units
             ]
         legal = find_candidates(self._layout.page, entity, self._layout.quantities)
@@ -219,7 +212,7 @@ class _Judge:
             if entity.name == "item_weight" and _LOAD.name in self._reader.rivals:  # one number is hardly both
                 load = self._reader.family(_LOAD)
                 features["as_load"] = load.score(self._quantity(one, rivals, _LOAD))
-            found.append((one, features, of_prior(family.score(features))))
+            found.append((one, features, family.score(features, everything=self.everything)))
         return found
 
     def _quantity(self, one: Candidate, rivals: Rivals, entity: Entity) -> dict[str, float]:
@@ -233,20 +226,16 @@ class _Judge:
     def _lengths(self) -> PageLengths:
         return PageLengths.of(self._extents)
 
-    def _axis(self, axis: str) -> list[tuple[dict[str, float], float]]:
-        if axis not in self._upright:
-            family = self._reader.weights.families["upright"]
-            self._upright[axis] = [(each, family.score(each)) for each in self._features(axis)]
-        return self._upright[axis]
+    def _axis(self, axis: str) -> list[dict[str, float]]:
+        if axis not in self._of_axis:
+            self._of_axis[axis] = [axis_features(one, self._lengths, self._layout, axis) for one in self._extents]
+        return self._of_axis[axis]
 
-    def _depth(self, prior: GroupPrior | None, family: Family) -> list[tuple[dict[str, float], float]]:
-        heights, widths = ([score for _, score in self._axis(axis)] for axis in ("height", "width"))
+    def _depth(self, prior: GroupPrior | None) -> list[dict[str, float]]:
+        upright = self._reader.weights.families["upright"]
+        heights, widths = ([upright.score(each) for each in self._axis(axis)] for axis in ("height", "width"))
         more = depth_features(self._extents, self._layout, heights, widths, prior, everything=self.everything)
-        features = [plain | added for plain, added in zip(self._features("depth"), more, strict=True)]
-        return [(each, family.score(each)) for each in features]
-
-    def _features(self, axis: str) -> list[dict[str, float]]:
-        return [axis_features(one, self._lengths, self._layout, axis) for one in self._extents]
+        return [plain | added for plain, added in zip(self._axis("depth"), more, strict=True)]
 
 
 def asks_everything(names: Collection[str]) -> bool:
