@@ -17,7 +17,7 @@ import numpy as np
 from entx.core.images import Image
 from entx.core.types import LineGeometry, OcrLine, PageGeometry, Polygon, Stroke
 from entx.ocr_stage.dimension_lines import DIRECTIONS, Array, Boxes, Grey, Strokes, find_strokes
-from entx.ocr_stage.shape import roundness
+from entx.ocr_stage.shape import roundness, silhouette
 
 SIDE = 850  # pixels of the longer side to which larger pictures are shrunk before their lines are looked for
 MIN_SCORE = 0.02  # lines with a lower score are not kept
@@ -28,8 +28,6 @@ PLAIN = 0.6  # share of the picture's rim that must have the background's colour
 
 PART = 0.15  # things smaller than this share of the largest are not counted as parts
 _TOLERANCE = 14  # sum of the three channels' differences to the background
-_MIN_BODY = 16  # pixels; smaller things have no shape
-_FULL_BULGE = 0.12  # of its width: a round body seen from some 14 degrees above
 _STROKE_SCORE = 0.15  # lines of a number with this score are taken away before the product is measured
 
 Box = tuple[float, float, float, float]
@@ -136,7 +134,7 @@ def find_product(image: Image, scale: float, polygons: Array, strokes: Strokes) 
     for contour in shapes:
         x, y, w, h = cv2.boundingRect(contour)
         boxes.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
-    return Product(tuple(boxes), white, _silhouette(solid, shapes[0]) if shapes else None)
+    return Product(tuple(boxes), white, silhouette(solid, shapes[0]) if shapes else None)
 
 
 def _foreground(image: Image) -> Grey | None:
@@ -168,36 +166,6 @@ def _shapes(solid: Grey) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
             sized.append((cv2.contourArea(cv2.convexHull(contour)), contour))
     sized.sort(key=lambda item: -item[0])
     return [np.asarray(contour, np.int32) for area, contour in sized if area >= PART * sized[0][0]]
-
-
-def _silhouette(solid: Grey, contour: np.ndarray[Any, np.dtype[np.int32]]) -> float | None:
-    """How much the rim and the foot of an outline are the elliptic arcs of a body of revolution seen from above.
-
-    The mean of both: each is how far the profile's middle bulges, against its width, times how well half an ellipse
-    fits it. (Mirrored sides tell nothing more: cupboards have them as well.)
-    """
-    x, y, w, h = cv2.boundingRect(contour)
-    if min(w, h) < _MIN_BODY:
-        return None
-    part = solid[y : y + h, x : x + w] > 0
-    columns = np.flatnonzero(part.any(axis=0))
-    place = 2.0 * columns / (w - 1) - 1.0
-    inner = np.abs(place) <= 0.9
-    if inner.sum() < _MIN_BODY / 2:
-        return None
-    arc = np.sqrt(1.0 - place[inner] ** 2)
-    rim = -part[:, columns].argmax(axis=0)[inner].astype(float)
-    foot = -part[::-1, columns].argmax(axis=0)[inner].astype(float)
-    return (_bulge(arc, rim, w) + _bulge(arc, foot, w)) / 2
-
-
-def _bulge(arc: Array, profile: Array, width: int) -> float:
-    """0 to 1: how much a profile of heights is that arc, stretched outward by up to _FULL_BULGE of the width."""
-    centred = arc - arc.mean()
-    stretch = float((centred * profile).sum() / (centred**2).sum())
-    rest = profile - profile.mean() - stretch * centred
-    fit = 1.0 - min(1.0, float(rest.std()) / max(float(profile.std()), 1.0))
-    return float(np.clip(stretch / width / _FULL_BULGE, 0.0, 1.0)) * fit
 
 
 def area(polygon: Polygon) -> float:

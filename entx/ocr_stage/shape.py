@@ -9,7 +9,6 @@ ground: in a photograph of a room it cannot know which thing the numbers are abo
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,15 @@ import cv2
 import numpy as np
 
 from entx.core.images import Image
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reports to Microsoft from native code, and keeps a device id
+from entx.ocr_stage.dimension_lines import Array, Grey
+from entx.ocr_stage.engines.base import onnx_session
 
 FOLDER = Path(__file__).parent.parent / "models" / "shape-witness"
 MODEL = "model.onnx"
 SIDE = 192  # pixels; at 160 it is a little less sure, at 224 no surer
+
+_MIN_BODY = 16  # pixels; smaller things have no shape
+_FULL_BULGE = 0.12  # of its width: a round body seen from some 14 degrees above
 
 
 def roundness(image: Image, silhouette: float) -> float:
@@ -49,14 +51,37 @@ def squared(image: Image) -> Image:
     return square
 
 
+def silhouette(solid: Grey, contour: np.ndarray[Any, np.dtype[np.int32]]) -> float | None:
+    """How much the rim and the foot of an outline are the elliptic arcs of a body of revolution seen from above.
+
+    The mean of both: each is how far the profile's middle bulges, against its width, times how well half an ellipse
+    fits it. (Mirrored sides tell nothing more: cupboards have them as well.)
+    """
+    x, y, w, h = cv2.boundingRect(contour)
+    if min(w, h) < _MIN_BODY:
+        return None
+    part = solid[y : y + h, x : x + w] > 0
+    columns = np.flatnonzero(part.any(axis=0))
+    place = 2.0 * columns / (w - 1) - 1.0
+    inner = np.abs(place) <= 0.9
+    if inner.sum() < _MIN_BODY / 2:
+        return None
+    arc = np.sqrt(1.0 - place[inner] ** 2)
+    rim = -part[:, columns].argmax(axis=0)[inner].astype(float)
+    foot = -part[::-1, columns].argmax(axis=0)[inner].astype(float)
+    return (_bulge(arc, rim, w) + _bulge(arc, foot, w)) / 2
+
+
+def _bulge(arc: Array, profile: Array, width: int) -> float:
+    """0 to 1: how much a profile of heights is that arc, stretched outward by up to _FULL_BULGE of the width."""
+    centred = arc - arc.mean()
+    stretch = float((centred * profile).sum() / (centred**2).sum())
+    rest = profile - profile.mean() - stretch * centred
+    fit = 1.0 - min(1.0, float(rest.std()) / max(float(profile.std()), 1.0))
+    return float(np.clip(stretch / width / _FULL_BULGE, 0.0, 1.0)) * fit
+
+
 @cache
 def _network() -> Any:
     """The network, loaded once in a process; it stays on one thread (the pool gives each core its own process)."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(str(FOLDER / MODEL), options, providers=["CPUExecutionProvider"])
+    return onnx_session(FOLDER / MODEL, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,6 +19,8 @@ from entx.core.errors import EngineError
 from entx.core.images import MAX_PIXELS, Image
 from entx.core.settings import load_plugin, plugin_names
 from entx.core.types import PageKey, Polygon
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reports to Microsoft from native code, and keeps a device id
 
 Param = str | int | float | bool
 """A value of an engine's parameter: plain, so that it pickles and hashes the same everywhere."""
@@ -170,3 +173,15 @@ def _accepted(spec: EngineSpec) -> tuple[EngineFactory, dict[str, Param]]:
     except TypeError as error:
         raise EngineError(f"engine {spec.engine!r}: {error}") from None
     return factory, params
+
+
+def onnx_session(path: Path, threads: int) -> Any:
+    """A session of ONNX Runtime that stays on so many threads of its own and keeps its memory."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # it grows with every new shape and never shrinks
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,10 +23,8 @@ import numpy as np
 from entx.core.errors import EngineError
 from entx.core.images import Image
 from entx.core.types import Polygon
-from entx.ocr_stage.engines.base import Fingerprint, Param, RawLine
+from entx.ocr_stage.engines.base import Fingerprint, Param, RawLine, onnx_session
 from entx.ocr_stage.geometry import area, common_area
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reports to Microsoft from native code, and keeps a device id
 
 Batch = np.ndarray[Any, np.dtype[np.uint8]]
 Array = np.ndarray[Any, Any]
@@ -134,14 +131,7 @@ class _OpenVino:
 
 class _OnnxRuntime:
     def __init__(self, path: Path, threads: int) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it grows with every new shape and never shrinks
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(path, threads)
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, batch: Batch) -> Array:
