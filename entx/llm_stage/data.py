@@ -102,6 +102,10 @@ class TextRecipe(Recipe):
         return faults
 
 
+BUDGET_CUT = "dropped: the budget cut its line off the page"
+"""What becomes of a question whose answer stands on the page, but not in the lines that the model would see."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageWriter:
     """How pages are put into words."""
@@ -211,6 +215,9 @@ def page_rows(
         entity = schema[question.entity_name]
         weight = source_weight(data.sources, question.source, question.entity_name)
         made = row(question, entity, truth, weight, question.source)
+        if made.right is None and any(answer_text(one.quantity) == made.completion for one in candidates(entity)):
+            tally["questions"][BUDGET_CUT] += 1
+            continue
         if made.right is None and data.unreadable is not Unreadable.KEEP:
             if data.unreadable is Unreadable.DROP:
                 tally["questions"]["dropped: label is not on the page"] += 1

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, outcomes
-from entx.llm_stage.data import Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
+from entx.llm_stage.data import BUDGET_CUT, Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
 from entx.llm_stage.prompt import NONE, PROMPT_VERSION, Style
 from entx.neural.backends.base import Model, PromptTokenizer, Query, Request
 from entx.neural.model_folder import load_model, load_tokenizer, named_fault
@@ -94,7 +94,7 @@ class TextStage(Stage[TextRecipe]):
     @property
     def chat(self) -> bool:
         """Whether prompts go through the model's chat template."""
-        return self.recipe.model.style is Style.INSTRUCT
+        return self.recipe.model.style is not Style.COMPACT
 
     @cached_property
     def tokenizer(self) -> PromptTokenizer:
@@ -107,7 +107,7 @@ class TextStage(Stage[TextRecipe]):
         """The store's labelled questions as the recipe's [data] wants them.
 
         Raises:
-            InputError: data.hint_run is no run of the store.
+            InputError: data.hint_run is no run of the store, or model.budget cuts most of the answers off their pages.
         """
         data, model = self.recipe.data, self.recipe.model
         hints = Hints()
@@ -116,7 +116,14 @@ class TextStage(Stage[TextRecipe]):
             hints = Hints.of_run(store, data.hint_run, data.hint_share)
         writer = PageWriter(model.style, self.tokenizer.count, model.budget)
         key = choose_pages(store, engine)
-        return TextDataset.load(store, key, self.schema, writer, data, hints=hints, seed=self.recipe.train.seed)
+        dataset = TextDataset.load(store, key, self.schema, writer, data, hints=hints, seed=self.recipe.train.seed)
+        cut, left = dataset.tally["questions"][BUDGET_CUT], sum(not row.generated for row in dataset.rows)
+        if cut > left:
+            raise InputError(
+                f"model.budget = {model.budget} cuts the answers of {cut:,} rows off their pages and leaves {left:,}; "
+                "raise it, and model.max_length with it"
+            )
+        return dataset
 
     @override
     def load_data(self, store: Store, engine: str | None, notice: Callable[[str], None]) -> TrainingData:

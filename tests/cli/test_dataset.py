@@ -118,7 +118,7 @@ def test_the_tokenizer_of_a_model_keeps_the_budget(dataset: Entx, tmp_path: Path
         (("--weight", "=0.5"), "--weight '=0.5' is not"),
         (("--ranges", "middle"), "choose one of: upper, drop"),
         (("--unreadable", "x"), "choose one of: empty, drop, keep"),
-        (("--style", "x"), "choose one of: compact, instruct"),
+        (("--style", "x"), "choose one of: compact, plain, bare"),
         (("--folds", 1), "--folds 1 would hold out everything"),
         (("--hint-run", "nobody"), "no run 'nobody'"),
         (("--engine", "paddleocr"), "holds no pages of paddleocr"),

@@ -18,6 +18,7 @@ from entx.core.entities import CHALLENGE, Schema, load_schema
 from entx.core.errors import InputError
 from entx.core.types import Answer, PageStatus, Quantity
 from entx.llm_stage.data import (
+    BUDGET_CUT,
     IGNORED,
     Hints,
     PageWriter,
@@ -191,13 +192,14 @@ def test_nothing_is_learnt_from_pictures_that_are_held_out(tmp_path: Path) -> No
 def test_lines_beyond_the_budget_are_counted_and_offer_no_choice(tmp_path: Path) -> None:
     lines = [f"size {n} cm" for n in range(1, 40)]
     writer = PageWriter(Style.COMPACT, lambda texts: [10] * len(texts), 60)
-    shown = Shown(lines, [Asked("width", "39 centimetre")])
+    shown = Shown(lines, [Asked("width", "39 centimetre"), Asked("height", "3 centimetre")])
     rows, _, tally = _read(tmp_path, [shown], writer=writer)
     (row,) = rows
     assert tally["pages"]["dropped lines"] == 39 - 5
     assert tally["pages"]["with dropped lines"] == 1
     assert len(row.choices) == 5 + 1
-    assert row.truth is None  # what the prompt does not show cannot be read
+    assert row.entity_name == "height"
+    assert +tally["questions"] == Counter({BUDGET_CUT: 1, "used: a candidate": 1})  # never learnt as none
 
 
 def test_entities_of_another_schema_are_counted(tmp_path: Path) -> None:
@@ -243,11 +245,14 @@ def test_an_example_is_the_prompt_and_its_completion(store: Store) -> None:
     assert (first.index, first.weight, first.source) == (0, 1.0, "own.csv")
 
 
-def test_the_instruct_style_is_for_models_that_know_language(store: Store) -> None:
-    writer = PageWriter(Style.INSTRUCT, rough_tokens, 2000)
+def test_a_model_that_knows_language_is_shown_text_and_asked_a_question(store: Store) -> None:
+    writer = PageWriter(Style.PLAIN, rough_tokens, 2000)
     first = TextDataset.load(store, KEY, CHALLENGE, writer).examples()[0]
-    assert "What is the height?" in first.question
-    assert first.prompt.endswith("Answer:")
+    assert first.prompt == (
+        "Text in a picture:\n20 cm [20 centimetre]\n60 cm [60 centimetre]\nDOUBLE WALL ‹x03› none\n"
+        "What is the height? Answer with a number and its unit in full, or none."
+    )
+    assert first.completion == "20 centimetre"
 
 
 def test_every_completion_is_among_its_choices(store: Store) -> None:
@@ -340,10 +345,10 @@ def test_only_the_completion_and_the_end_are_learnt() -> None:
 @pytest.mark.parametrize("kind", ["llama", "gemma2"])
 def test_the_loss_of_a_row_is_its_score_at_inference(kind: str, style: Style) -> None:
     """The mean negative log-likelihood that training lowers is the one that prediction ranks by."""
-    tokenizer = tiny_tokenizer(CHAT if style is Style.INSTRUCT else None)
+    tokenizer = tiny_tokenizer(None if style is Style.COMPACT else CHAT)
     model = tiny_model(kind)
-    rows = encode(EXAMPLES, PromptTokenizer(tokenizer, chat=style is Style.INSTRUCT, name="tiny"))
-    scorer = TransformersModel(model, tokenizer, chat=style is Style.INSTRUCT)
+    rows = encode(EXAMPLES, PromptTokenizer(tokenizer, chat=style is not Style.COMPACT, name="tiny"))
+    scorer = TransformersModel(model, tokenizer, chat=style is not Style.COMPACT)
     asked = [Request(one.page, (Query(one.question, (one.completion,)),)) for one in EXAMPLES]
     for row, (found,) in zip(rows, scorer.complete(asked, max_tokens=0), strict=True):
         tokens = torch.tensor([row.tokens])

@@ -207,7 +207,7 @@ WRONG = [
         (["--stage", "rules", "--recipe", "x"], "this version trains: llm, vlm"),
     ]],
     ("llm", sets("data.hint_run=nobody"), "no run 'nobody'"),
-    ("llm", sets("model.style=instruct"), "no chat template"),
+    ("llm", sets("model.style=plain"), "no chat template"),
     ("llm", ["--recipe", "qwen2-vl-2b"], "train it by --stage vlm"),
     ("vlm", ["--recipe", "gemma2-9b"], "train it by --stage llm"),
     ("vlm", sets("model.max_length=40"), "left out: more tokens than model.max_length"),
