@@ -25,7 +25,7 @@ STAGES = {recipe.name: recipe.stage for recipe in shipped_recipes()}
 PICTURES = [name for name, stage in STAGES.items() if stage == "vlm"]
 DIGESTS = {
     "entx-small": "b1929e4017c26d36", "qwen2-vl-2b": "6b8b9c726117f006", "moondream2": "0d102dcf8b4a70de",
-    "qwen3-1.7b": "1341879d326b48bd",
+    "qwen3-1.7b": "14963a43e135bef5",
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def picture_recipe(name: str, *assignments: str) -> PictureRecipe:
 
 def test_these_recipes_ship() -> None:
     assert {
-        **dict.fromkeys(("entx-small", "gemma2-9b", "mistral-nemo-12b", "qwen3-1.7b"), "llm"),
+        **dict.fromkeys(("entx-small", "gemma2-9b", "mistral-nemo-12b", "qwen3-1.7b", "smollm2-135m"), "llm"),
         **dict.fromkeys(("entx-vlm-small", "moondream2", "paligemma-3b", "qwen2-vl-2b", "qwen2-vl-2b-zero3",
                          "qwen2.5-vl-3b"), "vlm"),
     } == STAGES  # fmt: skip
