@@ -105,10 +105,6 @@ def predict(
         bool | None,
         Option("--retry-failed", help="vlm: look at pictures again that could not be read.", show_default=False),
     ] = None,
-    remote_code: Annotated[
-        str | None,
-        Option("--remote-code", help="vlm: run the code of the folder's model, of this revision; read it first."),
-    ] = None,
     schema: SchemaOption = None,
 ) -> None:
     """Answer the questions of a store and keep the answers, with their evidence, as a run.
@@ -130,10 +126,7 @@ def predict(
         "--dtype": dtype, "--four-bit": four_bit, "--batch": batch, "--threads": threads,
     }  # fmt: skip
     only_llm = {"--hint-run": hint_run}
-    only_vlm = {
-        "--pixels": pixels, "--crops": crops, "--shards": shards, "--retry-failed": retry_failed,
-        "--remote-code": remote_code,
-    }  # fmt: skip
+    only_vlm = {"--pixels": pixels, "--crops": crops, "--shards": shards, "--retry-failed": retry_failed}
     of_all = {**of_models, **only_llm, **only_vlm}
     foreign: dict[str, Mapping[str, object]] = {"rules": of_all, "llm": only_vlm, "vlm": only_llm}
     if stage not in foreign:
@@ -153,7 +146,7 @@ def predict(
 
         options = ModelOptions(
             model, adapter, backend or "transformers", mode, dtype, bool(four_bit), threads, base_url, pixels,
-            bool(crops), remote_code or "",
+            bool(crops),
         )  # fmt: skip
         opened_reader = stage_reader(stage)(options, entities, words.notice)
     with open_store(store, write=True) as opened:

@@ -332,7 +332,7 @@ def train_command(
     recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
     entities = load_schema(schema)
     base = model or _base(recipe_name, recipe)
-    folder = check_model_folder(base, remote_code=getattr(recipe.model, "remote_code", ""))
+    folder = check_model_folder(base)
     _require_libraries()
     backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
     from entx.neural.training.estimate import optimiser_steps, plan_training

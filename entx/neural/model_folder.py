@@ -2,13 +2,9 @@
 
 Checked before any library opens a folder. Allowed are safetensors weights with plain JSON and text beside them.
 Refused: pickled weights (they run code when they are loaded), code or references to code (`auto_map`, kernels, `*.py`;
-but for one revision that the user names), links and special files, JSON that cannot be read, and numbers out of all
-proportion to the weights, which a library would work on for hours. No hub is ever asked. What a library then still says
-of the folder, whatever it is, becomes one line (`named_fault`).
-
-Of code of a named revision: a folder that huggingface_hub has downloaded says of each file which commit it is of and,
-of text, its git blob id (`.cache/huggingface/download/NAME.metadata`). That tells a mistaken or changed folder from the
-named revision. It is no signature: who can write the folder can write these files, too.
+but for those of `REPLACED`, which nothing follows), links and special files, JSON that cannot be read, and numbers out
+of all proportion to the weights, which a library would work on for hours. No hub is ever asked. What a library then
+still says of the folder, whatever it is, becomes one line (`named_fault`).
 """
 
 from __future__ import annotations
@@ -30,6 +26,9 @@ from entx.core.memory import memory_error
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 """Options of every `from_pretrained` call."""
 
+REPLACED = {"moondream1"}
+"""Model types whose folders bring code of their own, which lies there and never runs: entx has classes for them."""
+
 _PICKLED = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".h5", ".keras"}
 _CODE = {".py", ".pyc", ".pyd", ".pyx", ".so", ".dll", ".dylib"}
 _ARCHIVES = {".zip", ".tar", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".whl", ".egg"}
@@ -44,8 +43,6 @@ _MOST_LAYERS = 2_000  # of a configuration; the deepest models in use have about
 _REPEAT, _REPEATED_GROUP = re.compile(r"[*+{]"), re.compile(r"\)[*+{]")
 _MOST_REPEATS = 5  # of a regular expression over layers' names: its time grows with their power
 _SAMPLE = 1 << 20  # bytes at either end of a weight file that its fingerprint covers
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_METADATA = Path(".cache", "huggingface", "download")
 _HASHED = {".safetensors", ".model", ".jinja"}
 _HASHED_STEMS = {
     "config", "generation_config", "tokenizer", "special_tokens_map", "added_tokens", "vocab", "adapter_config",
@@ -62,12 +59,8 @@ class ModelFolder:
     is_adapter: bool  # it holds a LoRA adapter, to be loaded on top of a base model
 
 
-def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
+def check_model_folder(path: Path) -> ModelFolder:
     """Checks the folder itself and its first level; nothing loads what lies deeper.
-
-    Args:
-        remote_code: commit of which the user has read the code and lets it run: Python files of it, and references to
-            them, are allowed. "" refuses all code.
 
     Raises:
         InputError: no folder, no weights, or something in it that must not be loaded; all faults are named at once.
@@ -77,15 +70,17 @@ def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
     faults: list[str] = []
     weights: list[Path] = []
     configs: dict[str, Any] = {}
+    replaced = _model_type(path) in REPLACED
+    code, keys = (_CODE - {".py"}, _CODE_KEYS - {"auto_map"}) if replaced else (_CODE, _CODE_KEYS)
     for file in sorted(path.iterdir()):
-        fault = _kind_fault(file, _CODE - {".py"} if remote_code else _CODE)
+        fault = _kind_fault(file, code)
         if fault:
             faults.append(f"{file.name} {fault}")
         elif file.suffix == ".safetensors":
             weights.append(file)
             faults += [f"{file.name} {one}" for one in _weight_faults(file)]
         elif file.suffix == ".json":
-            content, problems = _json(file, _CODE_KEYS - {"auto_map"} if remote_code else _CODE_KEYS)
+            content, problems = _json(file, keys)
             configs[file.name] = content
             faults += [f"{file.name} {one}" for one in problems]
     is_adapter = "adapter_config.json" in configs
@@ -98,8 +93,6 @@ def check_model_folder(path: Path, *, remote_code: str = "") -> ModelFolder:
             faults += [f"{name} {one}" for one in _index_faults(path, content)]
     if is_adapter and not faults:  # what follows reads the files
         faults += [f"adapter_config.json {one}" for one in _adapter_faults(configs["adapter_config.json"], weights)]
-    if remote_code and not faults:
-        faults += code_faults(path, remote_code)
     if faults:
         raise InputError(f"{path}: refused before loading: " + "; ".join(faults))
     return ModelFolder(path.resolve(), is_adapter)
@@ -235,59 +228,6 @@ def add_adapter(model: Any, adapter: Path | None, folder: Path) -> Any:
         return PeftModel.from_pretrained(model, adapter, use_safetensors=True)
 
 
-def code_faults(folder: Path, revision: str) -> list[str]:
-    """What speaks against running the code files of a folder as those of a revision; empty for nothing.
-
-    Args:
-        revision: 40 hexadecimal digits of a commit: branches and tags move.
-    """
-    if not _COMMIT.fullmatch(revision):
-        return [f"the revision {revision!r} is no commit of 40 hexadecimal digits, and a branch or a tag may move"]
-    faults = [
-        f"{name} asks for code of another place: {reference}"
-        for name, reference in _references(folder)
-        if "--" in reference
-    ]
-    config = read_json(folder / "config.json")
-    configured = config.get("_commit_hash") if isinstance(config, dict) else None
-    for file in sorted(folder.glob("*.py")):
-        downloaded, blob = _downloaded(folder, file.name)
-        of = downloaded or configured
-        if of is None:
-            faults.append(f"{file.name} does not say of which revision it is; download the folder by `hf download`")
-        elif of != revision:
-            faults.append(f"{file.name} is of revision {of}, not {revision}")
-        elif blob is not None and blob != _blob_id(file):
-            faults.append(f"{file.name} was changed after it was downloaded")
-    return faults
-
-
-def _downloaded(folder: Path, name: str) -> tuple[str | None, str | None]:
-    """A file's commit and git blob id, as huggingface_hub noted them."""
-    try:
-        commit, blob, *_ = (folder / _METADATA / f"{name}.metadata").read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):  # the second: not text, or fewer lines
-        return None, None
-    return commit.strip(), blob.strip()
-
-
-def _blob_id(file: Path) -> str:
-    content = file.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def _references(folder: Path) -> list[tuple[str, str]]:
-    """What the folder's `auto_map`s name: "module.Class" of its own, "owner/name--module.Class" of another place."""
-    return [
-        (file.name, str(each))
-        for file in sorted(folder.glob("*.json"))
-        for one in _parts(read_json(file))
-        if isinstance(one, dict) and isinstance(named := one.get("auto_map"), dict)
-        for value in named.values()
-        for each in (value if isinstance(value, list) else [value])
-    ]
-
-
 def _parts(content: Any) -> Iterator[dict[str, Any] | list[Any]]:
     """Every object and list of a JSON, at any depth."""
     stack = [content]
@@ -299,6 +239,14 @@ def _parts(content: Any) -> Iterator[dict[str, Any] | list[Any]]:
         elif isinstance(one, list):
             yield one
             stack += one
+
+
+def _model_type(folder: Path) -> str:
+    """What config.json says, "" where it cannot be read."""
+    try:
+        return str(read_json(folder / "config.json")["model_type"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def read_json(file: Path) -> Any:

@@ -55,7 +55,6 @@ class ModelOptions:
     base_url: str | None = None  # of an OpenAI-compatible server, "http://localhost:8000/v1"
     pixels: int | None = None  # budget of a picture, all its views together
     crops: bool = False  # close-ups of the lines with numbers, where the store has OCR of a picture
-    remote_code: str = ""  # commit of which the user has read the code in the folder, and lets it run; "" refuses
 
     def check(self, backends: Sequence[str]) -> None:
         """Whether the options fit each other and the stage's backends. Raises InputError: one does not."""
@@ -71,10 +70,9 @@ class ModelOptions:
                 raise InputError("--base-url is for --backend openai")
         elif self.base_url is None:
             raise InputError("--backend openai needs --base-url, for example http://localhost:8000/v1")
-        elif self.adapter is not None or self.four_bit or self.dtype is not None or self.remote_code:
+        elif self.adapter is not None or self.four_bit or self.dtype is not None:
             raise InputError(
-                "--adapter, --four-bit, --dtype and --remote-code are for a model that is loaded here; the server has "
-                "its own"
+                "--adapter, --four-bit and --dtype are for a model that is loaded here; the server has its own"
             )
 
     @property
@@ -109,7 +107,7 @@ def open_model(
     from entx.neural.training.adapters import choose_backend
 
     folder, adapter = Path(str(options.model)), options.adapter
-    if check_model_folder(folder, remote_code=options.remote_code).is_adapter:
+    if check_model_folder(folder).is_adapter:
         raise InputError(f"{folder} holds an adapter: name its base by --model and the adapter by --adapter")
     if adapter is not None and not check_model_folder(adapter).is_adapter:
         raise InputError(f"--adapter {adapter}: holds a whole model, not an adapter; name it by --model")

@@ -57,8 +57,6 @@ class PictureModelSettings(ModelSettings):
     attention: Literal["auto", "sdpa", "eager"] = "auto"  # sdpa, eager, or "auto" for the family's own choice
     # all, or only the language or the vision layers: of the adapter, or of the weights that are trained
     scope: Literal["all", "language", "vision"] = "all"
-    # revision whose code from the model folder may run, for a family without a native class; "" never
-    remote_code: str = ""
 
 
 class PromptSettings(Settings):
@@ -93,6 +91,10 @@ class PictureData(DataSettings):
     # stratified draws entities by their shares of the store, balanced as many of each as there are, test by the
     # challenge's shares
     sample: Literal["stratified", "balanced", "test"] = "stratified"
+    # what becomes of labels whose unit the entity does not allow ("2 horsepower"): no row, or one with an empty truth
+    illegal: Literal["drop", "empty"] = "drop"
+    # rows at the beginning of the order of visits that are left out: an earlier training has learnt from them
+    skip: int = Field(default=0, ge=0)
 
 
 class PictureRecipe(Recipe):
@@ -126,7 +128,7 @@ class Row(LabelledRow):
     size: tuple[int, int]  # width and height of the upright picture
 
 
-def read_rows(store: Store, schema: Schema, data: DataSettings, tally: Counter[str]) -> list[Row]:
+def read_rows(store: Store, schema: Schema, data: PictureData, tally: Counter[str]) -> list[Row]:
     """The rows of all usable labelled questions, by picture in the order of their questions; `tally` counts all."""
     by_picture: dict[str, list[LabelledQuestion]] = {}
     for one in labelled_questions(store):
@@ -143,7 +145,7 @@ def read_rows(store: Store, schema: Schema, data: DataSettings, tally: Counter[s
             if isinstance(size, str):
                 tally[f"dropped: picture {size}"] += len(asked)
                 continue
-            for question, truth in usable_labels(asked, schema, data.sources, data.ranges, tally):
+            for question, truth in usable_labels(asked, schema, data.sources, data.ranges, tally, illegal=data.illegal):
                 weight = source_weight(data.sources, question.source, question.entity_name)
                 tally["used: a value" if truth else "used: empty"] += 1
                 rows.append(

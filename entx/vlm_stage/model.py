@@ -50,7 +50,7 @@ class PictureModel(TransformersModel):
     @classmethod
     def load(  # type: ignore[override] # no chat: the family knows its form
         cls, folder: Path, *, adapter: Path | None = None, four_bit: bool = False, dtype: str | None = None,
-        device: str | None = None, remote_code: str = "",
+        device: str | None = None,
     ) -> PictureModel:  # fmt: skip
         """Loads a model from a checked folder, perhaps with a PEFT adapter on top; options as of `Family.load`.
 
@@ -59,7 +59,7 @@ class PictureModel(TransformersModel):
         """
         with named_fault(folder):
             family = family_of(folder)
-            loaded = family.load(folder, remote_code=remote_code, dtype=dtype, four_bit=four_bit, device=device)
+            loaded = family.load(folder, dtype=dtype, four_bit=four_bit, device=device)
             return cls(family, add_adapter(loaded.model, adapter, folder), loaded.codec, name=folder.name)
 
     def image_tokens(self, size: Size) -> int:

@@ -287,8 +287,6 @@ def open_reader(
         raise InputError(f"--pixels {options.pixels}: a picture takes at least {LEAST_PIXELS}")
     if served and options.mode == Mode.CANDIDATES:
         raise InputError("--mode candidates: no server scores given answers to a picture; use --mode free")
-    if options.backend == "vllm" and options.remote_code:
-        raise InputError("--remote-code is for the backends transformers and unsloth")
     if not served and options.model is None:
         raise InputError("--stage vlm needs a model folder: --model DIR (entx ships none)")
     serving: Serving = read_serving(options.described)
@@ -296,12 +294,12 @@ def open_reader(
     def load(folder: Path, **how: Any) -> Model:
         from entx.vlm_stage.model import PictureModel
 
-        return PictureModel.load(folder, remote_code=options.remote_code, **how)
+        return PictureModel.load(folder, **how)
 
     model, settings = open_model(options, "vlm", load, chat=served, notice=notice)
     mode = options.mode or (Mode.CANDIDATES if serving.calibration and not served else Mode.FREE)
     look = Look(options.pixels or serving.pixels, DEFAULT_CROPS if options.crops else None)
-    return VisionReader(model, serving, schema, Mode(mode), look), {**settings, "remote_code": options.remote_code}
+    return VisionReader(model, serving, schema, Mode(mode), look), settings
 
 
 def _says_none(log_prob: float | None) -> str:

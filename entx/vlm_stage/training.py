@@ -159,7 +159,7 @@ class PictureStage(Stage[PictureRecipe]):
         return training_data(
             PictureDataset.load(store, self.schema, recipe.data, key=key, seed=recipe.train.seed), recipe,
             lambda dataset, epoch: encode(dataset.epoch(epoch), *asked),
-            lambda dataset, most: dev_questions(dataset.rows, most),
+            lambda dataset, most: dev_questions(dataset.rows, most), skip=recipe.data.skip,
         )  # fmt: skip
 
     @override
@@ -175,8 +175,7 @@ class PictureStage(Stage[PictureRecipe]):
         """How the recipe wants its weights loaded, for `Family.load`."""
         model, device = self.recipe.model, "" if self.recipe.deepspeed and offload else None
         attention = "" if model.attention == "auto" else model.attention
-        how = {"dtype": model.dtype, "four_bit": model.load == "nf4", "attention": attention, "device": device}
-        return {**how, "remote_code": model.remote_code}
+        return {"dtype": model.dtype, "four_bit": model.load == "nf4", "attention": attention, "device": device}
 
     @override
     def freeze(self, model: Any) -> None:

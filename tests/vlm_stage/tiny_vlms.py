@@ -180,8 +180,35 @@ def tiny_idefics(
     return folder
 
 
+def tiny_moondream(
+    folder: Path, *, seed: int = 0, hidden: int = HIDDEN, layers: int = 3, spread: float = SPREAD, side: int = 56
+) -> Path:
+    """A Moondream2 of August 2024 whose tower sees squares of `side` pixels; `hidden` is a multiple of 16."""
+    from transformers import GPT2Tokenizer
+
+    from entx.vlm_stage.families.moondream_model import MoondreamConfig, MoondreamForConditionalGeneration
+
+    words = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *MERGED]
+    tokenizer = GPT2Tokenizer(vocab={word: number for number, word in enumerate(words)}, merges=MERGES)
+    text: dict[str, Any] = {
+        "vocab_size": len(tokenizer) + 3,  # more than the tokenizer has, as in the published one
+        "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers, "num_attention_heads": 4,
+        "initializer_range": spread, "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
+    }  # fmt: skip
+    vision: dict[str, Any] = {
+        "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "image_size": side,
+    }  # fmt: skip
+    torch.manual_seed(seed)
+    config = MoondreamConfig(text_config=text, vision_config=vision, projection_dim=2 * hidden)
+    _save(folder, MoondreamForConditionalGeneration(config), tokenizer)
+    return folder
+
+
 def tiny_vlm(kind: str, folder: Path, **changes: Any) -> Path:
-    """A model folder of that kind: "paligemma", "paligemma2", "idefics3", "smolvlm" or one of Qwen's model types."""
+    """A model folder of that kind: "paligemma", "paligemma2", "idefics3", "smolvlm", "moondream1" or one of Qwen's."""
+    if kind == "moondream1":
+        return tiny_moondream(folder, **changes)
     if kind.startswith("paligemma"):
         return tiny_paligemma(folder, language="gemma2" if kind == "paligemma2" else "gemma", **changes)
     return (
@@ -189,11 +216,11 @@ def tiny_vlm(kind: str, folder: Path, **changes: Any) -> Path:
     )
 
 
-def _save(folder: Path, model: Any, tokenizer: Any, images: Any) -> None:
+def _save(folder: Path, model: Any, *parts: Any) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    for part in (model, tokenizer, images):
+    model.generation_config.eos_token_id = parts[0].eos_token_id
+    for part in (model, *parts):
         part.save_pretrained(folder)

@@ -154,6 +154,7 @@ def adapter_record(adapter: Path) -> dict[str, Any]:
     with named_fault(path, "no record of a training"):
         record["base"]["fingerprint"], record["base"]["name"], record["recipe"]["name"]
         record["recipe"]["settings"]["model"]["load"]
+        record["recipe"]["settings"]["model"].pop("remote_code", None)  # of trainings before Moondream2 was native
     return record
 
 

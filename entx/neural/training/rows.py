@@ -170,6 +170,8 @@ def usable_labels(
     sources: Mapping[str, float],
     ranges: RangePolicy,
     tally: Counter[str],
+    *,
+    illegal: str = "drop",
 ) -> list[tuple[LabelledQuestion, Quantity | None]]:
     """One picture's questions with usable labels: of several about one entity the one of the highest weight.
 
@@ -178,6 +180,7 @@ def usable_labels(
     Args:
         sources: see `source_weight`.
         tally: is told what became of every question that is left out.
+        illegal: what becomes of labels whose unit is not allowed: "drop", or "empty" for no value.
 
     Returns:
         By index; None where the label says that the picture states no value.
@@ -193,7 +196,10 @@ def usable_labels(
             tally["dropped: weight 0"] += 1
             continue
         cleaned = clean_label(question.label, schema[question.entity_name], ranges)
-        if cleaned.fault is not None:
+        if cleaned.fault is Fault.UNIT and illegal == "empty":
+            cleaned = Cleaned(None)
+            tally["emptied: unit not allowed"] += 1
+        elif cleaned.fault is not None:
             tally[f"dropped: {cleaned.fault.value}"] += 1
             continue
         first = best.setdefault(question.entity_name, (weight, question, cleaned.quantity))
@@ -524,6 +530,8 @@ def training_data(
     recipe: Recipe,
     encode: Callable[[DatasetT, int], Sequence[Any]],
     ask: Callable[[DatasetT, int], Sequence[Any]],
+    *,
+    skip: int = 0,
 ) -> TrainingData:
     """All epochs of a dataset, encoded, and the dev questions.
 
@@ -532,6 +540,7 @@ def training_data(
     Args:
         encode: a dataset's rows of an epoch, by its number, as a model sees them.
         ask: a dataset's rows as questions to measure, at most so many.
+        skip: visits at the beginning that are left out.
     """
     train, data = recipe.train, recipe.data
     learnt, held = dataset.split(data.dev_share) if data.dev_share > 0 else (dataset, None)
@@ -545,6 +554,7 @@ def training_data(
         order = epoch_order([row.weight for row in fit], seed=train.seed, epoch=epoch, share=share)
         rows += [fit[number] for number in order]
         epoch += 1
+    rows = rows[skip:]
     if not train.packing:
         if train.max_steps:
             rows = rows[: train.max_steps * train.batch * train.accumulation]

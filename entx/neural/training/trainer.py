@@ -59,6 +59,21 @@ class EntxTrainer(SFTTrainer):  # type: ignore[misc]
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: the card is written once, from the run's record (`stage.model_card`)."""
 
+    def _save(self, *arguments: Any, **options: Any) -> None:
+        """In the model's own names of weights: the library writes published ones, and reads checkpoints by its own."""
+        model = self.model
+        if isinstance(model, transformers.PreTrainedModel):
+            model.save_pretrained = partial(model.save_pretrained, save_original_format=False)
+        try:
+            super()._save(*arguments, **options)
+        finally:
+            model.__dict__.pop("save_pretrained", None)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Raises InputError: weights that the model does not have, as checkpoints of published names hold."""
+        if load_result.unexpected_keys:
+            raise InputError(f"the checkpoint has weights of other names ({load_result.unexpected_keys[0]}); --restart")
+
     def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
         with self._kept_types():
             super()._load_from_checkpoint(*arguments, **options)

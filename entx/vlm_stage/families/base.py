@@ -141,7 +141,8 @@ class Codec:
     def save(self, folder: Path) -> None:
         """Writes tokenizer and processor files beside a model, as `Family.load` reads them."""
         self.tokenizer.save_pretrained(folder)
-        self.images.save_pretrained(folder)
+        if self.images is not None:
+            self.images.save_pretrained(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +171,18 @@ class Family:
     vision: tuple[str, ...]
     language: str = "language_model"
 
-    def load(self, folder: Path, *, remote_code: str = "", **options: Any) -> Loaded:
+    def load(self, folder: Path, **options: Any) -> Loaded:
         """Loads a checked local folder; works without torchvision.
 
         Args:
-            remote_code: revision whose code from the folder may run, for a family without a native class; "" refuses.
             options: as of `entx.neural.model_folder.load_model`.
 
         Raises:
             InputError: the folder cannot be loaded; nothing of another folder or of a hub is ever asked for.
         """
+        codec = self.codec(folder)
         with named_fault(folder):
-            model = load_model("AutoModelForImageTextToText", folder, **options)
-        return Loaded(model, self.codec(folder))
+            return Loaded(load_model("AutoModelForImageTextToText", folder, **options), codec)
 
     def codec(self, folder: Path) -> Codec:
         """The codec of a checked local folder alone, before any weight is read; InputError as `load`."""

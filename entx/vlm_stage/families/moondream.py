@@ -1,142 +1,121 @@
-"""Moondream2, which has no class in transformers: its folder's own code, run for a named revision only.
+"""Moondream2 of 2024: one picture, seen as a whole and in up to four tiles; 729 tokens, whatever its size.
 
-The interface is that of the revisions of 2024-07-23 to 2024-08-26 (a `vision_encoder`, a `text_model` of the Phi
-architecture, one picture of 729 tokens between the start of text and the question). It has been exercised against a
-stand-in of that interface, never against the published weights: those revisions ask for torchvision and einops, and
-were written for transformers 4. It is read, not trained.
+The revisions of July and August 2024, of which 2024-08-26 is the last: later ones have other weights and another
+prompt. How a picture is prepared and a question put is that revision's own code; the folder's code itself never runs.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from entx.core.errors import InputError
-from entx.neural.backends.base import Model, Size
-from entx.neural.model_folder import check_model_folder, default_device, default_dtype, load_tokenizer, named_fault
-from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Loaded, Pixels, bare
+from entx.neural.backends.base import Size
+from entx.neural.model_folder import load_config, load_tokenizer, read_json
+from entx.vlm_stage.families.base import Codec, Family, ImageEmbeddings, Pixels
 
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
 
-IMAGE_TOKENS = 729
-"""27 x 27 patches of 14 pixels."""
+REVISION = "2024-08-26"
+"""Of the hub's vikhyatk/moondream2: the last one of this form."""
 
-_PLACEHOLDER = 1 << 30  # of no vocabulary: the family has no token for a picture
+UNCUT = 512
+"""Pictures whose longer side is below so many pixels are not cut into tiles."""
 
 
 class MoondreamCodec(Codec):
-    """See `Codec`."""
+    """See `Codec`; `side` is that of the tower's square, `tokens` what each picture takes up."""
 
     lead = " "
-    image_token = _PLACEHOLDER
 
-    def __init__(self, tokenizer: Any):
+    def __init__(self, tokenizer: Any, side: int, tokens: int):
+        from entx.vlm_stage.families.moondream_model import IMAGE_TOKEN
+
         super().__init__(tokenizer)
+        self.image_token = IMAGE_TOKEN
         self.ends: tuple[int, ...] = (int(tokenizer.eos_token_id),)
+        self._side, self._tokens = side, tokens
 
     def view_size(self, size: Size, pixels: int) -> Size:
-        """The picture's own size within the budget; the folder's code makes one to five squares of it."""
-        return Model().view_size(size, max(pixels, 1))
+        """One to four squares of the tower, at most two high and two wide, by the nearest aspect within the budget.
+
+        The published rule with its slip: where two are as near, it compares heights with the width and widths with
+        the height. It decides for pictures of 3:4 and 3:2, and the published weights have learnt with it.
+        """
+        width, height = size
+        side, double = self._side, 2 * self._side
+        if max(size) < UNCUT:
+            return side, side
+        grids = [(side, side), (double, side), (side, double), (double, double)]
+        return min(
+            (grid for grid in grids if grid[0] * grid[1] <= max(pixels, side**2)),
+            key=lambda grid: (abs(grid[0] / grid[1] - width / height), abs(grid[1] - width) + abs(grid[0] - height)),
+        )
 
     def image_tokens(self, size: Size) -> int:
         """As many for every picture."""
-        return IMAGE_TOKENS
+        return self._tokens
 
     def pixels(self, views: Sequence[Image.Image]) -> Pixels:
-        """The one view as it is, shape (height, width, 3): the folder's code prepares it. More are an InputError."""
+        """The whole at the tower's size and the tiles, shape (1 + tiles, 3, side, side); rows and columns of tiles.
+
+        Raises:
+            InputError: there are several views.
+        """
         import numpy as np
         import torch
+        from torch.nn.functional import interpolate
 
         if len(views) != 1:
             raise InputError("Moondream2 sees one view of a picture; read it without close-ups")
-        return Pixels({"picture": torch.from_numpy(np.array(views[0].convert("RGB")))}, (IMAGE_TOKENS,))
+        picture = torch.from_numpy(np.array(views[0].convert("RGB"))).permute(2, 0, 1) / 127.5 - 1
+        rows, columns = (length // self._side for length in picture.shape[1:])
+        seen = [interpolate(picture[None], (self._side, self._side), mode="bilinear")]
+        if rows * columns > 1:
+            tiles = picture.view(3, rows, self._side, columns, self._side).permute(1, 3, 0, 2, 4)
+            seen.append(tiles.flatten(0, 1))
+        return Pixels(
+            {"pixel_values": torch.cat(seen), "grids": torch.tensor([[rows, columns]])}, (self._tokens,)
+        )  # fmt: skip
 
     def prompt(self, pixels: Pixels, question: str) -> tuple[int, ...]:
         """Start of text, the picture, the question in the family's words."""
         asked = self.tokenizer(f"\n\nQuestion: {question}\n\nAnswer:", add_special_tokens=False)["input_ids"]
-        return (self.tokenizer.bos_token_id, *[_PLACEHOLDER] * pixels.tokens, *asked)
-
-    def batch(
-        self, pixels: Sequence[Pixels], rows: Sequence[Sequence[int]], *, prompts: Sequence[int], left: bool
-    ) -> dict[str, torch.Tensor]:
-        """Always refused: the folder's code has no forward pass over a picture and its question."""
-        _untrained()
-
-    def save(self, folder: Path) -> None:
-        """Always refused."""
-        _untrained()
+        return (self.tokenizer.bos_token_id, *[self.image_token] * pixels.tokens, *asked)
 
 
 class Moondream(Family):
     """See `Family`."""
 
     name = "moondream"
-    model_types = ("moondream1", "moondream2")
-
-    def load(self, folder: Path, *, remote_code: str = "", **options: Any) -> Loaded:
-        """Runs the folder's own code, of the named revision, and warns that it does."""
-        if not remote_code:
-            raise InputError(
-                f"{folder}: Moondream2 is loaded by code of its own, and entx runs no code of a model folder unless "
-                "its revision is named: read the folder's *.py, then --remote-code COMMIT (40 hexadecimal digits)"
-            )
-        check_model_folder(folder, remote_code=remote_code)
-        warnings.warn(f"running the Python code of {folder}, revision {remote_code}", RuntimeWarning, stacklevel=2)
-        with named_fault(folder):
-            model = _load(folder, options.get("dtype"), options.get("device"), four_bit=options.get("four_bit", False))
-            return Loaded(model, self.codec(folder))
+    model_types = ("moondream1",)
+    vision = ("vision_encoder",)
 
     def read_codec(self, folder: Path) -> MoondreamCodec:
-        """The tokenizer; needs none of the folder's code."""
-        return MoondreamCodec(load_tokenizer(folder))
+        """The tokenizer and the tower's size. Raises InputError: another revision's configuration or weights."""
+        from safetensors import safe_open
 
-    def lora_targets(self, model: Any, scope: str) -> tuple[str, ...]:
-        """Always refused."""
-        _untrained()
+        import entx.vlm_stage.families.moondream_model  # noqa: F401 - makes the configuration known
 
-    def vision_tower(self, model: Any) -> Any:
-        """Tower and projection."""
-        return bare(model).vision_encoder
-
-    def language_model(self, model: Any) -> Any:
-        """The Phi layers, called `transformer` by the family and `model` by the library."""
-        text = bare(model).text_model
-        return text.transformer if hasattr(text, "transformer") else text.model
-
-    def head(self, model: Any) -> Any:
-        """The output head, which normalises by itself."""
-        return bare(model).text_model.lm_head
+        names: set[str] = set()
+        for file in folder.glob("*.safetensors"):
+            with safe_open(file, "np") as held:
+                names.update(held.keys())
+        ours = any(name.startswith("text_model.transformer.h.") for name in names) or not names
+        if not ours or "text_config" not in read_json(folder / "config.json"):
+            raise InputError(
+                f"Moondream2 of another revision; the one that works: hf download vikhyatk/moondream2 "
+                f"--revision {REVISION} --local-dir FOLDER"
+            )
+        vision = load_config(folder).vision_config
+        side = int(vision.image_size)
+        return MoondreamCodec(load_tokenizer(folder), side, (side // int(vision.patch_size)) ** 2)
 
     def encode(self, model: Any, pixels: Sequence[Pixels]) -> list[ImageEmbeddings]:
-        """All pictures in one call of the folder's code."""
-        from PIL import Image
+        """The views of all pictures through the tower together."""
+        import torch
 
-        pictures = [Image.fromarray(one.tensors["picture"].numpy()) for one in pixels]
-        return [ImageEmbeddings(embeddings) for embeddings in self.vision_tower(model)(pictures)]
-
-
-def _load(folder: Path, dtype: str | None, device: str | None, *, four_bit: bool) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    if four_bit:
-        raise ValueError("Moondream2's own code is not loaded in four bits")
-    auto: Any = AutoModelForCausalLM
-    device = device or default_device()
-    model = auto.from_pretrained(
-        folder, dtype=getattr(torch, dtype or default_dtype(device)), use_safetensors=True, device_map={"": device},
-        local_files_only=True, trust_remote_code=True,
-    ).eval()  # fmt: skip
-    if not hasattr(model, "vision_encoder") or not hasattr(model, "text_model"):
-        raise ValueError("its code has no vision_encoder and text_model: entx reads the revisions of July, August 2024")
-    return model
-
-
-def _untrained() -> NoReturn:
-    raise InputError("entx reads Moondream2 but does not train it: its own code has no forward pass to train")
+        values, grids = (torch.cat([one.tensors[name] for one in pixels]) for name in ("pixel_values", "grids"))
+        return [ImageEmbeddings(embeddings) for embeddings in self.vision_tower(model)(values, grids)]

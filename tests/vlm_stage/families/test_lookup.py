@@ -21,7 +21,7 @@ def folder_of(path: Path, config: object) -> Path:
     ("model_type", "name"),
     [
         ("qwen2_vl", "qwen-vl"), ("qwen2_5_vl", "qwen-vl"), ("qwen3_vl", "qwen-vl"), ("paligemma", "paligemma"),
-        ("idefics3", "idefics3"), ("smolvlm", "idefics3"),
+        ("idefics3", "idefics3"), ("smolvlm", "idefics3"), ("moondream1", "moondream"),
     ],
 )  # fmt: skip
 def test_the_model_type_tells_the_family(tmp_path: Path, model_type: str, name: str) -> None:
