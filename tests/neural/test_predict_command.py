@@ -196,7 +196,6 @@ WRONG = {
         ([*M, "--pixels", "100"], "a picture takes at least 3136"), ([*M, "--shards", "5/4"], "expected PART/PARTS"),
         ([*M, "--hint-run", "rules"], "--hint-run: not of --stage vlm"),
         ([*M, "--engine", "paddleocr"], "no such model folder"),
-        ([*M, "--backend", "vllm", "--remote-code", "a"], "is for the backends transformers and unsloth"),
         ([*SERVER, "--mode", "candidates"], "no server scores"),
     ],
     "rules": [([*M, "--hint-run", "x"], "--model, --hint-run: not of --stage rules")],
@@ -253,18 +252,6 @@ def test_a_folder_with_pickle_or_code_is_refused(
     bad = Path(shutil.copytree(models[stage], tmp_path / "bad"))
     (bad / file).write_bytes(content)
     refused(predict(stage, model=bad), f"refused before loading: {file}")
-
-
-@pytest.mark.parametrize(
-    ("revision", "said"),
-    [("main", "a branch or a tag may move"), ("0" * 40, "modeling.py does not say of which revision it is")],
-)
-def test_code_of_a_revision_that_cannot_be_told_is_refused(
-    predict: Predict, models: dict[str, Path], tmp_path: Path, revision: str, said: str
-) -> None:
-    bad = Path(shutil.copytree(models["vlm"], tmp_path / "bad"))
-    (bad / "modeling.py").write_text("raise SystemExit")
-    refused(predict("vlm", "--remote-code", revision, model=bad), said)
 
 
 TEXT_FILE = {"style": "compact", "prompt_version": 1, "budget": 4}

@@ -278,6 +278,15 @@ def test_epochs_counts_and_digest(store: Path, data: Callable[..., TrainingData]
     assert len(data("train.max_steps=2").rows) == 16
 
 
+def test_a_training_goes_on_where_one_before_ended(data: Callable[..., TrainingData]) -> None:
+    whole = data("train.group_by_length=false").rows
+    first, second = (
+        data("train.group_by_length=false", "train.max_steps=1", f"data.skip={skip}", f"train.batch={batch}").rows
+        for skip, batch in ((0, 8), (8, 16))
+    )
+    assert [*first, *second] == whole[:24]
+
+
 def test_rows_of_a_batch_are_of_like_length(data: Callable[..., TrainingData]) -> None:
     def padding(*more: str) -> int:
         wide = ("model.pixels=100352", "model.max_length=400", "train.epochs=8", "data.dev_share=0")

@@ -91,51 +91,54 @@ class VisionEncoder(nn.Module):  # type: ignore[misc]
         return embeddings
 
 
-class _Moondream(PreTrainedModel):  # type: ignore[misc]
-    config_class = MoondreamConfig
-    base_model_prefix = "model"
-    supports_gradient_checkpointing = True
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^region_model\."]
-    _supports_flash_attn = _supports_sdpa = _supports_attention_backend = True
-
-
-class MoondreamModel(_Moondream):
+class MoondreamModel(nn.Module):  # type: ignore[misc]
     """Everything below the output head."""
 
     def __init__(self, config: MoondreamConfig):
-        super().__init__(config)
+        super().__init__()
         self.vision_encoder = VisionEncoder(config)
         self.language_model = AutoModel.from_config(config.text_config)
-        self.post_init()
 
     def forward(
         self, input_ids: torch.Tensor, pixel_values: torch.Tensor | None = None, grids: torch.Tensor | None = None,
-        **more: Any,
+        inputs_embeds: torch.Tensor | None = None, **more: Any,
     ) -> BaseModelOutputWithPast:  # fmt: skip
         """States of tokens, shape (rows, tokens, width).
 
         Args:
             input_ids: shape (rows, tokens), with `IMAGE_TOKEN` for each position of a picture.
             pixel_values, grids: of the rows' pictures, as `VisionEncoder` takes them; None for rows of text.
+            inputs_embeds: of the tokens where they are known, pictures included.
             more: attention_mask and the like, of the language model.
         """
-        places = input_ids == IMAGE_TOKEN
-        embeddings = self.language_model.get_input_embeddings()(input_ids.masked_fill(places, 0))
-        if pixel_values is not None and grids is not None:
-            seen = self.vision_encoder(pixel_values, grids)
-            embeddings = embeddings.masked_scatter(places[..., None], seen.to(embeddings))
-        found: BaseModelOutputWithPast = self.language_model(inputs_embeds=embeddings, **more)
+        if inputs_embeds is None:
+            places = input_ids == IMAGE_TOKEN
+            inputs_embeds = self.language_model.get_input_embeddings()(input_ids.masked_fill(places, 0))
+            if pixel_values is not None and grids is not None:
+                seen = self.vision_encoder(pixel_values, grids)
+                inputs_embeds = inputs_embeds.masked_scatter(places[..., None], seen.to(inputs_embeds))
+        found: BaseModelOutputWithPast = self.language_model(inputs_embeds=inputs_embeds, **more)
         return found
 
 
-class MoondreamForConditionalGeneration(_Moondream, GenerationMixin):  # type: ignore[misc]
+class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
     """The whole model; PEFT asks for a model that could generate."""
+
+    config_class = MoondreamConfig
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^region_model\."]
+    _supports_flash_attn = _supports_sdpa = _supports_attention_backend = True
 
     def __init__(self, config: MoondreamConfig):
         super().__init__(config)
         self.model = MoondreamModel(config)
         self.lm_head = nn.Linear(config.text_config.hidden_size, config.text_config.vocab_size)
         self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Of the tokens."""
+        return self.model.language_model.get_input_embeddings()
 
     def forward(
         self, input_ids: torch.Tensor, labels: torch.Tensor | None = None, **more: Any

@@ -147,14 +147,23 @@ def test_spoilt_weights_another_base_and_what_is_no_adapter_are_not_merged(
     refuse_merges(capsys, trained.folder, tmp_path / "merged", other, monkeypatch, 8)
 
 
-def test_system_2_trains_the_language_part_alone(tmp_path: Path) -> None:
-    base = tiny_vlm("smolvlm", tmp_path / "base")
+def test_system_2_trains_the_language_part_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = tiny_vlm("moondream1", tmp_path / "base", hidden=64, layers=2)
     store = picture_store(tmp_path / "s.duckdb", valued(20))
     arguments = ["train", "--stage", "vlm", "--recipe", "moondream2", "--store", store, "--quiet", "--model", base]
-    entx(*arguments, "--out", tmp_path / "made", *sets(*CHANGED, "train.accumulation=2", "train.batch=16"))
+    entx(*arguments, "--out", tmp_path / "made", *sets(*CHANGED))
     before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made"))
+    assert before.keys() == after.keys()
     changed = {name for name in before if abs(before[name] - after[name]).max() > 0}
     assert any("text_model" in name for name in changed)
     assert not any("vision" in name for name in changed)
     serving = read_serving(tmp_path / "made")
     assert (serving.form.empty, serving.form.decimal_point) == ("blank", True)
+    qlora = ("train.method=lora", "model.load=nf4", "lora.r=16", "lora.alpha=32", "train.lr=2e-4")
+    entx(*arguments, "--out", tmp_path / "adapter", *sets(*CHANGED, *qlora))
+    merged, base_weights = merge_unchanged(capsys, tmp_path, tmp_path / "merged", 4)
+    moved = {name for name in base_weights if abs(merged[name] - base_weights[name]).max() > 0}
+    assert moved == {
+        name for name in base_weights
+        if name.startswith("text_model.transformer.h.") and name.endswith("weight") and ".ln." not in name
+    }  # fmt: skip

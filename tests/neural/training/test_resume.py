@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from tests.neural.training.inputs import Inputs, break_off, entx, record_of, text_inputs
+from tests.neural.training.inputs import Inputs, break_off, entx, picture_inputs, record_of, sets, text_inputs
+from tests.vlm_stage.tiny_vlms import tiny_vlm
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,28 @@ def test_broken_training_goes_on_to_the_same_end(
     assert left.keys() == right.keys()
     assert all(abs(left[name] - right[name]).max() < 1e-6 for name in left)
     assert not out.with_name("broken.part").exists()
+
+
+def test_whole_weights_under_published_names_are_resumed_and_the_best_are_kept(tmp_path: Path) -> None:
+    """Moondream2 by its language part: the library would write checkpoints with other names than it reads."""
+    inputs = picture_inputs(tmp_path)
+    base = tiny_vlm("moondream1", tmp_path / "moondream", layers=2)
+    steady = ("model.scope=language", "train.scheduler=constant", "train.warmup=0", "train.group_by_length=false")
+    arguments = [*inputs.arguments[:-1], base, "--quiet", *sets(*steady, "train.epochs=4")]
+    broken, whole, short = (tmp_path / name for name in ("broken", "whole", "short"))
+    process, _ = break_off(arguments, broken, signal.SIGKILL)
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    for out, more in ((broken, ()), (whole, ()), (short, sets("train.max_steps=4"))):
+        entx(*arguments, "--out", out, *more)
+    records = [record_of(out) for out in (broken, whole, short)]
+    assert records[0]["training"]["resumed at step"] >= 4
+    losses = [[entry["loss"] for entry in one["history"] if "loss" in entry] for one in records]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert [one["dev"]["step"] for one in records] == [4, 4, 4]  # it never reads any; the first measurement counts
+    left, right, best = (load_file(out / "model.safetensors") for out in (broken, whole, short))
+    assert left.keys() == right.keys() == best.keys() == load_file(base / "model.safetensors").keys()
+    for name in best:
+        assert max(abs(left[name] - right[name]).max(), abs(right[name] - best[name]).max()) < 1e-5, name
 
 
 def test_finished_folder_is_never_overwritten(

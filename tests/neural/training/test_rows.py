@@ -160,6 +160,17 @@ def usable(*questions: LabelledQuestion, **sources: float) -> tuple[list[tuple[i
     return [(question.index, truth.text if truth else "") for question, truth in found], tally
 
 
+def test_labels_of_illegal_units_are_dropped_or_say_that_there_is_no_value() -> None:
+    asks = [asked(0, "wattage", "2 horsepower"), asked(1, "width", "3.0 gram"), asked(2, "depth", "x")]
+    tally: Counter[str] = Counter()
+    assert usable_labels(asks, CHALLENGE, {}, RangePolicy.UPPER, tally) == []
+    assert tally["dropped: unit not allowed"] == 2
+    tally.clear()
+    kept = usable_labels(asks, CHALLENGE, {}, RangePolicy.UPPER, tally, illegal="empty")
+    assert [(question.index, truth) for question, truth in kept] == [(0, None), (1, None)]
+    assert tally == {"emptied: unit not allowed": 2, "dropped: no quantity": 1}
+
+
 def test_the_first_pattern_that_fits_is_the_weight() -> None:
     sources = {"train*/depth": 0.1, "train*": 0.5, "cur*": 1.0}
     assert source_weight(sources, "train.csv", "depth") == 0.1

@@ -248,8 +248,6 @@ def test_folders_that_are_no_vision_model_are_refused(pictures: Inputs, tmp_path
     (coded / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "modeling.Model"}}))
     ended = pictures.train(capsys, out, "--model", coded)
     assert (ended.code, "asks for code of its own" in ended.err) == (2, True)
-    ended = pictures.train(capsys, out, "--model", coded, *sets("model.remote_code=main"))
-    assert (ended.code, "no commit of 40" in ended.err) == (2, True)
     ended = pictures.train(capsys, out, "--model", text_base(tmp_path / "text"))
     assert (ended.code, "no vision-language model that entx knows" in ended.err) == (2, True)
     ended = run_entx(capsys, *pictures.arguments[:-2], "--out", out)
