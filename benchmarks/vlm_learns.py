@@ -4,9 +4,10 @@ For each family a tiny model is built from its configuration. All weights of it 
 values of another entity (a QLoRA adapter on random weights has nothing to adapt), by the CLI. Then comes the proof, by
 the CLI alone: QLoRA (nf4 base) on rendered pictures of one weight each, killed by SIGKILL after its first checkpoint
 and resumed; `entx predict` with base and adapter on the training pictures; the same with the pictures shuffled among
-the questions; and `entx merge-adapter` with its guard, and the merged model's answers.
+the questions; and `entx merge-adapter` with its guard, and the merged answers. Moondream2 learns by its language
+part alone, as published system 2 trained it: first by whole weights, killed and resumed too, then by QLoRA.
 
-    python -m benchmarks.vlm_learns [--families qwen2_vl paligemma smolvlm] [--pictures 200]
+    python -m benchmarks.vlm_learns [--families qwen2_vl paligemma smolvlm moondream1] [--pictures 200]
 
 Prints f1 on the training pictures before and after, shuffled, and merged, with the seconds of each part.
 """
@@ -25,11 +26,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from safetensors.numpy import load_file
+
 from benchmarks.shared import ROOT, arguments
 from entx.core.evaluation import Counts, outcomes
 from entx.core.tables import read_table
 from entx.neural.training.trainer import last_whole
-from tests.neural.training.inputs import Drawn, draw, entx, make_recipe, picture_store, valued
+from tests.neural.training.inputs import Drawn, draw, entx, make_recipe, picture_store, sets, valued
 from tests.vlm_stage.tiny_vlms import tiny_vlm
 
 RECIPE = """
@@ -58,8 +61,9 @@ warmup = 0.05
 dev_share = 0
 """
 QLORA = ("train.method=lora", "model.load=nf4", "lora.r=32", "lora.alpha=64", "train.evaluate_every=20")
-SHAPES: dict[str, dict[str, Any]] = {"paligemma": {"side": 112, "hidden": 128}}
-"""Its one head for keys must have whole blocks of weights for bitsandbytes on a CPU."""
+SHAPES: dict[str, dict[str, Any]] = {"paligemma": {"side": 112, "hidden": 128}, "moondream1": {"side": 112}}
+"""PaliGemma's one head for keys must have whole blocks of weights for bitsandbytes on a CPU."""
+LANGUAGE = ("model.scope=language", "train.evaluate_every=20")
 
 
 def predict(folder: Path, store: Path, pictures: list[Drawn], name: str, *more: object) -> tuple[float, float]:
@@ -111,13 +115,24 @@ def prove(kind: str, count: int, hidden: int, epochs: float, folder: Path) -> di
     base_seconds = time.monotonic() - began
     store = picture_store(folder / "asked.duckdb", asked)
     before, _ = predict(folder, store, asked, "before", "--model", folder / "base", "--four-bit")
-    arguments = [*common, "--store", str(store), "--model", str(folder / "base"), "--set", f"train.epochs={epochs}"]
-    for one in QLORA:
-        arguments += ["--set", one]
-    seconds, resumed = train_killed(arguments, folder / "adapter")
+    arguments = [*common, "--store", str(store), "--model", str(folder / "base"), *sets(f"train.epochs={epochs}")]
+    shuffled = shuffled_store(folder, asked)
+    language: tuple[str, ...] = ()
+    of_part: dict[str, Any] = {}
+    if kind == "moondream1":
+        language = LANGUAGE
+        seconds, resumed = train_killed([*arguments, *sets(*LANGUAGE)], folder / "part")
+        base, part = (load_file(folder / name / "model.safetensors") for name in ("base", "part"))
+        names = {name for name in base if not (base[name] == part[name]).all()}
+        assert not any(name.startswith("vision_encoder") for name in names)
+        of_part = {
+            "f1": predict(folder, store, asked, "part", "--model", folder / "part")[0],
+            "f1 shuffled": predict(folder, shuffled, asked, "part", "--model", folder / "part")[0],
+            "resumed at step": resumed, "seconds": round(seconds), "tensors changed": len(names),
+        }  # fmt: skip
+    seconds, resumed = train_killed([*arguments, *sets(*QLORA, *language)], folder / "adapter")
     trained = ("--model", folder / "base", "--adapter", folder / "adapter", "--four-bit")
     after, read_seconds = predict(folder, store, asked, "after", *trained)
-    shuffled = shuffled_store(folder, asked)
     destroyed, _ = predict(folder, shuffled, asked, "shuffled", *trained)
     entx("merge-adapter", "--model", folder / "base", "--adapter", folder / "adapter", "--store", store, "--out",
          folder / "merged", "--dtype", "float32", "--quiet")  # fmt: skip
@@ -127,7 +142,7 @@ def prove(kind: str, count: int, hidden: int, epochs: float, folder: Path) -> di
         "family": kind, "pictures": count, "f1 before": before, "f1": after, "f1 shuffled": destroyed,
         "f1 merged": merged, "resumed at step": resumed, "base seconds": round(base_seconds),
         "qlora seconds": round(seconds), "predict seconds": round(read_seconds, 1), "guard": guard["guard"],
-        "against 4-bit": guard["against 4-bit weights"],
+        "against 4-bit": guard["against 4-bit weights"], **({"whole language part": of_part} if of_part else {}),
     }  # fmt: skip
 
 
@@ -144,7 +159,7 @@ def shuffled_store(folder: Path, asked: list[Drawn]) -> Path:
 
 def run() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--families", nargs="+", default=["qwen2_vl", "paligemma", "smolvlm"])
+    parser.add_argument("--families", nargs="+", default=["qwen2_vl", "paligemma", "smolvlm", "moondream1"])
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--epochs", type=float, default=20)
