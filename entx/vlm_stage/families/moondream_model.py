@@ -107,14 +107,14 @@ class MoondreamModel(nn.Module):  # type: ignore[misc]
 
         Args:
             input_ids: shape (rows, tokens), with `IMAGE_TOKEN` for each position of a picture.
-            pixel_values, grids: of the rows' pictures, as `VisionEncoder` takes them; None for rows of text.
+            pixel_values, grids: of the rows' pictures, as `VisionEncoder` takes them.
             inputs_embeds: of the tokens where they are known, pictures included.
             more: attention_mask and the like, of the language model.
         """
         if inputs_embeds is None:
             places = input_ids == IMAGE_TOKEN
             inputs_embeds = self.language_model.get_input_embeddings()(input_ids.masked_fill(places, 0))
-            if pixel_values is not None and grids is not None:
+            if places.any():  # `generate` gives pictures with every token
                 seen = self.vision_encoder(pixel_values, grids)
                 inputs_embeds = inputs_embeds.masked_scatter(places[..., None], seen.to(inputs_embeds))
         found: BaseModelOutputWithPast = self.language_model(inputs_embeds=inputs_embeds, **more)
@@ -122,7 +122,7 @@ class MoondreamModel(nn.Module):  # type: ignore[misc]
 
 
 class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
-    """The whole model; PEFT asks for a model that could generate."""
+    """The whole model."""
 
     config_class = MoondreamConfig
     base_model_prefix = "model"
@@ -141,10 +141,11 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         return self.model.language_model.get_input_embeddings()
 
     def forward(
-        self, input_ids: torch.Tensor, labels: torch.Tensor | None = None, **more: Any
+        self, input_ids: torch.Tensor, pixel_values: torch.Tensor | None = None, grids: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None, **more: Any,
     ) -> CausalLMOutputWithPast:  # fmt: skip
         """Logits of every token; the mean loss of `labels`, -100 where nothing is learnt, where they are given."""
-        found = self.model(input_ids, **more)
+        found = self.model(input_ids, pixel_values, grids, **more)
         logits, loss = self.lm_head(found.last_hidden_state), None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.text_config.vocab_size)
