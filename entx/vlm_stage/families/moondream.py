@@ -39,7 +39,7 @@ class MoondreamCodec(Codec):
         self._side, self._tokens = side, tokens
 
     def view_size(self, size: Size, pixels: int) -> Size:
-        """One to four squares of the tower, at most two high and two wide, by the nearest aspect within the budget.
+        """One to four squares of the tower, at most two high and two wide, by the nearest aspect; the budget is unused.
 
         The published rule with its slip: where two are as near, it compares heights with the width and widths with
         the height. It decides for pictures of 3:4 and 3:2, and the published weights have learnt with it.
@@ -50,7 +50,7 @@ class MoondreamCodec(Codec):
             return side, side
         grids = [(side, side), (double, side), (side, double), (double, double)]
         return min(
-            (grid for grid in grids if grid[0] * grid[1] <= max(pixels, side**2)),
+            grids,
             key=lambda grid: (abs(grid[0] / grid[1] - width / height), abs(grid[1] - width) + abs(grid[0] - height)),
         )
 
