@@ -250,7 +250,7 @@ class Hints:
 
     @classmethod
     def of_run(cls, store: Store, run: str, share: float = 0.5) -> Hints:
-        """The answers of a run of the store; none for a run that does not exist."""
+        """The answers of a run of the store; InputError for a run that does not exist."""
         return cls(load_hints(store, run), share)
 
     def of(self, row: Row, epoch: int, seed: int) -> Hint | None:

@@ -36,7 +36,7 @@ from entx.core.types import LineGeometry, OcrLine, OcrPage, PageGeometry, Quanti
 from entx.core.units import BY_NAME
 from entx.neural.calibration import Calibration
 from entx.neural.predict import read_serving as read_described
-from entx.storage.runs import load_answers
+from entx.storage.runs import load_answers, run_settings
 from entx.storage.store import Store
 
 PROMPT_VERSION = 1
@@ -134,7 +134,8 @@ class Hint:
 
 
 def load_hints(store: Store, run: str) -> Mapping[int, Hint]:
-    """What a run of the store answered to each question; nothing for one that does not exist."""
+    """What a run of the store answered to each question. Raises InputError: no such run; lists those there are."""
+    run_settings(store, run)
     return {index: Hint(answer.quantity, answer.score) for index, answer in load_answers(store, run)}
 
 

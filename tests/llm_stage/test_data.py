@@ -37,7 +37,7 @@ from entx.llm_stage.prompt import Style
 from entx.neural.backends.base import PromptTokenizer, Query, Request
 from entx.neural.backends.transformers import TransformersModel
 from entx.neural.training.rows import RangePolicy
-from entx.storage.runs import add_answers
+from entx.storage.runs import add_answers, begin_run
 from entx.storage.store import Store
 from tests.llm_stage.stores import KEY, WRITER, Asked, Shown, fill
 from tests.llm_stage.tiny_models import tiny_model, tiny_tokenizer
@@ -228,6 +228,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     heights = [
         (2 * n, Answer(Quantity(Decimal(20 + n), "centimetre"), f"{20 + n} cm", score=0.85)) for n in range(PICTURES)
     ]
+    begin_run(store, "rules", "rules", {})
     add_answers(store, "rules", [*heights, *[(2 * n + 1, Answer(None, reason="x")) for n in range(PICTURES)]])
     return store
 
@@ -282,16 +283,16 @@ def test_hints_say_what_the_run_said(store: Store) -> None:
 def test_a_generated_negative_is_hinted_only_where_any_reader_abstains(tmp_path: Path) -> None:
     shown = Shown(["Net weight 100 g"], [Asked("item_weight", "100 gram")])
     with fill(tmp_path / "n.duckdb", [shown]) as made:
+        begin_run(made, "rules", "rules", {})
         add_answers(made, "rules", [(0, Answer(None))])
         data = TextDataset.load(made, KEY, CHALLENGE, WRITER, hints=Hints.of_run(made, "rules", 1.0))
     hinted = {one.source: "<hint> [none]" in one.question for one in data.examples(sampled=False)}
     assert hinted == {"own.csv": True, "negative:absent": True, "negative:swapped": False}
 
 
-def test_a_run_that_is_not_there_hints_nothing(store: Store) -> None:
-    hints = Hints.of_run(store, "nobody", 1.0)
-    data = TextDataset.load(store, KEY, CHALLENGE, WRITER, hints=hints)
-    assert not any("<hint>" in one.question for one in data.examples())
+def test_hints_of_a_run_that_is_not_there_are_an_error_that_lists_those_there_are(store: Store) -> None:
+    with pytest.raises(InputError, match=r"no run 'nobody' in .*; it holds: rules"):
+        Hints.of_run(store, "nobody", 1.0)
 
 
 def test_parts_of_a_dataset_share_nothing(store: Store) -> None:
