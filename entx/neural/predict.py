@@ -99,8 +99,7 @@ def open_model(
     if options.backend == "openai":
         from entx.neural.backends.server import ServedModel
 
-        seconds = 300.0 if stage == "vlm" else 120.0  # a picture is many tokens for a server without a GPU
-        served = ServedModel(str(options.base_url), options.model, chat=chat, timeout=seconds)
+        served = ServedModel(str(options.base_url), options.model, chat=chat)
         return served, {
             "backend": "openai", "base_url": options.base_url, "weights": None, "dtype": None, "four_bit": False,
         }  # fmt: skip
@@ -278,19 +277,24 @@ def answer_questions(
         **reader.settings(store, task), "model": reader.model.name, "schema": reader.schema.digest,
         "calibration": calibration.digest if calibration else None, **(key.as_dict() if key else NO_PAGES), **settings,
     })  # fmt: skip
-    answered, began = 0, time.monotonic()
-    for batch in reader.work(store, run, task):
-        read = reader.read([asked for _, asked in batch])
-        indices = [index for of_one, _ in batch for index in of_one]
-        share = (time.monotonic() - began) / len(indices)
-        answers = [replace(answer, seconds=share) for of_one in read for answer in of_one]
-        add_answers(store, run, list(zip(indices, answers, strict=True)))
-        answered += len(indices)
-        advance(len(indices))
-        began = time.monotonic()
-    seconds = time.monotonic() - started
-    counts = asdict(reader.counts)
-    end_run(store, run, seconds, {"answered": answered, **counts})
+    answered, began, fault = 0, time.monotonic(), None
+    try:
+        for batch in reader.work(store, run, task):
+            read = reader.read([asked for _, asked in batch])
+            indices = [index for of_one, _ in batch for index in of_one]
+            share = (time.monotonic() - began) / len(indices)
+            answers = [replace(answer, seconds=share) for of_one in read for answer in of_one]
+            add_answers(store, run, list(zip(indices, answers, strict=True)))
+            answered += len(indices)
+            advance(len(indices))
+            began = time.monotonic()
+    except InputError as error:  # a server that died, for one: what was answered has been paid for
+        fault = error
+    seconds, counts = time.monotonic() - started, {**asdict(reader.counts), **reader.model.usage}
+    if fault is None or answered:
+        end_run(store, run, seconds, {"answered": answered, **counts})
+    if fault is not None:
+        raise fault
     return InferReport(answered, seconds, counts)
 
 

@@ -208,6 +208,8 @@ def _shares(counts: Counter[str]) -> dict[str, int]:
     return {"n": counts.total(), **{verdict: counts[verdict] for verdict in _VERDICTS}}
 
 
+_TOKENS = ("prompt", "cached", "completion")
+
 Rates = tuple[float | None, float]
 """Seconds for 1,000 questions: of answering, None where not known, and of one worker that reads their OCR pages."""
 
@@ -215,7 +217,9 @@ Rates = tuple[float | None, float]
 def costs(
     store: Store, arms: Sequence[Arm], price: float | None, stated: Mapping[str, float]
 ) -> dict[str, dict[str, Any]]:
-    """For each run: asked and answered over the whole store, coverage, seconds and cost for 1,000 questions.
+    """For each run: asked and answered over the whole store, coverage, seconds, cost and tokens for 1,000 questions.
+
+    Tokens are those that a server counted: read, of these known to it from before, and written.
 
     An imported run was timed nowhere. An ensemble costs what its members cost, and its own decisions.
 
@@ -245,7 +249,11 @@ def costs(
         own = totals[arm.run]
         rate = rates[arm.run] if arm.run in rates else _ensemble_rates(own, rates)
         coverage = own.answered / own.asked if own.asked else None
-        found[arm.run] = {"asked": own.asked, "answered": own.answered, "coverage": coverage, **_cost(rate, price)}
+        tokens = {name: own.counts.get(f"{name}_tokens", 0) * 1000.0 / max(own.asked, 1) for name in _TOKENS}
+        found[arm.run] = {
+            "asked": own.asked, "answered": own.answered, "coverage": coverage, **_cost(rate, price),
+            "server_tokens": tokens if any(tokens.values()) else None,
+        }  # fmt: skip
     return found
 
 

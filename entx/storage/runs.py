@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class RunTotals:
     answered: int  # of these, with a quantity
     answer_seconds: float  # sum of the answers' own times; 0 for a run that did not take them
     wall_seconds: float  # of all its calls together that had something to do
+    counts: Mapping[str, int]  # what these calls did, summed by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,9 @@ def run_totals(store: Store, run: str) -> RunTotals:
         from runs r left join answers a using (run) where r.run = ?"""
     stage, settings, asked, answered, seconds = fetch(store, query, [run])[0]
     ends = fetch(store, "select wall_seconds, counts from run_ends where run = ?", [run])
-    wall = sum(took for took, counts in ends if any(json.loads(counts).values()))
-    return RunTotals(stage, json.loads(settings), asked, answered, seconds, wall)
+    calls = [(took, did) for took, counts in ends if any((did := json.loads(counts)).values())]
+    wall, counts = sum(took for took, _ in calls), sum((Counter(did) for _, did in calls), Counter[str]())
+    return RunTotals(stage, json.loads(settings), asked, answered, seconds, wall, counts)
 
 
 def page_seconds(store: Store, run: str, key: PageKey) -> float:

@@ -19,7 +19,7 @@ from entx.ensemble.job import run_ensemble
 from entx.report import figures
 from entx.report.columns import ARM, HYBRID, Column
 from entx.storage.questions import add_questions
-from entx.storage.runs import find_arms
+from entx.storage.runs import end_run, find_arms
 from entx.storage.store import Store
 from tests.report.ablations import (
     ROW,
@@ -253,6 +253,19 @@ def test_cost_from_the_times_of_the_runs(tiny: tuple[Path, Path]) -> None:
     assert (qwen["seconds"], qwen["cost"]) == (None, None)
     assert of(columns, "vote")["cost"]["seconds"] is None
     assert of(columns, "vote")["cost"]["looked"] == {"rules": 1.0, "qwen": 0.875}
+
+
+def test_tokens_that_a_server_counted_are_told_for_a_thousand_rows(tmp_path: Path) -> None:
+    arms = {"rules": default_arms()["rules"], "served": default_arms()["rules"]}
+    made = make_store(tmp_path, arms)
+    with Store(made[0], write=True) as store:
+        for prompt, cached in ((700, 0), (100, 60)):  # of two calls
+            counts = {"answered": 4, "prompt_tokens": prompt, "cached_tokens": cached, "completion_tokens": 20}
+            end_run(store, "served", 1.0, counts)
+    columns = summary(*made, runs="rules,served", strategies=("vote",))["columns"]
+    tokens = of(columns, "served")["cost"]["server_tokens"]
+    assert tokens == {"prompt": 100_000, "cached": 7_500, "completion": 5_000}
+    assert of(columns, "rules")["cost"]["server_tokens"] is None
 
 
 def test_a_hybrid_costs_what_its_runs_cost_with_one_reading(tmp_path: Path) -> None:

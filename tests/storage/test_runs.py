@@ -71,11 +71,11 @@ def test_a_run_that_holds_pages_keeps_its_name(store: Store) -> None:
 
 def test_totals_count_answers_and_only_calls_that_did_something(store: Store) -> None:
     begin_run(store, "r", "llm", {"model": "m"})
-    assert run_totals(store, "r") == RunTotals("llm", {"model": "m"}, 0, 0, 0.0, 0.0)
+    assert run_totals(store, "r") == RunTotals("llm", {"model": "m"}, 0, 0, 0.0, 0.0, {})
     add_answers(store, "r", [(1, _answered("x", 0.5)), (2, _answered("", 0.25)), (3, _answered("y"))])
     end_run(store, "r", 3.0, {"asked": 3, "skipped": 0})
     end_run(store, "r", 50.0, {"asked": 0})
-    assert run_totals(store, "r") == RunTotals("llm", {"model": "m"}, 3, 2, 0.75, 3.0)
+    assert run_totals(store, "r") == RunTotals("llm", {"model": "m"}, 3, 2, 0.75, 3.0, {"asked": 3})
 
 
 def test_pages_are_counted_once_a_picture_and_only_of_their_key(store: Store) -> None:

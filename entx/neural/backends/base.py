@@ -27,6 +27,9 @@ Size = tuple[int, int]
 MAX_TOKENS = 32
 """Of a written answer: no legal one needs as many, even of a tokenizer that spells units out."""
 
+CHAT_TOKENS = 30
+"""Of a chat template around a question: a guess where no tokenizer is at hand."""
+
 _BYTES_PER_TOKEN = 3  # a careful guess where no tokenizer is at hand: layout tags and digits are short
 _PATCH = 28  # pixels; side of an image token of the Qwen models
 _TEMPLATE_STEPS = 300_000  # lines of a template, and calls; some 1,000 of those in use
@@ -76,6 +79,7 @@ class Model:
     """A model of either stage."""
 
     name: str  # for messages and the run's record
+    usage: Mapping[str, int] = {}  # what a server counted, by name; of a model that is loaded here nothing
 
     def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
         """The most probable answer token by token, and the scores of the choices; for each request one a query.

@@ -12,9 +12,11 @@ import io
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -31,11 +33,15 @@ KEY_VARIABLE = "ENTX_API_KEY"
 """The environment variable with the server's key. Not OPENAI_API_KEY: that one is not for whatever --base-url names."""
 
 _RETRIES = urllib3.Retry(
-    total=4, redirect=False, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None, backoff_factor=0.5,
+    total=6, redirect=False, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None, backoff_factor=0.5,
     backoff_max=20, raise_on_status=False,
 )  # fmt: skip
 _LARGEST_REPLY = 16 << 20
+_COUNTED = ("prompt_tokens", "cached_tokens", "completion_tokens")
 _GRAMMAR_PARTS = re.compile(r"\[[^\]]*\]|\{[^}]*\}|[()|?]|\\(.)|([A-Za-z0-9 ]+)")
+
+Shown = str | list[dict[str, Any]]
+"""A page as text, or the views of a picture as parts of a message."""
 
 
 class ServedModel(Model):
@@ -47,18 +53,20 @@ class ServedModel(Model):
         chat: ask at /chat/completions, where the server applies the model's template (pictures go nowhere else); else
             at /completions.
         concurrency: requests in flight.
-        timeout: seconds that one request may take.
+        timeout: seconds that one request may take, its wait among the others included.
 
     Attributes:
         url: without a slash at its end.
         kind: of the server: "vllm", "llamacpp" or "" for any other.
+        usage: requests that were answered, and their tokens as the server counts them: prompt_tokens, those of them
+            that it had read before (cached_tokens), completion_tokens.
 
     Raises:
         InputError: not a URL of http or https, or --offline; the server cannot be reached or lists no such model.
     """
 
     def __init__(
-        self, base_url: str, model: str | None = None, *, chat: bool, concurrency: int = 8, timeout: float = 120.0
+        self, base_url: str, model: str | None = None, *, chat: bool, concurrency: int = 8, timeout: float = 600.0
     ):
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
@@ -74,63 +82,82 @@ class ServedModel(Model):
         key = os.environ.get(KEY_VARIABLE)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._extras = True
+        self._lock = Lock()
+        self.usage: Counter[str] = Counter()
         self.name, self.kind = self._find(model)
 
     def complete(self, batch: Sequence[Request], *, max_tokens: int = MAX_TOKENS) -> list[list[Completion]]:
         """Greedy answers, within each pattern where the server takes one; or, of `max_tokens` 0, scores.
 
-        Scores are without an end token (what a unit ends with is its last letter), and beside an answer None.
+        Beside an answer scores are None. Those of vLLM are without an end token (what a unit ends with is its last
+        letter), those of llama.cpp with it.
 
         Raises:
             PictureError: the server does not take a picture.
-            InputError: scores are wanted of a picture, of a chat model, whose template is not at hand here, or of
-                another server than vLLM; it answers with an error, or with something else than an answer.
+            InputError: scores are wanted of another server than these two, or by vLLM of a picture or of a chat model,
+                whose template is not at hand here; it answers with an error, or with something else than an answer.
         """
         shown = [
             request.shown if isinstance(request.shown, str) else [_image_part(view) for view in request.shown]
             for request in batch
         ]
         jobs = [(one, query) for one, request in zip(shown, batch, strict=True) for query in request.queries]
-        if not max_tokens and (self.kind != "vllm" or self._chat):
+        if not max_tokens and self.kind != "llamacpp" and (self.kind != "vllm" or self._chat):
             raise InputError(
-                f"{self.url} does not return log-probabilities of given completions (vLLM does, for models of the "
-                "compact style); use --mode free"
+                f"{self.url} does not return log-probabilities of given completions (llama.cpp does, and vLLM for "
+                "models of the compact style); use --mode free"
             )
         with ThreadPoolExecutor(self._concurrency) as threads:
             if max_tokens:
                 found = threads.map(lambda job: self._write(job[0], job[1], max_tokens), jobs)
             else:
-                scored = [(f"{one}{query.question}", choice) for one, query in jobs for choice in query.choices]
+                scored = [(one, query.question, choice) for one, query in jobs for choice in query.choices]
                 scores = threads.map(lambda job: self._score(*job), scored)
                 found = iter([Completion(scores=tuple(islice(scores, len(query.choices)))) for _, query in jobs])
             return [[next(found) for _ in request.queries] for request in batch]
 
-    def _write(self, shown: str | list[dict[str, Any]], query: Query, max_tokens: int) -> Completion:
-        prompt = (
-            shown + query.question if isinstance(shown, str) else [*shown, {"type": "text", "text": query.question}]
-        )
+    def _write(self, shown: Shown, query: Query, max_tokens: int) -> Completion:
+        extras: dict[str, Any] = {}
+        if query.pattern and self.kind == "vllm":
+            extras["structured_outputs"] = {"regex": query.pattern}
+        elif query.pattern and self.kind == "llamacpp":
+            extras["grammar"] = gbnf(query.pattern)
+        text, log_prob = self._answer(shown, query.question, max_tokens, extras)
+        return Completion(text, log_prob, (None,) * len(query.choices))
+
+    def _answer(
+        self, shown: Shown, question: str, max_tokens: int, extras: Mapping[str, Any]
+    ) -> tuple[str, float | None]:
+        """The text that the server writes, and the log-probability of its tokens where it tells it."""
+        prompt = shown + question if isinstance(shown, str) else [*shown, {"type": "text", "text": question}]
         request: dict[str, Any] = {"model": self.name, "max_tokens": max_tokens, "temperature": 0, "stream": False}
         if self._chat:
             request["messages"] = [{"role": "user", "content": prompt}]
         else:
             request["prompt"] = prompt
-        extras: dict[str, Any] = {"logprobs": True if self._chat else 1}
-        if query.pattern and self.kind == "vllm":
-            extras["structured_outputs"] = {"regex": query.pattern}
-        elif query.pattern and self.kind == "llamacpp":
-            extras["grammar"] = gbnf(query.pattern)
         try:
-            reply = self._first_choice(request, extras)
+            reply = self._first_choice(request, {**extras, "logprobs": True if self._chat else 1})
         except RefusedError as error:
             raise (error if isinstance(shown, str) else PictureError(str(error))) from None
         message = reply.get("message")
         text = message.get("content") if isinstance(message, dict) else reply.get("text")
         if not isinstance(text, str):
             raise InputError(f"{self.url}: a reply without text")
-        return Completion(text, _sum(reply.get("logprobs")), (None,) * len(query.choices))
+        return text, _sum(reply.get("logprobs"))
 
-    def _score(self, prompt: str, choice: str) -> float:
-        """Log-probability of a choice: vLLM echoes a prompt with those of its tokens."""
+    def _score(self, shown: Shown, question: str, choice: str) -> float:
+        """Log-probability of a choice.
+
+        llama.cpp is made to write it, by a grammar that allows nothing else: it tells each token's probability under
+        the model alone, and that of the end. vLLM echoes a prompt with those of its tokens.
+        """
+        if self.kind == "llamacpp":
+            grammar = f"root ::= {json.dumps(choice, ensure_ascii=False)}"
+            text, log_prob = self._answer(shown, question, MAX_TOKENS, {"grammar": grammar})
+            if text != choice or log_prob is None:
+                raise InputError(f"{self.url}: writes {text!r} where only {choice!r} is allowed; use --mode free")
+            return log_prob
+        prompt = f"{shown}{question}"
         request = {
             "model": self.name, "prompt": prompt + choice, "max_tokens": 1, "temperature": 0, "echo": True,
             "logprobs": 1,
@@ -168,13 +195,19 @@ class ServedModel(Model):
             if len(known) != 1:
                 raise InputError(f"{self.url} lists {len(known)} models; name one: --model NAME")
             model = next(iter(known))
-        owner = known.get(model, "")
-        return model, owner if owner in ("vllm", "llamacpp") else ""
+        owners = {known[model]} if model in known else set(known.values())  # llama.cpp answers to any name
+        return model, next(iter(owners & {"vllm", "llamacpp"} if len(owners) == 1 else ()), "")
 
     def _choice(self, reply: Mapping[str, Any]) -> dict[str, Any]:
         choices = reply.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
             raise InputError(f"{self.url}: a reply without choices")
+        counted: dict[str, Any] = {}
+        for part in (usage := reply.get("usage"), isinstance(usage, dict) and usage.get("prompt_tokens_details")):
+            counted |= part if isinstance(part, dict) else {}
+        with self._lock:
+            self.usage["requests"] += 1
+            self.usage.update({name: counted[name] for name in _COUNTED if isinstance(counted.get(name), int)})
         return dict(choices[0])
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:

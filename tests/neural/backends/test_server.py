@@ -146,6 +146,23 @@ def test_each_kind_of_server_is_told_the_constraint_in_its_own_field(owner: str,
     assert {"structured_outputs", "grammar"} & set(request) == ({field} if field else set())
 
 
+def test_llama_cpp_is_made_to_write_each_choice_and_says_how_probable_that_was() -> None:
+    def forced(request: dict[str, Any]) -> tuple[int, Any]:
+        text = json.loads(request["grammar"].removeprefix("root ::= "))
+        usage = {"prompt_tokens": 50, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 40}}
+        return 200, {**said(text if text != "7 metre" else "8 metre"), "usage": usage}
+
+    with playing(forced, "llamacpp") as (handler, url):
+        served = ServedModel(url, "its-own-name", chat=True)
+        found = served.complete(PAGES[:1], max_tokens=0)
+        with pytest.raises(InputError, match="writes '8 metre' where only '7 metre' is allowed"):
+            served.complete(PAGES[1:], max_tokens=0)
+    assert [one.scores for one in found[0]] == [(-1.5, -1.5), (-1.5,)]
+    assert {"5 inch", "none"} <= {json.loads(one["grammar"].removeprefix("root ::= ")) for one in handler.seen}
+    assert served.usage["prompt_tokens"] == 50 * served.usage["requests"]
+    assert served.usage["cached_tokens"] == 40 * served.usage["requests"] > 100
+
+
 def test_a_server_that_takes_no_extras_is_asked_plainly_from_then_on(tiny: TransformersModel) -> None:
     def plain_only(request: dict[str, Any]) -> tuple[int, Any]:
         extras = "logprobs" in request or "structured_outputs" in request
