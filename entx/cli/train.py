@@ -214,7 +214,6 @@ def dataset_command(
     from entx.llm_stage.prompt import Style
     from entx.neural.training.rows import RangePolicy
     from entx.storage.pages import choose_pages
-    from entx.storage.runs import run_settings
 
     if stage != "llm":
         raise InputError(f"--stage {stage}: this version has: llm")
@@ -230,10 +229,7 @@ def dataset_command(
     writer = PageWriter(_one_of(Style, style, "--style"), token_counter(model), budget)
     with cli.open_store(store) as opened:
         key = choose_pages(opened, engine)
-        hints = Hints()
-        if hint_run is not None:
-            run_settings(opened, hint_run)  # an error that lists the runs, where there is none of that name
-            hints = Hints.of_run(opened, hint_run)
+        hints = Hints.of_run(opened, hint_run) if hint_run is not None else Hints()
         withheld = _pictures(opened, held_out or [])
         data = TextDataset.load(opened, key, entities, writer, wanted, hints=hints, held_out=withheld, seed=seed)
     if not any(not row.generated for row in data.rows):
@@ -312,6 +308,10 @@ def train_command(
     dry_run: Annotated[
         bool, Option("--dry-run", help="Say rows, tokens, steps, memory and time, and train nothing.")
     ] = False,
+    gpu: Annotated[
+        str | None, Option("--gpu", help="With --dry-run: plan for this GPU (L4, T4, A100, ...); needs no --model.")
+    ] = None,
+    price: Annotated[float | None, Option("--price", help="With --gpu: of one hour of it.", min=0.0)] = None,
     resume: Annotated[
         bool, Option("--resume/--restart", help="Go on with an unfinished training of this OUT, or throw it away.")
     ] = True,
@@ -322,23 +322,32 @@ def train_command(
     A training that was stopped or killed goes on by the same call. The best weights by F1 on held-out rows are kept,
     with a model card, the curve and the whole record beside them.
 
+    --dry-run ends with exit code 2 where the training would not fit into memory, and says which settings would.
+
     Example: entx train --stage llm --recipe entx-small --store challenge.duckdb --out my-model --set train.epochs=2
     """
-    from entx.neural.model_folder import check_model_folder
+    from entx.neural.model_folder import ModelFolder, check_model_folder
     from entx.neural.training.adapters import choose_backend
     from entx.neural.training.recipe import load_recipe
 
+    if (gpu is not None and not dry_run) or (price is not None and gpu is None):
+        raise InputError("--gpu goes with --dry-run, and --price with --gpu")
     kind = stage_type(stage)
     recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
     entities = load_schema(schema)
-    base = model or _base(recipe_name, recipe)
-    folder = check_model_folder(base)
-    _require_libraries()
-    backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-    from entx.neural.training.estimate import optimiser_steps, plan_training
+    from entx.neural.training.estimate import Base, optimiser_steps, plan_training
     from entx.neural.training.stage import train
 
-    trained = kind(recipe, recipe_name, folder, entities)
+    if gpu is not None and model is None and (hub := recipe.model.hub):
+        folder = ModelFolder(Path(hub), is_adapter=False)
+        trained = kind(recipe, recipe_name, folder, entities, Base.published(recipe))
+        words.notice(f"a plan from the published size of {hub}: nothing is tried, and tokens are counted roughly")
+    else:
+        base = model or _base(recipe_name, recipe)
+        folder = check_model_folder(base)
+        _require_libraries()
+        backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
+        trained = kind(recipe, recipe_name, folder, entities)
     if not dry_run:
         trained.check()
     with cli.open_store(store) as opened:
@@ -350,7 +359,8 @@ def train_command(
         words.notice("no rows to measure F1 on: the training runs to its end and the last weights are kept")
     if dry_run:
         with tempfile.TemporaryDirectory() as scratch:
-            _say_plan(words, plan_training(trained, data, Path(scratch)), recipe, data)
+            plan = plan_training(trained, data, Path(scratch), gpu)
+        _say_plan(words, plan, recipe, data, price)
         return
     with words.progress("steps", optimiser_steps(recipe, data.lengths), unit="steps") as advance:
         ended = train(trained, data, out_dir, backend=backend, restart=not resume, advance=advance)
@@ -457,7 +467,8 @@ def _require_libraries() -> None:
         raise InputError(f"{', '.join(missing)} not installed; pip install 'entx-hybrid[llm]'")
 
 
-def _say_plan(words: cli.Output, plan: Plan, recipe: Recipe, data: TrainingData) -> None:
+def _say_plan(words: cli.Output, plan: Plan, recipe: Recipe, data: TrainingData, price: float | None) -> None:
+    """Prints the plan. Raises InputError: the training would not fit."""
     numbers = asdict(plan)
     sizes = numbers.pop("sizes")
     words.line(f"{plan.rows:,} rows, {plan.tokens:,} tokens ({plan.answer_tokens:,} learnt, longest {plan.longest})")
@@ -472,8 +483,14 @@ def _say_plan(words: cli.Output, plan: Plan, recipe: Recipe, data: TrainingData)
     words.line(f"{plan.steps:,} steps; F1 on {len(data.dev)} dev questions every {recipe.train.evaluate_every} steps")
     words.line(f"{plan.parameters:,} parameters, {plan.trained:,} of them trained")
     words.line(f"memory about {plan.memory_bytes / 2**30:.2f} GiB on {plan.device}")
-    words.line(f"time about {_duration(plan.seconds)}, measurements not counted (from {plan.basis})")
-    words.result({**numbers, **sizes, "dev": len(data.dev), "data": dict(data.counts)})
+    times = tuple(dict.fromkeys((plan.seconds, plan.most_seconds)))
+    words.line(f"time about {' to '.join(map(_duration, times))}, measurements not counted (from {plan.basis})")
+    cost = None if price is None else [round(price * one / 3600, 2) for one in times]
+    if cost:
+        words.line(f"cost about {' to '.join(map(str, cost))}, at {price:g} an hour")
+    words.result({**numbers, **sizes, "cost": cost, "dev": len(data.dev), "data": dict(data.counts)})
+    if plan.shortage:
+        raise InputError(plan.shortage)
 
 
 def _duration(seconds: float) -> str:

@@ -17,14 +17,13 @@ from entx.core.errors import InputError
 from entx.core.evaluation import Counts, outcomes
 from entx.llm_stage.data import BUDGET_CUT, Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
 from entx.llm_stage.prompt import NONE, PROMPT_VERSION, Style
-from entx.neural.backends.base import Model, PromptTokenizer, Query, Request
+from entx.neural.backends.base import CHAT_TOKENS, Model, PromptTokenizer, Query, Request
 from entx.neural.model_folder import load_model, load_tokenizer, named_fault
 from entx.neural.predict import write_serving
 from entx.neural.training.adapters import Side, Trainable
 from entx.neural.training.rows import TrainingData, evenly, training_data
 from entx.neural.training.stage import Stage, scores_of
 from entx.storage.pages import choose_pages
-from entx.storage.runs import run_settings
 from entx.storage.store import Store
 
 
@@ -83,6 +82,18 @@ def choose(model: Model, questions: Sequence[DevQuestion]) -> list[str]:
     return answers
 
 
+class RoughTokenizer(PromptTokenizer):
+    """Counts the tokens of a model that is not at hand (`Model.count_tokens`)."""
+
+    def __init__(self, *, chat: bool):
+        self.chat, self.ends = chat, (0,)
+        self._head, self._tail = "..." * CHAT_TOKENS if chat else "", ""
+
+    @override
+    def _tokenize(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
+        return [[0] * count for count in Model().count_tokens(texts)]
+
+
 class TextStage(Stage[TextRecipe]):
     """Training of text models."""
 
@@ -99,6 +110,8 @@ class TextStage(Stage[TextRecipe]):
     @cached_property
     def tokenizer(self) -> PromptTokenizer:
         """The folder's tokenizer; InputError where there is none, or none of the chat template that the style needs."""
+        if self.published:
+            return RoughTokenizer(chat=self.chat)
         with named_fault(self.folder.path, "no tokenizer"):
             tokenizer = load_tokenizer(self.folder.path)
         return PromptTokenizer(tokenizer, chat=self.chat, name=self.folder.path.name)
@@ -110,10 +123,7 @@ class TextStage(Stage[TextRecipe]):
             InputError: data.hint_run is no run of the store, or model.budget cuts most of the answers off their pages.
         """
         data, model = self.recipe.data, self.recipe.model
-        hints = Hints()
-        if data.hint_run:
-            run_settings(store, data.hint_run)  # an error that lists the runs, where there is none of that name
-            hints = Hints.of_run(store, data.hint_run, data.hint_share)
+        hints = Hints.of_run(store, data.hint_run, data.hint_share) if data.hint_run else Hints()
         writer = PageWriter(model.style, self.tokenizer.count, model.budget)
         key = choose_pages(store, engine)
         dataset = TextDataset.load(store, key, self.schema, writer, data, hints=hints, seed=self.recipe.train.seed)

@@ -23,6 +23,7 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError, PictureError
 from entx.core.images import FORMATS, MAX_PIXELS
 from entx.core.types import OcrPage, PageKey, PageStatus
+from entx.neural.backends.base import CHAT_TOKENS, Model
 from entx.neural.training.recipe import DataSettings, ModelSettings, Recipe, Settings
 from entx.neural.training.rows import (
     IGNORED,
@@ -247,12 +248,17 @@ class PictureRow:
         return self.picture, self.question, self.answer, self.length
 
 
-def encode(rows: Sequence[Row], codec: Codec, schema: Schema, form: PromptForm, pixels: int) -> list[PictureRow]:
+def encode(rows: Sequence[Row], codec: Codec | int, schema: Schema, form: PromptForm, pixels: int) -> list[PictureRow]:
     """The rows with the numbers of tokens that the codec will make of them, in their order.
+
+    Args:
+        codec: or the tokens of every picture (0: as its size asks for), to guess the others without a codec.
 
     Raises:
         InputError: of a family that is read only.
     """
+    if isinstance(codec, int):
+        return _guess(rows, codec, schema, form, pixels)
     blank = codec.view_size((1, 1), pixels)
     drawn = codec.pixels([Image.new("RGB", blank)])
     empty = codec.prompt(drawn, "")
@@ -275,6 +281,17 @@ def encode(rows: Sequence[Row], codec: Codec, schema: Schema, form: PromptForm, 
         made.append(
             PictureRow(row.picture, row.path, question, answer, seen, length, learnt(answer), row.weight)
         )  # fmt: skip
+    return made
+
+
+def _guess(rows: Sequence[Row], fixed: int, schema: Schema, form: PromptForm, pixels: int) -> list[PictureRow]:
+    made, guess = [], Model()
+    for row in rows:
+        question, answer = form.ask(schema[row.entity_name]), form.answer(row.truth)
+        seen = fixed or min(guess.image_tokens(guess.view_size(row.size, pixels)), pixels // 28**2)
+        asked, learnt = guess.count_tokens((question, answer))
+        length = seen + CHAT_TOKENS + asked + learnt
+        made.append(PictureRow(row.picture, row.path, question, answer, seen, length, learnt, row.weight))
     return made
 
 

@@ -21,7 +21,6 @@ from entx.core.evaluation import Counts, outcomes
 from entx.neural.backends.base import Model, Query, Request
 from entx.neural.predict import write_serving
 from entx.neural.training.adapters import Side, Trainable
-from entx.neural.training.estimate import Passes
 from entx.neural.training.rows import TrainingData, evenly, training_data
 from entx.neural.training.stage import Stage, scores_of
 from entx.storage.pages import choose_pages, page_keys
@@ -150,7 +149,7 @@ class PictureStage(Stage[PictureRecipe]):
 
     @override
     def load_data(self, store: Store, engine: str | None, notice: Callable[[str], None]) -> TrainingData:
-        recipe, codec, key = self.recipe, self.codec, None
+        recipe, key, codec = self.recipe, None, self.published.tokens if self.published else self.codec
         if recipe.data.negatives > 0 and (engine or page_keys(store)):
             key = choose_pages(store, engine)
         elif recipe.data.negatives > 0:
@@ -234,23 +233,12 @@ class PictureStage(Stage[PictureRecipe]):
         }
 
     @override
-    def more_passes(self, config: Any, rows: Sequence[PictureRow]) -> Sequence[Passes]:
-        """The vision tower's: `spatial_merge_size` squared (or `scale_factor` squared) patches an image token."""
-        vision = config.vision_config.to_dict()
-        merged = vision.get("spatial_merge_size") or getattr(config, "scale_factor", 1)
-        patches = max(row.image_tokens for row in rows) * merged**2
-        shape = {
-            "hidden_size": vision.get("embed_dim") or vision.get("hidden_size", 0),
-            "num_attention_heads": vision.get("num_heads") or vision.get("num_attention_heads", 0),
-            "num_hidden_layers": vision.get("depth") or vision.get("num_hidden_layers", 0),
-        }
-        model = self.recipe.model
-        return [Passes(model.load, model.attention, self.recipe.train.batch * patches, patches, shape)]
-
-    @override
     def loss(self, trainable: Trainable, model: Any, rows: Sequence[PictureRow], scratch: Path) -> Any:
         inputs = self.collator(trainable, rows, scratch)([{"visit": number} for number in range(len(rows))])
-        return model(**{name: value.to(model.device) for name, value in inputs.items()}).loss
+        del inputs["labels"]  # with them the model makes the logits of all tokens, which no training holds at once
+        inputs = {name: value.to(model.device) for name, value in inputs.items()}
+        logits = model(**inputs, logits_to_keep=max(row.learnt for row in rows)).logits
+        return logits.float().logsumexp(-1).mean()
 
     @override
     def measure(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from entx.storage.runs import library_versions
 from entx.storage.store import Store
 
 if TYPE_CHECKING:
-    from entx.neural.training.estimate import Passes
+    from entx.neural.training.estimate import Base
 
 _LIBRARIES = (
     "accelerate", "bitsandbytes", "deepspeed", "entx-hybrid", "peft", "tokenizers", "torch", "transformers", "trl",
@@ -43,20 +43,27 @@ _LIBRARIES = (
 
 
 class Stage(ABC, Generic[RecipeT]):
-    """How a stage trains from a checked base model; InputError where the folder holds an adapter only."""
+    """How a stage trains from a checked base model; InputError where the folder holds an adapter only.
+
+    Args:
+        published: for a plan without the folder: the size of its model; tokens are guessed then.
+    """
 
     RECIPE: type[RecipeT]
     PROMPT_VERSION: ClassVar[int]
     AUTO_MODEL: ClassVar[str]  # the class of transformers that makes its models
     UNSLOTH: ClassVar[str]  # and that of Unsloth
 
-    def __init__(self, recipe: RecipeT, recipe_name: str, folder: ModelFolder, schema: Schema):
+    def __init__(
+        self, recipe: RecipeT, recipe_name: str, folder: ModelFolder, schema: Schema, published: Base | None = None
+    ):
         if folder.is_adapter:
             raise InputError(f"{folder.path} holds an adapter; training starts from a whole model (entx merge-adapter)")
         self.recipe = recipe
         self.recipe_name = recipe_name
         self.folder = folder
         self.schema = schema
+        self.published = published
 
     @abstractmethod
     def load_data(self, store: Store, engine: str | None, notice: Callable[[str], None]) -> TrainingData:
@@ -151,10 +158,6 @@ class Stage(ABC, Generic[RecipeT]):
     def sizes(self, rows: Sequence[Any]) -> dict[str, float]:  # noqa: ARG002
         """What an estimate tells of the rows beside their tokens."""
         return {}
-
-    def more_passes(self, config: Any, rows: Sequence[Any]) -> Sequence[Passes]:  # noqa: ARG002
-        """Passes beside the language model's that take memory: a vision tower's."""
-        return ()
 
     @abstractmethod
     def loss(self, trainable: Trainable, model: Any, rows: Sequence[Any], scratch: Path) -> Any:

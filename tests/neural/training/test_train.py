@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,13 @@ from safetensors.torch import load_file
 from entx.llm_stage.prompt import PROMPT_VERSION
 from entx.neural.model_folder import check_model_folder
 from entx.neural.training import estimate
+from entx.neural.training.stage import Stage
 from entx.storage.store import Store
 from entx.vlm_stage.prompt import read_serving
 from tests.cli.runner import run_entx
 from tests.llm_stage.stores import Asked, Shown
 from tests.neural.training.inputs import (
+    ROOT,
     Inputs,
     draw,
     picture_inputs,
@@ -179,6 +183,62 @@ def test_a_dry_run_of_an_adapter_counts_its_matrices_and_loads_no_large_model(
         full = {scope: one["trained"] for scope, one in whole.items()}
         assert scopes["all"] < full["language"] < full["all"] == whole["all"]["parameters"]
         assert full["vision"] < full["all"]
+
+
+def test_what_does_not_fit_is_told_and_never_tried(
+    inputs: Inputs, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stage, "load", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(estimate, "available_memory", lambda: 1_000_000)
+    ended = inputs.train(capsys, tmp_path / "made", "--dry-run", "--json")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "the training does not fit: it needs about" in ended.err
+    assert "nor would single rows with recomputed activations" in ended.err
+    said = json.loads(ended.out)
+    assert said["memory_bytes"] > said["free_bytes"] == 1_000_000
+    assert "parameters x tokens" in said["basis"]
+    monkeypatch.setattr(estimate, "available_memory", lambda: said["memory_bytes"] - 1)
+    ended = inputs.train(capsys, tmp_path / "made", "--dry-run", *sets("train.accumulation=1"))
+    half = 2 if inputs.stage == "llm" else 4
+    assert ended.code == 2
+    assert f"it would with --set train.batch={half} --set train.accumulation=2" in ended.err
+    assert inputs.train(capsys, tmp_path / "made", "--dry-run", *sets(f"train.batch={half}")).code == 0
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules.update(dict.fromkeys(("torch", "transformers", "trl", "peft", "tokenizers")))
+from entx.cli.app import main
+main()
+"""
+
+
+def test_a_plan_for_a_gpu_needs_no_model_and_no_torch(inputs: Inputs, tmp_path: Path, capsys: Capture) -> None:
+    recipe = {"llm": "gemma2-9b", "vlm": "qwen2-vl-2b"}[inputs.stage]
+    common = ["--stage", inputs.stage, "--recipe", recipe, "--store", inputs.store, "--out", tmp_path / "made"]
+    asked = ["train", *common, "--dry-run", "--json", "--gpu", "L4", "--price", "0.8"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *map(str, asked)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a plan from the published size of" in done.stderr
+    said = json.loads(done.stdout)
+    assert said["device"] == "L4"
+    assert 7 * said["seconds"] < said["most_seconds"] < 9 * said["seconds"]
+    assert said["cost"] == [round(0.8 * said[name] / 3600, 2) for name in ("seconds", "most_seconds")]
+    assert said["rows"] > 20
+    assert 0 < said["answer_tokens"] < said["tokens"]
+    assert said["trained"] == {"llm": 54_018_048, "vlm": 29_220_864}[inputs.stage]
+    full = run_entx(capsys, "train", *common, "--dry-run", "--gpu", "T4", *sets("train.batch=4096"))
+    assert (full.code, "does not fit" in full.err, "--set train.batch=" in full.err) == (2, True, True)
+    for more, words in (
+        (["--dry-run", "--gpu", "L5"], "--gpu L5: known are T4, "),
+        (["--dry-run", "--gpu", "L4", *sets("model.hub=some/thing")], "the size of some/thing is not known here"),
+        (["--gpu", "L4"], "--gpu goes with --dry-run"),
+        (["--dry-run", "--price", "1"], "--price with --gpu"),
+    ):
+        ended = run_entx(capsys, "train", *common, *more)
+        assert (ended.code, words in ended.err) == (2, True), ended.err
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_model(text: Inputs, tmp_path: Path, capsys: Capture) -> None:
