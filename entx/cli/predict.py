@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 AdapterOption = Annotated[Path | None, Option("--adapter", help="Folder of a LoRA adapter on top of --model.")]
 DtypeOption = Annotated[
-    str | None, Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
+    str | None,
+    Option("--dtype", help="float32 (default on a CPU), bfloat16 (on a GPU) or float16 (on a GPU without it: T4)."),
 ]
 FourBitOption = Annotated[bool | None, Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)]
 BatchOption = Annotated[

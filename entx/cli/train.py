@@ -326,34 +326,46 @@ def train_command(
     """
     from entx.neural.model_folder import check_model_folder
     from entx.neural.training.adapters import choose_backend
+    from entx.neural.training.processes import Processes
     from entx.neural.training.recipe import load_recipe
 
-    kind = stage_type(stage)
-    recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
-    entities = load_schema(schema)
-    base = model or _base(recipe_name, recipe)
-    folder = check_model_folder(base)
-    _require_libraries()
-    backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-    from entx.neural.training.estimate import optimiser_steps, plan_training
-    from entx.neural.training.stage import train
+    processes = Processes.here()
+    words = words if processes.speaks else cli.Output(quiet=True, as_json=False)
+    with processes.telling_once():
+        kind = stage_type(stage)
+        recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
+        entities = load_schema(schema)
+        base = model or _base(recipe_name, recipe)
+        folder = check_model_folder(base)
+        _require_libraries()
+        wanted = recipe.train.backend
+        if wanted == "unsloth" and processes.count > 1:
+            words.notice("unsloth is for one process; PEFT and bitsandbytes are used instead")
+            wanted = "transformers"
+        backend = choose_backend(wanted, words.notice)  # before anything imports transformers
+        from entx.neural.training.estimate import optimiser_steps, plan_training
+        from entx.neural.training.stage import train
 
-    trained = kind(recipe, recipe_name, folder, entities)
-    if not dry_run:
-        trained.check()
-    with cli.open_store(store) as opened:
-        data = trained.load_data(opened, engine, words.notice)
-    say_tally(words, {"questions": data.counts["questions"]})
+        trained = kind(recipe, recipe_name, folder, entities)
+        if not dry_run:
+            trained.check()
+        with cli.open_store(store) as opened:
+            data = trained.load_data(opened, engine, words.notice)
+        say_tally(words, {"questions": data.counts["questions"]})
+        data.require_rows()
     if data.too_long:
         words.notice(f"{data.too_long} examples have more tokens than model.max_length and are left out")
     if data.rows and not data.dev:
         words.notice("no rows to measure F1 on: the training runs to its end and the last weights are kept")
     if dry_run:
-        with tempfile.TemporaryDirectory() as scratch:
-            _say_plan(words, plan_training(trained, data, Path(scratch)), recipe, data)
+        if processes.writes:
+            with tempfile.TemporaryDirectory() as scratch:
+                _say_plan(words, plan_training(trained, data, Path(scratch)), recipe, data)
         return
     with words.progress("steps", optimiser_steps(recipe, data.lengths), unit="steps") as advance:
         ended = train(trained, data, out_dir, backend=backend, restart=not resume, advance=advance)
+    if not processes.writes:
+        raise typer.Exit(128 + ended.signal if ended.signal else 0)
     if ended.signal:
         name = signal.Signals(ended.signal).name
         words.notice(f"stopped by {name} after step {ended.record['steps']}; the same command goes on from here")
@@ -393,7 +405,7 @@ def merge_adapter_command(
     out_dir: Annotated[Path, Option("--out", help="Model folder to make."), NEW_FOLDER],
     rows: Annotated[int, Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
     allow: Annotated[int, Option("--allow", min=0, help="Answers that may differ.")] = 0,
-    dtype: Annotated[str, Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
+    dtype: Annotated[str, Option("--dtype", help="Of the merged weights: bfloat16, float16 or float32.")] = "bfloat16",
     engine: cli.PagesOption = None,
     schema: cli.SchemaOption = None,
 ) -> None:

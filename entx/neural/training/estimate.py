@@ -21,7 +21,7 @@ from entx.neural.training.stage import Stage
 TIMED_PARAMETERS = 400_000_000
 """Above this a CPU's estimate comes from a matrix product instead of from the model."""
 
-_BYTES = {"fp32": 4.0, "bf16": 2.0, "nf4": 0.52}  # of a parameter; nf4: 4 bits, and twice quantised scales (QLoRA, 3.2)
+_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.52}  # of a parameter; nf4: 4 bits, twice quantised scales
 _OPTIMIZER_BYTES = {"adamw_torch": 8.0, "adamw_torch_fused": 8.0, "adamw_8bit": 2.0, "paged_adamw_8bit": 2.0}
 
 
