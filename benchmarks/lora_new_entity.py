@@ -77,7 +77,7 @@ def measure(model: Path, adapter: Path | None, store: Path, schema: Path) -> dic
     """F1 by entity and mode."""
     from entx.core.postprocess import postprocess
     from entx.llm_stage.data import TextRecipe
-    from entx.llm_stage.training import TextStage, dev_questions, measure_f1
+    from entx.llm_stage.training import TextStage, choose, dev_questions, measure_f1
     from entx.neural.backends.base import Query, Request
     from entx.neural.backends.transformers import TransformersModel
     from entx.neural.training.recipe import load_recipe
@@ -97,7 +97,7 @@ def measure(model: Path, adapter: Path | None, store: Path, schema: Path) -> dic
         free, _ = outcomes([one.text if one else "" for one in answers], [one.truth for one in asked])
         found[name] = {
             "questions": len(asked),
-            "scored": round(measure_f1(reader, asked).f1, 3),
+            "scored": round(measure_f1(asked, choose(reader, asked)).f1, 3),
             "free": round(Counts.of(free).f1, 3),
         }
     return found

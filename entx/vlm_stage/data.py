@@ -314,21 +314,24 @@ class Collator:
         self.broken = broken
 
     def __call__(self, batch: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """Inputs of a forward pass with `labels`, of {"visit": number} each."""
+        """Inputs of a forward pass with `labels`, of {"visit": number} each; nothing is learnt of ~number."""
         import torch
 
-        pixels, rows, prompts = [], [], []
+        pixels, rows, prompts, unlearnt = [], [], [], []
         for one in batch:
-            row, views = self._sound(int(one["visit"]))
+            visit = int(one["visit"])
+            row, views = self._sound(max(visit, ~visit))
             seen = self.codec.pixels(views)
             prompt = self.codec.prompt(seen, row.question)
             pixels.append(seen)
             rows.append((*prompt, *self.codec.completion(row.answer), self.codec.ends[0]))
             prompts.append(len(prompt))
+            unlearnt.append(visit < 0)
         made = self.codec.batch(pixels, rows, prompts=prompts, left=False)
         labels = torch.full_like(made["input_ids"], IGNORED)
         for number, (tokens, learnt_from) in enumerate(zip(rows, prompts, strict=True)):
             labels[number, learnt_from : len(tokens)] = torch.tensor(tokens[learnt_from:])
+        labels[unlearnt] = IGNORED
         made["labels"] = labels
         return made
 

@@ -55,9 +55,8 @@ def dev_questions(rows: Sequence[Row], most: int) -> list[DevQuestion]:
     return [DevQuestion(one.path, one.entity_name, one.truth.text if one.truth else "") for one in evenly(rows, most)]
 
 
-def measure_f1(model: Model, questions: Sequence[DevQuestion], serving: Serving, schema: Schema) -> dict[str, Any]:
-    """The challenge's metric of the written answers: f1, precision, recall, and "by_entity" the same with counts."""
-    answers = read_answers(model, questions, serving, schema)
+def measure_f1(questions: Sequence[DevQuestion], answers: Sequence[str]) -> dict[str, Any]:
+    """The challenge's metric of written answers: f1, precision, recall, and "by_entity" the same with counts."""
     by_quantity, _ = outcomes(answers, [question.truth for question in questions])
     names = [question.entity_name for question in questions]
     by_entity = {}
@@ -241,11 +240,19 @@ class PictureStage(Stage[PictureRecipe]):
         return logits.float().logsumexp(-1).mean()
 
     @override
-    def measure(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> dict[str, Any]:
+    def unlearnt(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {"visit": ~row["visit"]}
+
+    @override
+    def answers(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> list[str]:
         from entx.vlm_stage.model import PictureModel
 
         serving = Serving(self.recipe.prompt.form, self.recipe.model.pixels)
-        return measure_f1(PictureModel(self.family, model, trainable.codec), dev, serving, self.schema)
+        return read_answers(PictureModel(self.family, model, trainable.codec), dev, serving, self.schema)
+
+    @override
+    def scores(self, dev: Sequence[DevQuestion], answers: Sequence[str]) -> dict[str, Any]:
+        return measure_f1(dev, answers)
 
     @override
     def row_counts(self, rows: Sequence[PictureRow], scratch: Path) -> dict[str, int]:

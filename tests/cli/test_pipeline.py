@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from entx.storage.store import Store
@@ -131,7 +132,8 @@ def test_doctor_reads_the_known_picture(entx: Entx) -> None:
     assert ended.code == 0
     found = ended.json
     assert found["engines"]["rapidocr"]["right"]
-    assert found["versions"]["duckdb"]
+    assert {"duckdb", "rapidfuzz", "torch", "trl", "peft", "bitsandbytes"} <= set(found["versions"])
+    assert found["machine"]["cuda"] == torch.version.cuda
 
 
 @pytest.mark.fault

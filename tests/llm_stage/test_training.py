@@ -52,6 +52,6 @@ def test_each_page_is_read_once() -> None:
 
 def test_the_counts_are_the_metric_s() -> None:
     """Numbers are compared, not texts; an answer to an empty truth is an FP, a missed value an FN."""
-    counts = measure_f1(FakeModel(), QUESTIONS)
+    counts = measure_f1(QUESTIONS, choose(FakeModel(), QUESTIONS))
     assert (counts.tp, counts.fp, counts.fn, counts.tn) == (1, 2, 1, 1)
     assert counts.f1 == pytest.approx(2 / 5)

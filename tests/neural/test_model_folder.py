@@ -9,15 +9,22 @@ import pickle
 from pathlib import Path
 
 import pytest
+import torch
 
 from entx.core.errors import InputError, PictureError
 from entx.neural.model_folder import (
     check_model_folder,
+    default_device,
+    default_dtype,
     fingerprint,
+    half_dtype,
+    is_gptq,
     load_model,
     model_hash,
     named_fault,
 )
+from entx.neural.training.recipe import ModelSettings
+from entx.neural.training.trainer import autocast_dtype
 from tests.llm_stage.tiny_models import tiny_model
 
 
@@ -313,3 +320,35 @@ def test_what_ends_the_process_passes_a_folders_faults() -> None:
         raise KeyboardInterrupt
     with pytest.raises(PictureError), named_fault(Path("/models/x")):
         raise PictureError("a picture's own")
+
+
+def test_sixteen_bits_are_those_that_the_gpu_computes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake stands for the GPU: T4s say that they support bfloat16, unless they are asked without emulation."""
+    assert (default_device(), default_dtype("cpu"), half_dtype()) == ("cpu", "float32", "bfloat16")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for native, found in ((True, "bfloat16"), (False, "float16")):
+        monkeypatch.setattr(
+            torch.cuda,
+            "is_bf16_supported",
+            lambda including_emulation=True, native=native: native or including_emulation,
+        )
+        assert half_dtype() == default_dtype(default_device()) == default_dtype("cuda:1") == found
+        assert autocast_dtype("auto") == ModelSettings(max_length=32, load="nf4").dtype == found
+        assert (default_dtype("cpu"), autocast_dtype("bf16"), autocast_dtype("none")) == (
+            "float32",
+            "bfloat16",
+            "float32",
+        )
+        assert ModelSettings(max_length=32, load="bf16").dtype == "bfloat16"
+        assert ModelSettings(max_length=32, load="fp16").dtype == autocast_dtype("fp16") == "float16"
+    assert default_device() == "cuda"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert default_device() == "cuda:1"
+
+
+def test_weights_by_gptq_pass_the_checks_and_are_told(folder: Path) -> None:
+    assert not is_gptq(folder)
+    for method, found in (("gptq", True), ("bitsandbytes", False)):
+        config = {"model_type": "llama", "quantization_config": {"quant_method": method, "bits": 4}}
+        (folder / "config.json").write_text(json.dumps(config))
+        assert is_gptq(check_model_folder(folder).path) is found

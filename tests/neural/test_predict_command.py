@@ -79,6 +79,9 @@ def stores(filled: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
     return {stage: Path(shutil.copy(path, tmp_path / f"{stage}.duckdb")) for stage, path in filled.items()}
 
 
+TIES = {("llm", "candidates"): 0, ("llm", "free"): 0, ("vlm", "candidates"): 0, ("vlm", "free"): 0}
+"""Questions to which the tiny models have two answers as probable to four digits."""
+
 Predict = Callable[..., Ended]
 
 
@@ -99,6 +102,20 @@ def predict(stores: dict[str, Path], models: dict[str, Path], capsys: pytest.Cap
 def answers(path: Path, run: str = "vlm") -> dict[int, Answer]:
     with Store(path) as store:
         return dict(load_answers(store, run))
+
+
+def quantised(model: Path, folder: Path) -> Path:
+    """A copy whose configuration says what a folder of GPTQ weights says."""
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True, "dataset": None}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def run_settings_of(path: Path, run: str) -> dict[str, Any]:
+    with Store(path) as store:
+        return run_settings(store, run)
 
 
 def refused(ended: Ended, *said: str) -> None:
@@ -135,6 +152,25 @@ def test_every_question_gets_a_legal_answer_or_a_reason(
         elif mode == "candidates" and answer.quantity is not None:
             assert answer.evidence.line_ids == (0,)
     assert json.loads(predict(stage, *arguments).out)["read"] == 0
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("stage", STAGES)
+def test_float16_answers_as_float32_does(stores: dict[str, Path], predict: Predict, stage: str, mode: str) -> None:
+    """But for ties: what float16 answers otherwise is as probable as what float32 answers, to what float16 rounds."""
+    for dtype in ("float32", "float16"):
+        ended = predict(stage, "--mode", mode, "--dtype", dtype, "--run", dtype, "--threads", 1)
+        assert ended.code == 0, ended.err
+    wide, half = answers(stores[stage], "float32"), answers(stores[stage], "float16")
+    assert run_settings_of(stores[stage], "float16")["dtype"] == "float16"
+    other = [index for index, answer in wide.items() if answer.quantity != half[index].quantity]
+    assert len(other) <= TIES[stage, mode]
+    rounded = 0
+    for index, answer in wide.items():
+        if answer.log_prob is not None:
+            assert half[index].log_prob == pytest.approx(answer.log_prob, abs=0.05), index
+            rounded += half[index].log_prob != answer.log_prob
+    assert rounded > 5  # it was another arithmetic
 
 
 def test_answers_do_not_depend_on_what_is_read_beside(stores: dict[str, Path], predict: Predict) -> None:
@@ -201,7 +237,7 @@ WRONG = {
     "rules": [([*M, "--hint-run", "x"], "--model, --hint-run: not of --stage rules")],
 }  # fmt: skip
 BOTH = [
-    ([*M, "--mode", "loud"], "known are candidates, free"), ([*M, "--dtype", "int3"], "known are float32, bfloat16"),
+    ([*M, "--mode", "loud"], "known are candidates, free"), ([*M, "--dtype", "int3"], "float32, bfloat16, float16"),
     ([*M, "--base-url", "http://localhost:1/v1"], "--base-url is for --backend openai"),
     (["--backend", "openai"], "needs --base-url"), ([*SERVER, "--four-bit"], "the server has its own"),
 ]  # fmt: skip
@@ -233,6 +269,15 @@ def test_vllm_that_is_not_installed_is_one_line(
     for name in ("vllm", *(["torch", "transformers"] if torch_too else [])):
         monkeypatch.setitem(sys.modules, name, None)
     refused(predict(stage, "--backend", "vllm"), "--backend vllm needs vLLM, in an environment of its own")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_gptq_without_its_libraries_is_one_line(
+    predict: Predict, models: dict[str, Path], tmp_path: Path, stage: str
+) -> None:
+    packed = quantised(models[stage], tmp_path / "packed")
+    refused(predict(stage, model=packed), f"{packed}: its weights are quantised by GPTQ; without gptqmodel and optimum")
+    refused(predict(stage, "--four-bit", model=packed), "leave out --four-bit")
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from entx.core.errors import InputError
 from entx.core.files import atomic_folder, writing
 from entx.neural.model_folder import check_model_folder, fingerprint, named_fault
+from entx.neural.training.processes import Processes
 from entx.neural.training.recipe import LoraSettings
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ def choose_backend(wanted: str, notice: Callable[[str], None]) -> str:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells every user of an optional CPU kernel
     if wanted != "unsloth":
         return wanted
+    if Processes.here().count > 1:
+        notice("unsloth is for one process; PEFT and bitsandbytes are used instead")
+        return "transformers"
     try:
         importlib.import_module("unsloth")
     except (ImportError, NotImplementedError) as error:  # the second: no GPU that it knows

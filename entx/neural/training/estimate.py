@@ -35,7 +35,7 @@ second is what the five hours of published system 1 come to (Qwen2-VL-2B, 10,000
 _SPARE = 2**30  # bytes that CUDA and its libraries take for themselves
 _TIMED_SHARE = 0.8  # of what is free that a timed pass may take: the estimate may be off by some
 _CHUNK = 256  # answer tokens whose logits TRL's chunked loss holds at once
-_BYTES = {"fp32": 4.0, "bf16": 2.0, "nf4": 0.52}  # of a parameter; nf4: 4 bits, and twice quantised scales (QLoRA, 3.2)
+_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.52}  # of a parameter; nf4: and twice quantised scales (QLoRA)
 _OPTIMIZER_BYTES = {"adamw_torch": 8.0, "adamw_torch_fused": 8.0, "adamw_8bit": 2.0, "paged_adamw_8bit": 2.0}
 
 
@@ -189,15 +189,16 @@ def timed_pass(model: Any, train: TrainSettings, loss: Callable[[], Any]) -> flo
     """Seconds of one forward pass (`loss`) and its backward pass, the shorter of two after a warm-up."""
     import torch
 
-    from entx.neural.training.trainer import uses_bf16
+    from entx.neural.training.trainer import autocast_dtype
 
+    computing = getattr(torch, autocast_dtype(train.autocast))
     model.train()
     if train.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     times = []
     for _ in range(3):
         began = time.perf_counter()
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=uses_bf16(train.autocast)):
+        with torch.autocast(model.device.type, computing, enabled=computing != torch.float32):
             value = loss()
         value.backward()
         model.zero_grad()

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from entx.core.errors import InputError
 from entx.core.settings import find_recipe, override, parse_toml, read_settings, settings_digest
+from entx.neural.model_folder import half_dtype
 from entx.neural.training.rows import RangePolicy
 
 LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -65,8 +66,9 @@ class TrainSettings(Settings):
     max_steps: int = Field(default=0, ge=0)  # ends earlier; 0 for no limit
     group_by_length: bool = True  # rows of like length share a batch; saves padding where rows are not packed
     packing: bool = False  # several rows in one sequence of max_length, each seeing itself only; saves padding
-    # bf16 computes in bfloat16 beside fp32 weights; auto: on a GPU that has it
-    autocast: Literal["auto", "bf16", "none"] = "auto"
+    # bf16, fp16: computes in that beside the weights' own type; fp16 on a GPU only, with scaled gradients. auto: on a
+    # GPU bf16, or fp16 where it only emulates bf16 (T4 and older)
+    autocast: Literal["auto", "bf16", "fp16", "none"] = "auto"
     checkpointing: bool = False  # recompute activations in the backward pass; slower, less memory
     # steps between two measurements of f1 on the dev rows, each followed by a checkpoint
     evaluate_every: int = Field(default=100, ge=1)
@@ -80,13 +82,14 @@ class ModelSettings(Settings):
 
     # tokens of a whole row, image tokens included; a longer one is left out and counted, never cut
     max_length: int = Field(ge=32)
-    load: Literal["fp32", "bf16", "nf4"]  # weights in memory: fp32, bf16, or nf4 (four bits by bitsandbytes: QLoRA)
+    # weights in memory: fp32, bf16, fp16, or nf4 (four bits by bitsandbytes: QLoRA)
+    load: Literal["fp32", "bf16", "fp16", "nf4"]
     hub: str = ""  # where the weights are published, for the message that asks for `--model`; "" for none
 
     @property
     def dtype(self) -> str:
-        """Of the weights that are not in four bits."""
-        return "float32" if self.load == "fp32" else "bfloat16"
+        """Of the weights that are not in four bits; beside those the one that the GPU computes in."""
+        return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(self.load) or half_dtype()
 
 
 class DataSettings(Settings):
@@ -140,6 +143,8 @@ class Recipe(Settings):
             faults.append('train.method = "lora" needs a table [lora]')
         if train.method == "full" and self.model.load == "nf4":
             faults.append('model.load = "nf4" can only train an adapter: train.method = "lora"')
+        if train.method == "full" and self.model.load == "fp16":
+            faults.append('train.method = "full" learns nothing small in float16: model.load = "fp32"')
         if train.method == "full" and train.backend == "unsloth":
             faults.append('train.backend = "unsloth" is for adapters here: train.method = "lora"')
         return faults

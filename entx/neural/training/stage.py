@@ -26,8 +26,9 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts
 from entx.core.files import atomic_text, writing
-from entx.neural.model_folder import ModelFolder, check_model_folder, fingerprint
+from entx.neural.model_folder import ModelFolder, check_model_folder, default_device, fingerprint, is_gptq
 from entx.neural.training.adapters import RECORD, Side, Trainable, keep_trainable, lora_config
+from entx.neural.training.processes import Processes
 from entx.neural.training.recipe import RecipeT
 from entx.neural.training.rows import TrainingData
 from entx.storage.runs import library_versions
@@ -59,6 +60,11 @@ class Stage(ABC, Generic[RecipeT]):
     ):
         if folder.is_adapter:
             raise InputError(f"{folder.path} holds an adapter; training starts from a whole model (entx merge-adapter)")
+        if is_gptq(folder.path):
+            raise InputError(
+                f"{folder.path} holds GPTQ weights, which answer questions and are neither trained nor merged into; "
+                "take the model as published in 16 bits"
+            )
         self.recipe = recipe
         self.recipe_name = recipe_name
         self.folder = folder
@@ -101,9 +107,9 @@ class Stage(ABC, Generic[RecipeT]):
         return {
             "model_name": str(self.folder.path),
             "max_seq_length": recipe.model.max_length,
-            "dtype": None,
+            "dtype": None,  # of 16 bits, as fits the GPU
             "load_in_4bit": recipe.model.load == "nf4",
-            "load_in_16bit": recipe.model.load == "bf16",
+            "load_in_16bit": recipe.model.load in ("bf16", "fp16"),
             "trust_remote_code": False,
             "use_exact_model_name": True,
             "random_state": recipe.train.seed,
@@ -164,17 +170,27 @@ class Stage(ABC, Generic[RecipeT]):
         """A forward pass of that batch, to be timed."""
 
     @abstractmethod
-    def measure(self, trainable: Trainable, model: Any, dev: Sequence[Any]) -> dict[str, Any]:
-        """F1, precision and recall of a model on dev questions; perhaps a table "by_entity"."""
+    def unlearnt(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What of a row of `columns` changes so that it is passed and nothing is learnt of it."""
+
+    @abstractmethod
+    def answers(self, trainable: Trainable, model: Any, dev: Sequence[Any]) -> list[str]:
+        """A model's answers to dev questions; "" for none."""
+
+    @abstractmethod
+    def scores(self, dev: Sequence[Any], answers: Sequence[str]) -> dict[str, Any]:
+        """F1, precision and recall of answers to dev questions; perhaps a table "by_entity"."""
 
     def row_counts(self, rows: Sequence[Any], scratch: Path) -> dict[str, int]:  # noqa: ARG002
         """What the record tells of the rows beside their number and tokens."""
         return {}
 
     def check(self) -> None:
-        """Refuses what cannot be run here: several processes would write one folder."""
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise InputError("entx trains in one process; launch it with torchrun --nproc-per-node 1")
+        """Refuses what cannot be run here, before a weight is read."""
+        train = self.recipe.train
+        Processes.here().share(train)
+        if train.autocast == "fp16" and default_device() == "cpu":
+            raise InputError('train.autocast = "fp16" scales gradients, on a GPU only; a CPU takes "bf16" or "none"')
 
     @abstractmethod
     def write_serving(self, folder: Path, record: Mapping[str, Any]) -> None:
@@ -204,7 +220,8 @@ class Trained:
     """How a training ended."""
 
     signal: int  # number of the signal that stopped it before its end, 0 where it ended by itself
-    record: Mapping[str, Any]  # of a finished training, as in training.json; of a stopped one {"steps": ...}
+    # of a finished training, as in training.json; of a stopped one {"steps": ...}; {} but in the process that writes
+    record: Mapping[str, Any]
 
 
 def train(
@@ -216,7 +233,7 @@ def train(
     restart: bool = False,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Trained:
-    """Trains, or goes on with a training that was broken off.
+    """Trains, or goes on with a training that was broken off, together with the other processes of torchrun.
 
     Args:
         backend: as `adapters.choose_backend` said.
@@ -237,26 +254,42 @@ def train(
         "recipe": recipe.digest, "rows": data.digest, "base": fingerprint(stage.folder), "backend": backend,
         "prompt_version": stage.PROMPT_VERSION,
     }  # fmt: skip
-    _claim(part, plan, restart=restart)
+    with Processes.here().joined() as processes:
+        return _train(stage, data, out, part, plan, processes, restart=restart, advance=advance)
 
+
+def _train(
+    stage: Stage[Any], data: TrainingData, out: Path, part: Path, plan: Mapping[str, str], processes: Processes, *,
+    restart: bool, advance: Callable[[int], None],
+) -> Trained:  # fmt: skip
+    """One process's part of a planned training."""
     from transformers import set_seed
 
     from entx.neural.training.trainer import Interrupted, Progress, Stop, build_trainer, last_whole, step_of
 
+    recipe, backend = stage.recipe, plan["backend"]
+    with processes.first_alone():
+        if processes.writes:
+            _claim(part, plan, restart=restart)
+        checkpoint = last_whole(part / "checkpoints")
     set_seed(recipe.train.seed)  # before the adapter's random matrices are drawn
-    stop = Stop()
+    stop = Stop(processes)
     callbacks = [Progress(recipe.train.patience, advance), stop]
-    trainable, trainer = build_trainer(stage, data, part, backend, callbacks)
+    trainable, trainer = build_trainer(stage, data, part, backend, callbacks, processes)
     began = time.monotonic()
-    checkpoint = last_whole(part / "checkpoints")
     try:
         with stop.listening():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except Interrupted:
-        checkpoint = last_whole(part / "checkpoints")
-        return Trained(stop.signal, {"steps": step_of(checkpoint)})
+        return Trained(stop.signal, {"steps": step_of(last_whole(part / "checkpoints"))} if processes.writes else {})
     if stop.signal:
         return Trained(stop.signal, {"steps": trainer.state.global_step})
+    # weights that DeepSpeed has parted among devices are gathered by all processes
+    parted = trainer.is_deepspeed_enabled
+    weights = {"state_dict": trainer.accelerator.get_state_dict(trainer.model_wrapped)} if parted else {}
+    processes.all_of(None)  # all have loaded the best weights from the folder that is removed now
+    if not processes.writes:
+        return Trained(0, {})
     spent = {"seconds": round(time.monotonic() - began, 1), "resumed at step": step_of(checkpoint)}
     record = {
         "title": recipe.title,
@@ -276,7 +309,7 @@ def train(
         },
         **course(trainer.state, backend, len(data.dev), spent),
     }
-    _write_model(part / "model", stage, trainer, trainable, record)
+    _write_model(part / "model", stage, trainer, trainable, weights, record)
     (part / "model").replace(out)
     shutil.rmtree(part)
     return Trained(0, record)
@@ -327,14 +360,12 @@ def course(state: Any, backend: str, dev_questions: int, spent: Mapping[str, Any
 
 
 def _write_model(
-    folder: Path, stage: Stage[Any], trainer: Any, trainable: Trainable, record: Mapping[str, Any]
-) -> None:
+    folder: Path, stage: Stage[Any], trainer: Any, trainable: Trainable, options: dict[str, Any],
+    record: Mapping[str, Any],
+) -> None:  # fmt: skip
     """The model with its card, curve and record, checked as a folder is before it is loaded; or an InputError."""
     from safetensors import SafetensorError
 
-    options: dict[str, Any] = {}
-    if trainer.is_deepspeed_enabled:  # the weights are parted among devices: gathered
-        options["state_dict"] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if record["method"] == "lora":
         trainer.model.peft_config["default"].base_model_name_or_path = record["base"]["name"]  # not this machine's path
         options["save_embedding_layers"] = False  # they are not trained; "auto" would ask the hub

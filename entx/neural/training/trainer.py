@@ -1,6 +1,8 @@
 """TRL's SFT trainer with what entx adds: F1 of the dev rows, whole checkpoints, and a stop that loses nothing.
 
-A checkpoint counts only when it is whole: a manifest, written last, lists every file with its size.
+A checkpoint counts only when it is whole: a manifest, written last, lists every file with its size. Several processes
+(`processes`) ask a part of the dev questions each, stop after the same step, and leave checkpoints and folders to the
+first of them.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from trl import SFTConfig, SFTTrainer
 
 from entx.core.errors import InputError
 from entx.core.files import atomic_text
+from entx.neural.model_folder import default_device, default_dtype
 from entx.neural.training.adapters import Trainable
+from entx.neural.training.processes import Processes
 from entx.neural.training.recipe import TrainSettings
 from entx.neural.training.rows import TrainingData
 from entx.neural.training.stage import Stage
@@ -98,8 +102,10 @@ class EntxTrainer(SFTTrainer):  # type: ignore[misc]
         except (OSError, RuntimeError, SafetensorError) as error:  # torch's writer raises RuntimeError on a full disk
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"{folder}: the checkpoint cannot be written ({reason}); make room and go on") from None
-        seal(folder / f"checkpoint-{self.state.global_step}")
-        keep_only(folder, {self.state.global_step, self.state.best_global_step or self.state.global_step})
+        self.accelerator.wait_for_everyone()  # each process writes the state of its own random numbers
+        if self.args.should_save:
+            seal(folder / f"checkpoint-{self.state.global_step}")
+            keep_only(folder, {self.state.global_step, self.state.best_global_step or self.state.global_step})
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -125,7 +131,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
         """A loss that is no number any more never comes back. Raises InputError: such a loss."""
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
+        if state.is_world_process_zero and not math.isfinite((logs or {}).get("loss", 0.0)):
             raise InputError(f"the loss is {logs['loss']} at step {state.global_step}; lower train.lr")
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
@@ -143,14 +149,16 @@ class Stop(TrainerCallback):  # type: ignore[misc]
     """Ends the training after a signal: a checkpoint at the end of the running step, then out.
 
     When an evaluation is due at that step the checkpoint is left out, because it would then lack the measurement; the
-    resumed training repeats the steps since the one before.
+    resumed training repeats the steps since the one before. A signal to one of several processes ends all of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, processes: Processes) -> None:
         self.signal = 0
+        self._processes = processes
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Asks for the checkpoint and the end."""
+        self.signal = max(self._processes.all_of(self.signal))
         if self.signal:
             signal.setitimer(signal.ITIMER_REAL, 0)
             control.should_save = control.should_log = not control.should_evaluate
@@ -182,26 +190,41 @@ class Stop(TrainerCallback):  # type: ignore[misc]
 
 
 def build_trainer(
-    stage: Stage[Any], data: TrainingData, part: Path, backend: str, callbacks: Sequence[TrainerCallback]
-) -> tuple[Trainable, EntxTrainer]:
+    stage: Stage[Any], data: TrainingData, part: Path, backend: str, callbacks: Sequence[TrainerCallback],
+    processes: Processes,
+) -> tuple[Trainable, EntxTrainer]:  # fmt: skip
     """The loaded model, and its trainer over the rows in the order of their visits; checkpoints go into `part`."""
     transformers_logging.set_verbosity_error()
     datasets.disable_progress_bars()
     recipe = stage.recipe
     config = sft_config(  # before the weights: ZeRO-3 wants to know of them
-        recipe.train, part / "checkpoints", backend=backend, measured=bool(data.dev),
+        processes.share(recipe.train), part / "checkpoints", backend=backend, measured=bool(data.dev),
         max_length=recipe.model.max_length, **stage.trainer_options(),
     )  # fmt: skip
     trainable = stage.load(backend)
     rows = datasets.Dataset.from_dict(stage.columns(data.rows))
+    asking = Processes() if config.deepspeed else processes  # weights that are parted want all processes at each pass
+
+    def measure(model: Any) -> dict[str, Any]:
+        answers = asking.all_of(stage.answers(trainable, model, asking.part(data.dev)))
+        return stage.scores(data.dev, [answer for part in answers for answer in part])
+
     trainer = EntxTrainer(
-        measure=partial(stage.measure, trainable, dev=data.dev) if data.dev else None,
+        measure=measure if data.dev else None,
         model=trainable.model, args=config, train_dataset=rows,
         data_collator=stage.collator(trainable, data.rows, part),
         eval_dataset=rows.select(range(min(1, len(rows)))) if data.dev else None,
         processing_class=trainable.tokenizer, peft_config=trainable.adapter, callbacks=list(callbacks),
     )  # fmt: skip
     trainer.remove_callback(transformers.PrinterCallback)
+    lacking = -len(trainer.train_dataset) % (config.per_device_train_batch_size * processes.count)
+    if processes.count > 1 and lacking:  # the last step is filled up, or rows of the first would come again in it
+        rows = trainer.train_dataset
+        blank = rows.select([0] * lacking).map(stage.unlearnt, features=rows.features)
+        trainer.train_dataset = datasets.concatenate_datasets([rows, blank])
+    if config.fp16:  # TRL makes adapters of 4-bit weights bfloat16, whose gradients CUDA's scaler does not take
+        for one in trainer.model.parameters():
+            one.data = one.data.float() if one.requires_grad else one.data
     return trainable, trainer
 
 
@@ -215,8 +238,8 @@ def sft_config(
         max_length: of a pack, in tokens.
         more: arguments of SFTConfig that a stage has beside these.
     """
-    every = train.evaluate_every
-    return SFTConfig(
+    every, computing = train.evaluate_every, autocast_dtype(train.autocast)
+    config = SFTConfig(
         output_dir=str(folder),
         max_length=max_length if train.packing else None,
         packing=train.packing,
@@ -235,7 +258,8 @@ def sft_config(
         max_steps=train.max_steps if train.packing and train.max_steps else -1,  # unpacked rows are cut to it before
         train_sampling_strategy="sequential",
         seed=train.seed,
-        bf16=uses_bf16(train.autocast),
+        bf16=computing == "bfloat16",
+        fp16=computing == "float16",  # with a scaler of gradients: float16 has no small numbers
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=train.checkpointing,
         logging_steps=max(1, every // 10),
@@ -250,15 +274,18 @@ def sft_config(
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
+        log_level_replica="error",
         **more,
     )
+    config._n_gpu = min(config.n_gpu, 1)  # else one process would use all GPUs, each with a batch of its own
+    return config
 
 
-def uses_bf16(autocast: str) -> bool:
-    """Whether the passes compute in bfloat16."""
-    if autocast == "auto":
-        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
-    return autocast == "bf16"
+def autocast_dtype(autocast: str) -> str:
+    """In which the passes compute; "auto" is as `default_dtype` says of this machine."""
+    named = {"bf16": "bfloat16", "fp16": "float16", "none": "float32"}
+    return named.get(autocast) or default_dtype(default_device())
 
 
 MANIFEST = "complete.json"

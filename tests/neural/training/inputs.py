@@ -213,13 +213,15 @@ def spoil_saved_weights(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(PreTrainedModel, "save_pretrained", spoil)
 
 
-def break_off(arguments: Sequence[object], out: Path, number: signal.Signals) -> tuple[subprocess.Popen[str], float]:
-    """Starts a training and sends the signal once a checkpoint is whole.
+def break_off(
+    arguments: Sequence[object], out: Path, number: signal.Signals, launcher: Sequence[str] = (sys.executable,)
+) -> tuple[subprocess.Popen[str], float]:
+    """Starts a training, perhaps by torchrun, and sends the signal once a checkpoint is whole.
 
     Returns the process, and the processor's seconds that it had used by then.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "entx", *map(str, arguments), "--out", str(out)],
+        [*launcher, "-m", "entx", *map(str, arguments), "--out", str(out)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

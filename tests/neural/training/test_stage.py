@@ -131,13 +131,6 @@ def test_a_folder_that_is_there_is_never_touched(base: Path, tmp_path: Path) -> 
     assert not (tmp_path / "out.part").exists()
 
 
-def test_several_processes_are_refused(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each would write the one folder."""
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match="--nproc-per-node 1"):
-        begin(base, tmp_path / "out")
-
-
 def test_an_adapter_is_no_base(base: Path) -> None:
     folder = replace(check_model_folder(base), is_adapter=True)
     with pytest.raises(InputError, match="holds an adapter; training starts from a whole model"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -300,6 +302,49 @@ def test_models_that_are_missing_or_not_safe_are_refused(inputs: Inputs, tmp_pat
     common = ("--stage", inputs.stage, "--store", inputs.store, "--out", tmp_path / "made")
     ended = run_entx(capsys, "train", "--recipe", recipe, *common)
     assert (ended.code, f"hf download {hub}" in ended.err) == (2, True)
+
+
+def test_gptq_weights_are_not_trained(inputs: Inputs, tmp_path: Path, capsys: Capture) -> None:
+    packed = Path(shutil.copytree(inputs.base, tmp_path / "packed"))
+    config = json.loads((packed / "config.json").read_text())
+    (packed / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "gptq"}}))
+    ended = inputs.train(capsys, tmp_path / "made", "--model", packed)
+    assert (ended.code, "neither trained nor merged into; take the model as published" in ended.err) == (2, True)
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_the_best_weights_are_kept_whatever_their_names(inputs: Inputs, tmp_path: Path, capsys: Capture) -> None:
+    """F1 is nothing at every measurement, so the first is the best; a model folder names weights as no module does."""
+    same = ("train.scheduler=constant", "train.warmup=0", "train.evaluate_every=2", "train.lr=1e-4", "train.patience=0")
+    for name, steps in (("short", 2), ("long", 6)):
+        ended = inputs.train(
+            capsys, tmp_path / name, *sets(*same, f"train.max_steps={steps}", "train.group_by_length=false")
+        )
+        assert ended.code == 0, ended.err
+        assert (record_of(tmp_path / name)["dev"]["f1"], record_of(tmp_path / name)["dev"]["step"]) == (0, 2)
+    short, long, base = (
+        load_file(path / "model.safetensors") for path in (tmp_path / "short", tmp_path / "long", inputs.base)
+    )
+    assert all(torch.equal(short[name], long[name]) for name in short)
+    assert any((short[name] != base[name]).any() for name in short)
+
+
+def test_float16_is_trained_on_a_gpu_only(inputs: Inputs, tmp_path: Path, capsys: Capture) -> None:
+    ended = inputs.train(capsys, tmp_path / "made", *sets("train.autocast=fp16"))
+    assert (ended.code, 'a CPU takes "bf16" or "none"' in ended.err) == (2, True)
+    ended = inputs.train(capsys, tmp_path / "made", *sets("model.load=fp16"))
+    assert (ended.code, 'learns nothing small in float16: model.load = "fp32"' in ended.err) == (2, True)
+
+
+def test_an_adapter_beside_float16_weights_learns_in_float32(inputs: Inputs, tmp_path: Path, capsys: Capture) -> None:
+    more = sets(*LORA, "model.load=fp16", "train.max_steps=2", "train.lr=1e-3", "train.autocast=none")
+    assert inputs.train(capsys, tmp_path / "made", "--dry-run", *more).code == 0
+    ended = inputs.train(capsys, tmp_path / "made", *more)
+    assert ended.code == 0, ended.err
+    weights = load_file(tmp_path / "made" / "adapter_model.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.float32}
+    assert all(value.isfinite().all() for value in weights.values())
+    assert any(value.abs().max() > 0 for name, value in weights.items() if "lora_B" in name)
 
 
 def test_folders_that_are_no_vision_model_are_refused(pictures: Inputs, tmp_path: Path, capsys: Capture) -> None:
