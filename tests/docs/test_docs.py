@@ -1,13 +1,20 @@
-"""The documents against the program: every `entx` command line that they show exists with its options, every command
-stands in the README, every link leads somewhere, and every file that they name is there."""
+"""The documents against the program: every command line that documents, recipes and docstrings show is one that its
+program takes, every command stands in the README, every link leads somewhere, and every file that they name is there.
+
+Lines are parsed by the commands' own parsers, values included, and nothing of them is run.
+"""
 
 from __future__ import annotations
 
+import argparse
+import ast
 import re
+import runpy
 import shlex
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import typer.core
@@ -15,22 +22,40 @@ import typer.main
 
 import entx
 from entx.cli.app import all_commands
+from entx.cli.train import load_any
 
 ROOT = Path(entx.__file__).parent.parent
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 HISTORY = [ROOT / "CHANGELOG.md", *sorted((ROOT / "docs" / "history").glob("*.md"))]
+CARDS = sorted((ROOT / "entx" / "models").rglob("README.md"))
 RECIPES = sorted((ROOT / "entx" / "recipes").glob("*.toml"))
+MODULES = sorted(path for name in ("entx", "lab", "benchmarks") for path in (ROOT / name).rglob("*.py"))
 COMMANDS: Any = typer.main.get_command(all_commands())
 
 BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"^(?:# +)?(?:\$ |\S*/|.* -m )?entx ([a-z].*)", re.MULTILINE)
 WITHIN_TEXT = re.compile(r"`(?:[^`]* -m )?entx\s([a-z][^`]*)`")
+EXAMPLE = re.compile(r"^(?: {4,}|Example: )(?:\$ )?entx ([a-z][^`]*?)$", re.MULTILINE)
+SCRIPT = re.compile(r"python (?:-m )?((?:benchmarks|lab)[./]\w[\w./]*\w)([^\n`]*)")
+SETTING = re.compile(r"--set (\w[\w.]*=[^\s`)]+)")
 FILES = re.compile(r"`((?:entx|lab|tests|benchmarks|docs)/[\w./-]+)`")
 AFTER_COMMAND = {"|", ">", ">>", "&&", ";"}
 
 
+def docstrings(path: Path) -> str:
+    """All docstrings of a module."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef
+    return "\n".join(ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented))
+
+
 def commands(path: Path) -> Iterator[tuple[str, bool]]:
     """The command lines of a document without `entx`; whether a line is whole (in a block) or part of a sentence."""
+    if path.suffix == ".py":
+        text = docstrings(path)
+        yield from ((line, True) for line in EXAMPLE.findall(text))
+        yield from ((line, False) for line in WITHIN_TEXT.findall(text))
+        return
     text = path.read_text(encoding="utf-8")
     for block in [text] if path.suffix == ".toml" else BLOCK.findall(text):
         yield from ((line, True) for line in SHOWN.findall(block.replace("\\\n", " ")))
@@ -39,32 +64,101 @@ def commands(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 def fault(line: str, whole: bool) -> str:
-    """Why the line could not be run, "" if it could."""
+    """Why the line could not be run, "" if it could: of part of a sentence only what it says counts."""
     words = shlex.split(line, comments=True)
     words = words[: next((place for place, word in enumerate(words) if word in AFTER_COMMAND), len(words))]
     command = COMMANDS
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
+    if words and hasattr(command, "commands"):
+        return f"no such command: {words[0]}"
     try:
-        given, rest, _ = command.make_parser(typer.Context(command)).parse_args(words)
+        given = command.make_context("entx", words).params
+        if Path(given.get("recipe_name", "")).stem + ".toml" in {path.name for path in RECIPES}:
+            load_any(given["recipe_name"], given["assignments"] or (), given["stage"])
     except Exception as error:  # typer's own copy of click has its own classes of errors
-        return str(error)
-    missing = [one.name for one in command.params if whole and one.required and not given.get(one.name)]
-    return f"unknown: {rest}" if rest else f"without {missing}" if missing else ""
+        kind = type(error).__name__
+        only_named = kind == "BadOptionUsage" and words[-1].startswith("-")  # an option without its value
+        unfinished = kind in ("MissingParameter", "NoArgsIsHelpError") or only_named
+        return "" if unfinished and not whole else str(error) or kind
+    return ""
 
 
-@pytest.mark.parametrize("document", [*GUIDES, *RECIPES], ids=lambda path: path.name)
-def test_each_command_that_is_shown_exists_with_its_options(document: Path) -> None:
+class Parsed(Exception):  # noqa: N818 - no error: where a script would begin to work
+    pass
+
+
+def script_fault(place: str, rest: str, whole: bool, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same of a script under `benchmarks` or `lab`, whose main is run as far as its arguments are parsed.
+
+    Usage lines may put options into brackets, stand in for numbers by N, and name alternatives by a bar.
+    """
+    rest = re.sub(r"[][]|\.\.\.| > .*", "", rest)
+    words = shlex.split(re.sub(r"\bN\b", "1", re.sub(r"(\w+)\|[\w|]+", r"\1", rest)), comments=True)
+    file = ROOT / (place if place.endswith(".py") else place.replace(".", "/") + ".py")
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_only(parser: argparse.ArgumentParser, args: Sequence[str] | None = None, _: Any = None) -> NoReturn:
+        parse(parser, args)
+        raise Parsed
+
+    def complain(_: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise ValueError(message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+        patched.setattr(argparse.ArgumentParser, "error", complain)
+        patched.setattr(sys, "argv", [str(file), *words])
+        try:
+            runpy.run_path(str(file), run_name="__main__")
+        except Parsed:
+            return ""
+        except (ValueError, OSError) as error:
+            return "" if not whole and "are required" in str(error) else str(error)
+    return "parses no arguments"
+
+
+@pytest.mark.parametrize("document", [*GUIDES, *CARDS, *RECIPES], ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_each_command_that_is_shown_is_one(document: Path) -> None:
     faults = {line: fault(line, whole) for line, whole in commands(document)}
     assert {line: said for line, said in faults.items() if said} == {}
 
 
-def test_commands_are_found_and_faults_told() -> None:
+def test_each_command_in_a_docstring_is_one() -> None:
+    faults = {(path.name, line): fault(line, whole) for path in MODULES for line, whole in commands(path)}
+    assert {line: said for line, said in faults.items() if said} == {}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_each_setting_that_a_recipe_speaks_of_can_be_set(recipe: Path) -> None:
+    for setting in SETTING.findall(recipe.read_text(encoding="utf-8")):
+        load_any(recipe.stem, [re.sub(r"\bN\b", "100352", setting)])
+
+
+def test_each_script_is_called_as_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults, found = {}, 0
+    for path in [*GUIDES, *CARDS, *MODULES]:
+        text = docstrings(path) if path.suffix == ".py" else path.read_text(encoding="utf-8")
+        for place, rest in SCRIPT.findall(re.sub(r"\\\n *", " ", text)):
+            found += 1
+            faults[path.name, place, rest] = script_fault(place, rest, bool(rest.strip()), monkeypatch)
+    assert {line: said for line, said in faults.items() if said} == {}
+    assert found > 40
+
+
+def test_commands_are_found_and_faults_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(len(list(commands(path))) for path in GUIDES) > 80
+    assert sum(len(list(commands(path))) for path in MODULES) > 40
     assert fault("predict --stage rules --store S", True) == ""
     assert "--stag" in fault("predict --stag rules", False)
     assert "store" in fault("predict --stage rules", True)
     assert "predicct" in fault("predicct --stage rules", False)
+    assert "a valid number" in fault("extract a.png --worker-memory N", True)
+    train = "train --stage vlm --recipe qwen2-vl-2b --store S --out O --set "
+    assert fault(train + "train.batch=1", True) == ""
+    assert "train.bach" in fault(train + "train.bach=1", True)
+    assert "--cont" in script_fault("lab.drawings.draw", "DIR --cont 3", False, monkeypatch)
+    assert "out" in script_fault("lab.shipped_model", "--shards 21", True, monkeypatch)
 
 
 def test_each_command_stands_in_the_readme() -> None:

@@ -2,6 +2,7 @@ import importlib.util
 import multiprocessing
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -277,6 +278,18 @@ def test_cache_that_cannot_be_written_is_an_engine_error(tmp_path: Path, monkeyp
 )
 def test_paddle_parameters_are_checked(params: dict[str, str], message: str, cache: Path) -> None:
     refused(EngineSpec.of("paddleocr", **params), message)
+
+
+@needs_paddle
+def test_a_model_folder_says_its_name_itself(cache: Path, tmp_path: Path) -> None:
+    """PaddleOCR takes a folder without a name for that of its own default model, and refuses it."""
+    folders = {f"{kind}_dir": str(shutil.copytree(path, tmp_path / kind)) for kind, path in model_folders().items()}
+    assert page_key(EngineSpec.of("paddleocr", **folders)) == page_key(EngineSpec("paddleocr"))
+    described = tmp_path / "rec" / "inference.yml"
+    described.write_text(described.read_text(encoding="utf-8").replace("model_name", "name"), encoding="utf-8")
+    refused(EngineSpec.of("paddleocr", **folders), "add --param rec_name=NAME")
+    named = EngineSpec.of("paddleocr", **folders, rec_name=NAMES["rec"])
+    assert page_key(named).params_hash == page_key(EngineSpec("paddleocr")).params_hash
 
 
 @needs_paddle

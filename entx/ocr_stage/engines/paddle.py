@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -179,7 +180,7 @@ class PaddleEngine:
         models = _models(settings)
         files = [path for _, folder in models.values() for path in sorted(folder.iterdir()) if path.is_file()]
         decisive: dict[str, Param] = {"version": VERSION, "engine": settings["engine"], **SEARCH}
-        decisive |= {kind: name or "" for kind, (name, _) in models.items()}
+        decisive |= {kind: name for kind, (name, _) in models.items()}
         runtime = "onnxruntime" if settings["engine"] == "onnxruntime" else _paddle_package()
         decisive |= {package: version(package) for package in ("paddleocr", "paddlex", runtime)}
         return Fingerprint(tuple(files), decisive)
@@ -235,16 +236,17 @@ def _settings(params: dict[str, Param]) -> dict[str, Any]:
     return settings
 
 
-def _models(settings: dict[str, Any]) -> dict[str, tuple[str | None, Path]]:
-    """For each kind of network its name (None: as its folder says) and folder."""
+def _models(settings: dict[str, Any]) -> dict[str, tuple[str, Path]]:
+    """For each kind of network its name and folder."""
     own = {kind for kind in _ARGUMENTS if settings[f"{kind}_dir"] or settings[f"{kind}_name"]}
     if settings["engine"] == "paddle" and not {"det", "rec"} <= own:
         raise EngineError("paddleocr: engine=paddle needs det_dir or det_name, and rec_dir or rec_name")
-    models: dict[str, tuple[str | None, Path]] = {}
+    models: dict[str, tuple[str, Path]] = {}
     for kind in _ARGUMENTS:
         if kind in own:
-            name, folder = settings[f"{kind}_name"] or None, settings[f"{kind}_dir"]
-            models[kind] = (name, _model_folder(str(name), str(folder)))
+            name = str(settings[f"{kind}_name"])
+            folder = _model_folder(name, str(settings[f"{kind}_dir"]))
+            models[kind] = (name or _model_name(kind, folder / "inference.yml"), folder)
         elif settings["engine"] == "onnxruntime":
             models[kind] = (NAMES[kind], model_folders()[kind])
     return models
@@ -261,6 +263,15 @@ def _model_folder(name: str, folder: str) -> Path:
     raise EngineError(
         f"paddleocr: model {name!r} is not on this machine ({path}); fetch it with PaddleOCR, or give its folder"
     )
+
+
+def _model_name(kind: str, description: Path) -> str:
+    """As a folder's inference.yml says. Not by YAML: a recogniser's holds a dictionary that takes seconds to read."""
+    text = description.read_text(encoding="utf-8", errors="replace")
+    named = re.search(r"^ +model_name: *[\"']?([\w.-]+)", text, re.MULTILINE)
+    if named is None:
+        raise EngineError(f"paddleocr: {description} names no model (Global.model_name); add --param {kind}_name=NAME")
+    return named.group(1)
 
 
 def _paddle_package() -> str:
