@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import re
 import runpy
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,6 +40,9 @@ WITHIN_TEXT = re.compile(r"`(?:[^`]* -m )?entx\s([a-z][^`]*)`")
 EXAMPLE = re.compile(r"^(?: {4,}|Example: )(?:\$ )?entx ([a-z][^`]*?)$", re.MULTILINE)
 SCRIPT = re.compile(r"python (?:-m )?((?:benchmarks|lab)[./]\w[\w./]*\w)([^\n`]*)")
 SETTING = re.compile(r"--set (\w[\w.]*=[^\s`)]+)")
+SHOWS_SCRIPTS = [path for path in [*GUIDES, *CARDS, *MODULES] if SCRIPT.search(path.read_text(encoding="utf-8"))]
+STATED = re.compile(r"^### System \d: (`.*)\n((?:\|.*\n)+)", re.MULTILINE)
+VALUE = re.compile(r"`([a-z]\w*(?:\.\w+)+ = [^`]+)`")
 FILES = re.compile(r"`((?:entx|lab|tests|benchmarks|docs)/[\w./-]+)`")
 AFTER_COMMAND = {"|", ">", ">>", "&&", ";"}
 
@@ -58,7 +63,7 @@ def commands(path: Path) -> Iterator[tuple[str, bool]]:
         return
     text = path.read_text(encoding="utf-8")
     for block in [text] if path.suffix == ".toml" else BLOCK.findall(text):
-        yield from ((line, True) for line in SHOWN.findall(block.replace("\\\n", " ")))
+        yield from ((line, True) for line in SHOWN.findall(re.sub(r"\\\n(?:# +)?", " ", block)))
     if path.suffix == ".md":
         yield from ((line, False) for line in WITHIN_TEXT.findall(BLOCK.sub("", text)))
 
@@ -131,24 +136,40 @@ def test_each_command_in_a_docstring_is_one() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_each_setting_that_a_recipe_speaks_of_can_be_set(recipe: Path) -> None:
-    for setting in SETTING.findall(recipe.read_text(encoding="utf-8")):
-        load_any(recipe.stem, [re.sub(r"\bN\b", "100352", setting)])
+    for line in re.sub(r"\\\n(?:# +)?", " ", recipe.read_text(encoding="utf-8")).splitlines():
+        if settings := SETTING.findall(line):
+            load_any(recipe.stem, [re.sub(r"\bN\b", "100352", setting) for setting in settings])
 
 
-def test_each_script_is_called_as_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    faults, found = {}, 0
-    for path in [*GUIDES, *CARDS, *MODULES]:
-        text = docstrings(path) if path.suffix == ".py" else path.read_text(encoding="utf-8")
-        for place, rest in SCRIPT.findall(re.sub(r"\\\n *", " ", text)):
-            found += 1
-            faults[path.name, place, rest] = script_fault(place, rest, bool(rest.strip()), monkeypatch)
-    assert {line: said for line, said in faults.items() if said} == {}
-    assert found > 40
+def test_what_systems_state_stands_beside_what_their_recipes_have() -> None:
+    """Every value that docs/train.md shows of a recipe is the recipe's own."""
+    checked = {}
+    for names, rows in STATED.findall((ROOT / "docs" / "train.md").read_text(encoding="utf-8")):
+        shown = dict(line.split(" = ") for line in VALUE.findall(rows))
+        for name in re.findall(r"`([\w.-]+)`", names):
+            recipe = tomllib.loads((ROOT / "entx" / "recipes" / f"{name}.toml").read_text(encoding="utf-8"))
+            for path, value in shown.items():
+                found = functools.reduce(lambda table, key: table[key], path.split("."), recipe)
+                assert found == tomllib.loads(f"value = {value}")["value"], f"{name}: {path}"
+            checked[name] = {
+                f"{table}.{key}" for table in recipe if isinstance(recipe[table], dict) for key in recipe[table]
+            }
+            checked[name] -= {*shown, "prompt.question"}  # the longest, which the table does not repeat
+    assert len(checked) == 6
+    assert checked["qwen2-vl-2b"] == set()  # of the system that states most, all
+
+
+@pytest.mark.parametrize("document", SHOWS_SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_each_script_is_called_as_it_can_be(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = docstrings(document) if document.suffix == ".py" else document.read_text(encoding="utf-8")
+    for place, rest in SCRIPT.findall(re.sub(r"\\\n *", " ", text)):
+        assert script_fault(place, rest, bool(rest.strip()), monkeypatch) == "", f"{place}{rest}"
 
 
 def test_commands_are_found_and_faults_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(len(list(commands(path))) for path in GUIDES) > 80
     assert sum(len(list(commands(path))) for path in MODULES) > 40
+    assert len(SHOWS_SCRIPTS) > 40
     assert fault("predict --stage rules --store S", True) == ""
     assert "--stag" in fault("predict --stag rules", False)
     assert "store" in fault("predict --stage rules", True)
