@@ -312,12 +312,13 @@ def measured(words: Sequence[object], most: float) -> Ended:
         seconds, peak = time.perf_counter() - began, usage.ru_maxrss / 2**20
         for stream in (out, err):
             stream.seek(0)
+        text = out.read().strip()
+        printed = json.loads(text) if text.startswith("{") else {}
         if killed:
             return Ended(seconds, peak, {}, f"killed above {most:g} GiB")
         if process.returncode:
-            return Ended(seconds, peak, {}, (err.read().strip().splitlines() or ["no word"])[-1])
-        printed = out.read()
-        return Ended(seconds, peak, json.loads(printed) if printed.strip() else {})
+            return Ended(seconds, peak, printed, (err.read().strip().splitlines() or ["no word"])[-1])
+        return Ended(seconds, peak, printed)
 
 
 def demo_store(folder: Path, most: int | None = None) -> Path:
@@ -360,7 +361,7 @@ def try_recipe(recipe: str, folder: Path, stores: Sequence[Path], given: argpars
     train = ["-m", "entx", "train", "--stage", settings.STAGE, "--recipe", recipe, "--store", stores[0],
              "--model", model, "--out", out, *sets, "--json"]  # fmt: skip
     plan = measured([*train, "--dry-run"], given.memory)
-    if plan.fault:
+    if "parameters" not in plan.out:  # a plan that does not fit is a plan, too
         return row | {"fault": f"dry run: {plan.fault}"}
     row |= {name: plan.out[name] for name in ("parameters", "trained", "longest", "rows")}
     row["planned GiB"] = plan.out["memory_bytes"] / 2**30
