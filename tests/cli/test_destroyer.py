@@ -63,6 +63,7 @@ FOLDERS: dict[tuple[str, str], str] = {
     ("download", "images"): "download table.csv --images",  # plain names, no links: all of them are failures
     ("demo", "out"): "demo --out",
     ("train", "out_dir"): "train --stage llm --recipe entx-small --store s.duckdb --out",
+    ("import-model", "out_dir"): "import-model p.csv --out",
     ("merge-adapter", "out_dir"): "merge-adapter --model m --adapter m --store s.duckdb --out",
     ("calibrate", "out"): "calibrate --stage llm --store s.duckdb --gold table.csv --out",
 }
@@ -73,7 +74,7 @@ ROWS = 60  # more than a fit needs
 REFUSED = {("show", "-"), *(("recipe copy", kind) for kind in ("a link", "a pipe", "-", "/dev/null", "/dev/stdout"))}
 """Commands and targets: an ending is asked for, or a file that is new."""
 
-HEAVY = {"demo", "train", "merge-adapter", "calibrate"}
+HEAVY = {"demo", "train", "import-model", "merge-adapter", "calibrate"}
 """Commands that take minutes: here they are given only what they must refuse before their work."""
 
 

@@ -204,6 +204,8 @@ def test_what_does_not_fit_is_told_and_never_tried(
     half = 2 if inputs.stage == "llm" else 4
     assert ended.code == 2
     assert f"it would with --set train.batch={half} --set train.accumulation=2" in ended.err
+    monkeypatch.undo()
+    monkeypatch.setattr(estimate, "available_memory", lambda: said["memory_bytes"] - 1)
     assert inputs.train(capsys, tmp_path / "made", "--dry-run", *sets(f"train.batch={half}")).code == 0
 
 
@@ -314,14 +316,14 @@ def test_gptq_weights_are_not_trained(inputs: Inputs, tmp_path: Path, capsys: Ca
 
 
 def test_the_best_weights_are_kept_whatever_their_names(inputs: Inputs, tmp_path: Path, capsys: Capture) -> None:
-    """F1 is nothing at every measurement, so the first is the best; a model folder names weights as no module does."""
+    """The first measurement is never surpassed, so its weights come back; a folder names weights as no module does."""
     same = ("train.scheduler=constant", "train.warmup=0", "train.evaluate_every=2", "train.lr=1e-4", "train.patience=0")
     for name, steps in (("short", 2), ("long", 6)):
         ended = inputs.train(
             capsys, tmp_path / name, *sets(*same, f"train.max_steps={steps}", "train.group_by_length=false")
         )
         assert ended.code == 0, ended.err
-        assert (record_of(tmp_path / name)["dev"]["f1"], record_of(tmp_path / name)["dev"]["step"]) == (0, 2)
+        assert record_of(tmp_path / name)["dev"]["step"] == 2
     short, long, base = (
         load_file(path / "model.safetensors") for path in (tmp_path / "short", tmp_path / "long", inputs.base)
     )
