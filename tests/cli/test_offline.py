@@ -65,6 +65,7 @@ PROGRAMS = [
         "train --stage llm --recipe tiny.toml --store tiny.duckdb --model base --out made --set train.method=lora "
         "--set lora.r=2 --set lora.alpha=4 --set train.epochs=0.2",
         "merge-adapter --model base --adapter made --store tiny.duckdb --out merged --dtype float32 --rows 2 --allow 2",
+        "import-model tiny.gguf --out imported",
         f"calibrate --stage llm --store demo/demo.duckdb --gold {DEMO}/truth.csv --out calibrated",
         "dataset --stage llm --store tiny.duckdb --out data",
     ],
@@ -132,8 +133,11 @@ def test_no_command_asks_for_another_machine_unless_told_to(tmp_path: Path) -> N
 
 
 def prepare(folder: Path) -> None:
+    from tests.llm_stage.tiny_models import tiny_model
+    from tests.neural.tiny_gguf import write_gguf
     from tests.neural.training.inputs import text_inputs
 
+    write_gguf(folder / "tiny.gguf", tiny_model("llama"))
     (folder / "text").mkdir()
     made = text_inputs(folder / "text")
     shutil.move(made.store, folder / "tiny.duckdb")
