@@ -36,7 +36,7 @@ from entx.neural.predict import SERVING
 from entx.rules.reader import RulesReader
 from lab.augment import augmented_pages
 from lab.corpora import easyocr_pages, real_pages
-from lab.injections import with_injection
+from lab.injections import INJECTED, with_injection
 from lab.pages import LayoutPage, generate_pages
 from lab.pretrain import EncodedPage, ModelShape, PretrainSettings, build_model, pretrain, train_tokenizer
 
@@ -46,7 +46,6 @@ COPIES = 2  # changed copies of every real page a shard
 TEXTS = 1500  # pages from other people's OCR a shard
 BUDGET = 448  # tokens of a page
 HINTED = 0.4  # share of the questions that carry the rules reader's answer
-INJECTED = 0.15  # share of the pages with a line that gives orders
 VOCABULARY = 2048
 
 

@@ -22,11 +22,10 @@ from entx.core.types import PageKey
 from entx.storage.store import Store
 from lab.augment import augmented_pages
 from lab.corpora import easyocr_pages, real_pages, write_pages
-from lab.injections import with_injection
+from lab.injections import INJECTED, with_injection
 from lab.pages import LayoutPage, generate_pages
 
 KEY = PageKey("lab", "training-store", "1")
-INJECTED = 0.15  # share of the pages with a line that gives orders, as for the shipped model
 
 
 def kinds(options: argparse.Namespace) -> Iterator[tuple[str, Iterable[LayoutPage]]]:

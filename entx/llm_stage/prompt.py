@@ -92,6 +92,11 @@ class Style(StrEnum):
     PLAIN = "plain"  # for a model that knows language: text, few plain marks, the question
     BARE = "bare"  # the same without any mark: OCR text alone, as published system 5 gave it
 
+    @property
+    def chat(self) -> bool:
+        """Whether a prompt goes through the model's chat template."""
+        return self is not Style.COMPACT
+
 
 @dataclass(frozen=True, slots=True)
 class Serving:

@@ -193,7 +193,7 @@ def open_reader(
     if options.model is None and options.backend != "openai":
         options = replace(options, model=str(shipped_model()))
     serving: prompt.Serving = prompt.read_serving(options.described)
-    chat = serving.style is not prompt.Style.COMPACT
+    chat = serving.style.chat
 
     def load(folder: Path, **how: Any) -> Model:
         from entx.neural.backends.transformers import TransformersModel

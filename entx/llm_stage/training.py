@@ -16,7 +16,7 @@ from typing_extensions import override
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, outcomes
 from entx.llm_stage.data import BUDGET_CUT, Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
-from entx.llm_stage.prompt import NONE, PROMPT_VERSION, Style
+from entx.llm_stage.prompt import NONE, PROMPT_VERSION
 from entx.neural.backends.base import CHAT_TOKENS, Model, PromptTokenizer, Query, Request
 from entx.neural.model_folder import load_model, load_tokenizer, named_fault
 from entx.neural.predict import write_serving
@@ -104,7 +104,7 @@ class TextStage(Stage[TextRecipe]):
     @property
     def chat(self) -> bool:
         """Whether prompts go through the model's chat template."""
-        return self.recipe.model.style is not Style.COMPACT
+        return self.recipe.model.style.chat
 
     @cached_property
     def tokenizer(self) -> PromptTokenizer:

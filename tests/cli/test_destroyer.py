@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -138,6 +139,16 @@ class Target:
     read: Callable[[], bytes] = lambda: b"any"  # the data
 
 
+def drained(end: int) -> bytes:
+    """All that is written into a pipe, whose reading end is open and waits for a writer."""
+    os.set_blocking(end, True)
+    with select.epoll() as waiting:
+        waiting.register(end, select.EPOLLIN)
+        waiting.poll()
+    with open(end, "rb") as stream:
+        return stream.read()
+
+
 def named(home: Path, scratch: Path, kind: str, suffix: str, stack: ExitStack) -> Target:
     """A hostile target of an option that names a file."""
     path = scratch / f"x{suffix}"
@@ -162,7 +173,8 @@ def named(home: Path, scratch: Path, kind: str, suffix: str, stack: ExitStack) -
     elif kind == "a pipe":
         os.mkfifo(path)
         got: list[bytes] = []
-        reader = threading.Thread(target=lambda: got.append(path.read_bytes()), daemon=True)
+        end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # open before the command looks who reads, not some time after
+        reader = threading.Thread(target=lambda: got.append(drained(end)), daemon=True)
         reader.start()
         return Target(path, True, lambda: (reader.join(10), b"".join(got))[1] if path.is_fifo() else b"")
     elif kind == "a pipe that nobody reads":
