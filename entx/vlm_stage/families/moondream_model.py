@@ -142,11 +142,11 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
 
     def forward(
         self, input_ids: torch.Tensor, pixel_values: torch.Tensor | None = None, grids: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None, **more: Any,
+        labels: torch.Tensor | None = None, logits_to_keep: int = 0, **more: Any,
     ) -> CausalLMOutputWithPast:  # fmt: skip
-        """Logits of every token; the mean loss of `labels`, -100 where nothing is learnt, where they are given."""
+        """Logits of the last tokens, 0: of all; the mean loss of `labels`, -100 where nothing is learnt, if given."""
         found = self.model(input_ids, pixel_values, grids, **more)
-        logits, loss = self.lm_head(found.last_hidden_state), None
+        logits, loss = self.lm_head(found.last_hidden_state[:, -logits_to_keep:]), None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.text_config.vocab_size)
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=found.past_key_values)
