@@ -1,7 +1,7 @@
 """A small text model from nothing: its tokenizer, and a Llama trained on pages with several questions each.
 
 The tokenizer is a byte-level BPE on lower-case text, digits one by one, each layout tag one token. Each page is one row
-of a batch: its tokens once, and hanging on them every question with its answer (`TokenTree`), so that an answer costs
+of a batch: its tokens once, and hanging on them every question with its answer (`TokenRow`), so that an answer costs
 its own few tokens and not the page again. The loss is the answers' log-likelihood, plus a small share of the page's
 own, which teaches copying early.
 """
@@ -24,8 +24,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from entx.core.files import atomic_path
+from entx.llm_stage.data import TokenRow
 from entx.llm_stage.prompt import TAGS
-from entx.neural.decoding import TokenTree, TreeBatch
+from entx.neural.decoding import TreeBatch
+from entx.neural.training.rows import IGNORED
 
 END = "<end>"
 PAD = "<pad>"
@@ -79,19 +81,6 @@ class PretrainSettings:
     save_minutes: float = 10.0  # time between checkpoints
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedPage:
-    """A page's tokens, and for each question its tokens and its answer's (with the end token)."""
-
-    page: list[int]
-    asks: list[tuple[list[int], list[int]]]
-
-    @property
-    def size(self) -> int:
-        """Tokens of the row."""
-        return len(self.page) + sum(len(question) + len(answer) for question, answer in self.asks)
-
-
 def build_model(tokenizer: PreTrainedTokenizerFast, shape: ModelShape, seed: int = 0) -> LlamaForCausalLM:
     """A model of random weights for that tokenizer."""
     torch.manual_seed(seed)
@@ -106,7 +95,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, shape: ModelShape, seed: int
 
 def pretrain(
     model: LlamaForCausalLM,
-    shard: Callable[[int], Sequence[EncodedPage]],
+    shard: Callable[[int], Sequence[TokenRow]],
     settings: PretrainSettings,
     out: Path,
     *,
@@ -164,24 +153,17 @@ def pretrain(
 
 
 def batch_loss(
-    model: LlamaForCausalLM, pages: Sequence[EncodedPage], settings: PretrainSettings
+    model: LlamaForCausalLM, pages: Sequence[TokenRow], settings: PretrainSettings
 ) -> tuple[torch.Tensor, float, float, int]:
     """(loss to minimise, the answers' loss per token, share of their tokens that are the likeliest, padded tokens)."""
     device = next(model.parameters()).device
     pad = model.config.pad_token_id
     assert pad is not None  # build_model sets it
-    trees, ends = [], []
-    for page in pages:
-        tree = TokenTree()
-        root = tree.add(-1, page.page)
-        ends.append([tree.add(root, [*question, *answer]) for question, answer in page.asks])
-        trees.append(tree)
-    batch = TreeBatch.of(trees)
+    batch = TreeBatch.of([page.tree() for page in pages])
     weights = torch.zeros(batch.tokens.shape)
     for row, (page, offset) in enumerate(zip(pages, batch.offsets, strict=True)):
+        weights[row, offset:-1] = (torch.tensor(page.labels[1:]) != IGNORED).float()  # the token before tells it
         weights[row, offset : offset + len(page.page) - 1] = -settings.page_share  # negative marks the page's own
-        for end, (_, answer) in zip(ends[row], page.asks, strict=True):
-            weights[row, offset + end - len(answer) : offset + end] = 1.0
     targets = torch.roll(batch.tokens, -1, 1)
     chosen = (weights != 0).nonzero(as_tuple=True)
     attention = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()  # its flash kernel is slower
@@ -201,17 +183,17 @@ def batch_loss(
     return total, float(losses[answers].detach().mean()), float(right), batch.tokens.numel()
 
 
-def plan_batches(pages: Sequence[EncodedPage], settings: PretrainSettings, shard: int) -> list[list[int]]:
+def plan_batches(pages: Sequence[TokenRow], settings: PretrainSettings, shard: int) -> list[list[int]]:
     """Batches of a shard, in order: pages of like length together, batches shuffled; the same for the same numbers."""
     generator = random.Random(f"{settings.seed} {shard}")
-    order = sorted(range(len(pages)), key=lambda number: pages[number].size + generator.random() * 24)
+    order = sorted(range(len(pages)), key=lambda number: pages[number].length + generator.random() * 24)
     batches: list[list[int]] = []
     longest = 0
     for number in order:
-        longest = max(longest, pages[number].size)
+        longest = max(longest, pages[number].length)
         if not batches or longest * (len(batches[-1]) + 1) > settings.tokens_per_batch:
             batches.append([])
-            longest = pages[number].size
+            longest = pages[number].length
         batches[-1].append(number)
     generator.shuffle(batches)
     return batches

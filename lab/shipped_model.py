@@ -29,7 +29,7 @@ from transformers import AutoTokenizer
 
 from entx.core.entities import CHALLENGE
 from entx.core.files import atomic_path, atomic_text
-from entx.llm_stage.data import rough_tokens
+from entx.llm_stage.data import TokenRow, rough_tokens
 from entx.llm_stage.prompt import PROMPT_VERSION, Hint, Style, answer_text, page_prompt, question_prompt
 from entx.neural.model_folder import check_model_folder
 from entx.neural.predict import SERVING
@@ -38,7 +38,7 @@ from lab.augment import augmented_pages
 from lab.corpora import easyocr_pages, real_pages
 from lab.injections import INJECTED, with_injection
 from lab.pages import LayoutPage, generate_pages
-from lab.pretrain import EncodedPage, ModelShape, PretrainSettings, build_model, pretrain, train_tokenizer
+from lab.pretrain import ModelShape, PretrainSettings, build_model, pretrain, train_tokenizer
 
 INVENTED = 5000  # invented pages a shard
 ALONE = 4  # shards of invented pages only, at the start
@@ -124,7 +124,7 @@ def make_tokenizer(plan: Plan) -> None:
     train_tokenizer(texts, VOCABULARY).save_pretrained(plan.out)
 
 
-def encode_shard(plan: Plan, number: int) -> list[EncodedPage]:
+def encode_shard(plan: Plan, number: int) -> list[TokenRow]:
     """One shard as token ids; runs in its own process."""
     tokenizer = AutoTokenizer.from_pretrained(plan.out)
 
@@ -137,7 +137,8 @@ def encode_shard(plan: Plan, number: int) -> list[EncodedPage]:
             questions, answers = zip(*asks, strict=True)
             page, *ids = tokenizer([text, *questions, *answers]).input_ids
             ended = [[*answer, tokenizer.eos_token_id] for answer in ids[len(asks) :]]
-            encoded.append(EncodedPage(page, list(zip(ids[: len(asks)], ended, strict=True))))
+            pairs = zip(map(tuple, ids[: len(asks)]), map(tuple, ended), strict=True)
+            encoded.append(TokenRow(tuple(page), tuple(pairs)))
     return encoded
 
 
@@ -159,9 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = PretrainSettings(shards=plan.shards, seed=plan.seed, save_minutes=5.0)
     started = time.monotonic()
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        ahead: dict[int, Future[list[EncodedPage]]] = {}
+        ahead: dict[int, Future[list[TokenRow]]] = {}
 
-        def shard(number: int) -> list[EncodedPage]:
+        def shard(number: int) -> list[TokenRow]:
             for wanted in (number, number + 1):
                 if wanted < settings.shards and wanted not in ahead:
                     ahead[wanted] = pool.submit(encode_shard, plan, wanted)

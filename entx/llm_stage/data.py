@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,7 @@ from entx.core.files import atomic_folder, atomic_text
 from entx.core.types import OcrPage, PageKey, Quantity
 from entx.llm_stage.prompt import Hint, Style, answer_text, load_hints, page_prompt, question_prompt
 from entx.neural.backends.base import PromptTokenizer, Query, Request
+from entx.neural.decoding import TokenTree
 from entx.neural.training.recipe import LINEAR_LAYERS, DataSettings, LoraSettings, ModelSettings, Recipe, Texts
 from entx.neural.training.rows import (
     IGNORED,
@@ -81,6 +83,8 @@ class TextData(DataSettings):
     unreadable_weight: float = Field(default=0.5, ge=0, le=1)
     hint_run: str = ""  # run of the store whose answers some examples see; "" for none
     hint_share: float = Field(default=0.5, ge=0, le=1)  # of the examples
+    # a page's questions that make one row at most: its tokens once, the questions side by side behind them
+    together: int = Field(default=1, ge=1, le=64)
 
 
 class TextRecipe(Recipe):
@@ -99,6 +103,10 @@ class TextRecipe(Recipe):
             faults.append(
                 f"model.budget ({self.model.budget}) must leave room for the question within model.max_length"
             )
+        if self.data.together > 1 and (self.train.packing or self.train.backend == "unsloth"):
+            faults.append("data.together says which tokens see which; train.packing and Unsloth do so themselves")
+        if self.data.together > 1 and self.model.attention != "sdpa":
+            faults.append('data.together needs model.attention = "sdpa"')
         return faults
 
 
@@ -302,41 +310,73 @@ class TextDataset(Dataset[Row]):
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """An example as the model sees it: exactly the tokens that it is asked with, then those that are learnt."""
+    """Examples of one page as the model sees them: exactly the tokens that it is asked with, then those it learns."""
 
-    tokens: tuple[int, ...]  # prompt, completion, end of the answer
-    prompt: int  # how many of them are the prompt
-    weight: float  # how often an epoch visits it on average
+    page: tuple[int, ...]  # what all their prompts begin with
+    # of each example the rest of its prompt, never empty, and what is learnt: its completion, the end of the answer
+    asks: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    weight: float = 1.0  # how often an epoch visits it on average
+
+    @property
+    def tokens(self) -> list[int]:
+        """Page, and each prompt's rest with its answer."""
+        return [*self.page, *chain.from_iterable((*question, *answer) for question, answer in self.asks)]
 
     @property
     def labels(self) -> list[int]:
-        """The tokens with the prompt's put to `IGNORED`."""
-        return [IGNORED] * self.prompt + list(self.tokens[self.prompt :])
+        """The tokens with all but the answers' put to `IGNORED`."""
+        asks = ([*[IGNORED] * len(question), *answer] for question, answer in self.asks)
+        return [*[IGNORED] * len(self.page), *chain.from_iterable(asks)]
 
     @property
     def length(self) -> int:
         """All tokens."""
-        return len(self.tokens)
+        return len(self.page) + sum(len(question) + len(answer) for question, answer in self.asks)
 
     @property
     def learnt(self) -> int:
-        """Those of the answer and its end."""
-        return len(self.tokens) - self.prompt
+        """Those of the answers and their ends."""
+        return sum(len(answer) for _, answer in self.asks)
 
     @property
     def identity(self) -> object:
         """What tells it from other rows."""
-        return self.prompt, self.tokens
+        return self.page, self.asks
+
+    def tree(self) -> TokenTree:
+        """The tokens, in their order; each example sees the page and itself."""
+        tree = TokenTree()
+        page = tree.add(-1, self.page)
+        for question, answer in self.asks:
+            tree.add(page, (*question, *answer))
+        return tree
 
 
 def encode(examples: Sequence[Row], tokenizer: PromptTokenizer) -> list[TokenRow]:
-    """The rows of the examples, in their order."""
-    asked = [Request(one.page, (Query(one.question, (one.completion,)),)) for one in examples]
-    rows = []
-    for one, tokens in zip(examples, tokenizer.prepare(asked), strict=True):
-        prompt = (*tokens.prefix, *tokens.questions[0])
-        rows.append(TokenRow((*prompt, *tokens.choices[0][0], tokenizer.ends[0]), len(prompt), one.weight))
-    return rows
+    """A row of each example, in their order, those of a page behind each other."""
+    pages = [list(group) for _, group in groupby(examples, lambda one: one.page)]
+    asked = [Request(page[0].page, tuple(Query(one.question, (one.completion,)) for one in page)) for page in pages]
+    return [
+        TokenRow(tuple(tokens.prefix), ((tuple(question), (*answer, tokenizer.ends[0])),), one.weight)
+        for page, tokens in zip(pages, tokenizer.prepare(asked), strict=True)
+        for one, question, (answer,) in zip(page, tokens.questions, tokens.choices, strict=True)
+    ]
+
+
+def join(rows: Iterable[TokenRow], most: int, max_length: int) -> list[TokenRow]:
+    """Rows of one page made one, where the first of them was: at most so many examples and tokens."""
+    joined: list[TokenRow] = []
+    last: dict[tuple[int, ...], int] = {}  # row that a page's next example goes into
+    for row in rows:
+        place = last.get(row.page)
+        if place is not None:
+            both = replace(joined[place], asks=joined[place].asks + row.asks)
+            if len(both.asks) <= most and both.length <= max_length:
+                joined[place] = both
+                continue
+        last[row.page] = len(joined)
+        joined.append(row)
+    return joined
 
 
 def rough_tokens(texts: list[str]) -> list[int]:

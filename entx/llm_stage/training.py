@@ -15,9 +15,10 @@ from typing_extensions import override
 
 from entx.core.errors import InputError
 from entx.core.evaluation import Counts, outcomes
-from entx.llm_stage.data import BUDGET_CUT, Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode
+from entx.llm_stage.data import BUDGET_CUT, Hints, PageWriter, Row, TextDataset, TextRecipe, TokenRow, encode, join
 from entx.llm_stage.prompt import NONE, PROMPT_VERSION
 from entx.neural.backends.base import CHAT_TOKENS, Model, PromptTokenizer, Query, Request
+from entx.neural.decoding import TreeBatch
 from entx.neural.model_folder import load_model, load_tokenizer, named_fault
 from entx.neural.predict import write_serving
 from entx.neural.training.adapters import Side, Trainable
@@ -81,6 +82,20 @@ def choose(model: Model, questions: Sequence[DevQuestion]) -> list[str]:
     return answers
 
 
+def trees_side_by_side(rows: Sequence[TokenRow]) -> dict[str, Any]:
+    """A batch of rows that may hold several examples each, as a causal model's inputs and labels."""
+    import torch
+
+    batch = TreeBatch.of([row.tree() for row in rows])
+    labels = torch.full_like(batch.tokens, IGNORED)
+    for place, (row, offset) in enumerate(zip(rows, batch.offsets, strict=True)):
+        labels[place, offset:] = torch.tensor(row.labels)
+    return {
+        "input_ids": batch.tokens, "position_ids": batch.depths, "attention_mask": batch.visible[:, None],
+        "labels": labels,
+    }  # fmt: skip
+
+
 class RoughTokenizer(PromptTokenizer):
     """Counts the tokens of a model that is not at hand (`Model.count_tokens`)."""
 
@@ -140,6 +155,7 @@ class TextStage(Stage[TextRecipe]):
             self.load_dataset(store, engine), self.recipe,
             lambda dataset, epoch: encode(dataset.examples(epoch), self.tokenizer),
             lambda dataset, most: dev_questions(dataset.examples(sampled=False), most),
+            join=lambda rows: join(rows, self.recipe.data.together, self.recipe.model.max_length),
         )  # fmt: skip
 
     @override
@@ -157,20 +173,38 @@ class TextStage(Stage[TextRecipe]):
 
     @override
     def columns(self, rows: Sequence[TokenRow]) -> dict[str, list[Any]]:
-        return {"input_ids": [list(row.tokens) for row in rows], "labels": [row.labels for row in rows]}
+        if self.recipe.data.together > 1:
+            return {"visit": list(range(len(rows)))}  # a row stays its number until it is collated
+        return {"input_ids": [row.tokens for row in rows], "labels": [row.labels for row in rows]}
+
+    @override
+    def collator(self, trainable: Trainable, rows: Sequence[TokenRow], scratch: Path) -> Callable[..., Any] | None:
+        def collate(batch: Sequence[Mapping[str, int]]) -> dict[str, Any]:
+            visits = [one["visit"] for one in batch]
+            inputs = trees_side_by_side([rows[max(visit, ~visit)] for visit in visits])
+            inputs["labels"][[visit < 0 for visit in visits]] = IGNORED
+            return inputs
+
+        return collate if self.recipe.data.together > 1 else None
+
+    @override
+    def trainer_options(self) -> dict[str, Any]:
+        if self.recipe.data.together == 1:
+            return {}
+        return {"dataset_kwargs": {"skip_prepare_dataset": True}, "remove_unused_columns": False}
 
     @override
     def loss(self, trainable: Trainable, model: Any, rows: Sequence[TokenRow], scratch: Path) -> Any:
-        import torch
-
-        tokens = torch.zeros((len(rows), max(row.length for row in rows)), dtype=torch.long, device=model.device)
-        for place, row in enumerate(rows):
-            tokens[place, : row.length] = torch.tensor(row.tokens)
-        logits = model(input_ids=tokens, logits_to_keep=max(row.learnt for row in rows)).logits
+        inputs = trees_side_by_side(rows)
+        del inputs["labels"]  # with them the model makes the logits of all tokens, which no training holds at once
+        inputs = {name: value.to(model.device) for name, value in inputs.items()}
+        logits = model(**inputs, logits_to_keep=max(row.learnt for row in rows)).logits
         return logits.float().logsumexp(-1).mean()
 
     @override
     def unlearnt(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        if "visit" in row:
+            return {"visit": ~row["visit"]}
         return {"labels": [IGNORED] * len(row["labels"])}
 
     @override

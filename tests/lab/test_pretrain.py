@@ -2,9 +2,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the llm extra")
 
+from entx.llm_stage.data import TokenRow  # noqa: E402
 from entx.llm_stage.prompt import TAGS  # noqa: E402
 from lab.pretrain import (  # noqa: E402  # noqa: E402
-    EncodedPage,
     ModelShape,
     PretrainSettings,
     batch_loss,
@@ -24,11 +24,11 @@ def tokenizer():
 
 
 def page_of(tokenizer, text, **answers):
-    asks = [
-        (tokenizer(f"<q> {name}<a>").input_ids, [*tokenizer(answer).input_ids, tokenizer.eos_token_id])
+    asks = tuple(
+        (tuple(tokenizer(f"<q> {name}<a>").input_ids), (*tokenizer(answer).input_ids, tokenizer.eos_token_id))
         for name, answer in answers.items()
-    ]
-    return EncodedPage(tokenizer(text).input_ids, asks)
+    )
+    return TokenRow(tuple(tokenizer(text).input_ids), asks)
 
 
 def some_pages(tokenizer):
@@ -60,7 +60,7 @@ def test_batches_hold_every_page_once_and_keep_the_token_limit(tokenizer):
     settings = PretrainSettings(tokens_per_batch=400)
     batches = plan_batches(pages, settings, 3)
     assert sorted(n for batch in batches for n in batch) == [*range(40)]
-    assert all(len(batch) * max(pages[n].size for n in batch) <= 400 for batch in batches)
+    assert all(len(batch) * max(pages[n].length for n in batch) <= 400 for batch in batches)
     assert batches == plan_batches(pages, settings, 3) != plan_batches(pages, settings, 4)
 
 

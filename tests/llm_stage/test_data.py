@@ -28,12 +28,14 @@ from entx.llm_stage.data import (
     TokenRow,
     Unreadable,
     encode,
+    join,
     read_rows,
     rough_tokens,
     save_folder,
     write_jsonl,
 )
 from entx.llm_stage.prompt import Style
+from entx.llm_stage.training import trees_side_by_side
 from entx.neural.backends.base import PromptTokenizer, Query, Request
 from entx.neural.backends.transformers import TransformersModel
 from entx.neural.training.rows import RangePolicy
@@ -331,15 +333,47 @@ EXAMPLES = [
 def test_a_row_is_prompt_completion_and_end() -> None:
     tokenizer = tiny_tokenizer()
     row = encode(EXAMPLES, PromptTokenizer(tokenizer, chat=False, name="tiny"))[0]
-    assert tokenizer.decode(row.tokens[: row.prompt]) == "[5 inch]\n<q> width<a>"
-    assert tokenizer.decode(row.tokens[row.prompt : -1]) == "5 inch"
+    ((question, answer),) = row.asks
+    assert tokenizer.decode((*row.page, *question)) == "[5 inch]\n<q> width<a>"
+    assert tokenizer.decode(answer[:-1]) == "5 inch"
     assert row.tokens[-1] == tokenizer.eos_token_id
     assert row.weight == 1.0
 
 
 def test_only_the_completion_and_the_end_are_learnt() -> None:
-    row = TokenRow((7, 8, 9, 1), 2, 1.0)
-    assert row.labels == [IGNORED, IGNORED, 9, 1]
+    row = TokenRow((7,), (((8,), (9, 1)), ((5, 6), (1,))))
+    assert row.tokens == [7, 8, 9, 1, 5, 6, 1]
+    assert row.labels == [IGNORED, IGNORED, 9, 1, IGNORED, IGNORED, 1]
+    assert (row.length, row.learnt) == (7, 3)
+
+
+def test_rows_of_a_page_are_joined_up_to_a_number_and_a_length() -> None:
+    one, two, three = (TokenRow((1, 2), (((number,), (9,)),)) for number in (3, 4, 5))
+    other = TokenRow((1, 7), (((3,), (9,)),))
+    both = TokenRow((1, 2), one.asks + two.asks)
+    assert join([one, other, two, three], 2, 100) == [both, other, three]
+    assert join([one, other, two, three], 3, 6) == [both, other, three]
+    assert join([one, two], 1, 100) == [one, two]
+
+
+def test_examples_that_are_joined_have_the_loss_of_each_alone() -> None:
+    """A tree of a page and its examples: each sees the page and itself only, at its own positions."""
+    tokenizer, model = tiny_tokenizer(), tiny_model("llama")
+    page = "[5 inch]\n[12 gram] x\n"
+    asked = [("<q> width<a>", "5 inch"), ("<q> weight<a>", "12 gram"), ("<q> volume<a>", "none")]
+    rows = encode([example(page, *one) for one in asked], PromptTokenizer(tokenizer, chat=False, name="tiny"))
+    (joined,) = join(rows, 8, 1000)
+    assert joined.length < sum(row.length for row in rows)
+
+    def loss(row: TokenRow) -> float:
+        with torch.inference_mode():
+            return float(model(**trees_side_by_side([row])).loss) * row.learnt
+
+    longer = TokenRow(joined.page * 2, joined.asks)  # beside it the joined row is padded
+    with torch.inference_mode():
+        batch = model(**trees_side_by_side([joined, longer])).loss * (joined.learnt + longer.learnt)
+    assert loss(joined) == pytest.approx(sum(map(loss, rows)), rel=1e-5)
+    assert float(batch) == pytest.approx(loss(joined) + loss(longer), rel=1e-5)
 
 
 @pytest.mark.parametrize("style", list(Style))
@@ -355,7 +389,7 @@ def test_the_loss_of_a_row_is_its_score_at_inference(kind: str, style: Style) ->
         tokens = torch.tensor([row.tokens])
         with torch.inference_mode():
             loss = model(input_ids=tokens, labels=torch.tensor([row.labels])).loss
-        assert -float(loss) * (len(row.tokens) - row.prompt) == pytest.approx(found.scores[0], rel=1e-4)
+        assert -float(loss) * row.learnt == pytest.approx(found.scores[0], rel=1e-4)
 
 
 def test_a_chat_row_ends_with_the_turn_not_with_the_text() -> None:
@@ -369,6 +403,9 @@ def test_a_chat_row_ends_with_the_turn_not_with_the_text() -> None:
 def test_rows_are_independent_of_what_else_is_encoded() -> None:
     tokenizer = PromptTokenizer(tiny_tokenizer(), chat=False, name="tiny")
     assert encode(EXAMPLES, tokenizer) == [*encode(EXAMPLES[:1], tokenizer), *encode(EXAMPLES[1:], tokenizer)]
+    beside = replace(EXAMPLES[0], question="<q> weight<a>")
+    (alone,), (first, _) = encode(EXAMPLES[:1], tokenizer), encode([EXAMPLES[0], beside], tokenizer)
+    assert (first.tokens, first.labels) == (alone.tokens, alone.labels)
     assert encode([], tokenizer) == []
 
 

@@ -532,6 +532,7 @@ def training_data(
     ask: Callable[[DatasetT, int], Sequence[Any]],
     *,
     skip: int = 0,
+    join: Callable[[Sequence[Any]], Sequence[Any]] = lambda rows: rows,
 ) -> TrainingData:
     """All epochs of a dataset, encoded, and the dev questions.
 
@@ -541,6 +542,7 @@ def training_data(
         encode: a dataset's rows of an epoch, by its number, as a model sees them.
         ask: a dataset's rows as questions to measure, at most so many.
         skip: visits at the beginning that are left out.
+        join: an epoch's visits, some of them made one.
     """
     train, data = recipe.train, recipe.data
     learnt, held = dataset.split(data.dev_share) if data.dev_share > 0 else (dataset, None)
@@ -552,7 +554,7 @@ def training_data(
         too_long += len(drawn) - len(fit)
         share = min(1.0, train.epochs - epoch)
         order = epoch_order([row.weight for row in fit], seed=train.seed, epoch=epoch, share=share)
-        rows += [fit[number] for number in order]
+        rows += join([fit[number] for number in order])
         epoch += 1
     rows = rows[skip:]
     if not train.packing:

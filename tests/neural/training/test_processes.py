@@ -86,9 +86,10 @@ def same_course(one: Path, other: Path) -> None:
     assert all(abs(weights[0][name] - weights[1][name]).max() < 1e-4 for name in weights[0])
 
 
-def test_two_processes_make_the_folder_of_one(text: Inputs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [1, 3])
+def test_two_processes_make_the_folder_of_one(text: Inputs, tmp_path: Path, together: int) -> None:
     """Rows that no step of ten divides: the last step is filled up, and its loss is that of its own rows."""
-    more = sets("train.epochs=1", "train.batch=10", "train.evaluate_every=5")
+    more = sets("train.epochs=1", "train.batch=10", "train.evaluate_every=5", f"data.together={together}")
     finish(text, tmp_path / "one", more)
     arguments = map(str, (*text.arguments, "--out", tmp_path / "two", *more))
     ended = subprocess.run(

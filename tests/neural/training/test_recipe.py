@@ -202,6 +202,8 @@ def test_pretrain_settings_are_free(tmp_path: Path) -> None:
         ]],
         ("llm", ["stage=vlm"], "vision-language stage"),
         ("llm", ["model.budget=512"], "must leave room"),
+        ("llm", ["data.together=4", "train.packing=true"], "data.together says which tokens see which"),
+        ("llm", ["data.together=4", "model.attention=eager"], "data.together needs model.attention"),
         ("vlm", ["stage=llm"], "train it by --stage llm"),
         ("vlm", ["train.packing=true"], "are not packed"),
         ("vlm", ["prompt.question=How {big} is it?"], "{big}"),

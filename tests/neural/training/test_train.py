@@ -134,6 +134,20 @@ def test_packing_learns_the_same_tokens_in_fewer_passes(text: Inputs, tmp_path: 
     assert tokens / 128 <= said["training"]["steps"] < 1.4 * tokens / 128 < said["rows"]["visits"]
 
 
+def test_questions_of_a_page_learn_from_one_pass_over_it(text: Inputs, tmp_path: Path, capsys: Capture) -> None:
+    rows = {}
+    for together in (1, 8):
+        more = sets(f"data.together={together}", "train.epochs=12")
+        ended = text.train(capsys, tmp_path / f"made{together}", "--json", *more)
+        assert ended.code == 0, ended.err
+        rows[together] = json.loads(ended.out)["rows"]
+    record = record_of(tmp_path / "made8")
+    assert rows[8]["answer tokens"] == rows[1]["answer tokens"]
+    assert rows[8]["prompt tokens"] < 0.8 * rows[1]["prompt tokens"]
+    losses = [entry["loss"] for entry in record["history"] if "loss" in entry]
+    assert losses[-1] < 0.75 * losses[0]
+
+
 def test_it_stops_when_f1_rises_no_more(text: Inputs, tmp_path: Path, capsys: Capture) -> None:
     more = sets("train.lr=1e-9", "train.patience=2", "train.evaluate_every=5")
     ended = text.train(capsys, tmp_path / "made", "--json", *more)
