@@ -4,7 +4,7 @@ The plain style, for models that know language, leaves text as it is printed and
 
     Text in a picture of a round product:
     DOUBLE WALL TUMBLER
-    24.5cm / 9.6in [24.5 centimetre, 9.6 inch, vertical line, right, sideways]
+    [vertical line, right, sideways] 24.5cm / 9.6in [24.5 centimetre, 9.6 inch]
     What is the height? Answer with a number and its unit in full, or none.                   -> 24.5 centimetre
 
 The compact style, for a small model that was trained on it from nothing, says the same and more in tags:
@@ -237,8 +237,8 @@ def _plain(
         if style is Style.PLAIN:
             if geometry is not None and number in geometry.marks:
                 continue  # an arrow that was read as a letter
-            marks = ", ".join(_plain_marks(page, number, [one for one in found if one.quantity.unit in units]))
-            text = f"{text.translate(_NEUTRAL)}{marks and f' [{marks}]'}"
+            before, behind = _plain_marks(page, number, [one for one in found if one.quantity.unit in units])
+            text = f"{_bracketed(before)} {text.translate(_NEUTRAL)} {_bracketed(behind)}"
         else:
             text = " ".join([text, *(page.lines[other].text for one in found for other in one.line_ids[1:])])
             text = text.translate(_NEUTRAL)
@@ -254,11 +254,19 @@ def _side_by_side(left: OcrLine, right: OcrLine) -> bool:
     return upright and x < behind and abs(y - at) < 0.5 * min(one.height, other.height)
 
 
-def _plain_marks(page: OcrPage, number: int, found: Sequence[Candidate]) -> list[str]:
-    """Quantities in normal form, and of their line the dimension lines near by, the place, and the turn."""
+def _bracketed(marks: Sequence[str]) -> str:
+    return f"[{', '.join(marks)}]" if marks else ""
+
+
+def _plain_marks(page: OcrPage, number: int, found: Sequence[Candidate]) -> tuple[list[str], list[str]]:
+    """What is said before a line with quantities (dimension lines near by, place, turn), and those in normal form.
+
+    In this order, because a causal model reads a number with what stands before it: what picks the number must not come
+    behind it.
+    """
     if not found:
-        return []
-    marks = list(dict.fromkeys(answer_text(one.quantity) for one in found))
+        return [], []
+    marks: list[str] = []
     geometry = page.geometry.of(number) if page.geometry is not None else None
     if geometry is not None:
         for stroke in (geometry.vertical, geometry.horizontal, geometry.oblique):
@@ -266,7 +274,8 @@ def _plain_marks(page: OcrPage, number: int, found: Sequence[Candidate]) -> list
                 marks.append(f"{'' if stroke.score >= _CLEAR else 'weak '}{stroke.direction} line")
         if geometry.place is not None:
             marks.append(geometry.place.value)
-    return [*marks, *(_PLAIN_TURNS[turn] for turn in _turn(page.lines[number].rotation))]
+    marks += (_PLAIN_TURNS[turn] for turn in _turn(page.lines[number].rotation))
+    return marks, list(dict.fromkeys(answer_text(one.quantity) for one in found))
 
 
 def _compact(page: OcrPage, by_line: Mapping[int, Sequence[Candidate]]) -> tuple[str, dict[int, str]]:

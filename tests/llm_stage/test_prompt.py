@@ -113,7 +113,7 @@ def test_plain_text_has_few_plain_marks_beside_the_print():
     )
     assert render(page_of(*lines, geometry=geometry), style=Style.PLAIN).text == (
         "Text in a picture of a round product:\nWALL TUMBLER\n"
-        "24.5cm/9.6in [24.5 centimetre, 9.6 inch, vertical line, weak horizontal line, right, sideways]\n"
+        "[vertical line, weak horizontal line, right, sideways] 24.5cm/9.6in [24.5 centimetre, 9.6 inch]\n"
     )
     assert render(page_of(*lines, geometry=geometry), style=Style.BARE).text == (
         "Text in a picture:\nWALL TUMBLER\n24.5cm/9.6in\nH\n"
