@@ -6,7 +6,7 @@ questions and habits read, pages parsed, answers committed. The rate is of the w
 processor time that it took (which a busy machine changes less). Then checks that every copy of a question has its
 original's answer; the fold of a picture comes from its link, so that a copy sees other labels: depths may differ.
 
-    python benchmarks/full_store.py --store s.duckdb [--questions 20000] [--at copy.duckdb]
+    python -m benchmarks.full_store --store s.duckdb [--questions 20000] [--at copy.duckdb]
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ SHIFT = 100_000_000
 """Added to the index of a question for each copy."""
 
 
-def fill(path: Path, questions: int) -> tuple[int, int]:
-    """Repeats the read pictures of a store; returns questions with a page, and pages."""
+def fill(path: Path, questions: int, *, pictures: bool = True) -> tuple[int, int]:
+    """Repeats the questions of the read pictures of a store, and their pictures and pages, which are shared without.
+
+    Returns:
+        Questions with a page, and pages.
+    """
     with Store(path, write=True) as store, store.transaction() as connection:
         key = choose_pages(store, None)
         connection.execute("delete from pages where (engine, model_hash, params_hash) <> (?, ?, ?)",
@@ -35,13 +39,16 @@ def fill(path: Path, questions: int) -> tuple[int, int]:
         connection.execute("create temp table read as select distinct p.* from pictures p join pages using (picture)")
         connection.execute("create temp table page as select * from pages where picture in (select picture from read)")
         have = connection.execute("select count(*) from asked").fetchall()[0][0]
-        for copy in range(1, -(-questions // have)):
-            connection.execute(f"""insert into questions by name
-                select * replace (idx + {copy * SHIFT} as idx, image_link || '?{copy}' as image_link) from asked""")
+        copies = f"range(1, {-(-questions // have)}) copy(number)"
+        link, picture = "image_link || '?' || number", "picture || '-' || number"
+        changed = f", {link} as image_link" if pictures else ""
+        connection.execute(f"""insert into questions by name
+            select asked.* replace (idx + {SHIFT} * number as idx{changed}) from {copies}, asked""")
+        if pictures:
             connection.execute(f"""insert into pictures by name
-                select * replace (image_link || '?{copy}' as image_link, picture || '-{copy}' as picture) from read""")
+                select read.* replace ({link} as image_link, {picture} as picture) from {copies}, read""")
             connection.execute(f"""insert into pages by name
-                select * replace (picture || '-{copy}' as picture) from page""")
+                select page.* replace ({picture} as picture) from {copies}, page""")
         rows = connection.execute("""select (select count(*) from questions join pictures using (image_link)
                                              join pages using (picture)), (select count(*) from pages)""").fetchall()
     return int(rows[0][0]), int(rows[0][1])
