@@ -297,7 +297,7 @@ def _bare_ounces(page: OcrPage, quantities: Sequence[Candidate]) -> list[Candida
 
 def _in_own_units(page: OcrPage, entity: Entity, order: int) -> Iterator[Candidate]:
     """Quantities in units that only a user's schema knows; they count on from `order`."""
-    for index, line in enumerate(without_orders(page).lines):
+    for index, line in enumerate(() if all(map(kind_of, entity.units)) else without_orders(page).lines):
         for match in find_own_quantities(line.text, entity.units):
             yield replace(_candidate(match, (index,), line.text, line.polygon, 0), order=order)
             order += 1

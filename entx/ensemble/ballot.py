@@ -7,7 +7,9 @@ unit that the entity does not allow supports an option of the same size; without
 An empty answer is a vote for giving none. An arm that was not asked has no vote.
 
 An arm that says itself where it read its answer, in the same pages, is believed. Any other answer is looked for among
-the page's candidates by number and unit as printed: "0.5 kilogram" is not grounded by a printed "500 g".
+the page's candidates by number and unit as printed: "0.5 kilogram" is not grounded by a printed "500 g". To parse a
+page costs far more than the rest of a ballot. So where no judge asks for its candidates, an arm that read the very same
+quantity there as printed is believed for others too, and the page is read only for what none of them says.
 
 What it does not do: choose. Scores and log-probabilities of two arms are on no common scale; the only confidences here
 are calibrated probabilities.
@@ -16,12 +18,12 @@ are calibrated probabilities.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from entx.core.candidates import Candidate, evidence_of, find_candidates, page_quantities
 from entx.core.entities import Entity, Schema
-from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, PageKey, Quantity
+from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, OcrPage, PageKey, Quantity
 from entx.core.units import exact_size, same_in_print
 from entx.storage.pages import load_pages, page_keys
 from entx.storage.runs import Arm, ArmsRow
@@ -30,8 +32,11 @@ from entx.storage.store import Store
 _BY_ALIGNMENT = {Alignment.EXACT: 0, Alignment.NORMALISED: 0, Alignment.FUZZY: 1, Alignment.NONE: 2}
 """Order in which forms of one size are taken: as printed, after repairing a slip, not found."""
 
-_BATCH = 1024
-"""Ballots that are made at once: their pages are held in memory, each parsed once."""
+_BATCH = 4096
+"""Ballots that are made at once, and committed: the pages that they need are held in memory."""
+
+_PAGES = 4096
+"""Pages that stay parsed from batch to batch, some 100 MB."""
 
 Find = Callable[[int, Quantity], Evidence]
 """Where a quantity that the arm at a position named stands in the OCR lines."""
@@ -62,7 +67,8 @@ class Ballot:
     fold: int  # of the picture; what is learned from gold rows is applied only to the other folds
     answers: tuple[Answer | None, ...]  # one an arm; None where it was not asked
     options: tuple[Option, ...]  # in order of the first arm that supports each; empty where every answer was spoiled
-    candidates: int | None = None  # number of distinct legal quantities in the OCR lines; None without a page
+    # number of distinct legal quantities in the OCR lines; None without a page, or where no judge asks for it
+    candidates: int | None = None
     everything: bool = False  # every entity was asked of the picture, so that little is to be expected of this one
 
     @property
@@ -102,6 +108,7 @@ def make_ballot(
     fold: int = 0,
     find: Find = lambda _, __: NO_EVIDENCE,
     candidates: int | None = None,
+    everything: bool = False,
 ) -> Ballot:
     """Groups the arms' answers into options; see `Ballot`."""
     groups: dict[object, list[int]] = {}
@@ -110,7 +117,7 @@ def make_ballot(
             groups.setdefault(answer.quantity and exact_size(answer.quantity), []).append(arm)
     made = (_option(entity, answers, arms, find) for arms in _merged(answers, list(groups.values())))
     options = tuple(option for option in made if option is not None)
-    return Ballot(index, entity, fold, tuple(answers), options, candidates)
+    return Ballot(index, entity, fold, tuple(answers), options, candidates, everything)
 
 
 def _merged(answers: Sequence[Answer | None], groups: list[list[int]]) -> list[list[int]]:
@@ -170,24 +177,57 @@ def pages_to_ground_in(store: Store, arms: Sequence[Arm]) -> PageKey | None:
 
 
 def ballots(
-    store: Store, rows: Iterator[ArmsRow], arms: Sequence[Arm], schema: Schema, key: PageKey | None
-) -> Iterator[list[Ballot]]:
+    store: Store, rows: Iterator[ArmsRow], arms: Sequence[Arm], schema: Schema, key: PageKey | None, *,
+    count: bool = True,
+) -> Iterator[list[Ballot]]:  # fmt: skip
     """The questions' ballots in batches, grounded in the pages of this key (None: not grounded).
+
+    Args:
+        count: tell their candidates too, as a judge asks, for which every page is read.
 
     Raises:
         InputError: a question asks an entity that the schema does not have.
     """
     same_pages = [arm.pages in (None, key) for arm in arms]
-    while batch := list(islice(rows, _BATCH)):
-        pictures = {row.picture for row in batch if row.picture is not None}
-        pages = {page.picture: page for page in load_pages(store, key, pictures)} if key and pictures else {}
-        parsed = {picture: page_quantities(page) for picture, page in pages.items()}
+    parsed: dict[str, tuple[OcrPage, tuple[Candidate, ...]]] = {}
+    while batch := [(row, schema[row.entity_name]) for row in islice(rows, _BATCH)]:
+        looked = [key is not None and (count or _must_look(row.answers, entity, same_pages)) for row, entity in batch]
+        wanted = {row.picture for (row, _), look in zip(batch, looked, strict=True) if look and row.picture is not None}
+        if len(parsed) > _PAGES:
+            parsed = {picture: parsed[picture] for picture in wanted & parsed.keys()}
+        if key is not None and wanted - parsed.keys():
+            for page in load_pages(store, key, wanted - parsed.keys(), geometry=False):
+                parsed[page.picture] = page, page_quantities(page)
         made = []
-        for row in batch:
-            entity, page = schema[row.entity_name], pages.get(row.picture or "")
-            found = None if page is None else find_candidates(page, entity, parsed[page.picture])
-            made.append(grounded_ballot(row.index, entity, row.answers, found, fold=row.fold, same_pages=same_pages))
+        for (row, entity), look in zip(batch, looked, strict=True):
+            page_of = parsed.get(row.picture or "") if look else None
+            found = None if page_of is None else find_candidates(page_of[0], entity, page_of[1])
+            made.append(
+                grounded_ballot(
+                    row.index, entity, row.answers, found, fold=row.fold, same_pages=same_pages, count=count
+                )
+            )
         yield made
+
+
+def _told(answers: Sequence[Answer | None], arm: int, same_pages: Sequence[bool], *, others: bool) -> Evidence | None:
+    """Where an arm's answer stands as the arm says, or another that read the very same there, as printed."""
+    own = answers[arm]
+    if own is None or (same_pages[arm] and own.evidence.alignment is not Alignment.NONE):
+        return own and own.evidence
+    for other, same in zip(answers, same_pages, strict=True):
+        if others and same and other and not _BY_ALIGNMENT[other.evidence.alignment] and other.quantity == own.quantity:
+            return other.evidence
+    return None
+
+
+def _must_look(answers: Sequence[Answer | None], entity: Entity, same_pages: Sequence[bool]) -> bool:
+    """Whether an answer in a legal unit must be looked for in the page."""
+    return any(
+        answer and answer.quantity and answer.quantity.unit in entity.units
+        and _told(answers, arm, same_pages, others=True) is None
+        for arm, answer in enumerate(answers)
+    )
 
 
 def grounded_ballot(
@@ -199,24 +239,22 @@ def grounded_ballot(
     fold: int = 0,
     same_pages: Sequence[bool] | None = None,
     everything: bool = False,
+    count: bool = True,
 ) -> Ballot:
     """The ballot of one question.
 
     Args:
         candidates: the page's quantities that are legal for the entity; None without a page.
         same_pages: for each arm whether its evidence points into this page; None where all do.
+        count: tell the ballot their number; without, arms are believed for each other.
     """
+    same = same_pages or [True] * len(answers)
 
     def find(arm: int, quantity: Quantity) -> Evidence:
-        answer = answers[arm]
-        own = same_pages is None or same_pages[arm]
-        if answer is not None and own and answer.evidence.alignment is not Alignment.NONE:
-            return answer.evidence
-        return evidence_of(quantity, candidates or ())
+        return _told(answers, arm, same, others=not count) or evidence_of(quantity, candidates or ())
 
-    number = None if candidates is None else len({one.quantity for one in candidates})
-    ballot = make_ballot(index, entity, answers, fold=fold, find=find, candidates=number)
-    return replace(ballot, everything=everything)
+    number = len({one.quantity for one in candidates}) if count and candidates is not None else None
+    return make_ballot(index, entity, answers, fold=fold, find=find, candidates=number, everything=everything)
 
 
 def stated_confidence(answer: Answer) -> float | None:

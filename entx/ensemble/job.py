@@ -177,7 +177,7 @@ def load_default(path: Path | None = None) -> DefaultEnsemble:
     return load_file(DefaultEnsemble, path or shipped_path(), "default ensemble", DEFAULT_FORMAT)
 
 
-ENSEMBLE_VERSION = 2
+ENSEMBLE_VERSION = 3
 """Raised with every change that can change a choice: a run is continued only by the version that began it."""
 
 
@@ -269,7 +269,8 @@ def run_ensemble(
     if key is not None:
         settings |= {**key.as_dict(), "pages": sum(count_pages(store, key).values())}
     known = begin_run(store, report.run, "ensemble", settings)
-    for batch in ballots(store, load_arms(store, runs, without=report.run if known else None), arms, schema, key):
+    rows = load_arms(store, runs, without=report.run if known else None)
+    for batch in ballots(store, rows, arms, schema, key, count=fitted is not None):
         choices = chooser.choose(batch)
         add_answers(store, report.run, [(choice.ballot.index, _answer(choice, runs)) for choice in choices])
         report.count(batch, choices)
