@@ -14,12 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib import metadata
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 
 from entx.core.errors import InputError
-from entx.core.types import Alignment, Answer, Evidence, PageKey, Quantity
+from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, PageKey, Quantity
 from entx.storage.pages import OF_KEY
 from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK
 from entx.storage.store import Store, columns_of, fetch, insert, integers, stream
@@ -27,6 +29,9 @@ from entx.storage.store import Store, columns_of, fetch, insert, integers, strea
 _LIBRARIES = ("duckdb", "entx-hybrid", "numpy", "onnxruntime", "openvino", "paddleocr", "rapidocr")
 _ANSWER = "value, unit, text, reason, log_prob, p_correct, p_present, alignment, line_ids, polygon, seconds, score"
 _ASKED = "q.idx in (select idx from answers where run in (select unnest($runs)))"
+_AT_ONCE = 1 << 17
+"""Questions that DuckDB puts in order at once: to sort ten million answers of each arm side by side is to hold them."""
+_ALIGNMENTS = {alignment.value: alignment for alignment in Alignment}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +170,6 @@ def add_answers(store: Store, run: str, answers: Sequence[tuple[int, Answer]]) -
     insert(store, "answers", columns)
 
 
-def answered_indices(store: Store, run: str) -> set[int]:
-    """Indices of the questions that the run has answered, so that a continued run asks only the others."""
-    return {index for (index,) in fetch(store, "select idx from answers where run = ?", [run])}
-
-
 def forget_answers(store: Store, run: str, reason: str) -> int:
     """Removes a run's empty answers whose reason begins so, for the run to ask again; returns their number."""
     query = "delete from answers where run = ? and unit is null and starts_with(reason, ?) returning 1"
@@ -179,7 +179,10 @@ def forget_answers(store: Store, run: str, reason: str) -> int:
 
 def load_answers(store: Store, run: str, only: Iterable[int] | None = None) -> Iterator[tuple[int, Answer]]:
     """(question index, answer) of a run by index, streamed; all, or those of the given questions."""
-    among, chosen = _among(only)
+    return _answers(store, run, *_among(only))
+
+
+def _answers(store: Store, run: str, among: str, chosen: Mapping[str, pa.Table]) -> Iterator[tuple[int, Answer]]:
     query = f"select idx, {_ANSWER} from answers where run = ? {among} order by idx"
     return ((index, _answer(*columns)) for index, *columns in stream(store, query, [run], **chosen))
 
@@ -196,8 +199,8 @@ def find_arms(store: Store, runs: Sequence[str], schema_digest: str) -> list[Arm
     if twice:
         raise InputError(f"--runs names {', '.join(twice)} twice; each arm has one vote")
     query = """
-        select run, stage, settings_hash, settings, count(a.idx)
-        from runs left join answers a using (run) group by all order by min(started)"""
+        select run, stage, settings_hash, settings, coalesce(answers, 0)
+        from runs left join (select run, count(*) as answers from answers group by run) using (run) order by started"""
     known = {run: row for run, *row in fetch(store, query)}
     answering = ", ".join(run for run, row in known.items() if row[3]) or "none"
     arms = []
@@ -224,17 +227,24 @@ def load_arms(
         only: indices of questions; the others are left out.
         without: leave out the questions that this run has answered already.
     """
-    wanted = None if only is None else list(only)
-    among, chosen = _among(wanted)
-    query = f"""
-        select idx, entity_name, c.picture, {FOLD_OF_LINK}
-        from questions q left join ({CURRENT_PICTURES}) c using (image_link)
-        where {_ASKED} {among} and not exists (from answers a where a.run = $without and a.idx = q.idx)
-        order by idx"""
-    questions = stream(store, query, {"runs": list(runs), "without": without}, **chosen)
-    merged = [_Column(load_answers(store, run, wanted)) for run in runs]
-    for index, entity_name, picture, fold in questions:
-        yield ArmsRow(index, entity_name, picture, fold, tuple(column.at(index) for column in merged))
+    among, chosen = _among(only)
+    numbered = f"(from {'chosen' if chosen else 'questions'} select idx order by idx)"
+    numbered = f"(select idx, row_number() over () as number from {numbered})"
+    firsts = fetch(store, f"select idx from {numbered} where number % {_AT_ONCE} = 1 order by idx", **chosen)
+    for (first,), (after,) in pairwise([*firsts, (2**63 - 1,)]):
+        near = f"idx >= {first} and idx < {after} {among}"
+        query = f"""
+            with near as (select run, idx from answers where {near}), asked as (from questions where {near}),
+                 pictures as (from main.pictures semi join asked using (image_link))
+            select idx, entity_name, c.picture, {FOLD_OF_LINK}
+            from asked left join ({CURRENT_PICTURES}) c using (image_link)
+            where idx in (select idx from near where run in (select unnest($runs)))
+                and idx not in (select idx from near where run = $without)
+            order by idx"""
+        questions = stream(store, query, {"runs": list(runs), "without": without}, **chosen)
+        merged = [_Column(_answers(store, run, f"and {near}", chosen)) for run in runs]
+        for index, entity_name, picture, fold in questions:
+            yield ArmsRow(index, entity_name, picture, fold, tuple(column.at(index) for column in merged))
 
 
 def _among(only: Iterable[int] | None) -> tuple[str, dict[str, pa.Table]]:
@@ -266,10 +276,17 @@ def _difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [f"{key} was {known.get(key)!r}, is {now.get(key)!r}" for key in keys if known.get(key) != now.get(key)]
 
 
+@lru_cache(maxsize=1 << 16)
+def _quantity(value: str, unit: str) -> Quantity:
+    return Quantity(Decimal(value), unit)
+
+
 def _answer(
     value: str | None, unit: str, text: str, reason: str, log_prob: float | None, p_correct: float | None,
     p_present: float | None, alignment: str, line_ids: list[int], polygon: Any, seconds: float, score: float | None,
 ) -> Answer:  # fmt: skip
-    quantity = Quantity(Decimal(value), unit) if value is not None else None
-    evidence = Evidence(Alignment(alignment), tuple(line_ids), polygon and tuple(polygon))
+    quantity = None if value is None else _quantity(value, unit)
+    evidence = NO_EVIDENCE
+    if alignment != Alignment.NONE:
+        evidence = Evidence(_ALIGNMENTS[alignment], tuple(line_ids), polygon and tuple(polygon))
     return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)

@@ -6,7 +6,6 @@ table of `core.tables` first. How rows are kept is not known here: see `question
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
@@ -14,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -22,13 +21,13 @@ import pyarrow as pa
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError, TableError
-from entx.core.files import PictureFolder, atomic_path, atomic_text, why_unreadable
+from entx.core.files import PictureFolder, atomic_path, why_unreadable
 from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
 from entx.core.submission import HEADER
 from entx.core.tables import parse_indices, read_table, require_entities
-from entx.core.types import Alignment, Answer, Direction, Evidence, PageStatus, Quantity, Question
-from entx.storage.questions import LinkedFile, add_files, add_questions, load_files, load_questions
-from entx.storage.runs import add_answers, answered_indices, begin_run, end_run
+from entx.core.types import Alignment, Answer, Direction, Evidence, PageStatus, Question
+from entx.storage.questions import LinkedFile, add_files, add_questions, load_files
+from entx.storage.runs import add_answers, begin_run, end_run
 from entx.storage.store import Store, fetch, guarded, integers, select, stream
 
 TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
@@ -39,8 +38,8 @@ _ANSWERS_AT_ONCE = 8192
 _KEY = "picture, engine, model_hash, params_hash"
 _LATER_COLUMNS = frozenset({"geometry"})  # of pages: an export by an older entx does not have them
 _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet, compression zstd", ".jsonl": "format json"}
+_PACKED = {".gz": "format csv, header, compression gzip"}  # what predictions are written as, too
 _READERS = {".parquet": "read_parquet", ".jsonl": "read_json"}
-_ASKED = "wanted w left join answers a on a.run = ? and a.idx = w.idx"
 
 
 def _each(items: str, condition: str, x: str = "x") -> str:
@@ -213,20 +212,19 @@ def import_predictions(
         "file": path.name, "sha256": _sha256(path), "column": name, "schema": schema.digest,
         "postprocess": POSTPROCESS_VERSION,
     }  # fmt: skip
-    entity_of = {question.index: question.entity_name for question in load_questions(store)}
-    foreign = sum(index not in entity_of for index in indices)
-    done = answered_indices(store, run) if begin_run(store, run, stage, settings) else set()
+    begin_run(store, run, stage, settings)
     started = time.monotonic()
-    rows = zip(indices, texts, strict=True)
-    todo = [(index, text) for index, text in rows if index in entity_of and index not in done]
-    advance = begin(len(todo))
-    for first in range(0, len(todo), _ANSWERS_AT_ONCE):
-        batch = todo[first : first + _ANSWERS_AT_ONCE]
-        add_answers(store, run, [(index, _answer(text, schema, entity_of[index])) for index, text in batch])
+    asked, views = _asked(indices)
+    open_ = f"{asked} join questions q on q.idx = w.idx"
+    known, added = fetch(store, f"select count(*), count(*) - count(a.idx) from {open_}", [run], **views)[0]
+    query = f"select place, entity_name from {open_} where a.idx is null order by place"
+    rows, advance = stream(store, query, [run], **views), begin(added)
+    while batch := list(islice(rows, _ANSWERS_AT_ONCE)):
+        add_answers(store, run, [(indices[place], _answer(texts[place], schema, name)) for place, name in batch])
         advance(len(batch))
-    seconds = time.monotonic() - started
-    end_run(store, run, seconds, {"rows": len(indices), "foreign": foreign, "added": len(todo)})
-    return ImportReport(name, len(indices), foreign, len(todo), seconds)
+    seconds, foreign = time.monotonic() - started, len(indices) - known
+    end_run(store, run, seconds, {"rows": len(indices), "foreign": foreign, "added": added})
+    return ImportReport(name, len(indices), foreign, added, seconds)
 
 
 def _answer(text: str, schema: Schema, entity_name: str) -> Answer:
@@ -248,15 +246,18 @@ def export_table(store: Store, name: str, out: Path) -> int:
         raise InputError(f"{out}: unknown format; use one of {', '.join(_FORMATS)}")
     kinds = {column: kind for column, kind, *_ in fetch(store, f"describe {query}")}
     columns = ", ".join(f'"{column}"::{_with_lists(kind)} as "{column}"' for column, kind in kinds.items())
-    return _copy(store, store.connection, f"select {columns} from ({query})", out, ending)
+    return _copy(store, f"select {columns} from ({query})", out, ending)
 
 
-def _copy(store: Store, connection: duckdb.DuckDBPyConnection, query: str, out: Path, ending: str) -> int:
-    """Writes the rows of a query to a file of one of _FORMATS; returns their number."""
+def _copy(store: Store, query: str, out: Path, ending: str, parameters: Sequence[str] = (), **views: pa.Table) -> int:
+    """Writes the rows of a query, which may name the views, to a file of one of _FORMATS; returns their number."""
+    cursor = store.connection.cursor()
+    for name, table in views.items():
+        cursor.register(name, table)
     with atomic_path(out) as part, guarded(store.path, out):
         quoted = str(part).replace("'", "''")
-        form = f"{_FORMATS[ending]}, use_tmp_file false"  # it would leave another part where the disk is full
-        rows = connection.execute(f"copy ({query}) to '{quoted}' ({form})").fetchall()
+        form = f"{(_FORMATS | _PACKED)[ending]}, use_tmp_file false"  # it would leave another part where the disk is full
+        rows = cursor.execute(f"copy ({query}) to '{quoted}' ({form})", parameters).fetchall()
     return int(rows[0][0])
 
 
@@ -336,20 +337,13 @@ def write_predictions(store: Store, run: str, out: Path, indices: Sequence[int] 
         InputError: another ending, or the file cannot be written.
     """
     check_predictions_name(out)
-    found = stream(store, f"select w.idx, value, unit from {_ASKED} order by w.place", [run], **_wanted(store, indices))
-    rows = ((index, Quantity(Decimal(value), unit).text if value else "") for index, value, unit in found)
-    if out.suffix in _READERS:
-        types = pa.schema({"index": pa.int64(), "prediction": pa.string()})
-        cursor = store.connection.cursor()
-        cursor.register(
-            "predictions", pa.Table.from_pylist([dict(zip(HEADER, row, strict=True)) for row in rows], types)
-        )
-        _copy(store, cursor, "from predictions", out, out.suffix)
-        return
-    with atomic_text(out) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows(rows)
+    asked, views = _asked(indices)
+    ending = out.suffix if out.suffix in (*_READERS, *_PACKED) else ".csv"
+    digits = "rtrim(value || if(contains(value, '.'), '', '.'), '0')"  # the form of `Quantity.text`
+    text = f"{digits} || if(ends_with({digits}, '.'), '0 ', ' ') || unit"
+    cell = f"coalesce({text}, '')" if ending in _READERS else text  # DuckDB puts an empty text, and no null, in quotes
+    query = f"select w.idx as {HEADER[0]}, {cell} as {HEADER[1]} from {asked} order by place"
+    _copy(store, query, out, ending, [run], **views)
 
 
 def check_predictions_name(out: Path) -> None:
@@ -366,12 +360,14 @@ def check_predictions_name(out: Path) -> None:
 
 def coverage(store: Store, run: str, indices: Sequence[int] | None = None) -> Coverage:
     """Counts of a run over the questions with these indices, or all questions of the store."""
-    counts = f"select count(*), count(a.idx), count(a.unit) from {_ASKED}"
-    return Coverage(*fetch(store, counts, [run], **_wanted(store, indices))[0])
+    asked, views = _asked(indices)
+    return Coverage(*fetch(store, f"select count(*), count(a.idx), count(a.unit) from {asked}", [run], **views)[0])
 
 
-def _wanted(store: Store, indices: Sequence[int] | None) -> dict[str, pa.Table]:
-    """The view `wanted` (idx, place)."""
-    if indices is None:
-        indices = [index for (index,) in fetch(store, "select idx from questions order by idx")]
-    return {"wanted": integers(indices).append_column("place", pa.array(range(len(indices)), pa.int64()))}
+def _asked(indices: Sequence[int] | None) -> tuple[str, dict[str, pa.Table]]:
+    """SQL: w (idx, place) of these questions or of all by index, with the answers a of a run; and the view it names."""
+    views = {}
+    if indices is not None:
+        views = {"wanted": integers(indices).append_column("place", pa.array(range(len(indices)), pa.int64()))}
+    wanted = "wanted" if views else "(select idx, idx as place from questions)"
+    return f"{wanted} w left join answers a on a.run = ? and a.idx = w.idx", views

@@ -20,7 +20,7 @@ from entx.core.errors import StoreBusy, StoreError
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus, Question
 from entx.storage.pages import add_pages
 from entx.storage.questions import add_questions
-from entx.storage.runs import add_answers, answered_indices
+from entx.storage.runs import add_answers, load_answers
 from entx.storage.store import TABLES, Store, fetch, repair
 from entx.storage.transfer import export_table
 from tests.cli.runner import run_entx
@@ -81,10 +81,10 @@ def test_a_full_disk_costs_the_batch_in_flight_and_the_work_goes_on(path: Path) 
     batch = len(done)
     assert 3 < batch < 999
     with Store(path, write=True) as store:
-        assert answered_indices(store, "r") == set(range(batch * 100))
+        assert set(dict(load_answers(store, "r"))) == set(range(batch * 100))
         _answer(store, batch)
     with Store(path) as store:
-        assert len(answered_indices(store, "r")) == (batch + 1) * 100
+        assert len(list(load_answers(store, "r"))) == (batch + 1) * 100
 
 
 @pytest.mark.parametrize("room", [0, 5000, 20_000])
@@ -251,7 +251,7 @@ def test_a_damaged_log_is_cut_after_the_last_transaction_that_is_whole(path: Pat
         assert repair(copy) is None
         whole = sum(size <= at for size in sizes)
         with Store(copy, write=True) as store:
-            assert answered_indices(store, "r") == set(range(whole * 100))
+            assert set(dict(load_answers(store, "r"))) == set(range(whole * 100))
             _answer(store, whole)
 
 
