@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,9 @@ _OPEN = f"""
     from questions q join ({CURRENT_PICTURES}) c using (image_link)
     where not exists (from answers a where a.run = $run and a.idx = q.idx)
     group by c.picture"""
+_PAGES_IN_ORDER = 1 << 18
+"""Pages whose questions DuckDB puts in order at once."""
+_PAGES_AHEAD = 256
 _STROKES = ("vertical", "horizontal", "oblique")
 
 
@@ -137,13 +142,27 @@ def load_pages(
 
 
 def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[OcrPage, list[OpenQuestion]]]:
-    """Each page of this key that a run still has to look at, with its open questions; streamed.
+    """Each page of this key that a run still has to look at, with its open questions by index; streamed.
 
-    From a snapshot: answers that are added meanwhile change nothing.
+    A stretch of pages at a time; answers that are added meanwhile to the questions of pages already seen change nothing.
     """
-    query = f"with open as ({_OPEN}) select {_PAGE}, questions from pages join open using (picture) where {OF_KEY}"
-    for *page, questions in stream(store, query, {**key.as_dict(), "run": run}):
-        yield _page(*page), [OpenQuestion(*question) for question in questions]
+    end = fetch(store, "select coalesce(max(rowid) + 1, 0) from pages")[0][0]
+    for first in range(0, end, _PAGES_IN_ORDER):
+        query = f"""
+            with near as (select rowid as page, picture from pages
+                          where {OF_KEY} and rowid >= {first} and rowid < {first + _PAGES_IN_ORDER}),
+                 linked as (select image_link from main.pictures semi join near using (picture)),
+                 pictures as (from main.pictures semi join linked using (image_link))
+            select page, idx, entity_name, group_id, {FOLD_OF_LINK}
+            from questions q join ({CURRENT_PICTURES}) c using (image_link) join near using (picture)
+            where not exists (from answers a where a.run = $run and a.idx = q.idx) order by page, idx"""
+        loaded: dict[int, OcrPage] = {}
+        for page, questions in groupby(stream(store, query, {**key.as_dict(), "run": run}), itemgetter(0)):
+            if page not in loaded:
+                ahead = f"{OF_KEY} and rowid between {page} and {page + _PAGES_AHEAD - 1}"
+                rows = fetch(store, f"select rowid, {_PAGE} from pages where {ahead}", key.as_dict())
+                loaded = {number: _page(*row) for number, *row in rows}
+            yield loaded[page], [OpenQuestion(*question) for _, *question in questions]
 
 
 def open_pictures(store: Store, run: str, shard: Shard = Shard()) -> Iterator[OpenPicture]:  # noqa: B008 - frozen
