@@ -236,7 +236,7 @@ def worker_limits(memory: float | None, seconds: float) -> Limits:
     return Limits(seconds, most_bytes=None if memory is None else round(memory * 1e9))
 
 
-def begin_run_file(out: Path | None, only: Path | None) -> list[int] | None:
+def begin_run_file(out: Path | None, only: Path | None) -> Sequence[int] | None:
     """Before a run's work: the rows of --for in their order, None for all; refuses a name that --out cannot have."""
     from entx.core.tables import parse_indices, read_table
     from entx.storage.transfer import check_predictions_name

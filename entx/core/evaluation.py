@@ -21,8 +21,9 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,8 @@ from entx.core.types import Quantity, parse_written
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+T = TypeVar("T")
 
 ALSO_SEPARATOR = " | "
 """Between the answers of a truth table's `also` cell."""
@@ -272,18 +275,29 @@ class TruthTable:
     """The rows of a truth table that were asked for."""
 
     table: Table  # the whole file, with the optional columns that it has
-    rows: tuple[Truth, ...]  # one a kept row, in the table's order
-    places: tuple[int, ...]  # position in `table` of each kept row
+    places: Sequence[int]  # position in `table` of each kept row; what follows has a value for every row, kept or not
+    indices: IntArray
+    values: Sequence[str]
+    also: Sequence[tuple[str, ...]]
+
+    @cached_property
+    def rows(self) -> tuple[Truth, ...]:
+        """The kept rows, in the table's order."""
+        return tuple(Truth(int(self.indices[place]), self.values[place], self.also[place]) for place in self.places)
 
     @property
     def by_index(self) -> dict[int, Truth]:
         """The rows by the index of their question."""
         return {row.index: row for row in self.rows}
 
-    def cells(self, *columns: str) -> list[str] | None:
+    def kept(self, column: Sequence[T]) -> Sequence[T]:
+        """The kept rows' part of a column."""
+        return column if len(self.places) == len(column) else [column[place] for place in self.places]
+
+    def cells(self, *columns: str) -> Sequence[str] | None:
         """The kept rows' cells of the first of these columns that the table has; None where it has none of them."""
         cells = next((self.table[name] for name in columns if name in self.table), None)
-        return None if cells is None else [cells[place] for place in self.places]
+        return None if cells is None else self.kept(cells)
 
 
 def read_truth(
@@ -312,16 +326,15 @@ def read_truth(
     wanted = dict.fromkeys([*columns, *(column for column, _ in where)])
     known = ["entity_name"] if schema else []
     table = read_table(path, ["index", *wanted], [*_TRUTH_COLUMNS, "also", *known, *optional])
-    indices = parse_indices(table)
+    indices = np.asarray(parse_indices(table))
+    del table.columns["index"]  # of a large table the most
     if schema and "entity_name" in table:
         require_entities(table, schema)
     column = _truth_column(table)
     values = [text.strip() for text in table[column]]
     also = [_split_also(cell) for cell in table.get("also") or [""] * len(table)]
     _refuse_unreadable_truths(table, column, values, also)
-    places = _kept_rows(table, where)
-    rows = tuple(Truth(indices[place], values[place], also[place]) for place in places)
-    return TruthTable(table, rows, tuple(places))
+    return TruthTable(table, _kept_rows(table, where), indices, values, also)
 
 
 def _truth_column(table: Table) -> str:
@@ -425,16 +438,18 @@ def evaluate(
         TableError: a table breaks its contract.
         InputError: no gold row is left to score.
     """
-    truths = read_truth(gold, schema, columns=by, optional=[*PICTURE_COLUMNS, *_USUAL_PARTS], where=where)
     answers = read_table(predictions, ["index", "prediction"])
-    answer_of = dict(zip(parse_indices(answers), answers["prediction"], strict=True))
-    by_quantity, by_text = outcomes(
-        [answer_of.get(row.index, "") for row in truths.rows],
-        [row.value for row in truths.rows],
-        [row.also for row in truths.rows] if use_also else None,
-    )
+    given, texts = np.append(np.asarray(parse_indices(answers)), -1), [*answers["prediction"], ""]  # of a missing row
+    del answers  # before the other table is read: texts of indices are the most of both
+    truths = read_truth(gold, schema, columns=by, optional=[*PICTURE_COLUMNS, *_USUAL_PARTS], where=where)
+    wanted, order = truths.indices[truths.places], np.argsort(given)
+    found = order[np.searchsorted(given, wanted, sorter=order).clip(max=len(given) - 1)]
+    found[given[found] != wanted] = -1
+    values, also = truths.kept(truths.values), truths.kept(truths.also) if use_also else None
+    by_quantity, by_text = outcomes([texts[place] for place in found], values, also)
     pictures = truths.cells(*PICTURE_COLUMNS)
-    groups = group_numbers(pictures if pictures else range(len(truths.rows)))
+    keys = np.fromiter(map(hash, pictures or truths.places), dtype=np.int64, count=len(values))
+    groups = np.unique(keys, return_inverse=True)[1]
 
     def score(rows: IntArray | slice) -> Score:
         interval = bootstrap_f1(by_quantity[rows], groups[rows], seed=seed)
@@ -450,11 +465,11 @@ def evaluate(
                 f"{gold}: {column} has {len(positions):,} values; at most {_MOST_PARTS:,} are scored apart"
             )
         parts[column] = {value: score(rows) for value, rows in positions.items()}
-    stated = Counter(row.value for row in truths.rows)
+    stated = Counter(values)
     return Evaluation(
         overall=score(slice(None)),
         parts=parts,
-        missing=sum(row.index not in answer_of for row in truths.rows),
-        ignored=len(answer_of.keys() - set(map(int, truths.table["index"]))),
+        missing=int((found < 0).sum()),
+        ignored=int(np.isin(given[:-1], truths.indices, invert=True).sum()),
         ranges=sum(count for value, count in stated.items() if value and parse_written(value) is None),
     )

@@ -16,6 +16,7 @@ import itertools
 import json
 import operator
 import zlib
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _CHUNK = 1 << 20  # bytes read at a time
 _MOST_PACKED = 100  # times the size of the file: tables unpack to some 5 to 40 times that, zeros to 1,030 times
 _SMALL = 16_000_000  # bytes; so much may unpack from however little
 _ROWS = 1024  # of a Parquet file read at a time: a gigabyte at most, where each cell is of a megabyte
+_CELLS = 1 << 20  # of a CSV file held row by row, before they are put into their columns
+_MOST_SHARED = 1 << 17  # different texts of a column that are remembered
 _NULS = itertools.repeat("\0")
 _WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
@@ -46,7 +49,7 @@ class Table:
     header: tuple[str, ...]  # the names of all columns of the file, asked for or not
     columns: dict[str, list[str]]  # the required columns and those of the optional ones that are there; one text a row
     # 1-based line of the file on which each row starts, as a text editor counts (for Parquet the 1-based row number)
-    lines: list[int]
+    lines: Sequence[int]
 
     def __getitem__(self, column: str) -> list[str]:
         return self.columns[column]
@@ -118,15 +121,16 @@ def parse_index(text: str) -> int | None:
     return None
 
 
-def parse_indices(table: Table) -> list[int]:
+def parse_indices(table: Table) -> array[int]:
     """The column index as whole numbers from 0 on; a TableError for any other cell, or for a number on two lines."""
-    indices: list[int] = []
+    indices = array("q")
     for row, text in enumerate(table["index"]):
         index = parse_index(text)
         if index is None:
             raise table.error(row, "index", f"{quoted(text)} {NO_INDEX}")
         indices.append(index)
-    if len(set(indices)) != len(indices):
+    rising = all(map(operator.lt, indices, itertools.islice(indices, 1, None)))  # most are, and a set takes memory
+    if not rising and len(set(indices)) != len(indices):
         first: dict[int, int] = {}
         for row, index in enumerate(indices):
             if first.setdefault(index, row) != row:
@@ -217,27 +221,38 @@ def _read_csv(path: Path, required: Sequence[str], optional: Sequence[str]) -> T
     csv.field_size_limit(_MAX_LINE)  # csv's own error names no column; ours is applied to what was read
     reader = csv.reader(_lines(path), strict=True)
     cells: list[str] = []
-    lines: list[int] = []
+    columns: dict[str, list[str]] = {}
+    lines = array("q")
     start = 1
     try:
         header = next((row for row in reader if row), [])
         width = len(header)
-        columns = _choose(path, header, required, optional, line=reader.line_num)
+        places = _choose(path, header, required, optional, line=reader.line_num)
+        columns = {name: [] for name in places}
+        seen: dict[str, dict[str, str]] = {name: {} for name in places}
         start = reader.line_num + 1
-        for row in reader:
-            if len(row) != width:
-                if row:
-                    column = header[len(row)] if len(row) < width else header[-1]
-                    problem = f"the row has {len(row)} fields, the header has {width}"
-                    hint = "(a comma inside a field needs quotes)"
-                    raise TableError(path, f"{problem} {hint}", line=start, column=column)
-            else:
-                cells += row  # one flat list: 260,000 short lists would keep the garbage collector busy for longer
+        for row in itertools.chain(reader, [None]):
+            if row is None or len(cells) >= _CELLS:
+                for name, at in places.items():
+                    columns[name] += _shared(cells[at::width], seen[name])
+                cells.clear()
+            if row is not None and len(row) == width:
+                cells += row  # one flat list: many short lists would keep the garbage collector busy for longer
                 lines.append(start)
+            elif row:
+                column = header[len(row)] if len(row) < width else header[-1]
+                problem = f"the row has {len(row)} fields, the header has {width}"
+                hint = "(a comma inside a field needs quotes)"
+                raise TableError(path, f"{problem} {hint}", line=start, column=column)
             start = reader.line_num + 1
     except csv.Error as error:
         raise _quote_error(path, start, str(error)) from None
-    return Table(path, tuple(header), {name: cells[at::width] for name, at in columns.items()}, lines)
+    return Table(path, tuple(header), columns, lines)
+
+
+def _shared(cells: list[str], seen: dict[str, str]) -> Iterator[str]:
+    """The cells, equal ones as one text: few columns of ten million cells have as many different ones."""
+    return map(seen.setdefault if len(seen) < _MOST_SHARED else seen.get, cells, cells)  # type: ignore[arg-type]
 
 
 def _quote_error(path: Path, start: int, message: str) -> TableError:
@@ -250,7 +265,7 @@ def _quote_error(path: Path, start: int, message: str) -> TableError:
 def _read_jsonl(path: Path, required: Sequence[str], optional: Sequence[str]) -> Table:
     columns: dict[str, list[str]] = {name: [] for name in (*required, *optional)}
     without: dict[str, int] = {}  # the first line that lacks a key
-    lines: list[int] = []
+    lines = array("q")
     header: dict[str, None] = {}
     for number, line in enumerate(_lines(path, "\n"), start=1):
         if not line.strip():
@@ -316,14 +331,15 @@ def _read_parquet(path: Path, required: Sequence[str], optional: Sequence[str]) 
                     raise TableError(path, f"expected text or numbers, found {kind}", column=name)
             _check_unpacked(path, 16 * rows * len(columns))  # bytes: a number and its place, before all texts
             unpacked = 0
+            seen: dict[str, dict[str, str]] = {name: {} for name in columns}
             for batch in file.iter_batches(_ROWS, columns=list(columns)):
                 for name, cells in columns.items():
                     texts = batch[name].cast(pa.string()).fill_null("")
                     _check_unpacked(path, unpacked := unpacked + texts.nbytes)
-                    cells += texts.to_pylist()
+                    cells += _shared(texts.to_pylist(), seen[name])
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise TableError(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
-    return Table(path, tuple(schema.names), columns, list(range(1, rows + 1)))
+    return Table(path, tuple(schema.names), columns, range(1, rows + 1))
 
 
 def _choose(

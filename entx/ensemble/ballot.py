@@ -101,15 +101,9 @@ class Example:
 
 
 def make_ballot(
-    index: int,
-    entity: Entity,
-    answers: Sequence[Answer | None],
-    *,
-    fold: int = 0,
-    find: Find = lambda _, __: NO_EVIDENCE,
-    candidates: int | None = None,
-    everything: bool = False,
-) -> Ballot:
+    index: int, entity: Entity, answers: Sequence[Answer | None], *, fold: int = 0,
+    find: Find = lambda _, __: NO_EVIDENCE, candidates: int | None = None, everything: bool = False,
+) -> Ballot:  # fmt: skip
     """Groups the arms' answers into options; see `Ballot`."""
     groups: dict[object, list[int]] = {}
     for arm, answer in enumerate(answers):
@@ -191,22 +185,23 @@ def ballots(
     same_pages = [arm.pages in (None, key) for arm in arms]
     parsed: dict[str, tuple[OcrPage, tuple[Candidate, ...]]] = {}
     while batch := [(row, schema[row.entity_name]) for row in islice(rows, _BATCH)]:
-        looked = [key is not None and (count or _must_look(row.answers, entity, same_pages)) for row, entity in batch]
-        wanted = {row.picture for (row, _), look in zip(batch, looked, strict=True) if look and row.picture is not None}
+        looked = [
+            row.picture if count or _must_look(row.answers, entity, same_pages) else None for row, entity in batch
+        ]
+        wanted = {picture for picture in looked if picture is not None and key is not None}
         if len(parsed) > _PAGES:
             parsed = {picture: parsed[picture] for picture in wanted & parsed.keys()}
-        if key is not None and wanted - parsed.keys():
-            for page in load_pages(store, key, wanted - parsed.keys(), geometry=False):
-                parsed[page.picture] = page, page_quantities(page)
+        if key is not None and (new := wanted - parsed.keys()):
+            read = load_pages(store, key, new, geometry=False)
+            parsed |= {page.picture: (page, page_quantities(page)) for page in read}
         made = []
-        for (row, entity), look in zip(batch, looked, strict=True):
-            page_of = parsed.get(row.picture or "") if look else None
-            found = None if page_of is None else find_candidates(page_of[0], entity, page_of[1])
-            made.append(
-                grounded_ballot(
-                    row.index, entity, row.answers, found, fold=row.fold, same_pages=same_pages, count=count
-                )
+        for (row, entity), picture in zip(batch, looked, strict=True):
+            page, quantities = parsed.get(picture or "", (None, ()))
+            found = None if page is None else find_candidates(page, entity, quantities)
+            one = grounded_ballot(
+                row.index, entity, row.answers, found, fold=row.fold, same_pages=same_pages, count=count
             )
+            made.append(one)
         yield made
 
 
@@ -223,24 +218,15 @@ def _told(answers: Sequence[Answer | None], arm: int, same_pages: Sequence[bool]
 
 def _must_look(answers: Sequence[Answer | None], entity: Entity, same_pages: Sequence[bool]) -> bool:
     """Whether an answer in a legal unit must be looked for in the page."""
-    return any(
-        answer and answer.quantity and answer.quantity.unit in entity.units
-        and _told(answers, arm, same_pages, others=True) is None
-        for arm, answer in enumerate(answers)
-    )
+    said = ((arm, one.quantity) for arm, one in enumerate(answers) if one and one.quantity)
+    legal = (arm for arm, quantity in said if quantity.unit in entity.units)
+    return any(_told(answers, arm, same_pages, others=True) is None for arm in legal)
 
 
 def grounded_ballot(
-    index: int,
-    entity: Entity,
-    answers: Sequence[Answer | None],
-    candidates: Sequence[Candidate] | None,
-    *,
-    fold: int = 0,
-    same_pages: Sequence[bool] | None = None,
-    everything: bool = False,
-    count: bool = True,
-) -> Ballot:
+    index: int, entity: Entity, answers: Sequence[Answer | None], candidates: Sequence[Candidate] | None, *,
+    fold: int = 0, same_pages: Sequence[bool] | None = None, everything: bool = False, count: bool = True,
+) -> Ballot:  # fmt: skip
     """The ballot of one question.
 
     Args:

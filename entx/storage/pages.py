@@ -144,7 +144,7 @@ def load_pages(
 def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[OcrPage, list[OpenQuestion]]]:
     """Each page of this key that a run still has to look at, with its open questions by index; streamed.
 
-    A stretch of pages at a time; answers that are added meanwhile to the questions of pages already seen change nothing.
+    A stretch of pages at a time; answers that are added meanwhile to pages already seen change nothing.
     """
     end = fetch(store, "select coalesce(max(rowid) + 1, 0) from pages")[0][0]
     for first in range(0, end, _PAGES_IN_ORDER):

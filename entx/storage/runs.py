@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from importlib import metadata
 from functools import lru_cache
+from importlib import metadata
 from itertools import pairwise
 from typing import Any
 

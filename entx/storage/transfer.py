@@ -256,7 +256,7 @@ def _copy(store: Store, query: str, out: Path, ending: str, parameters: Sequence
         cursor.register(name, table)
     with atomic_path(out) as part, guarded(store.path, out):
         quoted = str(part).replace("'", "''")
-        form = f"{(_FORMATS | _PACKED)[ending]}, use_tmp_file false"  # it would leave another part where the disk is full
+        form = f"{(_FORMATS | _PACKED)[ending]}, use_tmp_file false"  # it would be left where the disk is full
         rows = cursor.execute(f"copy ({query}) to '{quoted}' ({form})", parameters).fetchall()
     return int(rows[0][0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import NO_EVIDENCE, Alignment, Answer, Evidence, OcrPage, PageKey, Quantity, parse_written
 from entx.core.units import exact_size, same_in_print
+from entx.ensemble import ballot as ballot_module
 from entx.ensemble.ballot import (
     Ballot,
     Example,
@@ -27,9 +29,9 @@ from entx.ensemble.ballot import (
     tally,
 )
 from entx.storage.questions import LinkedFile, add_files
-from entx.storage.runs import find_arms, load_arms
+from entx.storage.runs import add_answers, find_arms, load_arms
 from entx.storage.store import Store
-from tests.ensemble.arms import KEY, Said, answer, ballot, make_store
+from tests.ensemble.arms import KEY, PAGES, Said, answer, ballot, make_store
 from tests.rules.pages import Text, page
 
 
@@ -247,14 +249,19 @@ def test_an_answer_is_found_as_printed_and_no_conversion_or_other_number(
     assert found.alignment in alignments
 
 
-def _ballots(path: Path, key: PageKey | None = None) -> list[Ballot]:
+def _ballots(path: Path, key: PageKey | None = None, runs: Sequence[str] = ("a",), **how: bool) -> list[Ballot]:
     with Store(path) as store:
-        arms, rows = find_arms(store, ["a"], CHALLENGE.digest), load_arms(store, ["a"])
-        batches = ballots(store, rows, arms, CHALLENGE, key or pages_to_ground_in(store, arms))
+        arms, rows = find_arms(store, runs, CHALLENGE.digest), load_arms(store, runs)
+        batches = ballots(store, rows, arms, CHALLENGE, key or pages_to_ground_in(store, arms), **how)
         return [one for batch in batches for one in batch]
 
 
-def test_many_questions_of_one_page_and_questions_without_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [0, 9])  # pages that stay from batch to batch
+def test_many_questions_of_one_page_and_questions_without_one(
+    tmp_path: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ballot_module, "_PAGES", most)
+    monkeypatch.setattr(ballot_module, "_BATCH", 1000)
     count = 2500  # more than two batches
     path = make_store(tmp_path / "s.duckdb", {"a": ["500 gram"] * count}, page=LABEL)
     with Store(path, write=True) as store:
@@ -265,6 +272,23 @@ def test_many_questions_of_one_page_and_questions_without_one(tmp_path: Path) ->
         unread = one.index % 5 == 0
         assert one.candidates == (None if unread else 2)  # 1.1 lb and 500 g
         assert one.options[0].evidence.line_ids == (() if unread else (1,))
+
+
+def test_arms_are_believed_for_each_other_where_no_judge_asks_for_the_pages(tmp_path: Path) -> None:
+    path, found = tmp_path / "s.duckdb", Evidence(Alignment.EXACT, (3,), LABEL.lines[3].polygon)  # the second 500 g
+    rough = replace(found, alignment=Alignment.FUZZY)
+    said = ["500 gram", "500 gram", "1.1 pound", "500 gram", "3 volt"]
+    make_store(path, {"a": said, "told": [None] * 5}, page=LABEL, settings={"told": PAGES})
+    with Store(path, write=True) as store:
+        told = [(0, found), (1, rough), (2, found), (3, NO_EVIDENCE)]
+        add_answers(store, "told", [(i, Answer(parse_written("500 gram"), evidence=own)) for i, own in told])
+    made, judged = (_ballots(path, runs=["a", "told"], count=count) for count in (False, True))
+    where = [[one.line_ids for option in of.options for one in option.found] for of in made]
+    assert where == [[(3,), (3,)], [(1,), (3,)], [(0,), (3,)], [(1,), (1,)], []]
+    assert [one.line_ids for option in judged[0].options for one in option.found] == [(1,), (3,)]
+    assert {of.candidates for of in made} == {None} != {of.candidates for of in judged}
+    for one, other in zip(made, judged, strict=True):
+        assert [option.quantity for option in one.options] == [option.quantity for option in other.options]
 
 
 @pytest.mark.parametrize(("page", "key"), [(None, None), (LABEL, replace(KEY, params_hash="other"))])

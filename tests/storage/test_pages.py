@@ -22,6 +22,7 @@ from entx.core.types import (
     Question,
     Stroke,
 )  # fmt: skip
+from entx.storage import pages as pages_module
 from entx.storage.pages import (
     add_pages,
     forget_failed_pages,
@@ -32,6 +33,7 @@ from entx.storage.pages import (
     page_keys,
     pending_pictures,
     to_row,
+    unanswered_pages,
 )  # fmt: skip
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files
 from entx.storage.runs import add_answers, load_answers
@@ -133,6 +135,26 @@ def test_questions_come_by_picture_whatever_their_link(asked: Store) -> None:
         ("sha-x", "/new/b.jpg", [1, 2, 5]), ("sha-y", "/new/c.jpg", [3]),
     ]  # fmt: skip
     assert [q.entity_name for q in found[0].questions] == ["width", "depth", "height"]
+
+
+@pytest.mark.parametrize(("in_order", "ahead"), [(1 << 18, 256), (2, 1), (1, 2)])
+def test_pages_come_with_what_a_run_has_not_answered(
+    asked: Store, in_order: int, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_module, "_PAGES_IN_ORDER", in_order)
+    monkeypatch.setattr(pages_module, "_PAGES_AHEAD", ahead)
+    add_pages(asked, KEY, "r", [_page("nobody"), _page("sha-y"), _page("old")])
+    add_pages(asked, replace(KEY, engine="other"), "r", [_page("sha-x"), _page("sha-y")])
+    add_pages(asked, KEY, "r", [_page("sha-x")])
+    add_files(asked, [LinkedFile("d", "old", "/old/d.jpg", 1, 1)])
+    add_files(asked, [LinkedFile("d", "sha-y", "/new/d.jpg", 1, 2)])
+    add_answers(asked, "rules", [(2, Answer(None))])
+    found = []
+    for page, questions in unanswered_pages(asked, KEY, "rules"):
+        found.append((page.picture, [(one.index, one.entity_name) for one in questions]))
+        add_answers(asked, "rules", [(one.index, Answer(None)) for one in questions])
+    assert found == [("sha-y", [(3, "depth"), (4, "voltage")]), ("sha-x", [(1, "width"), (5, "height")])]
+    assert list(unanswered_pages(asked, KEY, "rules")) == []
 
 
 def test_only_what_the_run_has_not_answered(asked: Store) -> None:

@@ -10,6 +10,7 @@ import pytest
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
 from entx.core.types import Answer, OcrPage, PageKey, PageStatus, Quantity, Question
+from entx.storage import runs as runs_module
 from entx.storage.pages import add_pages
 from entx.storage.questions import FOLDS, LinkedFile, add_files, add_questions
 from entx.storage.runs import (
@@ -107,10 +108,15 @@ def _said(store: Store, *runs: str, without: str | None = None) -> dict[int, lis
     }
 
 
-def test_answers_stand_side_by_side_in_the_order_asked_for(arms: Store) -> None:
+@pytest.mark.parametrize("at_once", [1 << 17, 2])  # questions in a stretch
+def test_answers_stand_side_by_side_in_the_order_asked_for(
+    arms: Store, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs_module, "_AT_ONCE", at_once)
     assert _said(arms, "a", "b") == {0: ["5.0 gram", None], 1: ["", "2.0 gram"], 2: [None, "3.0 gram"]}
     assert _said(arms, "b", "a") == {0: [None, "5.0 gram"], 1: ["2.0 gram", ""], 2: ["3.0 gram", None]}
     assert _said(arms, "a") == {0: ["5.0 gram"], 1: [""]}
+    assert [row.index for row in load_arms(arms, ["a", "b"], only=[2, 1, 3], without="a")] == [2]
     assert count_asked(arms, ["a", "b"]) == 3
     assert count_asked(arms, ["b"]) == 2
 

@@ -254,6 +254,15 @@ def test_predictions_are_written_as_the_ending_says(asked: Store, tmp_path: Path
     assert _read_jsonl(tmp_path / "p.jsonl") == rows
 
 
+def test_a_prediction_is_the_written_form_of_its_quantity(asked: Store, tmp_path: Path) -> None:
+    numbers = ["12", "12.50", "0.050", "100", "1E+3", "0", "0.0", "10.0", "123456789012345678901234567890.1200"]
+    quantities = [Quantity(Decimal(number), "fluid ounce") for number in numbers]
+    for quantity in quantities:
+        add_answers(asked, quantity.text, [(2, Answer(quantity))])
+        write_predictions(asked, quantity.text, tmp_path / "p.csv", [2])
+        assert (tmp_path / "p.csv").read_text() == f"index,prediction\n2,{quantity.text}\n"
+
+
 @pytest.mark.parametrize("name", ["p.xlsx", "p.tsv", "p.gz", "p.csv.zip"])
 def test_predictions_with_another_ending_are_refused_in_one_line(asked: Store, tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=rf"^.*{name}: predictions are written as [^\n]*$"):
