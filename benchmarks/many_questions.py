@@ -1,10 +1,10 @@
 """Seconds and peak memory of each step from pages to a scored vote, for as many questions as asked for.
 
-Copies a store that has pages of real pictures and repeats its questions: under copies of its pages and pictures (as a
-catalogue has them), or with --shared on the pages that are there (as a benchmark of a few pictures has them, the
-questions of one picture far apart). Then, each a process of its own: `predict --stage rules`, `import-predictions` of
-public submissions to the same questions, `ensemble --strategy vote` over all of them, `evaluate` of its file against a
-gold table whose rows are repeated in the same way, and `ablate` on the gold rows themselves.
+Copies a store that has pages of real pictures and repeats its questions, those that the submissions answer: under
+copies of its pages and pictures (as a catalogue has them), or with --shared on the pages that are there (as a benchmark
+of a few pictures has them, the questions of one picture far apart). Then, each a process of its own: `predict --stage
+rules`, `import-predictions` of public submissions to the same questions, `ensemble --strategy vote` over all of them,
+`evaluate` of its file against a gold table whose rows are repeated in the same way, and `ablate` on the gold rows.
 
     python -m benchmarks.many_questions --store s.duckdb --data ../shared/data --questions 1000000 --shared
 """
@@ -59,6 +59,9 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         store, gold = folder / "many.duckdb", options.data / "gold" / "dev.csv"
         shutil.copyfile(options.store, store)
+        with duckdb.connect(str(store)) as opened:
+            answered = f"select index from read_csv('{options.data}/predictions/{ARMS['team']}.csv.gz')"
+            opened.execute(f"delete from questions where idx not in ({answered})")
         asked, pages = fill(store, options.questions, pictures=not options.shared)
         write_tables(store, options.data, folder)
         print(f"{asked:,} questions on {pages:,} pages; {store.stat().st_size / 1e6:.0f} MB", flush=True)

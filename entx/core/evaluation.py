@@ -301,13 +301,9 @@ class TruthTable:
 
 
 def read_truth(
-    path: Path,
-    schema: Schema | None = None,
-    *,
-    columns: Sequence[str] = (),
-    optional: Sequence[str] = (),
+    path: Path, schema: Schema | None = None, *, columns: Sequence[str] = (), optional: Sequence[str] = (),
     where: Sequence[tuple[str, str]] = (),
-) -> TruthTable:
+) -> TruthTable:  # fmt: skip
     """Reads a truth table: index, entity_value or value, and where it is there also.
 
     A truth that is not empty is "number unit", or one of the forms of the challenge's train tables that name no single
@@ -414,15 +410,9 @@ class Evaluation:
 
 
 def evaluate(
-    predictions: Path,
-    gold: Path,
-    schema: Schema,
-    *,
-    where: Sequence[tuple[str, str]] = (),
-    by: Sequence[str] = (),
-    use_also: bool = True,
-    seed: int = 0,
-) -> Evaluation:
+    predictions: Path, gold: Path, schema: Schema, *, where: Sequence[tuple[str, str]] = (), by: Sequence[str] = (),
+    use_also: bool = True, seed: int = 0,
+) -> Evaluation:  # fmt: skip
     """Scores `predictions` (index, prediction) against `gold` (index, entity_value or value, perhaps also).
 
     Args:

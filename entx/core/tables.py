@@ -252,7 +252,7 @@ def _read_csv(path: Path, required: Sequence[str], optional: Sequence[str]) -> T
 
 def _shared(cells: list[str], seen: dict[str, str]) -> Iterator[str]:
     """The cells, equal ones as one text: few columns of ten million cells have as many different ones."""
-    return map(seen.setdefault if len(seen) < _MOST_SHARED else seen.get, cells, cells)  # type: ignore[arg-type]
+    return map(seen.setdefault if len(seen) < _MOST_SHARED else seen.get, cells, cells)
 
 
 def _quote_error(path: Path, start: int, message: str) -> TableError:

@@ -208,8 +208,9 @@ def ballots(
 def _told(answers: Sequence[Answer | None], arm: int, same_pages: Sequence[bool], *, others: bool) -> Evidence | None:
     """Where an arm's answer stands as the arm says, or another that read the very same there, as printed."""
     own = answers[arm]
-    if own is None or (same_pages[arm] and own.evidence.alignment is not Alignment.NONE):
-        return own and own.evidence
+    assert own is not None
+    if same_pages[arm] and own.evidence.alignment is not Alignment.NONE:
+        return own.evidence
     for other, same in zip(answers, same_pages, strict=True):
         if others and same and other and not _BY_ALIGNMENT[other.evidence.alignment] and other.quantity == own.quantity:
             return other.evidence

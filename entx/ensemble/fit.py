@@ -178,12 +178,9 @@ def _rounded(plain: Any) -> Any:
 
 
 def fit_ensemble(
-    name: str,
-    arms: Sequence[Arm],
-    schema_digest: str,
-    examples: Sequence[Example],
+    name: str, arms: Sequence[Arm], schema_digest: str, examples: Sequence[Example],
     params: Mapping[str, float] = MappingProxyType({}),
-) -> Fitted:
+) -> Fitted:  # fmt: skip
     """Fits the strategy, and where it does not judge itself a judge, which learns from what the strategy looks at.
 
     Args:

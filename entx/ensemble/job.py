@@ -215,13 +215,9 @@ def _run_name(strategy: str, runs: Sequence[str], policy: Policy) -> str:
 
 
 def fit_on_gold(
-    store: Store,
-    strategy: str,
-    runs: Sequence[str],
-    schema: Schema,
-    truths: Mapping[int, Truth],
+    store: Store, strategy: str, runs: Sequence[str], schema: Schema, truths: Mapping[int, Truth],
     params: Mapping[str, float] = MappingProxyType({}),
-) -> Fitted:
+) -> Fitted:  # fmt: skip
     """Fits the ensemble on the store's questions with a truth; InputError as `run_ensemble` and `fit_ensemble`."""
     find_strategy(strategy)  # an unknown one is told before a row is read
     arms = find_arms(store, runs, schema.digest)
@@ -232,16 +228,9 @@ def fit_on_gold(
 
 
 def run_ensemble(
-    store: Store,
-    strategy: str,
-    runs: Sequence[str],
-    schema: Schema,
-    run: str | None = None,
-    *,
-    fitted: Fitted | None = None,
-    policy: Policy = Policy(),
-    advance: Callable[[int], None] = lambda _: None,
-) -> EnsembleReport:
+    store: Store, strategy: str, runs: Sequence[str], schema: Schema, run: str | None = None, *,
+    fitted: Fitted | None = None, policy: Policy = Policy(), advance: Callable[[int], None] = lambda _: None,
+) -> EnsembleReport:  # fmt: skip
     """Decides every question that some arm was asked and this run has not answered yet.
 
     Args:

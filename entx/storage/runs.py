@@ -31,7 +31,6 @@ _ANSWER = "value, unit, text, reason, log_prob, p_correct, p_present, alignment,
 _ASKED = "q.idx in (select idx from answers where run in (select unnest($runs)))"
 _AT_ONCE = 1 << 17
 """Questions that DuckDB puts in order at once: to sort ten million answers of each arm side by side is to hold them."""
-_ALIGNMENTS = {alignment.value: alignment for alignment in Alignment}
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +285,6 @@ def _answer(
     p_present: float | None, alignment: str, line_ids: list[int], polygon: Any, seconds: float, score: float | None,
 ) -> Answer:  # fmt: skip
     quantity = None if value is None else _quantity(value, unit)
-    evidence = NO_EVIDENCE
-    if alignment != Alignment.NONE:
-        evidence = Evidence(_ALIGNMENTS[alignment], tuple(line_ids), polygon and tuple(polygon))
+    where = Alignment(alignment)
+    evidence = Evidence(where, tuple(line_ids), polygon and tuple(polygon)) if where != Alignment.NONE else NO_EVIDENCE
     return Answer(quantity, text, reason, evidence, log_prob, p_correct, p_present, seconds, score)

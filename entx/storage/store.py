@@ -269,7 +269,7 @@ def repair(path: Path) -> tuple[Path, int] | None:
 
 def fetch(store: Store, query: str, parameters: Any = None, **views: pa.Table) -> list[Any]:
     """All rows of a query's result, as tuples; the query may name the views. Without any it joins a transaction."""
-    connection = _with_views(store, views) if views else store.connection
+    connection = with_views(store, views) if views else store.connection
     with guarded(store.path):
         return connection.execute(query, parameters).fetchall()
 
@@ -277,12 +277,12 @@ def fetch(store: Store, query: str, parameters: Any = None, **views: pa.Table) -
 def stream(store: Store, query: str, parameters: Any = None, **views: pa.Table) -> Iterator[tuple[Any, ...]]:
     """The rows of a query's result, some in memory at a time; the caller may query and write meanwhile."""
     with guarded(store.path):
-        cursor = _with_views(store, views).execute(query, parameters)
+        cursor = with_views(store, views).execute(query, parameters)
         while rows := cursor.fetchmany(_FETCH_ROWS):
             yield from rows
 
 
-def _with_views(store: Store, views: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+def with_views(store: Store, views: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
     """A cursor of its own, which sees these tables as views."""
     cursor = store.connection.cursor()
     for name, table in views.items():

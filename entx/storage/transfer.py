@@ -28,7 +28,7 @@ from entx.core.tables import parse_indices, read_table, require_entities
 from entx.core.types import Alignment, Answer, Direction, Evidence, PageStatus, Question
 from entx.storage.questions import LinkedFile, add_files, add_questions, load_files
 from entx.storage.runs import add_answers, begin_run, end_run
-from entx.storage.store import Store, fetch, guarded, integers, select, stream
+from entx.storage.store import Store, fetch, guarded, integers, select, stream, with_views
 
 TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
 """Names under which the answers are looked for, in this order, when none is given."""
@@ -91,14 +91,9 @@ class IngestReport:
 
 
 def ingest(
-    store: Store,
-    path: Path,
-    folders: Sequence[Path],
-    schema: Schema,
-    *,
-    index_from: int = 0,
+    store: Store, path: Path, folders: Sequence[Path], schema: Schema, *, index_from: int = 0,
     advance: Callable[[int], None] = lambda _: None,
-) -> IngestReport:
+) -> IngestReport:  # fmt: skip
     """Adds a table's questions to the store and finds the picture file of each link. Repeating it adds nothing twice.
 
     Needs the columns image_link and entity_name; index (rows are numbered from `index_from` without it), group_id and
@@ -184,15 +179,9 @@ class ImportReport:
 
 
 def import_predictions(
-    store: Store,
-    path: Path,
-    *,
-    stage: str,
-    run: str,
-    schema: Schema,
-    column: str | None = None,
+    store: Store, path: Path, *, stage: str, run: str, schema: Schema, column: str | None = None,
     begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
-) -> ImportReport:
+) -> ImportReport:  # fmt: skip
     """Makes a run of a table with an index and a text column. Repeating the call adds nothing twice.
 
     The run records the file's name and sha256. Imported answers have no evidence until an ensemble grounds them, and no
@@ -251,9 +240,7 @@ def export_table(store: Store, name: str, out: Path) -> int:
 
 def _copy(store: Store, query: str, out: Path, ending: str, parameters: Sequence[str] = (), **views: pa.Table) -> int:
     """Writes the rows of a query, which may name the views, to a file of one of _FORMATS; returns their number."""
-    cursor = store.connection.cursor()
-    for name, table in views.items():
-        cursor.register(name, table)
+    cursor = with_views(store, views)
     with atomic_path(out) as part, guarded(store.path, out):
         quoted = str(part).replace("'", "''")
         form = f"{(_FORMATS | _PACKED)[ending]}, use_tmp_file false"  # it would be left where the disk is full
