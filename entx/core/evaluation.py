@@ -323,7 +323,8 @@ def read_truth(
     known = ["entity_name"] if schema else []
     table = read_table(path, ["index", *wanted], [*_TRUTH_COLUMNS, "also", *known, *optional])
     indices = np.asarray(parse_indices(table))
-    del table.columns["index"]  # of a large table the most
+    if "index" not in wanted:
+        del table.columns["index"]  # of a large table the most
     if schema and "entity_name" in table:
         require_entities(table, schema)
     column = _truth_column(table)

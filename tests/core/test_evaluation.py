@@ -274,6 +274,11 @@ def test_rows_are_matched_by_index(tmp_path: Path) -> None:
     assert (found.missing, found.ignored) == (1, 1)
 
 
+def test_the_index_is_a_column_like_others_to_choose_by(tmp_path: Path) -> None:
+    (index, *_) = list(run(tmp_path, by=["index"]).parts["index"])
+    assert run(tmp_path, where=[("index", index)]).overall.counts.rows == 1
+
+
 def test_parts_add_up_and_the_largest_comes_first(tmp_path: Path) -> None:
     found = run(tmp_path, by=["origin"])
     assert list(found.parts) == ["entity_name", "slice", "origin"]
