@@ -256,10 +256,10 @@ def test_predictions_are_written_as_the_ending_says(asked: Store, tmp_path: Path
 
 def test_a_prediction_is_the_written_form_of_its_quantity(asked: Store, tmp_path: Path) -> None:
     numbers = ["12", "12.50", "0.050", "100", "1E+3", "0", "0.0", "10.0", "123456789012345678901234567890.1200"]
-    quantities = [Quantity(Decimal(number), "fluid ounce") for number in numbers]
-    for quantity in quantities:
-        add_answers(asked, quantity.text, [(2, Answer(quantity))])
-        write_predictions(asked, quantity.text, tmp_path / "p.csv", [2])
+    for number in numbers:
+        quantity = Quantity(Decimal(number), "fluid ounce")
+        add_answers(asked, number, [(2, Answer(quantity))])
+        write_predictions(asked, number, tmp_path / "p.csv", [2])
         assert (tmp_path / "p.csv").read_text() == f"index,prediction\n2,{quantity.text}\n"
 
 
