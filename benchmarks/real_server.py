@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.shared import arguments, write_json
 from entx.core.entities import CHALLENGE
-from entx.core.evaluation import Counts, outcomes, read_truth
+from entx.core.evaluation import Counts, Truth, outcomes, read_truth
 from entx.llm_stage.prompt import Serving
 from entx.llm_stage.reader import TextReader
 from entx.neural.backends.base import Model
@@ -72,7 +72,7 @@ def main() -> None:
         process.wait()
 
 
-def measure(store: Store, truth: Mapping[int, str], args: argparse.Namespace) -> str:
+def measure(store: Store, truth: Mapping[int, Truth], args: argparse.Namespace) -> str:
     """Every way over the same questions."""
     known = sorted(truth)
     asked = frozenset(known[:: max(1, len(known) // args.rows)][: args.rows])
@@ -92,7 +92,8 @@ def measure(store: Store, truth: Mapping[int, str], args: argparse.Namespace) ->
         answers = dict(load_answers(store, name))
         order = sorted(answers)
         texts = [answers[index].quantity.text if answers[index].quantity else "" for index in order]
-        counts = Counts.of(outcomes(texts, [truth[index] for index in order])[0])
+        rows = [truth[index] for index in order]
+        counts = Counts.of(outcomes(texts, [row.value for row in rows], [row.also for row in rows])[0])
         found[name] = {
             "questions": len(order), "f1": round(counts.f1, 3), "precision": counts.precision, "recall": counts.recall,
             "seconds": round(report.seconds, 1), **model.usage,
