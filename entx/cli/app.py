@@ -272,6 +272,18 @@ def named_values(option: str, texts: Sequence[str] | None, form: str) -> list[tu
     return pairs
 
 
+def plain_value(text: str) -> str | int | float | bool:
+    """A setting of the type that it looks like."""
+    if text in ("true", "false"):
+        return text == "true"
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
+
+
 def named_numbers(
     option: str, texts: Sequence[str] | None, form: str, *, low: float = -math.inf, high: float = math.inf
 ) -> dict[str, float]:
@@ -335,7 +347,7 @@ _heard: list[int] = []
 
 def all_commands() -> typer.Typer:
     """The application with its commands, which their modules register when they are imported."""
-    from entx.cli import demo, ensemble, predict, report, store, tables, train  # noqa: F401
+    from entx.cli import demo, ensemble, predict, report, run, store, tables, train  # noqa: F401
 
     return app
 

@@ -100,9 +100,6 @@ def predict(
     threads: ThreadsOption = None,
     pixels: PixelsOption = None,
     crops: CropsOption = None,
-    shards: Annotated[
-        str | None, Option("--shards", help="vlm: one of several parts, 1/4 to 4/4; see entx merge.")
-    ] = None,
     retry_failed: Annotated[
         bool | None,
         Option("--retry-failed", help="vlm: look at pictures again that could not be read.", show_default=False),
@@ -119,8 +116,7 @@ def predict(
     --mode free
     Example: entx predict --stage vlm --store challenge.duckdb --model Qwen2-VL-2B-Instruct --four-bit --out vlm.csv
     """
-    from entx.core.splits import Shard
-    from entx.storage.pages import choose_pages, indices_in_shard, page_keys
+    from entx.storage.pages import choose_pages, page_keys
     from entx.storage.transfer import coverage
 
     of_models = {
@@ -128,7 +124,7 @@ def predict(
         "--dtype": dtype, "--four-bit": four_bit, "--batch": batch, "--threads": threads,
     }  # fmt: skip
     only_llm = {"--hint-run": hint_run}
-    only_vlm = {"--pixels": pixels, "--crops": crops, "--shards": shards, "--retry-failed": retry_failed}
+    only_vlm = {"--pixels": pixels, "--crops": crops, "--retry-failed": retry_failed}
     of_all = {**of_models, **only_llm, **only_vlm}
     foreign: dict[str, Mapping[str, object]] = {"rules": of_all, "llm": only_vlm, "vlm": only_llm}
     if stage not in foreign:
@@ -141,7 +137,6 @@ def predict(
     name = run or stage
     entities = load_schema(schema)
     indices = begin_run_file(out, only)
-    shard = Shard.parse(shards) if shards else Shard()
     opened_reader: tuple[Reader, dict[str, Any]] | None = None
     if stage != "rules":
         from entx.neural.predict import ModelOptions, Task, answer_questions
@@ -153,8 +148,7 @@ def predict(
         opened_reader = stage_reader(stage)(options, entities, words.notice)
     with open_store(store, write=True) as opened:
         key = choose_pages(opened, engine) if stage != "vlm" or engine or page_keys(opened) else None
-        mine = indices_in_shard(opened, shard) if shards else None
-        with words.progress("questions", coverage(opened, name, mine).questions) as advance:
+        with words.progress("questions", coverage(opened, name).questions) as advance:
             if opened_reader is None:
                 from entx.rules.reader import answer_questions as answer_by_rules
 
@@ -162,11 +156,9 @@ def predict(
                 by_rules = answer_by_rules(opened, key, entities, name, advance=advance)
                 read, seconds, counts = by_rules.asked, by_rules.seconds, {}
             else:
-                task = Task(key, hint_run, shard, bool(retry_failed), batch)
+                task = Task(key, hint_run, bool(retry_failed), batch)
                 report = answer_questions(opened, opened_reader[0], name, opened_reader[1], task, advance)
                 read, seconds, counts = report.answered, report.seconds, dict(report.counts)
-        if shards:
-            indices = indices_in_shard(opened, shard, indices)
         covered = end_run_file(opened, name, out, indices)
     if covered.asked < covered.questions:
         lack = "picture file" if stage == "vlm" or key is None else f"page of {key.engine}"

@@ -60,7 +60,7 @@ def info(words: cli.Output, store: cli.StoreOption) -> None:
 @cli.command("export", store_app)
 def export(
     words: cli.Output,
-    table: Annotated[str, Argument(help="questions, pages, lines, runs, answers or reviews.")],
+    table: Annotated[str, Argument(help="questions, pictures, pages, lines, runs, answers or reviews.")],
     store: cli.StoreOption,
     out: Annotated[Path, Option("--out", help="File to write: .csv, .parquet or .jsonl; -: csv on stdout."), Writes()],
 ) -> None:
@@ -79,15 +79,27 @@ def export(
 @cli.command("import", store_app)
 def import_command(
     words: cli.Output,
-    pages: Annotated[Path, Argument(help="An export of pages: .parquet or .jsonl.")],
+    pages: Annotated[Path, Argument(help="An export of pages: .parquet or .jsonl; or the folder of an `entx run`.")],
     store: cli.StoreOption,
 ) -> None:
     """Add OCR pages that another store exported, so that those pictures need no reading here.
 
-    Example: entx store import pages.parquet --store challenge.duckdb
-    """
-    from entx.storage.transfer import import_pages
+    Of the folder of a finished `entx run` everything is added: questions, pages, runs and answers with all that they
+    hold. That may also make the store. Repeating the call adds nothing twice.
 
+    Example: entx store import pages.parquet --store challenge.duckdb
+    Example: entx store import parts --store challenge.duckdb
+    """
+    from entx.parts.plan import finished_parts
+    from entx.storage.transfer import import_pages, import_parts
+
+    with finished_parts(pages) as folder:
+        if folder is not None:
+            with cli.open_store(store, create=True) as opened:
+                rows = import_parts(opened, folder)
+            words.line("added: " + ", ".join(f"{count} {table}" for table, count in rows.items() if count))
+            words.result({"added": rows})
+            return
     with cli.open_store(store, write=True) as opened:
         total, added = import_pages(opened, pages)
     words.line(f"{added} of {total} pages added; the others were here already")
@@ -258,7 +270,7 @@ def ocr_cache(
     from entx.ocr_stage.pool import default_workers
     from entx.storage.pages import failed_pages
 
-    settings = {name: _setting(value) for name, value in cli.named_values("--param", param, "NAME=VALUE")}
+    settings = {name: cli.plain_value(value) for name, value in cli.named_values("--param", param, "NAME=VALUE")}
     require_memory()
     spec = EngineSpec.of(engine, **settings)
     limits = cli.worker_limits(worker_memory, picture_seconds)
@@ -285,18 +297,6 @@ def ocr_cache(
     })  # fmt: skip
     if report.left or any(status != "ok" for status in report.pages):
         raise typer.Exit(ExitCode.QUARANTINED)
-
-
-def _setting(text: str) -> str | int | float | bool:
-    """An engine's setting of the type that it looks like."""
-    if text in ("true", "false"):
-        return text == "true"
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text
 
 
 @cli.command("import-predictions")

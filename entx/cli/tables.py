@@ -1,4 +1,4 @@
-"""The commands that take and give tables and need no store: evaluate, check, merge, split."""
+"""The commands that take and give tables and need no store: evaluate, check, split."""
 
 from __future__ import annotations
 
@@ -102,29 +102,6 @@ def check_command(
             f"{predictions}: {len(faults):,} {'faults' if len(faults) > 1 else 'fault'}; the first: {faults[0]}"
         )
     words.line(f"{predictions}: no fault")
-
-
-@command("merge")
-def merge_command(
-    words: Output,
-    parts: Annotated[list[Path], Argument(help="Tables with index and prediction.", metavar="PART...")],
-    test: Annotated[Path, Option("--test", help="The table whose rows must all be there, each once.")],
-    out: Annotated[Path, Option("--out", help="index,prediction in the order of --test."), Writes()],
-    column: Annotated[str, Option("--column", help="The parts' column of predictions.")] = "prediction",
-) -> None:
-    """Put part files together, whatever system wrote them; csv, jsonl or parquet.
-
-    Every index of --test must stand in exactly one part. What is missing, foreign or there twice is named by count and
-    first indices; then nothing is written and the exit code is 2.
-
-    Example: entx merge part1.csv part2.csv part3.csv part4.csv --test test.csv --out predictions.csv
-    """
-    from entx.core.submission import merge_parts
-
-    merged = merge_parts(parts, test, out, column)
-    listed = " + ".join(str(rows) for rows in merged.parts)
-    words.line(f"{listed} = {merged.rows} rows, {merged.answered} with a prediction; written: {out}")
-    words.result({"rows": merged.rows, "answered": merged.answered, "parts": list(merged.parts), "out": str(out)})
 
 
 @command("split")

@@ -1,4 +1,4 @@
-"""Parts of a table: for training and test without a copy on both sides, and for machines that share a job.
+"""Parts of a table for training and test, without a copy on both sides.
 
 About half of the challenge's train rows repeat the entity and value of other rows of their product group, and several
 rows share one picture. A random split puts one copy in train and one in test, and the score lies. So rows are first
@@ -9,9 +9,7 @@ furthest behind its ratio, in the whole and in the family's own strata.
 
 from __future__ import annotations
 
-import hashlib
 import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
@@ -201,30 +199,3 @@ class _Dealer:
             for count, behind in strata:
                 behind[part] += count * (share - taken)
         return best
-
-
-_SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One of several parts of about equal size."""
-
-    number: int = 1  # from 1 on
-    of: int = 1  # how many parts there are
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Reads "2/4". Raises InputError: not two whole numbers, or no such part."""
-        found = _SHARD.fullmatch(text)
-        if found is None or not 1 <= int(found[1]) <= int(found[2]):
-            raise InputError(f"--shards {text}: expected PART/PARTS, for example 1/4 to 4/4")
-        return cls(int(found[1]), int(found[2]))
-
-    def holds(self, picture: str) -> bool:
-        """Whether what has this name is of this part; the same on every machine and in every version."""
-        digest = hashlib.blake2b(picture.encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big") % self.of == self.number - 1
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.of}"

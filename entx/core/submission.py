@@ -1,4 +1,4 @@
-"""Prediction files: whether one is fit to be handed in, with a line for every fault, and parts merged into one.
+"""Prediction files: whether one is fit to be handed in, with a line for every fault.
 
 The check is stricter than the challenge's own rule: what it accepts the official script accepts, too; that one also
 accepts "10 volt" for a width, negative numbers, 400-digit numbers and digits of other scripts, and always exits 0.
@@ -6,7 +6,6 @@ accepts "10 volt" for a width, negative numbers, 400-digit numbers and digits of
 
 from __future__ import annotations
 
-import csv
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -15,8 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from entx.core.entities import Entity, Schema
-from entx.core.errors import InputError
-from entx.core.files import atomic_text
 from entx.core.tables import NO_INDEX, parse_index, parse_indices, quoted, read_table, require_entities
 from entx.core.types import parse_written
 
@@ -124,65 +121,3 @@ def _out_of_order(wanted: Sequence[int], given: Sequence[int]) -> set[int]:
         misplaced.discard(given[position])
         position = before[position]
     return misplaced
-
-
-_NAMED = 5  # of each kind of fault, so many are named and the others counted
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """What a merge wrote."""
-
-    rows: int  # one a row of the test table, in its order
-    answered: int  # of these, with a prediction
-    parts: tuple[int, ...]  # rows that each part gave
-
-
-def merge_parts(parts: Sequence[Path], test: Path, out: Path, column: str = HEADER[1]) -> Merged:
-    """Writes `index,prediction` for every row of the test table; nothing is written where anything is amiss.
-
-    Args:
-        parts: tables with index and a column of predictions, whatever made them.
-        test: has index; its rows are those that must be there, in its order.
-        column: of the predictions in the parts; their texts are written as they are.
-
-    Raises:
-        TableError: a file breaks its contract as a table.
-        InputError: an index is missing, not in the test table, or stands twice. All of it in one message, by count and
-            the first ones.
-    """
-    wanted = dict.fromkeys(parse_indices(read_table(test, ("index",))))
-    found: dict[int, tuple[str, str]] = {}  # the prediction of an index, and where it stands
-    foreign: list[str] = []
-    twice: list[str] = []
-    counts = []
-    for path in parts:
-        table = read_table(path, ("index", column))
-        counts.append(len(table))
-        for row, text in enumerate(table[column]):
-            index, where = parse_index(table["index"][row]), f"{path.name} line {table.lines[row]}"
-            if index is None:
-                raise table.error(row, "index", f"{quoted(table['index'][row])} {NO_INDEX}")
-            if index not in wanted:
-                foreign.append(f"{index} ({where})")
-            elif index in found:
-                other, there = found[index]
-                verdict = "agreeing" if other == text else f"{quoted(other)} against {quoted(text)}"
-                twice.append(f"{index} ({there} and {where}, {verdict})")
-            else:
-                found[index] = (text, where)
-    faults = [
-        f"{len(rows)} {what}: {', '.join(rows[:_NAMED])}{', ...' if len(rows) > _NAMED else ''}"
-        for what, rows in (
-            (f"indices of {test.name} are in no part", [str(index) for index in wanted if index not in found]),
-            (f"indices are not in {test.name}", foreign), ("indices stand twice", twice),
-        )
-        if rows
-    ]  # fmt: skip
-    if faults:
-        raise InputError(f"the parts do not make one file: {'; '.join(faults)}; {out} is not written")
-    with atomic_text(out) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows((index, found[index][0]) for index in wanted)
-    return Merged(len(wanted), sum(bool(found[index][0]) for index in wanted), tuple(counts))

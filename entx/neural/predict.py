@@ -19,7 +19,6 @@ from entx.core.entities import Schema
 from entx.core.errors import InputError
 from entx.core.evaluation import read_truth
 from entx.core.files import atomic_text
-from entx.core.splits import Shard
 from entx.core.types import NO_PAGES, Answer, PageKey
 from entx.neural.backends.base import Completion, Model
 from entx.neural.calibration import Calibration, GoldRow, Posterior
@@ -179,8 +178,6 @@ class Task:
 
     key: PageKey | None  # of the OCR pages; None to do without
     hint_run: str | None = None  # a run whose answers are put into the questions of the text stage
-    # the part of the pictures that this call is for
-    shard: Shard = Shard()  # noqa: RUF009 - frozen
     retry_failed: bool = False  # look again at the pictures that could not be shown to the model before
     size: int | None = None  # pages or pictures read side by side and committed together; None for the reader's own
     only: frozenset[int] | None = None  # indices of the questions that are asked; None for all
@@ -202,6 +199,11 @@ class Reader(ABC):
         self.schema = schema
         self.mode = mode
         self.counts = counts
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """All that it and its model did so far, by name."""
+        return {**asdict(self.counts), **self.model.usage}
 
     @abstractmethod
     def settings(self, store: Store, task: Task) -> dict[str, Any]:
@@ -273,6 +275,7 @@ def answer_questions(
     """
     started = time.monotonic()
     calibration, key = reader.serving.calibration, task.key
+    before = reader.counted  # by other calls: a reader may serve several stores
     begin_run(store, run, reader.stage, {
         **reader.settings(store, task), "model": reader.model.name, "schema": reader.schema.digest,
         "calibration": calibration.digest if calibration else None, **(key.as_dict() if key else NO_PAGES), **settings,
@@ -290,7 +293,8 @@ def answer_questions(
             began = time.monotonic()
     except InputError as error:  # a server that died, for one: what was answered has been paid for
         fault = error
-    seconds, counts = time.monotonic() - started, {**asdict(reader.counts), **reader.model.usage}
+    seconds = time.monotonic() - started
+    counts = {name: count - before.get(name, 0) for name, count in reader.counted.items()}
     if fault is None or answered:
         end_run(store, run, seconds, {"answered": answered, **counts})
     if fault is not None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from entx.core.types import OcrPage, PageKey, PageStatus
 from entx.ocr_stage.engines.base import EngineSpec, page_key
 from entx.ocr_stage.page_reader import PageReader
-from entx.ocr_stage.pool import Limits, read_pages
+from entx.ocr_stage.pool import Limits, Pool, read_pages
 from entx.ocr_stage.worker import Task
 from entx.storage.pages import add_pages, count_pages, count_pending, forget_failed_pages, pending_pictures
 from entx.storage.runs import begin_run, end_run
@@ -55,6 +55,7 @@ def fill_cache(
     *,
     workers: int,
     limits: Limits | None = None,
+    pool: Pool | None = None,
     retry_failed: bool = False,
     begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
@@ -64,6 +65,7 @@ def fill_cache(
     Args:
         store: open for writing.
         workers: processes that read; each holds one engine on one thread.
+        pool: reads with its own workers and limits, and is left open; None for processes of this call's own.
         retry_failed: read the pictures again whose pages are not OK, whatever the reason.
         begin: called with the number of pictures to read; what it returns is called with the number just read.
         warn: called at once when most pages come out empty or broken (see `PageHealth`) or a folder is gone, and at
@@ -86,8 +88,9 @@ def fill_cache(
         batch = _Batch(store, key, run)
         pending = pending_pictures(store, key)
         tasks = (Task(picture, path) for picture, path in pending if folders.have(Path(path).parent))
+        read_all = partial(read_pages, make_reader=partial(PageReader, spec), workers=workers, limits=limits)
         try:
-            with closing(read_pages(tasks, partial(PageReader, spec), workers=workers, limits=limits)) as pages:
+            with closing((pool.pages if pool else read_all)(tasks)) as pages:
                 for page in pages:
                     advance(1)
                     if page.status is PageStatus.UNAVAILABLE:

@@ -25,7 +25,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -242,7 +242,7 @@ def _environment(threads: int | None) -> Iterator[None]:
 def read_pages(
     tasks: Iterable[Task], make_reader: Callable[[], Reader], *, workers: int, limits: Limits | None = None
 ) -> Generator[OcrPage, None, None]:
-    """One page for each task, as they are done.
+    """One page for each task, as they are done, by processes of this call's own.
 
     A generator: its end, an exception in it and its `close()` kill the workers. After an exception of the caller's own
     (Ctrl-C) it is closed when it is collected; `contextlib.closing` makes that a known moment. Without tasks no process
@@ -257,27 +257,46 @@ def read_pages(
     Raises:
         EngineError: a worker cannot build its reader, or workers keep dying before they are ready.
     """
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, not {workers}")
-    pool = _Pool(tasks, pickle.dumps(make_reader), workers, limits or Limits())
-    try:
-        yield from pool.pages()
-    finally:
-        pool.kill()
+    with closing(Pool(make_reader, workers=workers, limits=limits, keep=False)) as pool:
+        yield from pool.pages(tasks)
 
 
-class _Pool:
-    def __init__(self, tasks: Iterable[Task], make_reader: bytes, size: int, limits: Limits) -> None:
+class Pool:
+    """Worker processes that stay, with their readers, from one `pages` to the next; `close` kills them.
+
+    Args:
+        make_reader, workers, limits: as for `read_pages`.
+        keep: False dismisses workers that find nothing more to read.
+    """
+
+    def __init__(
+        self, make_reader: Callable[[], Reader], *, workers: int, limits: Limits | None = None, keep: bool = True
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self._make_reader, self._size, self._keep = pickle.dumps(make_reader), workers, keep
+        self._limits = limits or Limits()
+        self._quarantine = Quarantine(self._limits.strikes, self._limits.quiet_seconds)
+        self._workers: list[WorkerProcess] = []
+        self._failed_starts: list[float] = []  # when, since a worker was ready last
+        self._begin(())
+
+    def _begin(self, tasks: Iterable[Task]) -> None:
         self._tasks: Iterator[Task] | None = iter(tasks)
-        self._make_reader, self._size, self._limits = make_reader, size, limits
-        self._quarantine = Quarantine(limits.strikes, limits.quiet_seconds)
         self._fresh: deque[Case] = deque()
         self._again: deque[Case] = deque()  # struck: after all fresh ones
         self._last: list[Case] = []  # on their last try: after all others, one at a time
-        self._workers: list[WorkerProcess] = []
-        self._failed_starts: list[float] = []  # when, since a worker was ready last
 
-    def pages(self) -> Iterator[OcrPage]:
+    def pages(self, tasks: Iterable[Task]) -> Generator[OcrPage, None, None]:
+        """As `read_pages`, by these workers; where it does not come to its end they are killed."""
+        self._begin(tasks)
+        try:
+            yield from self._pages()
+        except BaseException:
+            self.close()  # what they hold is nobody's any more
+            raise
+
+    def _pages(self) -> Iterator[OcrPage]:
         """Until all tasks are answered."""
         pages: list[OcrPage] = []
         while True:
@@ -285,7 +304,7 @@ class _Pool:
             self._replace()
             self._hand_out()
             yield from pages  # the workers have their next pictures by now: they need not wait for the caller
-            if not self._workers:
+            if not self._waiting() and not any(worker.cases for worker in self._workers):
                 return
             pages = self._take()
 
@@ -302,7 +321,7 @@ class _Pool:
                 pages += self._bury(worker, now, f"took more than {most / 1e9:.3g} GB of memory")
         return pages
 
-    def kill(self) -> None:
+    def close(self) -> None:
         """Ends all workers."""
         for worker in self._workers:
             worker.process.kill()  # all first: then joining one does not leave the others running
@@ -321,9 +340,9 @@ class _Pool:
 
     def _replace(self) -> None:
         """Dismisses and starts workers, so that as many as can be used are there."""
-        waiting = len(self._fresh) + len(self._again) + len(self._last)
+        waiting = self._waiting()
         if not waiting and not self._last_try_runs():  # idle ones stay beside a last try: their deaths tell of a killer
-            for worker in [worker for worker in self._workers if not worker.cases]:
+            for worker in [worker for worker in self._workers if not worker.cases and not self._keep]:
                 self._dismiss(worker)
             return
         retiring = [worker for worker in self._workers if worker.retiring]
@@ -340,6 +359,9 @@ class _Pool:
             deadline = time.monotonic() + self._limits.seconds_to_start
             worker = WorkerProcess.start(self._make_reader, threads=threads, deadline=deadline)
             self._workers.append(worker)
+
+    def _waiting(self) -> int:
+        return len(self._fresh) + len(self._again) + len(self._last)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
         self._workers.remove(worker)

@@ -16,9 +16,8 @@ from typing import Any
 import pyarrow as pa
 
 from entx.core.errors import InputError
-from entx.core.splits import Shard
 from entx.core.types import Direction, LineGeometry, OcrLine, OcrPage, PageGeometry, PageKey, PageStatus, Stroke
-from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK, load_questions
+from entx.storage.questions import CURRENT_PICTURES, FOLD_OF_LINK
 from entx.storage.store import Store, columns_of, fetch, insert, stream
 
 OF_KEY = "engine = $engine and model_hash = $model_hash and params_hash = $params_hash"
@@ -165,26 +164,15 @@ def unanswered_pages(store: Store, key: PageKey, run: str) -> Iterator[tuple[Ocr
             yield loaded[page], [OpenQuestion(*question) for _, *question in questions]
 
 
-def open_pictures(store: Store, run: str, shard: Shard = Shard()) -> Iterator[OpenPicture]:  # noqa: B008 - frozen
-    """The pictures of the shard with questions that the run has no answer to, in order of their questions; streamed.
+def open_pictures(store: Store, run: str) -> Iterator[OpenPicture]:
+    """The pictures with questions that the run has no answer to, in order of their questions; streamed.
 
     From a snapshot: answers that are added meanwhile change nothing. Questions whose link has no file are not among
     them; whether anything has read the picture's text does not matter.
     """
     query = f"select picture, path, questions from ({_OPEN}) order by first"
     for picture, path, questions in stream(store, query, {"run": run}):
-        if shard.holds(picture):
-            yield OpenPicture(picture, Path(path), tuple(OpenQuestion(*question) for question in questions))
-
-
-def indices_in_shard(store: Store, shard: Shard, indices: Sequence[int] | None = None) -> list[int]:
-    """Which of these questions (None: all) the shard is to answer for, in their order.
-
-    Those of one picture are in one shard; those without a file are dealt by their link, so that every question is in
-    exactly one.
-    """
-    held = dict.fromkeys(one.index for one in load_questions(store) if shard.holds(one.picture or one.image_link))
-    return [index for index in indices if index in held] if indices is not None else list(held)
+        yield OpenPicture(picture, Path(path), tuple(OpenQuestion(*question) for question in questions))
 
 
 def to_row(geometry: PageGeometry | None) -> dict[str, Any] | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from entx.core.errors import InputError
@@ -73,22 +75,27 @@ def add_questions(store: Store, questions: Sequence[Question], source: str) -> i
     columns = columns_of(questions, "image_link", "group_id", "entity_name", "label", idx="index")
     columns["source"] = [source] * len(questions)
     with store.transaction() as connection, registered(connection, "questions", columns):
-        taken = connection.execute("""
-            select b.idx, q.image_link, q.entity_name, q.source from batch b join questions q using (idx)
-            where (b.image_link, b.group_id, b.entity_name) <> (q.image_link, q.group_id, q.entity_name)
-               or b.label is distinct from q.label
-            order by b.idx limit 1""").fetchall()
-        if taken:
-            index, link, entity, origin = taken[0]
-            raise InputError(
-                f"{source}: index {index} is already in {store.path} as {entity} of {link} (from {origin}); "
-                "use another store, or --index-from N for a table without indices"
-            )
-        added = connection.execute(
-            "insert into questions by name from batch b where not exists (from questions q where q.idx = b.idx) "
-            "returning 1"
-        ).fetchall()
-    return len(added)
+        return add_batch(connection, store.path)
+
+
+def add_batch(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Adds what the store, of this path, lacks of the questions in the view `batch`; as `add_questions`.
+
+    A question that comes without a label may have one in the store.
+    """
+    taken = connection.execute("""
+        select b.idx, q.image_link, q.entity_name, q.source, b.source from batch b join questions q using (idx)
+        where (b.image_link, b.group_id, b.entity_name) <> (q.image_link, q.group_id, q.entity_name)
+           or b.label is not null and b.label is distinct from q.label
+        order by b.idx limit 1""").fetchall()
+    if taken:
+        index, link, entity, origin, source = taken[0]
+        raise InputError(
+            f"{source}: index {index} is already in {path} as {entity} of {link} (from {origin}); "
+            "use another store, or --index-from N for a table without indices"
+        )
+    query = "insert into questions by name from batch b where not exists (from questions q where q.idx = b.idx)"
+    return len(connection.execute(f"{query} returning 1").fetchall())
 
 
 def add_files(store: Store, files: Sequence[LinkedFile]) -> None:

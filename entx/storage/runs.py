@@ -95,7 +95,7 @@ def begin_run(store: Store, run: str, stage: str, settings: Mapping[str, Any]) -
         if (known_stage, known_digest) == (stage, digest):
             return True
         if is_used:
-            changed = _difference(json.loads(known), settings) if known_stage == stage else [f"stage {known_stage}"]
+            changed = difference(json.loads(known), settings) if known_stage == stage else [f"stage {known_stage}"]
             raise InputError(
                 f"run {run!r} stands in {store.path} with other settings ({'; '.join(changed)}); "
                 "choose another --run name"
@@ -270,7 +270,8 @@ class _Column:
         return self._next[1] if self._next is not None and self._next[0] == index else None
 
 
-def _difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def difference(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What changed in settings, in words."""
     keys = sorted(known.keys() | now.keys())
     return [f"{key} was {known.get(key)!r}, is {now.get(key)!r}" for key in keys if known.get(key) != now.get(key)]
 

@@ -41,6 +41,7 @@ TABLES = {  # columns, source and order of each table
     "questions": (
         "*", "select idx as index, image_link, group_id, entity_name, label, source from questions", "order by index",
     ),
+    "pictures": ("* exclude (seq)", "from pictures", "order by seq"),
     "pages": ("*", "from pages", ""),
     "lines": ("*", """
         select picture, engine, model_hash, params_hash, width, height, line_id - 1 as line_id, line.text, line.score,

@@ -7,17 +7,20 @@ table of `core.tables` first. How rows are kept is not known here: see `question
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from entx.core.entities import Schema
 from entx.core.errors import InputError, TableError
@@ -26,9 +29,9 @@ from entx.core.postprocess import POSTPROCESS_VERSION, postprocess
 from entx.core.submission import HEADER
 from entx.core.tables import parse_indices, read_table, require_entities
 from entx.core.types import Alignment, Answer, Direction, Evidence, PageStatus, Question
-from entx.storage.questions import LinkedFile, add_files, add_questions, load_files
-from entx.storage.runs import add_answers, begin_run, end_run
-from entx.storage.store import Store, fetch, guarded, integers, select, stream, with_views
+from entx.storage.questions import LinkedFile, add_batch, add_files, add_questions, load_files, load_questions
+from entx.storage.runs import add_answers, begin_run, difference, end_run, load_answers
+from entx.storage.store import Store, fetch, guarded, integers, next_seq, select, stream, with_views
 
 TEXT_COLUMNS = ("generated_output", "prediction", "output", "text", "answer")
 """Names under which the answers are looked for, in this order, when none is given."""
@@ -140,7 +143,7 @@ def _find_files(
 
     def examine(link: str) -> LinkedFile | str:
         try:
-            return _linked_file(link, paths[link], known.get(link))
+            return link_file(link, paths[link], known.get(link))
         except OSError as error:
             return f"{paths[link]}: cannot be read: {error.strerror}"
 
@@ -154,7 +157,8 @@ def _find_files(
     return files, without_file
 
 
-def _linked_file(link: str, path: Path, known: LinkedFile | None) -> LinkedFile:
+def link_file(link: str, path: Path, known: LinkedFile | None = None) -> LinkedFile:
+    """A link's file as it is now; it is not read again where it is `known`. Raises OSError: it cannot be read."""
     stat = path.stat()
     now = (os.fspath(path), stat.st_size, stat.st_mtime_ns)
     if known is not None and (known.path, known.size, known.mtime_ns) == now:
@@ -251,6 +255,9 @@ def _copy(store: Store, query: str, out: Path, ending: str, parameters: Sequence
 def import_pages(store: Store, path: Path) -> tuple[int, int]:
     """Adds pages that another store exported (parquet or jsonl); pages that are here already are left as they are.
 
+    Args:
+        path: of the file, or of a folder of Parquet files.
+
     Returns:
         (pages in the file, pages added).
 
@@ -258,21 +265,22 @@ def import_pages(store: Store, path: Path) -> tuple[int, int]:
         InputError: another format, or columns that are not those of an export of pages.
         TableError: a page that no reader of pictures makes, or one that stands twice; nothing is added then.
     """
-    if path.suffix not in _READERS:
+    files = sorted(map(str, path.glob("*.parquet"))) if path.is_dir() else [str(path)]
+    if not files or Path(files[0]).suffix not in _READERS:
         raise InputError(f"{path}: pages are imported from {' or '.join(_READERS)}")
-    if reason := why_unreadable(path):
+    if not path.is_dir() and (reason := why_unreadable(path)):
         raise InputError(f"{path}: {reason}")
     kinds = {name: _with_lists(kind) for name, kind, *_ in fetch(store, "describe pages")}
-    file = f"{_READERS[path.suffix]}(?)"
+    file = f"{_READERS[Path(files[0]).suffix]}(?)"
     if path.suffix == ".jsonl":  # cell by cell, so that a cast which fails is the fault of a cell and not of the file
         cells = {name: kind if kind == "VARCHAR" else "JSON" for name, kind in kinds.items()}
         file = f"read_json(?, format = 'newline_delimited', columns = {cells})"
     try:
-        there = {name for name, *_ in store.connection.execute(f"describe from {file}", [str(path)]).fetchall()}
+        there = {name for name, *_ in store.connection.execute(f"describe from {file}", [files]).fetchall()}
         cells = {name: "null" if name in _LATER_COLUMNS - there else name for name in kinds}
         made = ", ".join(f"try({cells[name]}::{kind}) as {name}" for name, kind in kinds.items())
         query = f"create temp table incoming as select {made}, {cells['geometry']} is null as no_geometry from {file}"
-        store.connection.execute(query, [str(path)])
+        store.connection.execute(query, [files])
     except duckdb.Error as error:
         raise InputError(f"{path}: is no export of pages: {str(error).splitlines()[0]}") from None
     try:
@@ -297,6 +305,122 @@ def _check_pages(store: Store, path: Path) -> None:
     twice = f"select min(rowid), max(rowid) from incoming group by {_KEY} having count(*) > 1 order by 2 limit 1"
     for first, row in fetch(store, twice):
         raise TableError(path, f"the page stands here a second time, after line {first + 1}", line=row + 1)
+
+
+PART_TABLES = ("questions", "pictures", "pages", "runs", "answers")
+"""Of a store that is written as a part; beside them stands a table of predictions."""
+
+_PREDICTIONS = pa.schema([
+    ("index", pa.int64()), ("prediction", pa.string()), ("p_correct", pa.float64()), ("p_present", pa.float64()),
+    ("reason", pa.string()),
+    ("evidence", pa.struct([("alignment", pa.string()), ("line_ids", pa.list_(pa.int32())),
+                            ("polygon", pa.list_(pa.float32()))])),
+])  # fmt: skip
+
+
+def write_part(store: Store, run: str, folder: Path, why: Mapping[str, str]) -> None:
+    """Writes a store as Parquet files of a folder: PART_TABLES as exported, and predictions, a row a question.
+
+    Args:
+        run: whose answers are the predictions.
+        why: for links without a picture the reason, for the questions that were not asked.
+    """
+    for name in PART_TABLES:
+        export_table(store, name, folder / f"{name}.parquet")
+    given = dict(load_answers(store, run))
+    rows = []
+    for question in load_questions(store):
+        answer = given.get(question.index) or Answer(None, reason=why.get(question.image_link, "not asked"))
+        rows.append({
+            "index": question.index, "prediction": answer.quantity.text if answer.quantity else "",
+            "p_correct": answer.p_correct, "p_present": answer.p_present, "reason": answer.reason,
+            "evidence": asdict(answer.evidence),
+        })  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, _PREDICTIONS), folder / "predictions.parquet", compression="zstd")
+
+
+def import_parts(store: Store, folder: Path) -> dict[str, int]:
+    """Adds all that parts hold, from a folder of their Parquet files a table; returns the rows added by table.
+
+    Repeating it adds nothing twice. The settings of a run are those of its parts: its counts are summed, all else
+    must be one.
+
+    Raises:
+        InputError: a question's index is taken, or a run stands in the store, or in another part, with other settings.
+        TableError: a page that no reader of pictures makes.
+    """
+    parts = {}
+    for name in PART_TABLES:
+        quoted = ["'" + str(path).replace("'", "''") + "'" for path in sorted((folder / name).glob("*.parquet"))]
+        parts[name] = f"read_parquet([{', '.join(quoted)}])"
+    added = {}
+    with store.transaction() as connection:
+        columns = f"select index as idx, * exclude (index) from {parts['questions']}"
+        connection.execute(f"create or replace temp view batch as {columns}")
+        added["questions"] = add_batch(connection, store.path)
+        connection.execute("drop view batch")
+    _add(
+        store,
+        "pictures",
+        f"""
+        select *, {next_seq(store, "pictures")} as seq from {parts["pictures"]}
+        anti join pictures using (image_link, picture)""",
+        added,
+    )
+    added["pages"] = import_pages(store, folder / "pages")[1]
+    for run, stage, settings, *known in _runs_of(store, parts, folder):
+        if not begin_run(store, run, stage, settings):
+            with store.transaction() as connection:
+                connection.execute("update runs set versions = ?, started = ? where run = ?", [*known, run])
+    _add(
+        store,
+        "runs",
+        f"""
+        select distinct on (run) run, stage, settings_hash, settings, versions, started
+        from {parts["runs"]} anti join runs using (run)""",
+        added,
+    )
+    _add(
+        store,
+        "run_ends",
+        f"""
+        select run, finished, wall_seconds, counts from {parts["runs"]} anti join run_ends using (run, finished)
+        where finished is not null""",
+        added,
+    )
+    _add(
+        store,
+        "answers",
+        f"""
+        select index as idx, * exclude (index, entity_name, image_link) replace (polygon::float[8] as polygon)
+        from {parts["answers"]} a where not exists (from answers b where b.run = a.run and b.idx = a.index)""",
+        added,
+    )
+    return added
+
+
+def _add(store: Store, table: str, rows: str, added: dict[str, int]) -> None:
+    """Adds the rows of a query to a table, and counts them."""
+    with store.transaction():
+        added[table] = len(fetch(store, f"insert into {table} by name {rows} returning 1"))
+
+
+def _runs_of(store: Store, parts: Mapping[str, str], folder: Path) -> Iterator[tuple[Any, ...]]:
+    """Run, stage, settings, versions and start of each run that answers; what an ensemble counts is of all parts."""
+    rows = dict(fetch(store, f"select run, count(*) from {parts['answers']} group by 1"))
+    ((pages,),) = fetch(store, f"select count(distinct picture) from {parts['pages']}")
+    query = f"""
+        select run, stage, list(distinct settings), min_by(versions, started), min(started)
+        from {parts["runs"]} where stage <> 'ocr' group by run, stage order by 5"""
+    for run, stage, texts, *known in fetch(store, query):
+        settings: list[dict[str, Any]] = [json.loads(text) for text in texts]
+        for one in settings:
+            one |= {"pages": pages} if "pages" in one else {}
+            for member in one.get("members", ()):
+                member["rows"] = rows[member["run"]]
+            if changed := difference(settings[0], one):
+                raise InputError(f"{folder}: run {run!r} has other settings in some parts ({'; '.join(changed)})")
+        yield run, stage, settings[0], *known
 
 
 def _with_lists(kind: str) -> str:

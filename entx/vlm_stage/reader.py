@@ -119,7 +119,6 @@ class VisionReader(Reader):
             "reader": READER_VERSION, "views": VIEWS_VERSION, "prompt_version": PROMPT_VERSION,
             "prompt": asdict(self.serving.form), "mode": self.mode.value, "pixels": look.pixels,
             "crops": asdict(look.crops) if look.crops else None, "max_pixels": look.max_pixels,
-            "shards": str(task.shard),
         }  # fmt: skip
 
     def work(self, store: Store, run: str, task: Task) -> Iterator[list[tuple[list[int], PictureQuestions]]]:
@@ -131,7 +130,7 @@ class VisionReader(Reader):
             forget_answers(store, run, PICTURE)
         pictures = (
             (one, asked)
-            for one in open_pictures(store, run, task.shard)
+            for one in open_pictures(store, run)
             if (asked := [each for each in one.questions if task.only is None or each.index in task.only])
         )
         while batch := list(islice(pictures, task.size or PICTURES_PER_COMMIT)):
