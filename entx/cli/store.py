@@ -97,7 +97,8 @@ def import_command(
         if folder is not None:
             with cli.open_store(store, create=True) as opened:
                 rows = import_parts(opened, folder)
-            words.line("added: " + ", ".join(f"{count} {table}" for table, count in rows.items() if count))
+            listed = ", ".join(f"{count} {table}" for table, count in rows.items() if count)
+            words.line(f"added: {listed or 'nothing, all was here already'}")
             words.result({"added": rows})
             return
     with cli.open_store(store, write=True) as opened:

@@ -247,18 +247,18 @@ def work_by_ray(job: Job, parts: Sequence[Part], address: str | None) -> Iterato
         InputError: Ray is not installed, or the cluster cannot be reached or has no room for one actor; or the first
             fault of a part.
     """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0"}  # it would report home
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # native code's remarks go to our stderr
     try:
         import ray
         import ray.data
     except ImportError as error:
         raise InputError(f"--executor ray needs Ray ({error}): pip install 'entx-hybrid[ray]'") from None
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    here: dict[str, Any] = {"num_cpus": available_cores() + 1, "_node_ip_address": "127.0.0.1"}
+    for logger in ("ray", "ray.data"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    own: dict[str, Any] = {"num_cpus": available_cores() + 1, "_node_ip_address": "127.0.0.1", "include_dashboard": False}
     try:
-        ray.init(
-            address, log_to_driver=False, include_dashboard=None if address else False, **({} if address else here)
-        )
+        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if address else own))
     except (ConnectionError, ValueError) as error:
         raise InputError(f"--address {address}: no Ray cluster can be reached there: {error}") from None
     try:

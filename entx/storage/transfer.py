@@ -280,6 +280,8 @@ def import_pages(store: Store, path: Path) -> tuple[int, int]:
         cells = {name: "null" if name in _LATER_COLUMNS - there else name for name in kinds}
         made = ", ".join(f"try({cells[name]}::{kind}) as {name}" for name, kind in kinds.items())
         query = f"create temp table incoming as select {made}, {cells['geometry']} is null as no_geometry from {file}"
+        if path.is_dir():  # two parts may have read one picture, which has two links
+            query += f" qualify row_number() over (partition by {_KEY}) = 1"
         store.connection.execute(query, [files])
     except duckdb.Error as error:
         raise InputError(f"{path}: is no export of pages: {str(error).splitlines()[0]}") from None
