@@ -1,8 +1,7 @@
 """A folder of parts, on this machine or on object storage: `s3://bucket/folder`, `gs://bucket/folder`.
 
 A file appears whole or not at all: here by a temporary name and a rename, on object storage by one put of all its
-bytes. pyarrow's filesystems do the work; what they need (keys, a region, an endpoint) they take from the environment
-and from the address itself (`s3://bucket/folder?endpoint_override=host:9000&scheme=http`).
+bytes. pyarrow's filesystems do the work; what they need (keys, region, endpoint) they take from the environment.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,8 @@ class Job:
         if "ocr" in self.stages:
             found["ocr"] = page_key(self.engine).as_dict()
         for stage, options in self.models.items():
-            found[stage] = {**asdict(options), "weights": _weights(stage, options)}
+            told = {name: value for name, value in asdict(options).items() if name not in ("threads", "batch")}
+            found[stage] = {**told, "weights": _weights(stage, options)}
         if "ensemble" in self.stages:
             from entx.ensemble.fit import load_fitted
 
@@ -277,14 +278,21 @@ def settle(job: Job, cut: Cut, size: int) -> None:
     counts = {"table": cut.digest, "questions": len(cut.indices), "parts": len(cut.parts), "pictures_a_part": size}
     plan = json.loads(json.dumps({**counts, **job.settings()}, default=str))
     if place.has(PLAN):
-        with place.open(PLAN) as stream:
-            known = json.loads(stream.read())
+        known = _read_plan(place)
         if changed := difference(known, plan):
             raise InputError(f"{job.out} holds parts of another run ({'; '.join(changed)}); choose another --out")
         return
     with tempfile.TemporaryDirectory(prefix="entx-") as scratch:
         Path(scratch, PLAN).write_text(json.dumps(plan, indent=1))
         place.put(Path(scratch, PLAN), PLAN)
+
+
+def _read_plan(place: Place) -> dict[str, Any]:
+    with place.open(PLAN) as stream, suppress(ValueError):
+        plan = json.loads(stream.read())
+        if isinstance(plan, dict) and "parts" in plan:
+            return plan
+    raise InputError(f"{place.path / PLAN}: not of an entx run; choose another folder")
 
 
 @contextmanager
@@ -298,8 +306,7 @@ def finished_parts(folder: Path) -> Iterator[Path | None]:
     if not place.has(PLAN):
         yield None
         return
-    with place.open(PLAN) as stream:
-        parts = json.loads(stream.read())["parts"]
+    parts = _read_plan(place)["parts"]
     if missing := parts - len(place.names(PREDICTIONS)):
         raise InputError(f"{folder}: {missing} of {parts} parts are not finished; the same entx run goes on with them")
     with place.here(*PART_TABLES) as here:

@@ -26,6 +26,7 @@ from typing import Any
 from entx.core.errors import EntxError, InputError
 from entx.core.files import MAX_BYTES, file_name
 from entx.core.memory import available_cores
+from entx.core.settings import refuse_offline
 from entx.core.types import PageKey, Question
 from entx.ocr_stage.cache import fill_cache
 from entx.ocr_stage.engines.base import page_key
@@ -150,26 +151,25 @@ class Worker:
 
     def _pictures(self, part: Part, folder: Path) -> tuple[list[LinkedFile], dict[str, str]]:
         """The files of a part's pictures, and the links without one with the reason."""
-        found = dict.fromkeys((one.link for one in part.pictures), "")
         why = {one.link: one.why for one in part.pictures if not one.place}
         tried = [one for one in part.pictures if one.place]
         paths = {one.link: folder / file_name(one.link) for one in tried}
         if self._job.column is not None:
             why |= self._take_bytes(tried, paths)
         else:
-            stored = {one.link: one.place for one in tried if remote_address(one.place)}
-            links = [one.link for one in tried if one.place == one.link and one.link not in stored]
-            paths |= {one.link: Path(one.place) for one in tried if one.link not in (stored.keys() | set(links))}
+            stored = [one for one in tried if remote_address(one.place)]
+            links = [one.link for one in tried if one.place == one.link and one not in stored]
+            paths |= {one.link: Path(one.place) for one in tried if one.place != one.link and one not in stored}
             why |= self._fetch(links, folder) if links else {}
             with ThreadPoolExecutor(_FETCHES) as threads:
-                reasons = threads.map(_copy, stored.values(), (paths[link] for link in stored))
-                why |= {link: reason for link, reason in zip(stored, reasons, strict=True) if reason}
+                reasons = threads.map(lambda one: _copy(one.place, paths[one.link]), stored)
+                why |= {one.link: reason for one, reason in zip(stored, reasons, strict=True) if reason}
         files = []
-        for link in found.keys() - why.keys():
+        for one in tried:
             try:
-                files.append(link_file(link, paths[link]))
+                files += [link_file(one.link, paths[one.link])] if one.link not in why else []
             except OSError as error:
-                why[link] = f"{paths[link]}: cannot be read: {error.strerror}"
+                why[one.link] = f"{paths[one.link]}: cannot be read: {error.strerror}"
         if len(tried) >= _TELLING and not files:
             reason = why[tried[0].link]
             raise InputError(f"{part.name}: none of its {len(tried)} pictures can be had ({tried[0].link}: {reason})")
@@ -231,7 +231,7 @@ class PartActor:
         part: Part = pickle.loads(batch["part"][0])
         try:
             report = self._worker.work(part)
-        except EntxError as error:
+        except (EntxError, OSError) as error:
             report = PartReport(part.name, 0, {}, 0, (), 0.0, str(error))
         return {"report": [pickle.dumps(report)]}
 
@@ -247,6 +247,8 @@ def work_by_ray(job: Job, parts: Sequence[Part], address: str | None) -> Iterato
         InputError: Ray is not installed, or the cluster cannot be reached or has no room for one actor; or the first
             fault of a part.
     """
+    if address is not None:
+        refuse_offline(f"--address {address}")
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0"}  # it would report home
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # native code's remarks go to our stderr
     try:
@@ -256,7 +258,11 @@ def work_by_ray(job: Job, parts: Sequence[Part], address: str | None) -> Iterato
         raise InputError(f"--executor ray needs Ray ({error}): pip install 'entx-hybrid[ray]'") from None
     for logger in ("ray", "ray.data"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    own: dict[str, Any] = {"num_cpus": available_cores() + 1, "_node_ip_address": "127.0.0.1", "include_dashboard": False}
+    own: dict[str, Any] = {
+        "num_cpus": available_cores() + 1,
+        "_node_ip_address": "127.0.0.1",
+        "include_dashboard": False,
+    }
     try:
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if address else own))
     except (ConnectionError, ValueError) as error:

@@ -48,7 +48,6 @@ FILES: dict[tuple[str, str], tuple[str, str]] = {
     ("ablate", "out"): (".html", "ablate --store s.duckdb --gold table.csv --runs a,b --strategies none --out"),
     ("ablate", "json_out"): (".json", "ablate --store s.duckdb --gold table.csv --runs a --strategies none --json-out"),
     ("store export", "out"): (".csv", "store export answers --store s.duckdb --out"),
-    ("merge", "out"): (".csv", "merge p.csv --test table.csv --out"),
     ("show", "out"): (".html", "show 0 --store s.duckdb --out"),
     ("review export", "out"): (".json", "review export --store s.duckdb --runs a,b --out"),
     ("review export", "sheet"): (".csv", "review export --store s.duckdb --runs a,b --csv"),
@@ -63,6 +62,7 @@ FOLDERS: dict[tuple[str, str], str] = {
     ("dataset", "out_dir"): "dataset --stage llm --store s.duckdb --out",
     ("download", "images"): "download table.csv --images",  # plain names, no links: all of them are failures
     ("demo", "out"): "demo --out",
+    ("run", "out"): "run table.csv --images . --stages ocr,rules --out",
     ("train", "out_dir"): "train --stage llm --recipe entx-small --store s.duckdb --out",
     ("import-model", "out_dir"): "import-model p.csv --out",
     ("merge-adapter", "out_dir"): "merge-adapter --model m --adapter m --store s.duckdb --out",
@@ -298,7 +298,8 @@ def test_an_option_that_names_a_file_loses_nothing(
 
 def folder_cases() -> Iterator[Any]:
     """The same for options that name a folder; what they write into it may be there already, as something else."""
-    inner = {"split": "train.csv", "dataset": "train.jsonl", "download": "download-failures.csv", "demo": "report.html"}
+    inner = {"split": "train.csv", "dataset": "train.jsonl", "download": "download-failures.csv", "demo": "report.html",
+             "run": "plan.json"}  # fmt: skip
     for option, call in FOLDERS.items():
         kinds = ["s.duckdb", "table.csv", "itself", "a pipe that nobody reads", "another store", "a picture",
                  "a read-only folder", "a long name", "below a file", "/dev/null", "/dev/full"]  # fmt: skip
@@ -333,7 +334,7 @@ def test_an_option_that_names_a_folder_loses_nothing(
             target.read = lambda: b"any" if target.path.is_symlink() and any((tmp_path / "aim").iterdir()) else b""
         contents = {path: held(path) for path in tmp_path.iterdir()}
         call = FOLDERS[option].replace("calibrate", f"calibrate --model {home / 'm'}").split()
-        go(call, target, home, capfd, code=3 if target.written and option[0] == "download" else None)
+        go(call, target, home, capfd, code=3 if target.written and option[0] in ("download", "run") else None)
         if not target.written:
             assert {path: held(path) for path in tmp_path.iterdir()} == contents
 

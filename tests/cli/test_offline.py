@@ -79,7 +79,7 @@ PROGRAMS = [
         "import-predictions p.csv --stage vlm --run other --store s.duckdb",
         f"evaluate p.csv --gold {DEMO}/truth.csv",
         f"check p.csv --test {DEMO}/questions.csv",
-        f"merge p.csv --test {DEMO}/questions.csv --out merged.csv",
+        f"run {DEMO}/questions.csv --images {DEMO}/pictures --out parts --stages ocr,rules,ensemble",
         f"split {DEMO}/questions.csv --out split --by entity_name",
         "ensemble --store s.duckdb --runs rules,other --strategy vote",
         f"ablate --store s.duckdb --gold {DEMO}/truth.csv --runs rules,other --out a.html --strategies vote",

@@ -14,7 +14,6 @@ import pytest
 import entx.vlm_stage.prompt as views
 from entx.core.entities import CHALLENGE
 from entx.core.errors import InputError
-from entx.core.splits import Shard
 from entx.core.types import Alignment, Answer, OcrLine, OcrPage, PageKey, PageStatus, Quantity, Question
 from entx.llm_stage.prompt import Serving as TextServing
 from entx.llm_stage.prompt import Style
@@ -175,7 +174,7 @@ def test_all_that_decides_a_text_models_answers_stands_in_the_run(paths: dict[st
 def test_all_that_decides_a_vision_models_answers_stands_in_the_run(paths: dict[str, Path]) -> None:
     serving = Serving(PromptForm("{entity}?", "none"), 5_000, Calibration())
     look = Look(20_000, DEFAULT_CROPS)
-    run(paths["vlm"], FakeModel(), look=look, mode=Mode.CANDIDATES, serving=serving, shard=Shard(2, 3))
+    run(paths["vlm"], FakeModel(), look=look, mode=Mode.CANDIDATES, serving=serving)
     with Store(paths["vlm"]) as store:
         found = run_settings(store, "vlm")
     assert found.pop("crops") == {
@@ -184,7 +183,7 @@ def test_all_that_decides_a_vision_models_answers_stands_in_the_run(paths: dict[
     assert found == {
         "reader": 2, "views": 1, "prompt_version": 1, "mode": "candidates", "model": "fake", "pixels": 20_000,
         "prompt": {"question": "{entity}?", "empty": "none", "decimal_point": False}, "max_pixels": 40_000_000,
-        "calibration": Calibration().digest, "shards": "2/3", "schema": CHALLENGE.digest, "engine": "rapidocr",
+        "calibration": Calibration().digest, "schema": CHALLENGE.digest, "engine": "rapidocr",
         "model_hash": "m", "params_hash": "p", "weights": "abc",
     }  # fmt: skip
 
@@ -197,7 +196,7 @@ CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "vlm": {
         "pixels": {"look": Look(10_001)}, "crops": {"look": Look(10_000, DEFAULT_CROPS)}, "weights": {"weights": "b"},
         "mode": {"mode": Mode.CANDIDATES}, "prompt": {"serving": Serving(PromptForm("{entity}?"))},
-        "shards": {"shard": Shard(1, 2)}, "engine": {"key": None},
+        "engine": {"key": None},
         "calibration": {"serving": Serving(calibration=Calibration())},
     },
 }  # fmt: skip
@@ -340,21 +339,6 @@ def test_equal_files_under_two_names_are_seen_once(tmp_path: Path) -> None:
     model = FakeModel()
     run(fill(tmp_path, [Pictured("a.png", ("height",)), Pictured("b.png", ("width",))]), model, key=None)
     assert [len(asked.queries) for asked in model.seen] == [2]
-
-
-def test_shards_of_separate_stores_make_up_the_whole(paths: dict[str, Path], tmp_path: Path) -> None:
-    path = paths["vlm"]
-    run(path, FakeModel("5 gram"), name="whole")
-    whole = answers(path, "whole")
-    seen: list[int] = []
-    for number in (1, 2, 3):
-        copy = Path(shutil.copy(path, tmp_path / f"{number}.duckdb"))
-        run(copy, FakeModel("5 gram"), shard=Shard(number, 3))
-        found = answers(copy)
-        assert {index // 3 for index in found} == {index // 3 for index in found if index % 3 == 2}  # no picture is cut
-        assert all(replace(found[n], seconds=0.0) == replace(whole[n], seconds=0.0) for n in found)
-        seen += found
-    assert sorted(seen) == list(range(36))
 
 
 def test_crops_are_guided_by_the_page_of_their_picture(tmp_path: Path) -> None:

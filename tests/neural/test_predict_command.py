@@ -183,24 +183,6 @@ def test_answers_do_not_depend_on_what_is_read_beside(stores: dict[str, Path], p
             assert answer.log_prob == pytest.approx(alone[index].log_prob, abs=1e-3)
 
 
-def test_shards_then_merge_are_the_whole(
-    stores: dict[str, Path], predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole, parts = tmp_path / "whole.csv", []
-    predict("vlm", "--run", "whole", "--out", whole)
-    for number in (1, 2):
-        copy = Path(shutil.copy(stores["vlm"], tmp_path / f"{number}.duckdb"))
-        parts.append(tmp_path / f"part{number}.csv")
-        ended = predict("vlm", "--shards", f"{number}/2", "--out", parts[-1], "--json", store=copy)
-        assert ended.code == 0, ended.err
-        result = json.loads(ended.out)
-        assert result["read"] == result["asked"] == len(table(parts[-1])) < QUESTIONS["vlm"]
-    merged = tmp_path / "merged.csv"
-    assert run_entx(capsys, "merge", *parts, "--test", whole, "--out", merged).code == 0
-    assert merged.read_text() == whole.read_text()
-    refused(run_entx(capsys, "merge", parts[0], "--test", whole, "--out", tmp_path / "half.csv"), "are in no part")
-
-
 def test_crops_are_another_run_and_recorded(stores: dict[str, Path], predict: Predict) -> None:
     arguments = ("--pixels", 60 * 60)
     predict("vlm", *arguments)
@@ -229,7 +211,7 @@ WRONG = {
         ([], "--stage vlm needs a model folder: --model DIR"),
         (["--model", "nowhere"], "nowhere: no such model folder"),
         ([*M, "--backend", "magic"], "known are transformers, unsloth, vllm, openai"),
-        ([*M, "--pixels", "100"], "a picture takes at least 3136"), ([*M, "--shards", "5/4"], "expected PART/PARTS"),
+        ([*M, "--pixels", "100"], "a picture takes at least 3136"),
         ([*M, "--hint-run", "rules"], "--hint-run: not of --stage vlm"),
         ([*M, "--engine", "paddleocr"], "no such model folder"),
         ([*SERVER, "--mode", "candidates"], "no server scores"),
@@ -241,7 +223,7 @@ BOTH = [
     ([*M, "--base-url", "http://localhost:1/v1"], "--base-url is for --backend openai"),
     (["--backend", "openai"], "needs --base-url"), ([*SERVER, "--four-bit"], "the server has its own"),
 ]  # fmt: skip
-ELSEWHERE = (["--crops", "--shards", "1/2"], "--crops, --shards: not of --stage ")
+ELSEWHERE = (["--crops", "--pixels", "9000"], "--pixels, --crops: not of --stage ")
 CASES = [
     *((stage, *one) for stage, some in WRONG.items() for one in some),
     *((stage, *one) for stage in STAGES for one in BOTH),

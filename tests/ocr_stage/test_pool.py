@@ -18,7 +18,7 @@ import pytest
 
 from entx.core.errors import EngineError
 from entx.core.types import PageStatus
-from entx.ocr_stage.pool import MAX_DOUBTS, Case, Death, Limits, Quarantine, death_of, read_pages
+from entx.ocr_stage.pool import MAX_DOUBTS, Case, Death, Limits, Pool, Quarantine, death_of, read_pages
 from entx.ocr_stage.worker import Task
 from tests.ocr_stage.fake_reader import make, task, tasks, text, workers_of
 
@@ -36,6 +36,21 @@ def test_each_picture_gives_exactly_its_page(tmp_path: Path, workers: int) -> No
     assert len(pages) == 100
     assert {page.picture: text(page) for page in pages} == {t.picture: f"text {i}" for i, t in enumerate(given)}
     assert {page.status for page in pages} == {PageStatus.OK}
+    assert workers_alive() == []
+
+
+def test_a_pool_keeps_its_readers_from_one_reading_to_the_next(tmp_path: Path) -> None:
+    with contextlib.closing(Pool(make(), workers=1)) as pool:
+        (first,), (again,) = (list(pool.pages([task(tmp_path, name, f"pid\n{name}")])) for name in ("a", "b"))
+        assert text(first) == text(again)
+        assert list(pool.pages([])) == []
+        (killed,) = pool.pages([task(tmp_path, "d", "!signal SIGSEGV")])
+        assert killed.status is PageStatus.QUARANTINED
+        reading = pool.pages([task(tmp_path, "e", "one"), task(tmp_path, "f", "two")])
+        next(reading)
+        reading.close()
+        assert workers_alive() == []
+        assert [text(page) for page in pool.pages([task(tmp_path, "g", "three")])] == ["three"]
     assert workers_alive() == []
 
 

@@ -9,7 +9,6 @@ import duckdb
 import pytest
 
 from entx.core.errors import InputError
-from entx.core.splits import Shard
 from entx.core.types import (
     Answer,
     Direction,
@@ -27,7 +26,6 @@ from entx.storage.pages import (
     add_pages,
     forget_failed_pages,
     from_row,
-    indices_in_shard,
     load_pages,
     open_pictures,
     page_keys,
@@ -168,25 +166,6 @@ def test_answers_that_are_added_meanwhile_change_nothing(asked: Store) -> None:
     asked_first = [q.index for q in next(pictures).questions]
     add_answers(asked, "vlm", [(index, Answer(None)) for index in (*asked_first, 3)])
     assert [one.picture for one in pictures] == ["sha-y"]
-
-
-def test_shards_are_disjoint_and_complete(asked: Store) -> None:
-    parts = [[one.picture for one in open_pictures(asked, "vlm", Shard(n, 3))] for n in (1, 2, 3)]
-    assert sorted(picture for part in parts for picture in part) == ["sha-x", "sha-y"]
-    dealt = [indices_in_shard(asked, Shard(n, 3)) for n in (1, 2, 3)]
-    assert sorted(index for part in dealt for index in part) == [1, 2, 3, 4, 5]
-    for pictures, indices in zip(parts, dealt, strict=True):
-        assert ("sha-x" in pictures) == ({1, 2, 5} <= set(indices))
-        assert ("sha-y" in pictures) == (3 in indices)
-
-
-def test_the_wanted_rows_of_a_shard_keep_their_order(asked: Store) -> None:
-    wanted = [5, 99, 4, 1]
-    dealt = [indices_in_shard(asked, Shard(n, 2), wanted) for n in (1, 2)]
-    assert sorted(index for part in dealt for index in part) == [1, 4, 5]
-    for part in dealt:
-        assert part == [index for index in wanted if index in part]
-    assert indices_in_shard(asked, Shard(), wanted) == [5, 4, 1]
 
 
 @pytest.mark.parametrize("geometry", [GEOMETRY, BARE, None])

@@ -130,7 +130,7 @@ def test_system_3() -> None:
     assert zero["stage"] == 3
     assert zero["offload_optimizer"]["device"] == zero["offload_param"]["device"] == "cpu"
     text = find_recipe("qwen2-vl-2b-zero3").text
-    for part in ("torchrun", "--four-bit", "--shards 1/4", "entx merge", "entx check"):
+    for part in ("torchrun", "four_bit=true", "entx run", "entx check"):
         assert part in text
 
 
