@@ -66,7 +66,9 @@ def main() -> int:
                     [(row["index"], row["value"], row["unit"], row["text"]) for row in csv.DictReader(stream)]
                 )
             if number:
-                body = client.get_object(Bucket="bucket", Key=f"{str(out)[len('s3://bucket/') :]}/predictions.csv")["Body"]
+                body = client.get_object(Bucket="bucket", Key=f"{str(out)[len('s3://bucket/') :]}/predictions.csv")[
+                    "Body"
+                ]
                 predictions.append(body.read())
             else:
                 predictions.append((Path(out) / "predictions.csv").read_bytes())

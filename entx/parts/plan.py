@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,6 +33,10 @@ from entx.ocr_stage.pool import Limits
 from entx.parts.place import Place, remote_address
 from entx.storage.runs import difference
 from entx.storage.transfer import PART_TABLES
+
+if TYPE_CHECKING:
+    from entx.ensemble.fit import Fitted
+    from entx.ensemble.job import Policy
 
 STAGES = ("ocr", "rules", "llm", "vlm", "ensemble")
 PLAN = "plan.json"
@@ -82,6 +86,24 @@ class Job:
             return tuple(self.ensemble.runs.split(","))
         return tuple(stage for stage in self.stages if stage not in ("ocr", "ensemble"))
 
+    def decision(self) -> tuple[Fitted | None, Policy]:
+        """What the ensemble learned, and when it answers. Raises InputError: they do not fit it or its arms."""
+        from entx.ensemble.fit import load_fitted
+        from entx.ensemble.job import OWN, Chooser, Policy
+        from entx.ensemble.judge import CHALLENGE_F1
+
+        options = self.ensemble
+        if foreign := set(self.arms) - (set(self.stages[:-1]) - {"ocr"}):
+            raise InputError(
+                f"--ensemble runs={options.runs}: {', '.join(foreign)} is no stage of this call that answers"
+            )
+        fitted = load_fitted(options.fitted) if options.fitted else None
+        if fitted is not None:
+            fitted.check(options.strategy, self.arms, self.schema.digest)
+        policy = Policy(options.optimise or (CHALLENGE_F1 if fitted else OWN), options.always)
+        Chooser(options.strategy, self.arms, fitted, policy)
+        return fitted, policy
+
     def settings(self) -> dict[str, Any]:
         """All that decides the results, with hashes of what files hold. Raises InputError: a file is missing."""
         found: dict[str, Any] = {"entx": __version__, "stages": list(self.stages), "schema": self.schema.digest}
@@ -89,13 +111,13 @@ class Job:
         if "ocr" in self.stages:
             found["ocr"] = page_key(self.engine).as_dict()
         for stage, options in self.models.items():
+            if (hint := options.hint_run) and hint not in self.stages[1 : self.stages.index(stage)]:
+                raise InputError(f"--llm hint_run={hint}: no stage of this call that answers before {stage}")
             told = {name: value for name, value in asdict(options).items() if name not in ("threads", "batch")}
             found[stage] = {**told, "weights": _weights(stage, options)}
         if "ensemble" in self.stages:
-            from entx.ensemble.fit import load_fitted
-
-            fitted = load_fitted(self.ensemble.fitted).digest if self.ensemble.fitted else None
-            found["ensemble"] = {**asdict(self.ensemble), "fitted": fitted, "runs": list(self.arms)}
+            fitted = self.decision()[0]
+            found["ensemble"] = {**asdict(self.ensemble), "fitted": fitted and fitted.digest, "runs": list(self.arms)}
         return found
 
 

@@ -136,18 +136,18 @@ class Worker:
         return ({} if key is None else count_pages(store, key)), run
 
     def _decide(self, store: Store) -> None:
-        from entx.ensemble.fit import load_fitted
-        from entx.ensemble.job import OWN, Policy, run_ensemble
-        from entx.ensemble.judge import CHALLENGE_F1
+        from entx.ensemble.job import run_ensemble
         from entx.storage.runs import count_asked
 
-        options = self._job.ensemble
-        fitted = load_fitted(options.fitted) if options.fitted else None
-        policy = Policy(options.optimise or (CHALLENGE_F1 if fitted else OWN), options.always)
-        if count_asked(store, self._job.arms):  # no picture of the part could be had: no arm was asked
+        job, (fitted, policy) = self._job, self._decision
+        if count_asked(store, job.arms):  # else no picture of the part could be had: no arm was asked
             run_ensemble(
-                store, options.strategy, self._job.arms, self._job.schema, "ensemble", fitted=fitted, policy=policy
-            )
+                store, job.ensemble.strategy, job.arms, job.schema, "ensemble", fitted=fitted, policy=policy
+            )  # fmt: skip
+
+    @cached_property
+    def _decision(self) -> Any:
+        return self._job.decision()
 
     def _pictures(self, part: Part, folder: Path) -> tuple[list[LinkedFile], dict[str, str]]:
         """The files of a part's pictures, and the links without one with the reason."""
@@ -258,11 +258,8 @@ def work_by_ray(job: Job, parts: Sequence[Part], address: str | None) -> Iterato
         raise InputError(f"--executor ray needs Ray ({error}): pip install 'entx-hybrid[ray]'") from None
     for logger in ("ray", "ray.data"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    own: dict[str, Any] = {
-        "num_cpus": available_cores() + 1,
-        "_node_ip_address": "127.0.0.1",
-        "include_dashboard": False,
-    }
+    cpus = available_cores() + 1
+    own: dict[str, Any] = {"num_cpus": cpus, "_node_ip_address": "127.0.0.1", "include_dashboard": False}
     try:
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if address else own))
     except (ConnectionError, ValueError) as error:

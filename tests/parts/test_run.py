@@ -158,6 +158,8 @@ def test_another_table_or_other_settings_are_refused(home: Path, worked: Path, e
         (["--stages", "ocr,llm", "--llm", "modle=x"], "--llm modle: unknown; there are: model, adapter"),
         (["--stages", "ocr,llm", "--llm", "pixels=9"], "--llm pixels: unknown"),
         (["--stages", "ocr,llm", "--llm", "threads=many"], "--llm threads=many: "),
+        (["--stages", "ocr,rules,ensemble", "--ensemble", "runs=qwen"], "qwen is no stage of this call"),
+        (["--stages", "ocr,rules,ensemble", "--ensemble", "strategy=stack"], "learns from labelled rows"),
         (["--stages", "ocr", "--address", "h:1"], "--address is for --executor ray"),
         (["--stages", "ocr", "--column", "image"], "t.csv"),
     ],
