@@ -13,11 +13,13 @@ import importlib
 import logging
 import os
 import pickle
+import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -264,7 +266,9 @@ def work_by_ray(job: Job, parts: Sequence[Part], address: str | None) -> Iterato
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if address else own))
     except (ConnectionError, ValueError) as error:
         raise InputError(f"--address {address}: no Ray cluster can be reached there: {error}") from None
-    try:
+    with ExitStack() as stack:
+        stack.callback(ray.shutdown)
+        stack.enter_context(redirect_stdout(sys.stderr))  # Ray tells there of lost nodes; ours is for results
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = context.print_on_execution_start = False
         loads = any(options.backend != "openai" for options in job.models.values())
@@ -287,8 +291,6 @@ def work_by_ray(job: Job, parts: Sequence[Part], address: str | None) -> Iterato
             if report.fault:
                 raise InputError(report.fault)
             yield report
-    finally:
-        ray.shutdown()
 
 
 def write_predictions_file(job: Job, cut: Cut) -> dict[str, int]:
