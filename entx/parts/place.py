@@ -89,6 +89,7 @@ class Place:
             with _told(self.path):
                 files, base = self._filesystem()
                 for folder in folders:
+                    Path(scratch, folder).mkdir()
                     copy_files(f"{base}/{folder}", f"{scratch}/{folder}", files, LocalFileSystem())
             yield Path(scratch)
 

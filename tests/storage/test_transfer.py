@@ -37,7 +37,7 @@ from entx.core.types import (
 )
 from entx.storage.labels import Review, add_reviews
 from entx.storage.pages import add_pages, load_pages
-from entx.storage.questions import add_questions, load_questions
+from entx.storage.questions import LinkedFile, add_files, add_questions, load_questions
 from entx.storage.runs import add_answers, begin_run, end_run, load_answers
 from entx.storage.store import TABLES, Store
 from entx.storage.transfer import (
@@ -274,6 +274,7 @@ def test_predictions_with_another_ending_are_refused_in_one_line(asked: Store, t
 def full(store: Store) -> Store:
     """Two rows in each table; one run, whose name stands in its answers too."""
     add_questions(store, [Question(1, "a.jpg", "g", "height"), Question(2, "-b.jpg", "g", "width")], "t.csv")
+    add_files(store, [LinkedFile(link, "s", f"/p/{link}", 1, 1) for link in ("a.jpg", "-b.jpg")])
     add_pages(store, KEY, "ocr-1", PAGES)
     begin_run(store, "rules", "rules", {})
     add_answers(store, "rules", [(1, Answer(Quantity(Decimal("5"), "foot"))), (2, Answer(None, "+x", "nothing"))])
