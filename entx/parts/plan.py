@@ -202,7 +202,7 @@ class Cut:
     """A table in parts."""
 
     parts: list[Part]
-    indices: list[int]  # of all questions, in the table's order
+    indices: Sequence[int]  # of all questions, in the table's order
     digest: str  # of all its questions, and of the file's footer where that holds the pictures
     indexed: bool  # False: rows are numbered from 0
 
@@ -222,7 +222,7 @@ def cut_table(job: Job, images: Sequence[Path], size: int) -> Cut:
     with _here(job.table) as path:
         table = read_table(path, ("image_link", "entity_name"), ("index", "group_id"))
     entities, links = require_entities(table, job.schema), table["image_link"]
-    indices = parse_indices(table) if "index" in table else list(range(len(table)))
+    indices: Sequence[int] = parse_indices(table) if "index" in table else range(len(table))
     groups = table.get("group_id") or [""] * len(table)
     asked: dict[str, list[tuple[int, str, str]]] = {}
     first: dict[str, int] = {}
