@@ -36,7 +36,7 @@ $(VENV)/.base: pyproject.toml
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ensemble,llm,paddle,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ensemble,llm,paddle,ray,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps opencv-python-headless==4.10.0.84
 	touch $(VENV)/.base $@
 

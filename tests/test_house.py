@@ -21,7 +21,7 @@ PACKAGE = ROOT / "entx"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
-MOST_FILES, MOST_LINES = 112, 27_100  # 26,000 after the redesign; reading brought 300 lines net, real model arms 800
+MOST_FILES, MOST_LINES = 117, 28_150  # 26,000 after the redesign; reading 300 net, real model arms 850, `entx run` 950
 LEAST_IN_A_FILE, MOST_IN_A_FILE = 60, 600
 
 

@@ -24,8 +24,8 @@ from tests.neural.training.inputs import PICTURE_RECIPE, TEXT_RECIPE, make_recip
 STAGES = {recipe.name: recipe.stage for recipe in shipped_recipes()}
 PICTURES = [name for name, stage in STAGES.items() if stage == "vlm"]
 DIGESTS = {
-    "entx-small": "b1929e4017c26d36", "qwen2-vl-2b": "11b1f26885d94855", "moondream2": "a366f0e10e996188",
-    "qwen3-1.7b": "14963a43e135bef5",
+    "entx-small": "37c9766ff97c779f", "qwen2-vl-2b": "11b1f26885d94855", "moondream2": "a366f0e10e996188",
+    "qwen3-1.7b": "e2c7e71fa44e08a2",
 }  # fmt: skip
 
 
