@@ -30,7 +30,7 @@ from tests.llm_stage.tiny_models import tiny_model
 
 LORA = ("train.method=lora", "lora.r=8", "lora.alpha=1")
 SHAPE = Shape(0, layers=10, width=100, mlp=300, heads=4)
-ROWS = [TokenRow((0,) * length, length - 5, 1.0) for length in (20, 500)]
+ROWS = [TokenRow((0,) * (length - 6), (((0,), (0,) * 5),)) for length in (20, 500)]
 
 
 def recipe(*settings: str) -> TextRecipe:

@@ -78,7 +78,7 @@ class Begun(TextStage):
 
 
 COUNTS: dict[str, Any] = {"questions": {}, "rows held out": 0}
-ROW = TokenRow((1, 2, 3), 1, 1.0)
+ROW = TokenRow((), (((1,), (2, 3)),))
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ def test_an_adapter_of_four_bit_weights_suits_the_scaler(tmp_path: Path, autocas
     recipe = str(make_recipe(tmp_path / "tiny.toml", TEXT_RECIPE))
     changes = ("train.method=lora", "lora.r=4", "lora.alpha=8", "model.load=nf4", f"train.autocast={autocast}")
     stage = TextStage(load_recipe(TextRecipe, recipe, changes), "tiny", check_model_folder(base), CHALLENGE)
-    data = TrainingData([TokenRow((5, 6, 7), 1, 1.0)] * 4, (), {"questions": {}, "rows held out": 0})
+    data = TrainingData([TokenRow((), (((5,), (6, 7)),))] * 4, (), {"questions": {}, "rows held out": 0})
     _, trainer = build_trainer(stage, data, tmp_path, "transformers", (), Processes())
     assert {one.dtype for one in trainer.model.parameters() if one.requires_grad} == {learnt}
     assert (trainer.args.fp16, trainer.args.bf16) == (autocast == "fp16", autocast == "bf16")
