@@ -65,8 +65,7 @@ def ensemble(
     """
     from entx.core.evaluation import read_truth
     from entx.ensemble.fit import load_fitted
-    from entx.ensemble.job import OWN, Policy, fit_on_gold, run_ensemble
-    from entx.ensemble.judge import CHALLENGE_F1
+    from entx.ensemble.job import Policy, fit_on_gold, run_ensemble
     from entx.storage.questions import FOLDS
     from entx.storage.runs import count_asked
 
@@ -78,7 +77,7 @@ def ensemble(
     if param and not gold:
         raise InputError("--param is of what is learned from --gold; give that too")
     params = cli.named_numbers("--param", param, "NAME=NUMBER, for example ask=0.4")
-    policy = Policy(optimise or (CHALLENGE_F1 if gold or fitted else OWN), always)
+    policy = Policy.of_options(optimise, always=always, learned=bool(gold or fitted))
     learned = load_fitted(fitted) if fitted else None
     truths = read_truth(gold).by_index if gold else None
     entities = load_schema(schema)

@@ -69,6 +69,11 @@ class Policy:
     def __post_init__(self) -> None:
         _ = self.objective
 
+    @classmethod
+    def of_options(cls, optimise: str | None, *, always: bool, learned: bool) -> Policy:
+        """As asked for; without --optimise the strategy's own choice, or the challenge's F1 where it has `learned`."""
+        return cls(optimise or (CHALLENGE_F1 if learned else OWN), always)
+
     @property
     def objective(self) -> Objective | None:
         """None for the strategy's own choice."""

@@ -89,8 +89,7 @@ class Job:
     def decision(self) -> tuple[Fitted | None, Policy]:
         """What the ensemble learned, and when it answers. Raises InputError: they do not fit it or its arms."""
         from entx.ensemble.fit import load_fitted
-        from entx.ensemble.job import OWN, Chooser, Policy
-        from entx.ensemble.judge import CHALLENGE_F1
+        from entx.ensemble.job import Chooser, Policy
 
         options = self.ensemble
         if foreign := set(self.arms) - (set(self.stages[:-1]) - {"ocr"}):
@@ -100,7 +99,7 @@ class Job:
         fitted = load_fitted(options.fitted) if options.fitted else None
         if fitted is not None:
             fitted.check(options.strategy, self.arms, self.schema.digest)
-        policy = Policy(options.optimise or (CHALLENGE_F1 if fitted else OWN), options.always)
+        policy = Policy.of_options(options.optimise, always=options.always, learned=fitted is not None)
         Chooser(options.strategy, self.arms, fitted, policy)
         return fitted, policy
 
