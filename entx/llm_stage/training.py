@@ -174,38 +174,26 @@ class TextStage(Stage[TextRecipe]):
     @override
     def columns(self, rows: Sequence[TokenRow]) -> dict[str, list[Any]]:
         if self.recipe.data.together > 1:
-            return {"visit": list(range(len(rows)))}  # a row stays its number until it is collated
+            return super().columns(rows)
         return {"input_ids": [row.tokens for row in rows], "labels": [row.labels for row in rows]}
 
     @override
-    def collator(self, trainable: Trainable, rows: Sequence[TokenRow], scratch: Path) -> Callable[..., Any] | None:
+    def collator(self, trainable: Trainable, rows: Sequence[TokenRow], scratch: Path) -> Callable[..., Any]:
         def collate(batch: Sequence[Mapping[str, int]]) -> dict[str, Any]:
             visits = [one["visit"] for one in batch]
             inputs = trees_side_by_side([rows[max(visit, ~visit)] for visit in visits])
             inputs["labels"][[visit < 0 for visit in visits]] = IGNORED
             return inputs
 
-        return collate if self.recipe.data.together > 1 else None
+        return collate
 
     @override
     def trainer_options(self) -> dict[str, Any]:
-        if self.recipe.data.together == 1:
-            return {}
-        return {"dataset_kwargs": {"skip_prepare_dataset": True}, "remove_unused_columns": False}
-
-    @override
-    def loss(self, trainable: Trainable, model: Any, rows: Sequence[TokenRow], scratch: Path) -> Any:
-        inputs = trees_side_by_side(rows)
-        del inputs["labels"]  # with them the model makes the logits of all tokens, which no training holds at once
-        inputs = {name: value.to(model.device) for name, value in inputs.items()}
-        logits = model(**inputs, logits_to_keep=max(row.learnt for row in rows)).logits
-        return logits.float().logsumexp(-1).mean()
+        return super().trainer_options() if self.recipe.data.together > 1 else {}
 
     @override
     def unlearnt(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        if "visit" in row:
-            return {"visit": ~row["visit"]}
-        return {"labels": [IGNORED] * len(row["labels"])}
+        return super().unlearnt(row) if "visit" in row else {"labels": [IGNORED] * len(row["labels"])}
 
     @override
     def answers(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> list[str]:

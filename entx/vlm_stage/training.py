@@ -200,10 +200,6 @@ class PictureStage(Stage[PictureRecipe]):
         }
 
     @override
-    def columns(self, rows: Sequence[PictureRow]) -> dict[str, list[Any]]:
-        return {"visit": list(range(len(rows)))}  # a row stays its number until it is collated
-
-    @override
     def collator(self, trainable: Trainable, rows: Sequence[PictureRow], scratch: Path) -> Collator:
         return Collator(trainable.codec, rows, self.recipe.model.pixels, scratch / BROKEN)
 
@@ -212,9 +208,8 @@ class PictureStage(Stage[PictureRecipe]):
         import torch
 
         return {
+            **super().trainer_options(),
             "deepspeed": self.recipe.deepspeed or None,
-            "dataset_kwargs": {"skip_prepare_dataset": True},
-            "remove_unused_columns": False,
             "dataloader_num_workers": _WORKERS if torch.cuda.is_available() else 0,
         }
 
@@ -230,18 +225,6 @@ class PictureStage(Stage[PictureRecipe]):
             "text_tokens": median(row.length - row.image_tokens for row in rows),
             "most_image_tokens": max(row.image_tokens for row in rows),
         }
-
-    @override
-    def loss(self, trainable: Trainable, model: Any, rows: Sequence[PictureRow], scratch: Path) -> Any:
-        inputs = self.collator(trainable, rows, scratch)([{"visit": number} for number in range(len(rows))])
-        del inputs["labels"]  # with them the model makes the logits of all tokens, which no training holds at once
-        inputs = {name: value.to(model.device) for name, value in inputs.items()}
-        logits = model(**inputs, logits_to_keep=max(row.learnt for row in rows)).logits
-        return logits.float().logsumexp(-1).mean()
-
-    @override
-    def unlearnt(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        return {"visit": ~row["visit"]}
 
     @override
     def answers(self, trainable: Trainable, model: Any, dev: Sequence[DevQuestion]) -> list[str]:

@@ -140,21 +140,21 @@ class Stage(ABC, Generic[RecipeT]):
     def freeze(self, model: Any) -> None:
         """Freezes what of a model does not learn where whole weights do."""
 
-    @abstractmethod
     def columns(self, rows: Sequence[Any]) -> dict[str, list[Any]]:
-        """What the trainer is given of each row."""
+        """What the trainer is given of each row: its number as "visit", until it is collated."""
+        return {"visit": list(range(len(rows)))}
 
-    def collator(self, trainable: Trainable, rows: Sequence[Any], scratch: Path) -> Callable[..., Any] | None:  # noqa: ARG002
-        """Rows of a batch into the model's inputs and labels; None where the rows are tokens.
+    @abstractmethod
+    def collator(self, trainable: Trainable, rows: Sequence[Any], scratch: Path) -> Callable[..., Any]:
+        """Makes the model's inputs and labels of a batch of visits, of which ~number is one that nothing is learnt of.
 
         Args:
             scratch: a folder to leave notes in.
         """
-        return None
 
     def trainer_options(self) -> dict[str, Any]:
         """Arguments of TRL's configuration that only this stage has."""
-        return {}
+        return {"dataset_kwargs": {"skip_prepare_dataset": True}, "remove_unused_columns": False}
 
     def adapter_targets(self, model: Any) -> Sequence[str]:  # noqa: ARG002
         """Names of the layers that the recipe's adapter changes."""
@@ -165,13 +165,17 @@ class Stage(ABC, Generic[RecipeT]):
         """What an estimate tells of the rows beside their tokens."""
         return {}
 
-    @abstractmethod
     def loss(self, trainable: Trainable, model: Any, rows: Sequence[Any], scratch: Path) -> Any:
         """A forward pass of that batch, to be timed."""
+        inputs = self.collator(trainable, rows, scratch)([{"visit": number} for number in range(len(rows))])
+        del inputs["labels"]  # with them the model makes the logits of all tokens, which no training holds at once
+        inputs = {name: value.to(model.device) for name, value in inputs.items()}
+        logits = model(**inputs, logits_to_keep=max(row.learnt for row in rows)).logits
+        return logits.float().logsumexp(-1).mean()
 
-    @abstractmethod
     def unlearnt(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What of a row of `columns` changes so that it is passed and nothing is learnt of it."""
+        return {"visit": ~row["visit"]}
 
     @abstractmethod
     def answers(self, trainable: Trainable, model: Any, dev: Sequence[Any]) -> list[str]:

@@ -212,7 +212,8 @@ def build_trainer(
     trainer = EntxTrainer(
         measure=measure if data.dev else None,
         model=trainable.model, args=config, train_dataset=rows,
-        data_collator=stage.collator(trainable, data.rows, part),
+        # rows that come as tokens are TRL's own to put together
+        data_collator=stage.collator(trainable, data.rows, part) if "visit" in rows.column_names else None,
         eval_dataset=rows.select(range(min(1, len(rows)))) if data.dev else None,
         processing_class=trainable.tokenizer, peft_config=trainable.adapter, callbacks=list(callbacks),
     )  # fmt: skip
